@@ -1,0 +1,12 @@
+//! What passes between the parts: the gRPC contract of `satscope/v1/*.proto`, and the code made from it.
+//!
+//! The `.proto` files are the documentation: each field's unit and meaning stands there.
+
+/// Version 1 of the contract, as generated.
+#[allow(missing_docs, unused_qualifications, clippy::all)]
+pub mod v1 {
+    tonic::include_proto!("satscope.v1");
+}
+
+/// The encoded `FileDescriptorSet` of all files, for server reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
