@@ -1,0 +1,182 @@
+//! What can happen to a node's mempool, as the log holds it.
+
+use std::sync::Arc;
+
+/// A transaction's id: 32 bytes in the order in which a hash is computed.
+pub type Txid = [u8; 32];
+/// A block's hash: 32 bytes in the order in which a hash is computed.
+pub type BlockHash = [u8; 32];
+
+/// Where in the log an entry stands. Positions of different epochs cannot be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// New at each start of the writer.
+    pub epoch: u64,
+    /// Rises by one with each entry.
+    pub sequence: u64,
+}
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Where it stands.
+    pub position: Position,
+    /// Its stamp, Unix milliseconds.
+    pub time_ms: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A transaction that passed the filter was seen for the first time, or came back; and where it is.
+    Accepted(Arc<Accepted>, State),
+    /// An accepted transaction left the mempool unconfirmed.
+    Removed(Txid, RemovalReason),
+    /// A block became part of the best chain, with those of its transactions that were accepted.
+    BlockConnected(Block, Vec<Txid>),
+    /// A block left the best chain; likewise.
+    BlockDisconnected(Block, Vec<Txid>),
+    /// The tick of each second.
+    Status(Arc<NodeStatus>),
+}
+
+impl Event {
+    /// About how many bytes of memory the event holds on to.
+    pub fn bytes(&self) -> usize {
+        let beyond = match self {
+            Event::Accepted(accepted, _) => {
+                size_of::<Accepted>() + accepted.values_sats.len() * size_of::<u64>()
+            }
+            Event::BlockConnected(_, txids) | Event::BlockDisconnected(_, txids) => {
+                txids.len() * size_of::<Txid>()
+            }
+            Event::Removed(..) => 0,
+            Event::Status(_) => size_of::<NodeStatus>() + 256,
+        };
+        size_of::<Entry>() + beyond
+    }
+}
+
+/// Where an accepted transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waiting to be mined.
+    Mempool,
+    /// In a block of the best chain.
+    Confirmed,
+}
+
+/// A transaction that passed the filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id.
+    pub txid: Txid,
+    /// When ingest first saw it, Unix milliseconds; never changes.
+    pub first_seen_ms: u64,
+    /// The outputs that may be payments, in satoshi, in the transaction's order.
+    pub values_sats: Box<[u64]>,
+    /// How many outputs of others it spends.
+    pub input_count: u32,
+}
+
+/// Why a transaction left the mempool unconfirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RemovalReason {
+    /// Another with a higher fee spends the same output (BIP 125).
+    Replaced,
+    /// A block's transaction spends the same output.
+    Conflicted,
+    /// Pushed out of a full mempool.
+    Evicted,
+    /// Two weeks unconfirmed (Core's `-mempoolexpiry`).
+    Expired,
+    /// The node did not say.
+    Unknown,
+}
+
+impl RemovalReason {
+    /// The reason as a metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RemovalReason::Replaced => "replaced",
+            RemovalReason::Conflicted => "conflicted",
+            RemovalReason::Evicted => "evicted",
+            RemovalReason::Expired => "expired",
+            RemovalReason::Unknown => "unknown",
+        }
+    }
+}
+
+/// A block of the best chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Its hash.
+    pub hash: BlockHash,
+    /// Its height; `None` when it could not be learned.
+    pub height: Option<u32>,
+    /// When it arrived, or its header's time if that is earlier; Unix milliseconds.
+    pub time_ms: u64,
+}
+
+/// The state of the node link and the counts so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeStatus {
+    /// The links up to here.
+    pub hops: Vec<Hop>,
+    /// The counts so far.
+    pub counters: Counters,
+    /// The node's chain by getblockchaininfo's name; empty while unknown.
+    pub chain: String,
+    /// A stand-in's labels.
+    pub simulation: Option<Simulation>,
+}
+
+/// Counts since ingest's start, but for the mempool's size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Distinct transactions first seen in this epoch, coinbases left out.
+    pub received: u64,
+    /// Those of them that the filter left out.
+    pub filtered: u64,
+    /// Transactions believed to be in the mempool now.
+    pub mempool: u64,
+    /// Milliseconds since the start, at least 1.
+    pub uptime_ms: u64,
+}
+
+/// One link of the chain from the node to the reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// "node", "ingest", "analyzer", "gateway".
+    pub name: String,
+    /// How it is.
+    pub state: HopState,
+    /// One line for a person; may be empty.
+    pub detail: String,
+}
+
+/// How a link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HopState {
+    /// Not yet connected for the first time.
+    Connecting,
+    /// All is well.
+    Connected,
+    /// Connected, and catching up with what was missed.
+    Resyncing,
+    /// Connected, but without something that it needs to be exact.
+    Degraded,
+    /// Was connected; is being retried.
+    Disconnected,
+}
+
+/// Labels that a stand-in node puts on its data; nothing computes with them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Simulation {
+    /// True for made-up transactions; false for a replay of real ones.
+    pub simulated: bool,
+    /// The price that the simulation pays by, in USD for one BTC.
+    pub hidden_price_usd: Option<f64>,
+}

@@ -1,0 +1,16 @@
+//! The ordered log of mempool events, positions in it, and the window that it adds up to.
+//!
+//! Ingest writes the [`EventLog`] and the analyzer reads it; both keep the same [`Window`], so that a reader
+//! who resumes, or begins again from a whole window, ends with what the writer has, transaction by transaction.
+//! No clock here: time comes with the events.
+
+mod event;
+mod log;
+mod window;
+
+pub use event::{
+    Accepted, Block, BlockHash, Counters, Entry, Event, Hop, HopState, NodeStatus, Position,
+    RemovalReason, Simulation, State, Txid,
+};
+pub use log::{EventLog, Limits};
+pub use window::{Change, Tracked, WINDOW_MS, Window};
