@@ -1,0 +1,9 @@
+//! Bitcoin Core's side: ZMQ frames, JSON-RPC, raw blocks and recordings.
+//!
+//! What the node sends and how it answers is described in Core's `doc/zmq.md` and `doc/JSON-RPC-interface.md`.
+
+pub mod blockfile;
+pub mod frame;
+pub mod recording;
+pub mod rpc;
+pub mod subscriber;

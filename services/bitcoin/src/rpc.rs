@@ -1,0 +1,284 @@
+//! A client of Bitcoin Core's JSON-RPC: single calls and batches, with cookie or password.
+//!
+//! Source: Bitcoin Core, `doc/JSON-RPC-interface.md`; the calls' shapes are those of Core 29's `help`.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use bitcoin::{BlockHash, Txid};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+/// How long one call or batch may take: a busy Core answers slowly.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How the client identifies itself.
+#[derive(Clone)]
+pub enum Auth {
+    /// Not at all; Core refuses that.
+    None,
+    /// With the file that Core writes anew at each start (`.cookie` in its data folder).
+    CookieFile(PathBuf),
+    /// With `-rpcauth`'s user and password.
+    Password {
+        /// The user.
+        user: String,
+        /// The password.
+        password: String,
+    },
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Auth::None => formatter.write_str("None"),
+            Auth::CookieFile(path) => write!(formatter, "CookieFile({})", path.display()),
+            Auth::Password { user, .. } => write!(formatter, "Password({user})"),
+        }
+    }
+}
+
+/// A call that did not succeed.
+#[derive(Debug, Error)]
+pub enum RpcError {
+    /// No connection, or no answer in time.
+    #[error("{url}: {reason}")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// The innermost cause.
+        reason: String,
+    },
+    /// The cookie file cannot be read.
+    #[error("reading the cookie file {0}: {1}")]
+    Cookie(PathBuf, std::io::Error),
+    /// The credentials were refused.
+    #[error(
+        "{0} refused the credentials; expected those of its cookie file or of rpcauth in bitcoin.conf"
+    )]
+    Unauthorized(String),
+    /// The node's own error.
+    #[error("{method}: {message} (code {code})")]
+    Node {
+        /// The call.
+        method: &'static str,
+        /// Core's error code, as in its `src/rpc/protocol.h`.
+        code: i64,
+        /// Core's words.
+        message: String,
+    },
+    /// An answer of another shape than Core's.
+    #[error("{method}: an answer that cannot be read: {reason}")]
+    Answer {
+        /// The call.
+        method: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A client. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Rpc {
+    http: reqwest::Client,
+    url: String,
+    auth: Auth,
+}
+
+/// A call of a batch.
+pub type Call = (&'static str, Value);
+
+#[derive(Deserialize)]
+struct Reply {
+    #[serde(default)]
+    result: Value,
+    #[serde(default)]
+    error: Option<ReplyError>,
+    id: Value,
+}
+
+#[derive(Deserialize)]
+struct ReplyError {
+    code: i64,
+    message: String,
+}
+
+impl Rpc {
+    /// A client of the node at `url` (`http://HOST:PORT`).
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn new(url: &str, auth: Auth) -> Result<Rpc, RpcError> {
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .connect_timeout(Duration::from_secs(3))
+            .no_proxy()
+            .build()
+            .map_err(|error| unreachable(url, &error))?;
+        Ok(Rpc {
+            http,
+            url: url.to_owned(),
+            auth,
+        })
+    }
+
+    /// One call.
+    ///
+    /// # Errors
+    /// All of [`RpcError`].
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> Result<T, RpcError> {
+        let body = request(0, &(method, params));
+        let reply: Reply = self.post(method, &body).await?;
+        read(method, reply)
+    }
+
+    /// Many calls in one request; the answers in the order of the calls, each with its own error.
+    ///
+    /// # Errors
+    /// When the request as a whole fails, or an answer is missing.
+    pub async fn batch<T: DeserializeOwned>(
+        &self,
+        calls: &[Call],
+    ) -> Result<Vec<Result<T, RpcError>>, RpcError> {
+        let Some((first, _)) = calls.first() else {
+            return Ok(Vec::new());
+        };
+        let body: Vec<Value> = calls
+            .iter()
+            .enumerate()
+            .map(|(id, call)| request(id, call))
+            .collect();
+        let mut replies: Vec<Reply> = self.post(first, &json!(body)).await?;
+        replies.sort_by_key(|reply| reply.id.as_u64());
+        if replies.len() != calls.len() {
+            return Err(RpcError::Answer {
+                method: first,
+                reason: format!("{} answers; expected {}", replies.len(), calls.len()),
+            });
+        }
+        Ok(calls
+            .iter()
+            .zip(replies)
+            .map(|((method, _), reply)| read(method, reply))
+            .collect())
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        body: &Value,
+    ) -> Result<T, RpcError> {
+        let mut request = self.http.post(&self.url).json(body);
+        if let Some((user, password)) = self.credentials()? {
+            request = request.basic_auth(user, Some(password));
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|error| unreachable(&self.url, &error))?;
+        if matches!(response.status().as_u16(), 401 | 403) {
+            return Err(RpcError::Unauthorized(self.url.clone()));
+        }
+        let status = response.status();
+        let bytes = response
+            .bytes()
+            .await
+            .map_err(|error| unreachable(&self.url, &error))?;
+        serde_json::from_slice(&bytes).map_err(|error| RpcError::Answer {
+            method,
+            reason: format!("{error} (HTTP status {status})"),
+        })
+    }
+
+    /// The cookie is read anew each time: it changes when the node restarts.
+    fn credentials(&self) -> Result<Option<(String, String)>, RpcError> {
+        match &self.auth {
+            Auth::None => Ok(None),
+            Auth::Password { user, password } => Ok(Some((user.clone(), password.clone()))),
+            Auth::CookieFile(path) => {
+                let cookie = std::fs::read_to_string(path)
+                    .map_err(|error| RpcError::Cookie(path.clone(), error))?;
+                let (user, password) = cookie.trim().split_once(':').unwrap_or(("", ""));
+                Ok(Some((user.to_owned(), password.to_owned())))
+            }
+        }
+    }
+}
+
+fn request(id: usize, (method, params): &Call) -> Value {
+    json!({ "jsonrpc": "1.0", "id": id, "method": method, "params": params })
+}
+
+fn read<T: DeserializeOwned>(method: &'static str, reply: Reply) -> Result<T, RpcError> {
+    if let Some(ReplyError { code, message }) = reply.error {
+        return Err(RpcError::Node {
+            method,
+            code,
+            message,
+        });
+    }
+    serde_json::from_value(reply.result).map_err(|error| RpcError::Answer {
+        method,
+        reason: error.to_string(),
+    })
+}
+
+fn unreachable(url: &str, error: &dyn std::error::Error) -> RpcError {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    RpcError::Unreachable {
+        url: url.to_owned(),
+        reason: innermost.to_string(),
+    }
+}
+
+/// `getblockchaininfo`, as far as it is used.
+#[derive(Clone, Debug, Deserialize)]
+pub struct BlockchainInfo {
+    /// "main", "test", "testnet4", "signet" or "regtest".
+    pub chain: String,
+    /// Height of the best chain.
+    pub blocks: u32,
+    /// Its tip.
+    #[serde(rename = "bestblockhash")]
+    pub best_block_hash: BlockHash,
+    /// True while the node has yet to catch up with the network.
+    #[serde(rename = "initialblockdownload", default)]
+    pub initial_block_download: bool,
+}
+
+/// `getrawmempool` with the mempool sequence.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MempoolListing {
+    /// All txids, unordered.
+    pub txids: Vec<Txid>,
+    /// The number that the next addition or removal will have.
+    pub mempool_sequence: u64,
+}
+
+/// `getmempoolentry`, as far as it is used.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct MempoolEntry {
+    /// When it entered, Unix seconds.
+    pub time: u64,
+}
+
+/// `getblockheader`, as far as it is used.
+#[derive(Clone, Debug, Deserialize)]
+pub struct BlockHeader {
+    /// The block itself.
+    pub hash: BlockHash,
+    /// Its height.
+    pub height: u32,
+    /// The header's time, Unix seconds.
+    pub time: u64,
+    /// The block before; none for the first.
+    #[serde(rename = "previousblockhash")]
+    pub previous: Option<BlockHash>,
+}

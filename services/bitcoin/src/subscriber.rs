@@ -1,0 +1,266 @@
+//! Subscribing to a node's ZMQ endpoints: one thread, a bounded queue, and word of each link going up or down.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use zmq::{Context, PAIR, POLLIN, SUB, Socket, SocketEvent};
+
+use crate::frame::{Frame, FrameError, Topic};
+
+/// Messages that libzmq holds for us while we are busy; its default of 1000 is less than one block.
+const RECEIVE_QUEUE: i32 = 200_000;
+/// No single message may take more memory than this; the largest true one is a block of 4 MB.
+const MAX_MESSAGE_BYTES: i64 = 64 << 20;
+/// A silent peer is pinged, and a half-open connection noticed after interval and time-out together.
+const HEARTBEAT_MS: i32 = 3000;
+const HEARTBEAT_TIMEOUT_MS: i32 = 5000;
+/// How soon a stop is noticed.
+const POLL_MS: i64 = 100;
+
+/// What is wanted from one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// `tcp://HOST:PORT` or `ipc://PATH`.
+    pub endpoint: String,
+    /// Subscribed to in this order: a stand-in begins to play at `rawtx`.
+    pub topics: Vec<Topic>,
+}
+
+/// What the thread passes on.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A message, and when it was taken from the socket, Unix milliseconds.
+    Message(u64, Result<Frame, FrameError>),
+    /// The connection to this endpoint stands.
+    Up(String),
+    /// The connection to this endpoint is gone; libzmq tries again by itself.
+    Down(String),
+}
+
+/// A failure of libzmq itself; an endpoint that cannot be reached is none.
+#[derive(Debug, Error)]
+#[error("ZMQ, {endpoint}: {source}")]
+pub struct SubscribeError {
+    endpoint: String,
+    source: zmq::Error,
+}
+
+/// Receives until `stop`, or until the queue's other end is dropped. Blocks: give it a thread of its own.
+///
+/// # Errors
+/// When a socket cannot be made or polled.
+pub fn receive(
+    subscriptions: Vec<Subscription>,
+    queue: &mpsc::Sender<Incoming>,
+    stop: &CancellationToken,
+) -> Result<(), SubscribeError> {
+    let context = Context::new();
+    let links = subscriptions
+        .into_iter()
+        .enumerate()
+        .map(|(number, subscription)| Link::open(&context, number, subscription))
+        .collect::<Result<Vec<Link>, SubscribeError>>()?;
+    while !stop.is_cancelled() {
+        let mut items: Vec<_> = links
+            .iter()
+            .flat_map(|link| [&link.monitor, &link.socket])
+            .map(|socket| socket.as_poll_item(POLLIN))
+            .collect();
+        match zmq::poll(&mut items, POLL_MS) {
+            Ok(_) | Err(zmq::Error::EINTR) => {}
+            Err(source) => {
+                let endpoint = "poll".to_owned();
+                return Err(SubscribeError { endpoint, source });
+            }
+        }
+        let readable: Vec<bool> = items.iter().map(zmq::PollItem::is_readable).collect();
+        for (link, readable) in links.iter().zip(readable.chunks(2)) {
+            if readable[0] && !link.pass_on_events(queue)? {
+                return Ok(());
+            }
+            if readable[1] && !link.pass_on_messages(queue)? {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Link {
+    endpoint: String,
+    socket: Socket,
+    monitor: Socket,
+}
+
+impl Link {
+    fn open(
+        context: &Context,
+        number: usize,
+        subscription: Subscription,
+    ) -> Result<Link, SubscribeError> {
+        let Subscription { endpoint, topics } = subscription;
+        let open = || {
+            let socket = context.socket(SUB)?;
+            socket.set_linger(0)?;
+            socket.set_rcvhwm(RECEIVE_QUEUE)?;
+            socket.set_maxmsgsize(MAX_MESSAGE_BYTES)?;
+            socket.set_heartbeat_ivl(HEARTBEAT_MS)?;
+            socket.set_heartbeat_timeout(HEARTBEAT_TIMEOUT_MS)?;
+            socket.set_reconnect_ivl(100)?;
+            socket.set_reconnect_ivl_max(2000)?;
+            let address = format!("inproc://monitor-{number}");
+            let events =
+                SocketEvent::HANDSHAKE_SUCCEEDED.to_raw() | SocketEvent::DISCONNECTED.to_raw();
+            socket.monitor(&address, i32::from(events))?;
+            let monitor = context.socket(PAIR)?;
+            monitor.connect(&address)?;
+            for topic in &topics {
+                socket.set_subscribe(topic.name().as_bytes())?;
+            }
+            socket.connect(&endpoint)?;
+            Ok((socket, monitor))
+        };
+        match open() {
+            Ok((socket, monitor)) => Ok(Link {
+                endpoint,
+                socket,
+                monitor,
+            }),
+            Err(source) => Err(SubscribeError { endpoint, source }),
+        }
+    }
+
+    /// False when nobody listens any more.
+    fn pass_on_events(&self, queue: &mpsc::Sender<Incoming>) -> Result<bool, SubscribeError> {
+        while let Some(parts) = self.take(&self.monitor)? {
+            let event = parts
+                .first()
+                .and_then(|part| part.first_chunk::<2>())
+                .map(|raw| SocketEvent::from_raw(u16::from_ne_bytes(*raw)));
+            let word = match event {
+                Some(SocketEvent::HANDSHAKE_SUCCEEDED) => Incoming::Up(self.endpoint.clone()),
+                Some(SocketEvent::DISCONNECTED) => Incoming::Down(self.endpoint.clone()),
+                _ => continue,
+            };
+            if queue.blocking_send(word).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// False when nobody listens any more.
+    fn pass_on_messages(&self, queue: &mpsc::Sender<Incoming>) -> Result<bool, SubscribeError> {
+        for _ in 0..1000 {
+            let Some(parts) = self.take(&self.socket)? else {
+                break;
+            };
+            let message = Incoming::Message(unix_ms(), Frame::from_parts(parts));
+            if queue.blocking_send(message).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn take(&self, socket: &Socket) -> Result<Option<Vec<Vec<u8>>>, SubscribeError> {
+        match socket.recv_multipart(zmq::DONTWAIT) {
+            Ok(parts) => Ok(Some(parts)),
+            Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => Ok(None),
+            Err(source) => Err(SubscribeError {
+                endpoint: self.endpoint.clone(),
+                source,
+            }),
+        }
+    }
+}
+
+/// The system clock, Unix milliseconds.
+pub fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_and_links_are_passed_on_from_each_endpoint() {
+        let context = Context::new();
+        let publishers: Vec<Socket> = (0..2)
+            .map(|_| {
+                let publisher = context.socket(zmq::XPUB).unwrap();
+                publisher.bind("tcp://127.0.0.1:*").unwrap();
+                publisher
+            })
+            .collect();
+        let subscriptions = publishers
+            .iter()
+            .zip([Topic::RawTx, Topic::Sequence])
+            .map(|(publisher, topic)| Subscription {
+                endpoint: publisher.get_last_endpoint().unwrap().unwrap(),
+                topics: vec![topic],
+            })
+            .collect();
+        let (queue, mut incoming) = mpsc::channel(16);
+        let stop = CancellationToken::new();
+        let thread = {
+            let stop = stop.clone();
+            std::thread::spawn(move || receive(subscriptions, &queue, &stop))
+        };
+        for (publisher, topic) in publishers.iter().zip(["rawtx", "sequence"]) {
+            assert_eq!(
+                publisher.recv_bytes(0).unwrap(),
+                [b"\x01", topic.as_bytes()].concat()
+            );
+            publisher
+                .send_multipart([topic.as_bytes(), b"body", &[1, 0, 0, 0]], 0)
+                .unwrap();
+            publisher.send_multipart([topic.as_bytes()], 0).unwrap();
+        }
+        let (mut ups, mut good, mut odd) = (0, 0, 0);
+        while (ups, good, odd) != (2, 2, 2) {
+            match incoming.blocking_recv().unwrap() {
+                Incoming::Up(_) => ups += 1,
+                Incoming::Message(_, Ok(frame)) => good += frame.counter,
+                Incoming::Message(_, Err(error)) => {
+                    assert_eq!(error, FrameError::Parts(1));
+                    odd += 1;
+                }
+                Incoming::Down(endpoint) => panic!("{endpoint} went down"),
+            }
+        }
+        drop(publishers);
+        drop(context);
+        while !matches!(incoming.blocking_recv().unwrap(), Incoming::Down(_)) {}
+        stop.cancel();
+        thread.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_publisher_that_comes_later_is_found() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("tcp://{}", free.local_addr().unwrap());
+        drop(free);
+        let (queue, mut incoming) = mpsc::channel(16);
+        let stop = CancellationToken::new();
+        let thread = {
+            let (stop, endpoint) = (stop.clone(), endpoint.clone());
+            let topics = vec![Topic::RawTx];
+            std::thread::spawn(move || {
+                receive(vec![Subscription { endpoint, topics }], &queue, &stop)
+            })
+        };
+        // Long enough for a few refused tries, which is what is to be survived.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let publisher = Context::new().socket(zmq::XPUB).unwrap();
+        publisher.bind(&endpoint).unwrap();
+        assert!(matches!(incoming.blocking_recv(), Some(Incoming::Up(_))));
+        stop.cancel();
+        thread.join().unwrap().unwrap();
+    }
+}
