@@ -1,0 +1,70 @@
+//! The configuration in force, and where each value came from.
+
+use clap::{ArgMatches, Command, parser::ValueSource};
+
+use super::{Secret, Sources, is_setting, variable};
+
+/// One setting of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// As in `satscope.toml`.
+    pub key: String,
+    /// As text; empty when not set; masked when secret.
+    pub value: String,
+    /// "flag", the variable's name, the file's path, or "default".
+    pub source: String,
+}
+
+/// The settings of the subcommand that was given, sorted by key, and the secrets that variables hold.
+pub fn list(sources: &Sources) -> Vec<Row> {
+    let (command, matches) = innermost(&sources.command, &sources.matches);
+    let mut rows: Vec<Row> = command
+        .get_arguments()
+        .filter(|argument| is_setting(argument))
+        .map(|argument| row(argument.get_id().as_str(), matches, sources))
+        .collect();
+    if std::env::var_os(Secret::RPC_PASSWORD).is_some() {
+        rows.push(Row {
+            key: "rpc_password".to_owned(),
+            value: Secret::MASK.to_owned(),
+            source: Secret::RPC_PASSWORD.to_owned(),
+        });
+    }
+    rows.sort_by(|one, other| one.key.cmp(&other.key));
+    rows
+}
+
+fn innermost<'a>(command: &'a Command, matches: &'a ArgMatches) -> (&'a Command, &'a ArgMatches) {
+    let inner = matches
+        .subcommand()
+        .and_then(|(name, inner)| Some((command.find_subcommand(name)?, inner)));
+    inner.map_or((command, matches), |(command, matches)| {
+        innermost(command, matches)
+    })
+}
+
+fn row(key: &str, matches: &ArgMatches, sources: &Sources) -> Row {
+    let values: Vec<String> = matches
+        .try_get_raw(key)
+        .ok()
+        .flatten()
+        .into_iter()
+        .flatten()
+        .map(|value| value.to_string_lossy().into_owned())
+        .collect();
+    let file = sources
+        .file
+        .as_ref()
+        .filter(|(_, values)| values.contains_key(key));
+    let source = match (matches.value_source(key), file) {
+        (Some(ValueSource::CommandLine), _) => "flag".to_owned(),
+        (Some(ValueSource::EnvVariable), _) => variable(key),
+        (_, Some((path, _))) => path.display().to_string(),
+        _ => "default".to_owned(),
+    };
+    Row {
+        key: key.to_owned(),
+        value: values.join(","),
+        source,
+    }
+}

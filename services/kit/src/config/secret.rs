@@ -1,0 +1,51 @@
+//! Secrets: from a file or a variable, never a flag, and never shown.
+
+use std::{fmt, path::Path};
+
+use anyhow::{Context as _, bail};
+
+/// A password or token; its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The variable that may hold the password of the node's RPC.
+    pub const RPC_PASSWORD: &str = "SATSCOPE_RPC_PASSWORD";
+    /// What is shown in a secret's place.
+    pub const MASK: &str = "********";
+
+    /// Wraps what must not be shown.
+    pub fn new(secret: impl Into<String>) -> Secret {
+        Secret(secret.into())
+    }
+
+    /// From `file` if one is given (its first line), else from `variable` if that is set.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is empty.
+    pub fn find(file: Option<&Path>, variable: &str) -> anyhow::Result<Option<Secret>> {
+        let Some(file) = file else {
+            return Ok(std::env::var(variable).ok().map(Secret));
+        };
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("reading the secret in {}", file.display()))?;
+        match text.lines().next().map(str::trim) {
+            None | Some("") => bail!(
+                "{}: empty; expected the secret in its first line",
+                file.display()
+            ),
+            Some(secret) => Ok(Some(Secret::new(secret))),
+        }
+    }
+
+    /// The secret itself, to be sent where it belongs.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(Secret::MASK)
+    }
+}

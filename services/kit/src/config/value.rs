@@ -1,0 +1,89 @@
+//! Parsers of values whose errors say what was expected.
+
+use std::net::SocketAddr;
+
+use tonic::transport::Uri;
+use tracing_subscriber::EnvFilter;
+
+/// A socket address to listen on.
+///
+/// # Errors
+/// When it is none.
+pub fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected a socket address, ADDRESS:PORT, such as 127.0.0.1:8000".to_owned())
+}
+
+/// What is logged: a level, or a list of `target=level`.
+///
+/// # Errors
+/// When it is neither.
+pub fn log_filter(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => {
+            Err("expected error, warn, info, debug, trace, or a list of target=level".to_owned())
+        }
+    }
+}
+
+/// A finite number.
+///
+/// # Errors
+/// When it is none.
+pub fn finite(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+        .ok_or_else(|| "expected a number".to_owned())
+}
+
+/// A finite number above 0.
+///
+/// # Errors
+/// When it is none.
+pub fn positive(text: &str) -> Result<f64, String> {
+    finite(text)
+        .ok()
+        .filter(|number| *number > 0.0)
+        .ok_or_else(|| "expected a number above 0".to_owned())
+}
+
+/// A number of seconds above 0 and of at most an hour.
+///
+/// # Errors
+/// When it is none.
+pub fn seconds(text: &str) -> Result<f64, String> {
+    positive(text)
+        .ok()
+        .filter(|seconds| *seconds <= 3600.0)
+        .ok_or_else(|| "expected seconds, above 0 and at most 3600".to_owned())
+}
+
+/// A URL of the form `http://HOST:PORT`.
+///
+/// # Errors
+/// When it has another scheme or no host.
+pub fn http_url(text: &str) -> Result<String, String> {
+    let uri = text.parse::<Uri>().ok();
+    match uri.filter(|uri| uri.scheme_str() == Some("http") && uri.host().is_some()) {
+        Some(_) => Ok(text.trim_end_matches('/').to_owned()),
+        None => Err("expected http://HOST:PORT".to_owned()),
+    }
+}
+
+/// A ZMQ endpoint: `tcp://HOST:PORT` or `ipc://PATH`.
+///
+/// # Errors
+/// When it is neither.
+pub fn zmq_endpoint(text: &str) -> Result<String, String> {
+    let tcp = || {
+        let (host, port) = text.strip_prefix("tcp://")?.rsplit_once(':')?;
+        (!host.is_empty() && port.parse::<u16>().is_ok()).then_some(())
+    };
+    let ipc = || text.strip_prefix("ipc://").filter(|path| !path.is_empty());
+    match tcp().is_some() || ipc().is_some() {
+        true => Ok(text.to_owned()),
+        false => Err("expected tcp://HOST:PORT or ipc://PATH".to_owned()),
+    }
+}

@@ -1,0 +1,23 @@
+//! What every part needs to run, once: configuration, logging, metrics, health, shutdown, reconnecting.
+//!
+//! A part is started with a [`Context`]: it binds its ports, hands its tasks to [`tasks::Tasks`], and says
+//! through [`health::Readiness`] what it still waits for.
+
+pub mod admin;
+pub mod config;
+pub mod grpc;
+pub mod health;
+pub mod logging;
+pub mod metrics;
+pub mod net;
+pub mod tasks;
+pub mod upstream;
+
+/// What a part is given at its start.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Where it leaves what it runs in the background, and learns that it is time to stop.
+    pub tasks: tasks::Tasks,
+    /// Where it says what it waits for.
+    pub readiness: health::Readiness,
+}

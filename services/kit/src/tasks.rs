@@ -1,0 +1,107 @@
+//! The background tasks of a process: the first that fails, or a signal, stops them all, in order and in time.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, anyhow};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Mutex,
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// A task's name and how it ended.
+type Ended = (&'static str, anyhow::Result<()>);
+
+/// The tasks of a process. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Tasks {
+    stop: CancellationToken,
+    set: Arc<Mutex<JoinSet<Ended>>>,
+}
+
+impl Tasks {
+    /// Cancelled when it is time to stop; a task then finishes what it has begun and returns.
+    pub fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Runs a task in the background; to be called before [`Tasks::run`]. Its error, its panic, and its end before it is told to stop, stop the process.
+    pub async fn spawn(
+        &self,
+        name: &'static str,
+        task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        self.set
+            .lock()
+            .await
+            .spawn(async move { (name, task.await) });
+    }
+
+    /// Waits for SIGTERM, SIGINT or the first task that ends; then stops the others, within `drain`.
+    ///
+    /// # Errors
+    /// With the first task's error, if that is why the process stops.
+    pub async fn run(self, drain: Duration) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+        let mut set = self.set.lock().await;
+        let outcome = tokio::select! {
+            _ = terminate.recv() => { info!("SIGTERM: draining"); Ok(()) }
+            _ = interrupt.recv() => { info!("SIGINT: draining"); Ok(()) }
+            Some(ended) = set.join_next() => Err(match ended {
+                Ok((_, Err(error))) => error,
+                Ok((name, Ok(()))) => anyhow!("{name} ended by itself"),
+                Err(error) => anyhow!("a task did not finish: {error}"),
+            }),
+        };
+        self.stop.cancel();
+        if tokio::time::timeout(drain, finish(&mut set)).await.is_err() {
+            warn!(tasks = set.len(), "not drained in {drain:?}: cut off");
+        }
+        outcome
+    }
+}
+
+async fn finish(set: &mut JoinSet<Ended>) {
+    while let Some(joined) = set.join_next().await {
+        match joined {
+            Ok((_, Ok(()))) => {}
+            Ok((name, Err(error))) => warn!("{name}, while stopping: {error:#}"),
+            Err(error) => warn!("a task did not finish: {error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_failing_task_stops_the_others() {
+        let tasks = Tasks::default();
+        let stop = tasks.stop();
+        tasks
+            .spawn("patient", async move {
+                stop.cancelled().await;
+                Ok(())
+            })
+            .await;
+        tasks
+            .spawn("broken", async { Err(anyhow!("no more paper")) })
+            .await;
+        let error = tasks.run(Duration::from_secs(60)).await.unwrap_err();
+        assert_eq!(error.to_string(), "no more paper");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stuck_task_is_cut_off() {
+        let tasks = Tasks::default();
+        tasks.spawn("stuck", std::future::pending()).await;
+        tasks.spawn("brief", async { Ok(()) }).await;
+        let error = tasks.run(Duration::from_secs(4)).await.unwrap_err();
+        assert_eq!(error.to_string(), "brief ended by itself");
+    }
+}

@@ -1,0 +1,129 @@
+//! Following a gRPC stream for ever: reconnecting with jittered backoff, and noticing one that has gone silent.
+
+use std::{future::Future, time::Duration};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::StreamExt as _;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Status, Streaming,
+    transport::{Channel, Endpoint},
+};
+use tracing::{info, warn};
+
+/// A stream that says nothing for so long is given up: its sender's heartbeat comes at least every 5 s.
+const SILENCE: Duration = Duration::from_secs(8);
+/// How long a connection, and the answer to the request on it, may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest pause between two tries, so that a returned upstream is found within 5 s.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What happens on the way.
+#[derive(Debug)]
+pub enum Event<T> {
+    /// The upstream has accepted the request.
+    Connected,
+    /// A message.
+    Message(T),
+    /// The stream has ended, or could not be had; it is being tried again.
+    Lost(String),
+}
+
+/// Follows the stream that `open` gives, until `stop`, and tells `on` all that happens.
+///
+/// `open` is called again after each loss, so it can ask for what followed the last message.
+pub async fn follow<T, O, F>(
+    name: &'static str,
+    url: &Endpoint,
+    stop: CancellationToken,
+    mut open: O,
+    mut on: impl FnMut(Event<T>),
+) where
+    O: FnMut(Channel) -> F,
+    F: Future<Output = Result<Streaming<T>, Status>>,
+{
+    let mut pauses = backoff();
+    loop {
+        let attempt = async {
+            let mut messages = connect(url, &mut open).await?;
+            info!("connected to {name} at {}", url.uri());
+            on(Event::Connected);
+            loop {
+                on(Event::Message(next(&mut messages).await?));
+                pauses = backoff();
+            }
+        };
+        let lost: Result<(), String> = match stop.run_until_cancelled(attempt).await {
+            Some(lost) => lost,
+            None => return,
+        };
+        if let Err(reason) = lost {
+            warn!("{name} at {}: {reason}", url.uri());
+            on(Event::Lost(reason));
+        }
+        let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+        if stop
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await
+            .is_none()
+        {
+            return;
+        }
+    }
+}
+
+fn backoff() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(LONGEST_PAUSE)
+        .without_max_times()
+        .with_jitter()
+        .build()
+        .map(|pause| pause.min(LONGEST_PAUSE))
+}
+
+async fn connect<T, O, F>(url: &Endpoint, open: &mut O) -> Result<Streaming<T>, String>
+where
+    O: FnMut(Channel) -> F,
+    F: Future<Output = Result<Streaming<T>, Status>>,
+{
+    let opened = async {
+        let channel = url.connect().await.map_err(|error| describe(&error))?;
+        open(channel).await.map_err(|status| describe(&status))
+    };
+    timeout(PATIENCE, opened)
+        .await
+        .map_err(|_| format!("no answer in {PATIENCE:?}"))?
+}
+
+async fn next<T>(messages: &mut Streaming<T>) -> Result<T, String> {
+    match timeout(SILENCE, messages.next()).await {
+        Err(_) => Err(format!("silent for {SILENCE:?}")),
+        Ok(None) => Err("it closed the stream".to_owned()),
+        Ok(Some(Err(status))) => Err(describe(&status)),
+        Ok(Some(Ok(message))) => Ok(message),
+    }
+}
+
+/// The innermost cause says it best ("Connection refused"); what is around it is "transport error".
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_stay_short_and_never_end() {
+        let pauses: Vec<Duration> = backoff().take(1000).collect();
+        assert!(pauses[0] < Duration::from_millis(300));
+        assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE));
+        assert!(pauses[900] >= Duration::from_secs(1));
+    }
+}
