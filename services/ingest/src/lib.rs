@@ -1,0 +1,103 @@
+//! Bitcoin in, filtered transactions out.
+//!
+//! A thread receives what the node publishes ([`satscope_bitcoin::subscriber`]); the node's task turns it into
+//! events through the tracker, a pure state machine; the store holds them as a log and a window; the service hands
+//! them to subscribers, each from where it left off.
+
+mod clock;
+mod counters;
+mod diagnosis;
+mod node;
+mod resync;
+mod service;
+mod settings;
+mod store;
+mod tracker;
+mod wire;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use satscope_bitcoin::{
+    rpc::Rpc,
+    subscriber::{self, unix_ms},
+};
+use satscope_kit::{Context, grpc, net};
+use satscope_proto::v1::ingest_service_server::{IngestServiceServer, SERVICE_NAME};
+use tokio::sync::mpsc;
+use tonic::service::Routes;
+
+pub use settings::IngestSettings;
+
+/// Messages that may wait between the ZMQ thread and the node's task; libzmq holds what does not fit.
+const QUEUE: usize = 65_536;
+/// ListMempool calls that may wait.
+const QUERIES: usize = 16;
+
+/// Starts ingest; the address that it serves on.
+///
+/// # Errors
+/// When a port is taken or a secret cannot be read. A node that cannot be reached is no error: it is waited for.
+pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Result<SocketAddr> {
+    let listener = net::listen("ingest_listen", settings.ingest_listen).await?;
+    let address = listener.local_addr().context("the bound address")?;
+    let store = Arc::new(store::Store::new(unix_ms()));
+    let (queries, questions) = mpsc::channel(QUERIES);
+    let service = service::Service {
+        store: store.clone(),
+        queries,
+        stop: context.tasks.stop(),
+    };
+    let routes = Routes::new(IngestServiceServer::new(service));
+    grpc::serve(
+        listener,
+        SERVICE_NAME,
+        routes,
+        satscope_proto::DESCRIPTORS,
+        context,
+    )
+    .await?;
+    follow_node(settings, store, questions, context).await?;
+    Ok(address)
+}
+
+async fn follow_node(
+    settings: IngestSettings,
+    store: Arc<store::Store>,
+    questions: mpsc::Receiver<service::MempoolQuery>,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let subscriptions = settings.subscriptions();
+    let rpc = match &settings.rpc_url {
+        Some(url) => Some(Rpc::new(url, settings.auth()?).context("rpc_url")?),
+        None => None,
+    };
+    let clock = match settings.node_is_standin {
+        true => clock::Clock::StandIn(None),
+        false => clock::Clock::System,
+    };
+    let condition = context.readiness.condition("node", "the node's ZMQ");
+    let endpoint = settings.zmq_endpoint.clone();
+    let link = node::Link::new(condition, endpoint, subscriptions.len());
+    let ordered = subscriptions.len() == 1;
+    let node = node::Node::new(store, rpc, clock, link, ordered);
+    let (queue, incoming) = mpsc::channel(QUEUE);
+    let stop = context.tasks.stop();
+    context
+        .tasks
+        .spawn("ZMQ", async move {
+            let receiving = tokio::task::spawn_blocking(move || {
+                subscriber::receive(subscriptions, &queue, &stop)
+            });
+            Ok(receiving.await.context("the ZMQ thread")??)
+        })
+        .await;
+    context
+        .tasks
+        .spawn("node", async move {
+            node.run(incoming, questions).await;
+            Ok(())
+        })
+        .await;
+    Ok(())
+}

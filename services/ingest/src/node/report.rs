@@ -1,0 +1,178 @@
+//! Counting: what ingest did with each transaction and message, for the stream and for Prometheus.
+
+use std::time::Instant;
+
+use metrics::{counter, describe_counter, describe_gauge, gauge};
+use satscope_bitcoin::frame::{FrameError, Topic};
+use satscope_kit::logging::Brake;
+use satscope_log::{Counters, Event, Hop, NodeStatus, Simulation};
+use tracing::warn;
+
+use crate::tracker::FirstSight;
+
+/// The counts since the start.
+#[derive(Debug)]
+pub struct Report {
+    started: Instant,
+    counters: Counters,
+    chain: String,
+    brake: Brake,
+}
+
+impl Report {
+    /// Begins at 0 and describes the metrics.
+    pub fn start() -> Report {
+        describe();
+        Report {
+            started: Instant::now(),
+            counters: Counters::default(),
+            chain: String::new(),
+            brake: Brake::default(),
+        }
+    }
+
+    /// Transactions first seen, and events written.
+    pub fn count(&mut self, sights: Vec<FirstSight>, events: &[Event]) {
+        for sight in sights {
+            let (outcome, reason) = match sight {
+                FirstSight::Accepted => ("accepted", ""),
+                FirstSight::Filtered(reason) => ("filtered", reason.as_str()),
+                FirstSight::BeforeWindow => ("filtered", "before_window"),
+            };
+            self.counters.received += 1;
+            self.counters.filtered += u64::from(outcome == "filtered");
+            counter!("satscope_ingest_transactions_total", "outcome" => outcome, "reason" => reason)
+                .increment(1);
+        }
+        for event in events {
+            match event {
+                Event::Removed(_, reason) => {
+                    counter!("satscope_ingest_removed_total", "reason" => reason.as_str())
+                        .increment(1);
+                }
+                Event::BlockConnected(..) => {
+                    counter!("satscope_ingest_blocks_total", "change" => "connected").increment(1);
+                }
+                Event::BlockDisconnected(..) => {
+                    counter!("satscope_ingest_blocks_total", "change" => "disconnected")
+                        .increment(1);
+                }
+                Event::Accepted(..) | Event::Status(_) => {}
+            }
+        }
+    }
+
+    /// A message that cannot be read: counted, and logged at most once a second for its reason.
+    pub fn malformed(&mut self, error: &FrameError) {
+        let reason = error.label();
+        counter!("satscope_ingest_malformed_total", "reason" => reason).increment(1);
+        if let Some(held_back) = self.brake.pass(reason, Instant::now()) {
+            warn!(reason, held_back, "left out a message: {error}");
+        }
+    }
+
+    /// A message from a stand-in that has not yet said what time it is.
+    pub fn before_clock(&mut self) {
+        let reason = "no_clock";
+        counter!("satscope_ingest_malformed_total", "reason" => reason).increment(1);
+        if let Some(held_back) = self.brake.pass(reason, Instant::now()) {
+            warn!(
+                reason,
+                held_back, "left out a message: the stand-in has not said the time; is it one?"
+            );
+        }
+    }
+
+    /// Messages of a topic were lost.
+    pub fn gap(&self, topic: Topic) {
+        counter!("satscope_ingest_zmq_gaps_total", "topic" => topic.name()).increment(1);
+    }
+
+    /// A block whose transactions could not be learned.
+    pub fn unread_block(&self) {
+        counter!("satscope_ingest_unread_blocks_total").increment(1);
+    }
+
+    /// A resync ended.
+    pub fn resync(&self) {
+        counter!("satscope_ingest_resyncs_total").increment(1);
+    }
+
+    /// The chain that the node is on.
+    pub fn chain(&mut self, chain: &str) {
+        if self.chain != chain && chain != "main" {
+            warn!("the node is on the chain {chain:?}, not on main");
+        }
+        self.chain = chain.to_owned();
+    }
+
+    /// Transactions in the window.
+    pub fn active(&self, active: usize) {
+        gauge!("satscope_ingest_window_transactions").set(active as f64);
+    }
+
+    /// The status of this second.
+    pub fn status(
+        &mut self,
+        mempool: usize,
+        hops: Vec<Hop>,
+        simulation: Option<Simulation>,
+    ) -> NodeStatus {
+        self.counters.mempool = mempool as u64;
+        self.counters.uptime_ms = (self.started.elapsed().as_millis() as u64).max(1);
+        gauge!("satscope_ingest_mempool_transactions").set(mempool as f64);
+        NodeStatus {
+            hops,
+            counters: self.counters,
+            chain: self.chain.clone(),
+            simulation,
+        }
+    }
+}
+
+fn describe() {
+    describe_counter!(
+        "satscope_ingest_transactions_total",
+        "Distinct transactions first seen, by what the filter said and why."
+    );
+    describe_counter!(
+        "satscope_ingest_removed_total",
+        "Accepted transactions that left the mempool unconfirmed, by reason."
+    );
+    describe_counter!(
+        "satscope_ingest_blocks_total",
+        "Blocks connected and disconnected."
+    );
+    describe_counter!(
+        "satscope_ingest_malformed_total",
+        "Messages that could not be read, by reason."
+    );
+    describe_counter!(
+        "satscope_ingest_zmq_gaps_total",
+        "Times that a topic's counter showed lost messages."
+    );
+    describe_counter!(
+        "satscope_ingest_unread_blocks_total",
+        "Blocks whose transactions could not be learned."
+    );
+    describe_counter!(
+        "satscope_ingest_resyncs_total",
+        "Times that the node was asked for what was missed."
+    );
+    describe_gauge!(
+        "satscope_ingest_mempool_transactions",
+        "Transactions in the node's mempool."
+    );
+    describe_gauge!(
+        "satscope_ingest_window_transactions",
+        "Accepted transactions of the last three hours."
+    );
+    describe_gauge!(
+        "satscope_ingest_queue_messages",
+        "Messages waiting between ZMQ and the tracker."
+    );
+    describe_gauge!(
+        "satscope_ingest_subscribers",
+        "Streams of transactions being served."
+    );
+}

@@ -1,0 +1,101 @@
+//! The settings of ingest.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use satscope_bitcoin::{frame::Topic, rpc::Auth, subscriber::Subscription};
+use satscope_kit::config::{Secret, http_url, socket_address, zmq_endpoint};
+
+/// Where the node is, and where ingest serves.
+#[derive(Args, Clone, Debug)]
+pub struct IngestSettings {
+    /// Where the node publishes (`-zmqpubrawtx` and `-zmqpubsequence` in bitcoin.conf)
+    #[arg(long, env = "SATSCOPE_ZMQ_ENDPOINT", value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:28332", value_parser = zmq_endpoint)]
+    pub zmq_endpoint: String,
+
+    /// Where it publishes `sequence`, if that is elsewhere
+    #[arg(long, env = "SATSCOPE_ZMQ_SEQUENCE_ENDPOINT", value_name = "ENDPOINT", value_parser = zmq_endpoint)]
+    pub zmq_sequence_endpoint: Option<String>,
+
+    /// The node's JSON-RPC; without it, all begins from an empty window
+    #[arg(long, env = "SATSCOPE_RPC_URL", value_name = "URL", value_parser = http_url)]
+    pub rpc_url: Option<String>,
+
+    /// The file with the node's RPC cookie (`.cookie` in its data folder)
+    #[arg(long, env = "SATSCOPE_RPC_COOKIE_FILE", value_name = "FILE")]
+    pub rpc_cookie_file: Option<PathBuf>,
+
+    /// The user for RPC, if there is no cookie; the password comes from a file or SATSCOPE_RPC_PASSWORD
+    #[arg(long, env = "SATSCOPE_RPC_USER", value_name = "NAME")]
+    pub rpc_user: Option<String>,
+
+    /// The file with that user's password in its first line
+    #[arg(long, env = "SATSCOPE_RPC_PASSWORD_FILE", value_name = "FILE")]
+    pub rpc_password_file: Option<PathBuf>,
+
+    /// The node is a stand-in: take the time and the labels from its `satscope` topic
+    #[arg(long, env = "SATSCOPE_NODE_IS_STANDIN")]
+    pub node_is_standin: bool,
+
+    /// Where ingest serves gRPC
+    #[arg(
+        long,
+        env = "SATSCOPE_INGEST_LISTEN",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:50051", value_parser = socket_address
+    )]
+    pub ingest_listen: SocketAddr,
+}
+
+impl IngestSettings {
+    /// What to subscribe to; `rawtx` last, since a stand-in begins to play when it is asked for.
+    pub(crate) fn subscriptions(&self) -> Vec<Subscription> {
+        let mut topics = vec![Topic::Sequence, Topic::RawTx];
+        if self.node_is_standin {
+            topics.insert(0, Topic::StandIn);
+        }
+        match &self.zmq_sequence_endpoint {
+            Some(endpoint) if *endpoint != self.zmq_endpoint => {
+                topics.retain(|topic| *topic != Topic::Sequence);
+                vec![
+                    Subscription {
+                        endpoint: endpoint.clone(),
+                        topics: vec![Topic::Sequence],
+                    },
+                    Subscription {
+                        endpoint: self.zmq_endpoint.clone(),
+                        topics,
+                    },
+                ]
+            }
+            _ => vec![Subscription {
+                endpoint: self.zmq_endpoint.clone(),
+                topics,
+            }],
+        }
+    }
+
+    /// How ingest identifies itself to the node: the cookie if one is given, else user and password.
+    ///
+    /// # Errors
+    /// When the password file cannot be read, or there is a user without a password.
+    pub(crate) fn auth(&self) -> anyhow::Result<Auth> {
+        if let Some(path) = &self.rpc_cookie_file {
+            return Ok(Auth::CookieFile(path.clone()));
+        }
+        let Some(user) = self.rpc_user.clone() else {
+            return Ok(Auth::None);
+        };
+        let file = self.rpc_password_file.as_deref();
+        match Secret::find(file, Secret::RPC_PASSWORD)? {
+            Some(password) => Ok(Auth::Password {
+                user,
+                password: password.expose().to_owned(),
+            }),
+            None => anyhow::bail!(
+                "rpc_user = {user:?} has no password: expected rpc_password_file or {}",
+                Secret::RPC_PASSWORD
+            ),
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! What is believed of the node's mempool and best chain: a pure state machine fed with what the node sends.
+//!
+//! Core publishes a transaction when it enters the mempool, again with its block, and again when that block is
+//! disconnected; only the `sequence` topic tells which of these it was. So a transaction is counted when its txid
+//! is new, and *where* it is follows from `sequence` alone.
+
+mod chain;
+mod reconcile;
+mod removal;
+mod seen;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bitcoin::{BlockHash, Transaction, Txid, consensus::deserialize, hashes::Hash as _};
+use rustc_hash::FxHashMap;
+use satscope_bitcoin::frame::SequenceEvent;
+use satscope_filter::{Filter, Rejection};
+use satscope_log::{Accepted, Event, RemovalReason, State, WINDOW_MS};
+
+use chain::{ChainBlock, bip34_height};
+pub use reconcile::{FetchedBlock, FetchedTransaction, NodeView, is_in_window};
+use removal::{Cause, Departure};
+use seen::{Outpoint, Place, Seen, Verdict, outpoints};
+
+/// A transaction of a disconnected block that nothing has settled for so long is gone.
+const PENDING_MS: u64 = 2000;
+
+/// What one message led to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What the log must hold, in order.
+    pub events: Vec<Event>,
+    /// A connected block whose transactions are not known from the frames: ask the node.
+    pub unknown_block: Option<BlockHash>,
+}
+
+/// What became of a transaction when it was first seen, for counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstSight {
+    /// It passed the filter.
+    Accepted,
+    /// It did not, and why.
+    Filtered(Rejection),
+    /// It was in the mempool before the window began; not looked into.
+    BeforeWindow,
+}
+
+/// No block holds so many transactions: the smallest possible one takes 240 of a block's 4,000,000 weight units.
+const LONGEST_RUN: usize = 20_000;
+
+/// The state.
+#[derive(Debug)]
+pub struct Tracker {
+    filter: Filter,
+    /// Whether `rawtx` and `sequence` come in one order, so that a run of `rawtx` is a block's.
+    ordered: bool,
+    seen: FxHashMap<Txid, Seen>,
+    mempool: usize,
+    pending: usize,
+    /// What `rawtx` brought since the last `sequence` message.
+    run: Vec<RunEntry>,
+    departures: Vec<Departure>,
+    chain: VecDeque<ChainBlock>,
+    forget: VecDeque<(u64, Txid)>,
+    first_sights: Vec<FirstSight>,
+}
+
+#[derive(Debug)]
+struct RunEntry {
+    txid: Txid,
+    spends: Box<[Outpoint]>,
+    /// `Some` for a coinbase: the height in it, if there is one (BIP 34).
+    coinbase: Option<Option<u32>>,
+}
+
+impl Tracker {
+    /// Knows nothing yet. `ordered` says whether `rawtx` and `sequence` share an endpoint.
+    pub fn new(filter: Filter, ordered: bool) -> Tracker {
+        Tracker {
+            filter,
+            ordered,
+            seen: FxHashMap::default(),
+            mempool: 0,
+            pending: 0,
+            run: Vec::new(),
+            departures: Vec::new(),
+            chain: VecDeque::new(),
+            forget: VecDeque::new(),
+            first_sights: Vec::new(),
+        }
+    }
+
+    /// Takes the body of a `rawtx` message that arrived at `now_ms`.
+    ///
+    /// # Errors
+    /// When the bytes are not one whole transaction.
+    pub fn transaction(
+        &mut self,
+        body: &[u8],
+        now_ms: u64,
+    ) -> Result<Outcome, bitcoin::consensus::encode::Error> {
+        let transaction: Transaction = deserialize(body)?;
+        let txid = transaction.compute_txid();
+        let coinbase = transaction
+            .is_coinbase()
+            .then(|| bip34_height(&transaction));
+        let mut outcome = Outcome::default();
+        if coinbase.is_none() {
+            outcome
+                .events
+                .extend(self.sight(txid, &transaction, now_ms, now_ms));
+        }
+        if self.ordered {
+            if self.run.len() == LONGEST_RUN {
+                self.run.clear();
+            }
+            self.run.push(RunEntry {
+                txid,
+                spends: outpoints(&transaction),
+                coinbase,
+            });
+        }
+        Ok(outcome)
+    }
+
+    /// Takes a `sequence` message that arrived at `now_ms`.
+    pub fn sequence(&mut self, event: SequenceEvent, now_ms: u64) -> Outcome {
+        let run = std::mem::take(&mut self.run);
+        let mut outcome = Outcome::default();
+        match event {
+            SequenceEvent::Added(txid, _) => {
+                self.settle_departures(Cause::Entered(&run), now_ms, &mut outcome.events);
+                self.enter_mempool(txid, now_ms, &mut outcome.events);
+            }
+            SequenceEvent::Removed(txid, _) => self.depart(txid, now_ms),
+            SequenceEvent::BlockConnected(hash) => self.connected(hash, run, now_ms, &mut outcome),
+            SequenceEvent::BlockDisconnected(hash) => {
+                self.settle_departures(Cause::Nothing, now_ms, &mut outcome.events);
+                self.disconnect(hash, now_ms, &mut outcome.events);
+            }
+        }
+        outcome
+    }
+
+    /// Takes a connected block as the node gave it on request.
+    pub fn fetched_block(&mut self, block: FetchedBlock, now_ms: u64) -> Vec<Event> {
+        let mut events = Vec::new();
+        if !self.knows_block(&block.hash) {
+            self.take_block(block, now_ms, &mut events);
+        }
+        events
+    }
+
+    /// Lets time pass: what nothing settled is settled, what is long over is forgotten.
+    pub fn tick(&mut self, now_ms: u64) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.settle_old_departures(now_ms, &mut events);
+        self.settle_pending(now_ms, &mut events);
+        self.forget(now_ms);
+        events
+    }
+
+    /// Every txid believed to be in the mempool, unordered.
+    pub fn mempool(&self) -> impl Iterator<Item = Txid> {
+        self.seen
+            .iter()
+            .filter(|(_, seen)| seen.place == Place::Mempool)
+            .map(|(txid, _)| *txid)
+    }
+
+    /// How many there are.
+    pub fn mempool_len(&self) -> usize {
+        self.mempool
+    }
+
+    /// What became of the transactions first seen since the last call.
+    pub fn take_first_sights(&mut self) -> Vec<FirstSight> {
+        std::mem::take(&mut self.first_sights)
+    }
+
+    /// Counts and judges a transaction if its txid is new, or was known without its content.
+    fn sight(
+        &mut self,
+        txid: Txid,
+        transaction: &Transaction,
+        first_seen_ms: u64,
+        now_ms: u64,
+    ) -> Option<Event> {
+        let known = self.seen.get(&txid);
+        if known.is_some_and(|seen| seen.verdict != Verdict::Unknown) {
+            return None;
+        }
+        let first_seen_ms = known.map_or(first_seen_ms, |seen| seen.first_seen_ms);
+        let place = known.map_or(Place::Announced, |seen| seen.place);
+        let recently_seen = |parent: &Txid| {
+            self.seen.get(parent).is_some_and(|seen| {
+                seen.first_seen_ms <= first_seen_ms
+                    && first_seen_ms < seen.first_seen_ms + WINDOW_MS
+            })
+        };
+        let judged = self.filter.judge(transaction, recently_seen);
+        self.first_sights.push(match &judged {
+            Ok(_) => FirstSight::Accepted,
+            Err(reason) => FirstSight::Filtered(*reason),
+        });
+        let verdict = match judged {
+            Ok(values) => Verdict::Accepted {
+                accepted: Arc::new(Accepted {
+                    txid: txid.to_byte_array(),
+                    first_seen_ms,
+                    values_sats: values.into_boxed_slice(),
+                    input_count: transaction.input.len() as u32,
+                }),
+                spends: outpoints(transaction),
+            },
+            Err(_) => Verdict::Filtered,
+        };
+        let has_left = place == Place::Gone;
+        let event = verdict.accepted().filter(|_| !has_left).map(|accepted| {
+            let state = match place {
+                Place::Block => State::Confirmed,
+                _ => State::Mempool,
+            };
+            Event::Accepted(accepted.clone(), state)
+        });
+        if place == Place::Announced {
+            self.forget.push_back((now_ms + WINDOW_MS, txid));
+        }
+        let since_ms = known.map_or(now_ms, |seen| seen.since_ms);
+        self.seen.insert(
+            txid,
+            Seen {
+                first_seen_ms,
+                verdict,
+                place,
+                since_ms,
+            },
+        );
+        event
+    }
+
+    /// Moves a transaction; an accepted one that had left comes back with its old stamp.
+    fn put(&mut self, txid: Txid, place: Place, now_ms: u64, events: &mut Vec<Event>) {
+        let seen = self
+            .seen
+            .entry(txid)
+            .or_insert_with(|| Seen::without_content(now_ms));
+        let before = std::mem::replace(&mut seen.place, place);
+        seen.since_ms = now_ms;
+        if before == Place::Gone && place != Place::Gone {
+            events.extend(
+                seen.verdict
+                    .accepted()
+                    .map(|accepted| Event::Accepted(accepted.clone(), State::Mempool)),
+            );
+        }
+        self.mempool += usize::from(place == Place::Mempool);
+        self.mempool -= usize::from(before == Place::Mempool);
+        self.pending += usize::from(place == Place::Pending);
+        self.pending -= usize::from(before == Place::Pending);
+        if matches!(place, Place::Block | Place::Gone) {
+            self.forget.push_back((now_ms + WINDOW_MS, txid));
+        }
+    }
+
+    fn enter_mempool(&mut self, txid: Txid, now_ms: u64, events: &mut Vec<Event>) {
+        self.put(txid, Place::Mempool, now_ms, events);
+    }
+
+    /// After a re-org an addition or a block settles each pending transaction; what neither settled has left
+    /// without a frame: something in the new branch conflicts with it.
+    fn settle_pending(&mut self, now_ms: u64, events: &mut Vec<Event>) {
+        if self.pending == 0 {
+            return;
+        }
+        let unsettled: Vec<Txid> = self
+            .seen
+            .iter()
+            .filter(|(_, seen)| {
+                seen.place == Place::Pending && seen.since_ms + PENDING_MS <= now_ms
+            })
+            .map(|(txid, _)| *txid)
+            .collect();
+        for txid in unsettled {
+            self.remove(txid, RemovalReason::Conflicted, now_ms, events);
+        }
+    }
+
+    fn remove(&mut self, txid: Txid, reason: RemovalReason, now_ms: u64, events: &mut Vec<Event>) {
+        self.put(txid, Place::Gone, now_ms, events);
+        events.extend(self.removal_of(&txid, reason));
+    }
+
+    fn removal_of(&self, txid: &Txid, reason: RemovalReason) -> Option<Event> {
+        let accepted = self.seen.get(txid)?.verdict.accepted()?;
+        Some(Event::Removed(accepted.txid, reason))
+    }
+
+    /// Three hours after a transaction left or was mined, no re-org within the window brings it back.
+    fn forget(&mut self, now_ms: u64) {
+        while self
+            .forget
+            .front()
+            .is_some_and(|(due_ms, _)| *due_ms <= now_ms)
+        {
+            let Some((_, txid)) = self.forget.pop_front() else {
+                return;
+            };
+            let over = self.seen.get(&txid).is_some_and(|seen| {
+                !matches!(seen.place, Place::Mempool | Place::Pending)
+                    && seen.since_ms + WINDOW_MS <= now_ms
+            });
+            if over {
+                self.seen.remove(&txid);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! Blocks joining and leaving the best chain, and what that does to their transactions.
+
+use bitcoin::{BlockHash, Transaction, Txid, hashes::Hash as _};
+use satscope_log::{Block, Event, WINDOW_MS};
+
+use super::{Outcome, RunEntry, Tracker, removal::Cause, seen::Place};
+
+/// Blocks kept, beyond those of the window, to be disconnected again.
+const MIN_BLOCKS: usize = 16;
+
+#[derive(Debug)]
+pub(super) struct ChainBlock {
+    pub block: Block,
+    pub txids: Vec<Txid>,
+}
+
+impl Tracker {
+    /// Messages were lost. The run since the last `sequence` message is not whole; and if there is none, the loss may
+    /// have been at the end of the newest block's run: that block is then no longer taken as known, so that a resync
+    /// (`can_ask`) reads it whole.
+    pub fn lost_messages(&mut self, can_ask: bool) {
+        if self.run.is_empty() && can_ask {
+            self.chain.pop_back();
+        }
+        self.run.clear();
+    }
+
+    pub(super) fn knows_block(&self, hash: &BlockHash) -> bool {
+        let hash = hash.as_byte_array();
+        self.chain.iter().any(|known| known.block.hash == *hash)
+    }
+
+    pub(super) fn connected(
+        &mut self,
+        hash: BlockHash,
+        run: Vec<RunEntry>,
+        now_ms: u64,
+        outcome: &mut Outcome,
+    ) {
+        if self.knows_block(&hash) {
+            return;
+        }
+        self.settle_departures(Cause::Mined(&run), now_ms, &mut outcome.events);
+        match run.first() {
+            Some(RunEntry {
+                coinbase: Some(height),
+                ..
+            }) => {
+                let block = Block {
+                    hash: hash.to_byte_array(),
+                    height: *height,
+                    time_ms: now_ms,
+                };
+                let txids = run[1..].iter().map(|entry| entry.txid).collect();
+                self.connect(block, txids, now_ms, &mut outcome.events);
+            }
+            _ => outcome.unknown_block = Some(hash),
+        }
+    }
+
+    pub(super) fn connect(
+        &mut self,
+        block: Block,
+        txids: Vec<Txid>,
+        now_ms: u64,
+        events: &mut Vec<Event>,
+    ) {
+        for txid in &txids {
+            self.put(*txid, Place::Block, now_ms, events);
+        }
+        events.push(Event::BlockConnected(block, self.accepted_of(&txids)));
+        self.chain.push_back(ChainBlock { block, txids });
+        let long_ago = |known: &ChainBlock| known.block.time_ms + WINDOW_MS < now_ms;
+        while self.chain.len() > MIN_BLOCKS && self.chain.front().is_some_and(long_ago) {
+            self.chain.pop_front();
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, hash: BlockHash, now_ms: u64, events: &mut Vec<Event>) {
+        let hash = hash.to_byte_array();
+        let Some(at) = self.chain.iter().position(|known| known.block.hash == hash) else {
+            return;
+        };
+        let Some(known) = self.chain.remove(at) else {
+            return;
+        };
+        for txid in &known.txids {
+            self.put(*txid, Place::Pending, now_ms, events);
+        }
+        events.push(Event::BlockDisconnected(
+            known.block,
+            self.accepted_of(&known.txids),
+        ));
+    }
+
+    pub(super) fn accepted_of(&self, txids: &[Txid]) -> Vec<satscope_log::Txid> {
+        txids
+            .iter()
+            .filter(|txid| {
+                let seen = self.seen.get(*txid);
+                seen.is_some_and(|seen| seen.verdict.accepted().is_some())
+            })
+            .map(|txid| txid.to_byte_array())
+            .collect()
+    }
+}
+
+/// The height at the beginning of a coinbase's script.
+///
+/// Source: BIP 34.
+pub(super) fn bip34_height(coinbase: &Transaction) -> Option<u32> {
+    let script = &coinbase.input.first()?.script_sig;
+    match script.instructions().next()?.ok()? {
+        bitcoin::script::Instruction::PushBytes(bytes) => {
+            let height = bitcoin::script::read_scriptint(bytes.as_bytes()).ok()?;
+            height.try_into().ok()
+        }
+        bitcoin::script::Instruction::Op(opcode) => {
+            let number = opcode.to_u8().checked_sub(0x50)?;
+            (1..=16).contains(&number).then_some(u32::from(number))
+        }
+    }
+}

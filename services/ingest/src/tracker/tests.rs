@@ -1,0 +1,385 @@
+//! What Core was seen to send, step by step, and what must be believed after it.
+#![allow(clippy::unwrap_used)]
+
+use bitcoin::{
+    Amount, OutPoint, ScriptBuf, Sequence, TxIn, TxOut, Witness, absolute::LockTime,
+    consensus::serialize, transaction::Version,
+};
+
+use super::*;
+
+const NOW: u64 = 1_700_000_000_000;
+
+/// A payment of two outputs that spends output `spent.1` of `spent.0`.
+fn payment(spent: (Txid, u32), value_sats: u64) -> Transaction {
+    let output = |value_sats| TxOut {
+        value: Amount::from_sat(value_sats),
+        script_pubkey: ScriptBuf::from_bytes(vec![0x51]),
+    };
+    Transaction {
+        version: Version::TWO,
+        lock_time: LockTime::ZERO,
+        input: vec![TxIn {
+            previous_output: OutPoint::new(spent.0, spent.1),
+            script_sig: ScriptBuf::new(),
+            sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
+            witness: Witness::new(),
+        }],
+        output: vec![output(value_sats), output(1_234_567)],
+    }
+}
+
+fn coinbase(height: i64) -> Transaction {
+    let mut coinbase = payment((Txid::all_zeros(), u32::MAX), 312_500_000);
+    coinbase.input[0].script_sig = bitcoin::script::Builder::new()
+        .push_int(height)
+        .into_script();
+    coinbase
+}
+
+/// An outpoint that no transaction here made.
+fn old(number: u8) -> (Txid, u32) {
+    (Txid::from_byte_array([number; 32]), 0)
+}
+
+fn block(number: u8) -> BlockHash {
+    BlockHash::from_byte_array([number; 32])
+}
+
+/// The default rules, and no money that only moves on.
+fn strict() -> Filter {
+    Filter {
+        reject_recent_inputs: true,
+        ..Filter::default()
+    }
+}
+
+struct Scene {
+    tracker: Tracker,
+    now_ms: u64,
+    events: Vec<Event>,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        Scene {
+            tracker: Tracker::new(strict(), true),
+            now_ms: NOW,
+            events: Vec::new(),
+        }
+    }
+
+    fn raw(&mut self, transaction: &Transaction) {
+        let body = serialize(transaction);
+        let outcome = self.tracker.transaction(&body, self.now_ms).unwrap();
+        self.events.extend(outcome.events);
+    }
+
+    fn sequence(&mut self, event: SequenceEvent) -> Outcome {
+        let mut outcome = self.tracker.sequence(event, self.now_ms);
+        self.events.append(&mut outcome.events);
+        outcome
+    }
+
+    fn add(&mut self, transaction: &Transaction) -> Txid {
+        let txid = transaction.compute_txid();
+        self.raw(transaction);
+        self.sequence(SequenceEvent::Added(txid, 0));
+        txid
+    }
+
+    fn mine(&mut self, hash: BlockHash, height: i64, transactions: &[&Transaction]) {
+        self.raw(&coinbase(height));
+        for transaction in transactions {
+            self.raw(transaction);
+        }
+        self.sequence(SequenceEvent::BlockConnected(hash));
+    }
+
+    fn pass(&mut self, milliseconds: u64) {
+        self.now_ms += milliseconds;
+        let events = self.tracker.tick(self.now_ms);
+        self.events.extend(events);
+    }
+
+    fn mempool(&self) -> Vec<Txid> {
+        let mut txids: Vec<Txid> = self.tracker.mempool().collect();
+        txids.sort();
+        assert_eq!(txids.len(), self.tracker.mempool_len());
+        txids
+    }
+
+    fn removals(&self) -> Vec<RemovalReason> {
+        let reason = |event: &Event| match event {
+            Event::Removed(_, reason) => Some(*reason),
+            _ => None,
+        };
+        self.events.iter().filter_map(reason).collect()
+    }
+}
+
+fn sorted<const N: usize>(mut txids: [Txid; N]) -> Vec<Txid> {
+    txids.sort();
+    txids.to_vec()
+}
+
+#[test]
+fn a_transaction_is_counted_once_however_often_it_is_sent() {
+    let mut scene = Scene::new();
+    let paid = payment(old(1), 51_234);
+    let txid = scene.add(&paid);
+    scene.add(&paid);
+    scene.mine(block(1), 800_000, &[&paid]);
+    assert_eq!(scene.tracker.take_first_sights(), [FirstSight::Accepted]);
+    assert_eq!(scene.mempool(), []);
+    let connected = scene.events.last().unwrap();
+    let Event::BlockConnected(block, txids) = connected else {
+        panic!("{connected:?}");
+    };
+    assert_eq!(block.height, Some(800_000));
+    assert_eq!(*txids, [txid.to_byte_array()]);
+}
+
+#[test]
+fn a_replacement_takes_the_old_one_out_and_says_so() {
+    let mut scene = Scene::new();
+    let first = scene.add(&payment(old(1), 51_234));
+    scene.sequence(SequenceEvent::Removed(first, 0));
+    assert_eq!(scene.mempool(), [], "out at once");
+    let second = scene.add(&payment(old(1), 51_233));
+    assert_eq!(scene.mempool(), [second]);
+    assert_eq!(scene.removals(), [RemovalReason::Replaced]);
+}
+
+#[test]
+fn what_descends_from_a_replaced_transaction_is_replaced_with_it() {
+    let mut scene = Scene::new();
+    let parent = scene.add(&payment(old(1), 51_234));
+    let later = NOW + WINDOW_MS;
+    scene.now_ms = later;
+    let child = scene.add(&payment((parent, 0), 41_234));
+    scene.sequence(SequenceEvent::Removed(parent, 0));
+    scene.sequence(SequenceEvent::Removed(child, 0));
+    scene.add(&payment(old(1), 51_233));
+    assert_eq!(
+        scene.removals(),
+        [RemovalReason::Replaced, RemovalReason::Replaced]
+    );
+}
+
+#[test]
+fn a_conflict_with_a_block_is_told_from_an_eviction() {
+    let mut scene = Scene::new();
+    let conflicting = scene.add(&payment(old(1), 51_234));
+    scene.sequence(SequenceEvent::Removed(conflicting, 0));
+    scene.mine(block(1), 800_000, &[&payment(old(1), 51_233)]);
+    let evicted = scene.add(&payment(old(2), 61_234));
+    scene.sequence(SequenceEvent::Removed(evicted, 0));
+    scene.pass(2000);
+    assert_eq!(
+        scene.removals(),
+        [RemovalReason::Conflicted, RemovalReason::Evicted]
+    );
+    assert_eq!(scene.mempool(), []);
+}
+
+#[test]
+fn after_a_reorg_each_transaction_is_where_the_new_branch_put_it() {
+    let mut scene = Scene::new();
+    let (back, again, lost) = (
+        payment(old(1), 51_234),
+        payment(old(2), 61_234),
+        payment(old(3), 71_234),
+    );
+    for transaction in [&back, &again, &lost] {
+        scene.add(transaction);
+    }
+    scene.mine(block(1), 800_000, &[&back, &again, &lost]);
+    scene.now_ms += 60_000;
+    scene.raw(&coinbase(800_000));
+    for transaction in [&back, &again, &lost] {
+        scene.raw(transaction);
+    }
+    scene.sequence(SequenceEvent::BlockDisconnected(block(1)));
+    scene.mine(block(2), 800_000, &[&again]);
+    let back = scene.add(&back);
+    assert_eq!(scene.mempool(), [back]);
+    assert_eq!(scene.removals(), [], "nothing is given up at once");
+    scene.pass(PENDING_MS);
+    assert_eq!(scene.removals(), [RemovalReason::Conflicted]);
+    assert_eq!(scene.tracker.take_first_sights().len(), 3);
+}
+
+#[test]
+fn a_block_is_not_believed_from_a_run_without_its_coinbase() {
+    let mut scene = Scene::new();
+    scene.raw(&payment(old(1), 51_234));
+    let outcome = scene.sequence(SequenceEvent::BlockConnected(block(1)));
+    assert_eq!(outcome.unknown_block, Some(block(1)));
+
+    let mut apart = Scene::new();
+    apart.tracker = Tracker::new(Filter::default(), false);
+    apart.raw(&coinbase(5));
+    let outcome = apart.sequence(SequenceEvent::BlockConnected(block(1)));
+    assert_eq!(outcome.unknown_block, Some(block(1)), "no common order");
+}
+
+#[test]
+fn a_transaction_that_sequence_names_first_is_counted_when_it_comes() {
+    let mut scene = Scene::new();
+    scene.tracker = Tracker::new(Filter::default(), false);
+    let late = payment(old(1), 51_234);
+    scene.sequence(SequenceEvent::Added(late.compute_txid(), 0));
+    assert_eq!(scene.mempool(), [late.compute_txid()]);
+    assert_eq!(scene.tracker.take_first_sights(), []);
+    scene.now_ms += 5000;
+    scene.raw(&late);
+    assert_eq!(scene.tracker.take_first_sights(), [FirstSight::Accepted]);
+    let Event::Accepted(accepted, _) = &scene.events[0] else {
+        panic!("{:?}", scene.events);
+    };
+    assert_eq!(
+        accepted.first_seen_ms, NOW,
+        "the stamp of the first word of it"
+    );
+}
+
+#[test]
+fn money_moving_on_is_no_new_payment() {
+    let mut scene = Scene::new();
+    let parent = scene.add(&payment(old(1), 51_234));
+    scene.add(&payment((parent, 1), 41_234));
+    scene.now_ms += WINDOW_MS;
+    scene.add(&payment((parent, 0), 31_234));
+    assert_eq!(
+        scene.tracker.take_first_sights(),
+        [
+            FirstSight::Accepted,
+            FirstSight::Filtered(Rejection::RecentInput),
+            FirstSight::Accepted
+        ]
+    );
+}
+
+#[test]
+fn broken_bytes_change_nothing() {
+    let mut scene = Scene::new();
+    let good = serialize(&payment(old(1), 51_234));
+    for broken in [
+        &good[..good.len() - 1],
+        &[],
+        &[0; 7],
+        &[&good[..], &[0]].concat(),
+    ] {
+        assert!(scene.tracker.transaction(broken, NOW).is_err());
+    }
+    assert_eq!(scene.tracker.take_first_sights(), []);
+    scene.add(&payment(old(1), 51_234));
+    assert_eq!(scene.mempool().len(), 1);
+}
+
+#[test]
+fn what_was_missed_is_taken_from_the_nodes_own_view() {
+    let mut scene = Scene::new();
+    let gone = scene.add(&payment(old(1), 51_234));
+    let stays = scene.add(&payment(old(2), 61_234));
+    scene.mine(block(1), 800_000, &[]);
+    let parent = payment(old(3), 71_234);
+    let child = payment((parent.compute_txid(), 0), 41_234);
+    let ancient = Txid::from_byte_array([9; 32]);
+    let view = NodeView {
+        mempool: vec![stays, parent.compute_txid(), child.compute_txid(), ancient],
+        missing: [Some(&child), Some(&parent), None]
+            .map(|transaction| FetchedTransaction {
+                txid: transaction.map_or(ancient, Transaction::compute_txid),
+                entered_ms: NOW,
+                transaction: transaction.cloned(),
+            })
+            .to_vec(),
+        blocks: vec![FetchedBlock {
+            hash: block(2),
+            height: 800_000,
+            time_ms: NOW,
+            transactions: vec![coinbase(800_000), payment(old(4), 81_234)],
+        }],
+        abandoned: vec![block(1)],
+    };
+    scene.tracker.take_first_sights();
+    let now_ms = scene.now_ms;
+    let events = scene.tracker.reconcile(view, now_ms);
+    scene.events.extend(events);
+    assert_eq!(
+        scene.mempool(),
+        sorted([stays, parent.compute_txid(), child.compute_txid(), ancient])
+    );
+    assert!(scene.events.contains(&Event::Removed(
+        gone.to_byte_array(),
+        RemovalReason::Unknown
+    )));
+    let sights = scene.tracker.take_first_sights();
+    let count = |wanted| sights.iter().filter(|sight| **sight == wanted).count();
+    assert_eq!(count(FirstSight::Accepted), 2, "the block's and the parent");
+    assert_eq!(count(FirstSight::Filtered(Rejection::RecentInput)), 1);
+    assert_eq!(count(FirstSight::BeforeWindow), 1);
+    assert_eq!(scene.tracker.known_blocks(), [block(2)]);
+}
+
+#[test]
+fn what_is_long_over_is_forgotten() {
+    let mut scene = Scene::new();
+    let mined = payment(old(1), 51_234);
+    scene.add(&mined);
+    let waiting = scene.add(&payment(old(2), 61_234));
+    scene.mine(block(1), 800_000, &[&mined]);
+    scene.pass(WINDOW_MS - 1);
+    assert_eq!(scene.tracker.seen.len(), 2);
+    scene.pass(1);
+    assert_eq!(scene.tracker.seen.len(), 1);
+    assert_eq!(
+        scene.mempool(),
+        [waiting],
+        "however old, until the node says otherwise"
+    );
+}
+
+#[test]
+fn heights_are_read_from_coinbases_small_and_large() {
+    for height in [1, 16, 17, 127, 128, 800_000] {
+        assert_eq!(bip34_height(&coinbase(height)), Some(height as u32));
+    }
+    let mut odd = coinbase(5);
+    odd.input[0].script_sig = ScriptBuf::from_bytes(vec![0x4c]);
+    assert_eq!(bip34_height(&odd), None);
+}
+
+#[test]
+fn a_block_whose_run_has_a_hole_is_not_taken_for_whole() {
+    let mut scene = Scene::new();
+    let mined = payment(old(1), 51_234);
+    scene.raw(&coinbase(800_000));
+    scene.tracker.lost_messages(true);
+    scene.raw(&mined);
+    let outcome = scene.sequence(SequenceEvent::BlockConnected(block(1)));
+    assert_eq!(outcome.unknown_block, Some(block(1)));
+
+    scene.mine(block(2), 800_001, &[]);
+    assert_eq!(scene.tracker.known_blocks(), [block(2)]);
+    scene.tracker.lost_messages(true);
+    assert_eq!(
+        scene.tracker.known_blocks(),
+        [],
+        "its last ones may be missing"
+    );
+}
+
+#[test]
+fn a_transaction_that_left_before_its_content_came_does_not_enter() {
+    let mut scene = Scene::new();
+    scene.tracker = Tracker::new(strict(), false);
+    let late = payment(old(1), 51_234);
+    scene.sequence(SequenceEvent::Added(late.compute_txid(), 1));
+    scene.sequence(SequenceEvent::Removed(late.compute_txid(), 2));
+    scene.raw(&late);
+    assert_eq!(scene.events, []);
+    assert_eq!(scene.mempool(), []);
+}
