@@ -1,0 +1,223 @@
+//! A first, simple estimator, kept to compare the real one with.
+//!
+//! A histogram of the logarithms of the amounts, less its own smooth background, is slid along the ladder of round sums;
+//! the price is where the two fit best.
+
+use std::collections::BTreeMap;
+
+use crate::estimate::{Estimate, Evidence};
+use crate::grid::SATS_PER_BTC;
+use crate::window::Window;
+
+/// Round sums in dollars, ascending, with the weight of each: about how strongly it stands out of the background.
+const LADDER: [(f64, f64); 37] = [
+    (1.0, 0.3),
+    (2.0, 0.3),
+    (3.0, 0.3),
+    (4.0, 0.3),
+    (5.0, 0.5),
+    (6.0, 0.2),
+    (7.0, 0.2),
+    (8.0, 0.2),
+    (10.0, 1.0),
+    (12.0, 0.2),
+    (15.0, 0.5),
+    (20.0, 1.0),
+    (25.0, 0.5),
+    (30.0, 0.8),
+    (35.0, 0.2),
+    (40.0, 0.5),
+    (50.0, 1.2),
+    (60.0, 0.4),
+    (70.0, 0.3),
+    (80.0, 0.3),
+    (100.0, 1.5),
+    (150.0, 0.7),
+    (200.0, 1.0),
+    (250.0, 0.5),
+    (300.0, 0.7),
+    (350.0, 0.2),
+    (400.0, 0.4),
+    (500.0, 0.8),
+    (600.0, 0.3),
+    (700.0, 0.2),
+    (800.0, 0.2),
+    (1000.0, 0.7),
+    (1500.0, 0.3),
+    (2000.0, 0.4),
+    (3000.0, 0.3),
+    (5000.0, 0.3),
+    (10000.0, 0.2),
+];
+/// Bins for each factor of ten in amount or price.
+const BINS_PER_DECADE: f64 = 1000.0;
+/// The histogram begins at 1000 satoshi and ends ten decades later.
+const FIRST_DECADE: f64 = 3.0;
+const BINS: usize = 10_000;
+/// Prices searched: from $1,000, four decades.
+const FIRST_PRICE_DECADE: f64 = 3.0;
+const PRICE_BINS: usize = 4001;
+/// Half the width of the moving average that makes the background, in bins.
+const BACKGROUND_BINS: usize = 30;
+/// Half the width of a round sum's peak, in bins, and its standard deviation.
+const PEAK_BINS: i64 = 4;
+const PEAK_SIGMA_BINS: f64 = 1.5;
+/// A bin counts at most this many standard deviations above its background: spam repeats amounts.
+const CLIP_SIGMAS: f64 = 6.0;
+/// Weight of a payment by its age: a factor of e less for every so many milliseconds.
+const AGE_SCALE_MS: f64 = 15.0 * 60.0 * 1000.0;
+/// The least score, in standard deviations, that is evidence of a price: the best of 4000 chance scores reaches 4.
+const LEAST_SCORE: f64 = 5.0;
+/// Rivals lie at least this far, in bins, from the best price.
+const RIVAL_BINS: usize = 30;
+
+/// The price at `now_ms` (Unix milliseconds), or none where the window shows none.
+#[must_use]
+pub fn estimate(window: &Window, now_ms: u64) -> Option<Estimate> {
+    let newest_payment_ms = window
+        .current(now_ms)
+        .map(|(first_seen_ms, ..)| first_seen_ms)
+        .next_back()?;
+    let payments: u64 = window
+        .current(now_ms)
+        .map(|(.., copies)| u64::from(copies))
+        .sum();
+    let histogram = histogram(window, now_ms);
+    let scores = scores(&histogram);
+    let (best, score) = maximum(scores.iter().copied().enumerate())?;
+    if score < LEAST_SCORE {
+        return None;
+    }
+    let rivals = scores
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(bin, _)| bin.abs_diff(best) > RIVAL_BINS);
+    let (_, rival_score) = maximum(rivals)?;
+    let margin = (score / rival_score.max(1.0)).ln();
+    let price_usd =
+        10f64.powf(FIRST_PRICE_DECADE + (best as f64 + vertex(&scores, best)) / BINS_PER_DECADE);
+    let spread = 10f64.powf(4.0 * PEAK_SIGMA_BINS / BINS_PER_DECADE / score.sqrt());
+    Some(Estimate {
+        price_usd,
+        low_usd: price_usd / spread,
+        high_usd: price_usd * spread,
+        confidence: confidence(payments, margin),
+        evidence: Evidence {
+            payments,
+            margin,
+            newest_payment_ms,
+        },
+    })
+}
+
+/// Each distinct value once, at the weight of its newest payment, in bins of the value's logarithm.
+fn histogram(window: &Window, now_ms: u64) -> Vec<f64> {
+    let mut weights: BTreeMap<u64, f64> = BTreeMap::new();
+    for (first_seen_ms, values, _) in window.current(now_ms) {
+        let weight = (-((now_ms - first_seen_ms) as f64) / AGE_SCALE_MS).exp();
+        weights.extend(values.iter().map(|&value_sats| (value_sats, weight)));
+    }
+    let mut histogram = vec![0.0; BINS];
+    for (value_sats, weight) in weights {
+        let bin = ((value_sats as f64).log10() - FIRST_DECADE) * BINS_PER_DECADE;
+        if let Some(count) = (bin >= 0.0)
+            .then(|| histogram.get_mut(bin as usize))
+            .flatten()
+        {
+            *count += weight;
+        }
+    }
+    histogram
+}
+
+/// The moving average of a histogram.
+fn background(histogram: &[f64]) -> Vec<f64> {
+    let mut sums = vec![0.0];
+    sums.extend(histogram.iter().scan(0.0, |sum, count| {
+        *sum += count;
+        Some(*sum)
+    }));
+    (0..histogram.len())
+        .map(|bin| {
+            let from = bin.saturating_sub(BACKGROUND_BINS);
+            let to = (bin + BACKGROUND_BINS + 1).min(histogram.len());
+            (sums[to] - sums[from]) / (to - from) as f64
+        })
+        .collect()
+}
+
+/// How well each price fits, in standard deviations of what chance would do.
+fn scores(histogram: &[f64]) -> Vec<f64> {
+    let background = background(histogram);
+    let excess: Vec<f64> = histogram
+        .iter()
+        .zip(&background)
+        .map(|(h, b)| (h - b).min(CLIP_SIGMAS * b.sqrt()))
+        .collect();
+    let ladder: Vec<(f64, f64)> = LADDER
+        .iter()
+        .map(|&(round_usd, weight)| (rung_bins(round_usd), weight))
+        .collect();
+    (0..PRICE_BINS)
+        .map(|price_bin| {
+            let (mut sum, mut variance) = (0.0, 0.0f64);
+            for (rung, weight) in &ladder {
+                let centre = rung - price_bin as f64;
+                for offset in -PEAK_BINS..=PEAK_BINS {
+                    let Ok(bin) = usize::try_from(centre.floor() as i64 + offset) else {
+                        continue;
+                    };
+                    let Some(excess) = excess.get(bin) else {
+                        continue;
+                    };
+                    let off_bins = bin as f64 + 0.5 - centre;
+                    let peak = weight * (-0.5 * (off_bins / PEAK_SIGMA_BINS).powi(2)).exp();
+                    sum += peak * excess;
+                    variance += peak * peak * background[bin];
+                }
+            }
+            if variance > 0.0 {
+                sum / variance.sqrt()
+            } else {
+                0.0
+            }
+        })
+        .collect()
+}
+
+/// Where a round sum's amount lies at the lowest price searched, in bins.
+fn rung_bins(round_usd: f64) -> f64 {
+    let value_sats = round_usd * SATS_PER_BTC / 10f64.powf(FIRST_PRICE_DECADE);
+    (value_sats.log10() - FIRST_DECADE) * BINS_PER_DECADE
+}
+
+fn maximum(scores: impl Iterator<Item = (usize, f64)>) -> Option<(usize, f64)> {
+    scores.max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// Where between the bins the parabola through the best bin and its neighbours has its top, −0.5 to 0.5.
+fn vertex(scores: &[f64], best: usize) -> f64 {
+    let at = |bin: Option<usize>| bin.and_then(|bin| scores.get(bin)).copied();
+    let (Some(before), Some(after)) = (at(best.checked_sub(1)), at(best.checked_add(1))) else {
+        return 0.0;
+    };
+    let curvature = before - 2.0 * scores[best] + after;
+    if curvature < 0.0 {
+        (0.5 * (before - after) / curvature).clamp(-0.5, 0.5)
+    } else {
+        0.0
+    }
+}
+
+/// By the number of payments, as the specification's bands have it, and lower the nearer the best rival comes.
+fn confidence(payments: u64, margin: f64) -> f64 {
+    let (from, to, low, high) = match payments {
+        0..100 => (0.0, 100.0, 0.0, 0.3),
+        100..1000 => (100.0, 1000.0, 0.3, 0.8),
+        _ => (1000.0, 10_000.0, 0.8, 1.0),
+    };
+    let by_count = low + (high - low) * ((payments as f64 - from) / (to - from)).min(1.0);
+    let clearness = (margin / 0.3).clamp(0.0, 1.0);
+    by_count * clearness.max(0.1)
+}

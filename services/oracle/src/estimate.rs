@@ -1,0 +1,125 @@
+//! What the oracle says: a price, how far to trust it, and on what evidence.
+
+use crate::grid::SATS_PER_BTC;
+use crate::minutes::MINUTE_MS;
+use crate::model::Model;
+use crate::trained::RUNGS;
+
+/// Half the width of the 90 % interval of a normal distribution, in standard deviations.
+pub(crate) const NINETY_PERCENT: f64 = 1.645;
+
+/// An output implies a price only if that is within this fraction of the estimate; what lies further off is no payment
+/// of a round sum.
+const IMPLIED_WITHIN: f64 = 0.05;
+
+/// What an output is taken for has at least this strength; weaker round sums are hardly more frequent than others.
+const LEAST_STRENGTH: f64 = 0.5;
+
+/// A price, in dollars for one bitcoin.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// The price in dollars.
+    pub price_usd: f64,
+    /// Lower end of the 90 % interval, in dollars.
+    pub low_usd: f64,
+    /// Upper end of the 90 % interval, in dollars.
+    pub high_usd: f64,
+    /// How far to trust it, 0 to 1; under 0.5 it may be wrong by a whole factor.
+    pub confidence: f64,
+    /// What it rests on.
+    pub evidence: Evidence,
+}
+
+/// What an estimate rests on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evidence {
+    /// Payments that were used.
+    pub payments: u64,
+    /// How much more probable the price is than its best rival (the best price more than 20 % away), as the natural
+    /// logarithm of the odds: 0 if both are as probable, 3 for 20 to 1, negative if the window as a whole favours the
+    /// rival. What repeats itself is counted once.
+    pub margin: f64,
+    /// When the newest of the payments was first seen, in Unix milliseconds.
+    pub newest_payment_ms: u64,
+}
+
+/// What one output says of the price: its dot on the plot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Implied {
+    /// The price in dollars at which the output is worth exactly `round_usd`.
+    pub price_usd: f64,
+    /// The round sum in dollars that the output most likely is.
+    pub round_usd: f64,
+}
+
+impl Estimate {
+    /// The same price at `now_ms` (Unix milliseconds), for when the window has none of its own: the price has moved on since
+    /// the newest payment, so that the interval is wider, and nothing speaks for it any more: its confidence is 0.
+    #[must_use]
+    pub fn repeated(&self, now_ms: u64) -> Self {
+        let since_ms = now_ms.saturating_sub(self.evidence.newest_payment_ms);
+        let minutes = since_ms as f64 / MINUTE_MS as f64;
+        let moved =
+            NINETY_PERCENT * Model::trained().motion.minute_percent() / 100.0 * minutes.sqrt();
+        let half = (self.high_usd / self.price_usd).ln().hypot(moved);
+        Self {
+            low_usd: self.price_usd * (-half).exp(),
+            high_usd: self.price_usd * half.exp(),
+            confidence: 0.0,
+            ..*self
+        }
+    }
+
+    /// The price that an output of `value_sats` satoshi implies if it is the nearest round sum, or none where that is
+    /// more than 5 % away from the estimate.
+    #[must_use]
+    pub fn implied(&self, value_sats: u64) -> Option<Implied> {
+        let value_btc = value_sats as f64 / SATS_PER_BTC;
+        let off = |round_usd: f64| (value_btc * self.price_usd / round_usd).ln().abs();
+        let strong = RUNGS
+            .iter()
+            .filter(|(_, strength)| *strength >= LEAST_STRENGTH)
+            .map(|&(round_usd, _)| round_usd);
+        let nearest = strong.min_by(|a, b| off(*a).total_cmp(&off(*b)))?;
+        let implied = Implied {
+            price_usd: nearest / value_btc,
+            round_usd: nearest,
+        };
+        (off(nearest) <= (1.0 + IMPLIED_WITHIN).ln()).then_some(implied)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn at(price_usd: f64) -> Estimate {
+        let evidence = Evidence {
+            payments: 1,
+            margin: 1.0,
+            newest_payment_ms: 0,
+        };
+        Estimate {
+            price_usd,
+            low_usd: price_usd,
+            high_usd: price_usd,
+            confidence: 1.0,
+            evidence,
+        }
+    }
+
+    #[test]
+    fn a_round_sum_implies_its_price() {
+        let implied = at(100_000.0).implied(50_100).unwrap();
+        assert_eq!(implied.round_usd, 50.0);
+        assert!((implied.price_usd - 99_800.4).abs() < 0.1);
+    }
+
+    #[test]
+    fn what_is_far_from_a_round_sum_implies_nothing() {
+        for value_sats in [0, 1, 55_000, 138_000, 2_100_000_000_000_000] {
+            assert_eq!(at(100_000.0).implied(value_sats), None, "{value_sats}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The scale that everything is laid out on: logarithms of prices and of amounts, in bins of 0.1 %.
+
+/// Width of a bin in natural logarithm: 0.1 %.
+pub(crate) const BIN: f64 = 0.001;
+/// Lowest and highest price that is an answer, in dollars.
+pub(crate) const ANSWERS_USD: (f64, f64) = (1e3, 1e7);
+/// Lowest price searched, in dollars. The search goes a factor of ten further than the answers on both sides, so that a
+/// price outside of them is not mistaken for its tenth or tenfold.
+const LOWEST_USD: f64 = 1e2;
+/// Bins of price: ln(10^8 / 10^2) / 0.001, and one for the end.
+pub(crate) const PRICE_BINS: usize = 13_816;
+/// Bins of amount, from 1 satoshi to 21 million bitcoin.
+pub(crate) const VALUE_BINS: usize = 35_282;
+/// Satoshi in one bitcoin.
+pub(crate) const SATS_PER_BTC: f64 = 1e8;
+
+/// The price in dollars at a place on the grid, which may lie between bins.
+pub(crate) fn price_usd(place: f64) -> f64 {
+    LOWEST_USD * (place * BIN).exp()
+}
+
+/// The place on the grid of the price at which an amount is worth one dollar; negative below the grid.
+pub(crate) fn dollar_place(value_sats: u64) -> f64 {
+    (SATS_PER_BTC / value_sats as f64 / LOWEST_USD).ln() / BIN
+}
+
+/// The bin of an amount; none for 0 and for more than 21 million bitcoin.
+pub(crate) fn value_bin(value_sats: u64) -> Option<usize> {
+    let bin = ((value_sats as f64).ln() / BIN).floor();
+    (value_sats > 0 && bin < VALUE_BINS as f64).then_some(bin as usize)
+}
+
+/// The place, in bins of amount, of the amount that is worth `usd` dollars at a bin of price.
+pub(crate) fn value_place(usd: f64, price_bin: usize) -> f64 {
+    (usd * SATS_PER_BTC / LOWEST_USD).ln() / BIN - price_bin as f64
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grid_covers_a_decade_more_than_the_answers() {
+        assert!((price_usd(0.0) / (ANSWERS_USD.0 / 10.0) - 1.0).abs() < BIN);
+        assert!((price_usd(PRICE_BINS as f64 - 1.0) / (ANSWERS_USD.1 * 10.0) - 1.0).abs() < BIN);
+    }
+
+    #[test]
+    fn the_extremes_of_amount_have_a_bin_or_none() {
+        assert_eq!(value_bin(0), None);
+        assert_eq!(value_bin(1), Some(0));
+        assert!(value_bin(2_100_000_000_000_000).is_some());
+        assert_eq!(value_bin(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_dollar_lies_where_its_price_is() {
+        let place = dollar_place(1_000);
+        assert!((price_usd(place) / 100_000.0 - 1.0).abs() < 1e-9);
+        assert!((value_place(1.0, 500) - (1e6f64.ln() / BIN - 500.0)).abs() < 1e-6);
+    }
+}

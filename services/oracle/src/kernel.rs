@@ -1,0 +1,204 @@
+//! What one amount says of every price: a peak of evidence at each price that makes it a round sum.
+//!
+//! Evidence is kept in whole thousandths of a nat, so that adding and taking away an amount are exact and sums do not
+//! depend on their order.
+
+use crate::grid::{self, BIN, PRICE_BINS};
+use crate::model::{Model, Typical};
+
+/// Steps of evidence in one nat.
+pub(crate) const STEPS_PER_NAT: f64 = 1024.0;
+/// A peak reaches this many bins to both sides.
+const REACH: usize = 16;
+const TAPS: usize = 2 * REACH + 1;
+/// A bin is divided by this to place a peak more finely than whole bins.
+const PHASES: usize = 8;
+
+/// Evidence for each bin of price, in [`STEPS_PER_NAT`].
+pub(crate) type Evidence = Box<[i32]>;
+
+/// No evidence for any price.
+pub(crate) fn no_evidence() -> Evidence {
+    vec![0; PRICE_BINS].into()
+}
+
+/// The peaks of evidence, ready to be added up.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    pub(crate) model: Model,
+    rungs: Vec<Rung>,
+    /// Where the median amount typically lies at each bin of price, in decades of a dollar; empty where that is left out.
+    medians: Vec<f64>,
+}
+
+#[derive(Debug)]
+struct Rung {
+    /// How far its price lies above that of one dollar, in bins.
+    shift: f64,
+    /// Its strength, scaled.
+    strength: f64,
+    /// Evidence around its price, for each place within a bin.
+    peaks: [[i32; TAPS]; PHASES],
+}
+
+impl Kernel {
+    pub(crate) fn new(model: Model) -> Self {
+        let rungs = model
+            .rungs
+            .iter()
+            .map(|&(round_usd, strength)| Rung::new(&model, round_usd, strength))
+            .collect();
+        let median = |typical: &Typical| {
+            (0..PRICE_BINS)
+                .map(|bin| typical.median_decade(grid::price_usd(bin as f64)))
+                .collect()
+        };
+        let medians = model.typical.as_ref().map(median).unwrap_or_default();
+        Self {
+            model,
+            rungs,
+            medians,
+        }
+    }
+
+    /// Adds to the evidence what an amount says of every price, or takes it away.
+    pub(crate) fn apply(&self, value_sats: u64, evidence: &mut Evidence, sign: i32) {
+        let dollar = grid::dollar_place(value_sats);
+        for rung in &self.rungs {
+            let eighths = ((dollar + rung.shift) * PHASES as f64).round();
+            let nearest = (eighths / PHASES as f64).floor();
+            let peak = &rung.peaks[(eighths - nearest * PHASES as f64) as usize];
+            let first = nearest - REACH as f64;
+            // The taps that lie on the grid.
+            let skipped = (-first).clamp(0.0, TAPS as f64) as usize;
+            let start = first.clamp(0.0, PRICE_BINS as f64) as usize;
+            let taps = &peak[skipped..];
+            for (sum, tap) in evidence[start..].iter_mut().zip(taps) {
+                *sum = sum.wrapping_add(sign * tap);
+            }
+        }
+    }
+
+    /// How probable each price is by what is paid as a whole, in nats below the most typical one, where the median of
+    /// `values` amounts is `median_sats` satoshi.
+    pub(crate) fn typical(&self, median_sats: f64, values: usize) -> Option<Vec<f64>> {
+        let typical = self.model.typical?;
+        let density = |(bin, &median): (usize, &f64)| {
+            typical.log_density(grid::price_usd(bin as f64), median, median_sats, values)
+        };
+        Some(self.medians.iter().enumerate().map(density).collect())
+    }
+
+    /// How many of the amounts are expected to be round sums at each price, in nats of evidence, where `density` is the
+    /// number of amounts in each bin of amount, smoothed.
+    pub(crate) fn expected(&self, density: &[f64]) -> Vec<f64> {
+        let mut expected = vec![0.0; PRICE_BINS];
+        let percent_per_bin = 100.0 * BIN;
+        for (rung, (round_usd, _)) in self.rungs.iter().zip(&self.model.rungs) {
+            let strength = rung.strength / percent_per_bin;
+            let highest = grid::value_place(*round_usd, 0).floor();
+            // At bin 0 of price the sum is at its largest amount; each bin up, one bin of amount down.
+            for (sum, price_bin) in expected.iter_mut().zip(0..) {
+                let bin = highest - f64::from(price_bin);
+                if bin < 0.0 {
+                    break;
+                }
+                *sum += strength * density.get(bin as usize).copied().unwrap_or(0.0);
+            }
+        }
+        expected
+    }
+}
+
+impl Rung {
+    fn new(model: &Model, round_usd: f64, strength: f64) -> Self {
+        let strength = strength * model.strength_scale;
+        let evidence_at = |off_percent: f64| {
+            let density: f64 = model
+                .peak
+                .iter()
+                .map(|&(share, sigma)| share * bell(off_percent, sigma))
+                .sum();
+            ((strength * density).ln_1p() * STEPS_PER_NAT).round() as i32
+        };
+        let mut peaks = [[0; TAPS]; PHASES];
+        for (phase, peak) in peaks.iter_mut().enumerate() {
+            for (tap, steps) in peak.iter_mut().enumerate() {
+                let off_bins = tap as f64 - REACH as f64 - phase as f64 / PHASES as f64;
+                *steps = evidence_at(100.0 * off_bins * BIN);
+            }
+        }
+        Self {
+            shift: round_usd.ln() / BIN,
+            strength,
+            peaks,
+        }
+    }
+}
+
+/// The density of a normal distribution around 0.
+fn bell(x: f64, sigma: f64) -> f64 {
+    (-0.5 * (x / sigma).powi(2)).exp() / (sigma * std::f64::consts::TAU.sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kernel() -> Kernel {
+        Kernel::new(Model {
+            rungs: vec![(100.0, 5.0)],
+            ..Model::trained()
+        })
+    }
+
+    #[test]
+    fn an_amount_speaks_for_the_price_that_makes_it_round() {
+        let mut evidence = no_evidence();
+        kernel().apply(100_000, &mut evidence, 1);
+        let best = evidence
+            .iter()
+            .zip(0..)
+            .max()
+            .map(|(_, bin)| bin)
+            .unwrap_or(0);
+        assert!((grid::price_usd(f64::from(best)) / 100_000.0 - 1.0).abs() <= 0.5 * BIN);
+    }
+
+    #[test]
+    fn taking_away_undoes_adding() {
+        let mut evidence = no_evidence();
+        let kernel = Kernel::new(Model::trained());
+        let values = [
+            0,
+            1,
+            999,
+            12_345,
+            100_000,
+            1_000_000_007,
+            2_100_000_000_000_000,
+            u64::MAX,
+        ];
+        values
+            .iter()
+            .for_each(|&value| kernel.apply(value, &mut evidence, 1));
+        values
+            .iter()
+            .rev()
+            .for_each(|&value| kernel.apply(value, &mut evidence, -1));
+        assert_eq!(evidence, no_evidence());
+    }
+
+    #[test]
+    fn the_ends_of_the_grid_take_half_a_peak() {
+        for value_sats in [100_000_000, 100] {
+            let mut evidence = no_evidence();
+            kernel().apply(value_sats, &mut evidence, 1);
+            let touched = evidence.iter().filter(|&&steps| steps > 0).count();
+            assert!(
+                (REACH / 2..TAPS).contains(&touched),
+                "{value_sats}: {touched}"
+            );
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The price of bitcoin in dollars, read from the amounts that people pay: pure, without clock, I/O or randomness.
+//!
+//! # The idea
+//!
+//! People think in dollars and pay in satoshi. Somebody who sends $50 sends `50 / price` bitcoin, to the satoshi. Nobody
+//! knows which payment is a $50 one; but many are, and on a logarithmic scale all of them lie at one place. So do the $20
+//! ones, the $100 ones and the rest of the round sums, and the distances between these places are known: $100 always lies
+//! a factor of five above $20. The amounts of a few minutes show the ladder's rungs, faintly, among many other amounts:
+//!
+//! ```text
+//!  amounts                   |                                |
+//!  in a few      |           |          |              |      |             |
+//!  minutes    . .|. .  .:. . | . . : .  |.  . . : . .  | . .. |.  . : .  .  | . .
+//!  ───────────────────────────────────────────────────────────────────────────────▶ log(satoshi)
+//!                ▲           ▲          ▲              ▲      ▲             ▲
+//!  the ladder   $10         $20        $30            $50    $70          $100
+//!             ◀═══════ slides as a whole: one price, one position ═══════▶
+//! ```
+//!
+//! Slide the ladder along the amounts; where its rungs fall on the peaks, it shows the price. No exchange is asked.
+//!
+//! # How it is done
+//!
+//! **Evidence.** Every amount is a little evidence for each price that makes it a round sum, and against the others. How much
+//! is a likelihood ratio: at $50, amounts stand several times as dense as beside it, at $45 hardly denser (`trained.rs`,
+//! learned from labelled blocks by `satscope backtest train`). A rung that is expected and not there counts against a
+//! price as well. Each exact amount counts once, in the newest minute in which it was seen, for spam repeats itself.
+//!
+//! **What is paid as a whole.** A ladder shifted by a factor of 2, 5 or 10 falls mostly on its own rungs. What tells these
+//! prices apart, beside the strengths of the rungs, is the median amount: about $135 in every year since 2019, give or
+//! take a factor of 1.5 ([`Typical`]).
+//!
+//! **Time.** The price is taken as a hidden chain that moves a little each minute, seldom more, and never by a factor. One pass
+//! forward over the window's minutes, from three hours ago until now, leaves the probability of each price now ([`Motion`]).
+//! The newest minutes weigh most; older ones hold the lock when few payments come. No earlier estimate feeds back: the pass
+//! begins anew each time, so that the same window gives the same bits, and a wrong lock is left as soon as the window's
+//! evidence for the right price outweighs it, at the latest when what misled it is three hours old.
+//!
+//! **Doubt.** The width of the probability around the best price, and an error that all payments of a minute share, give
+//! the 90 % interval. The odds against the best rival far away, the number of payments and the age of the newest give the
+//! confidence. Where round sums explain the payments no better than chance there is no price.
+//!
+//! # Range
+//!
+//! Answers lie between $1,000 and $10,000,000. The search goes a factor of ten further, in steps of 0.1 % with
+//! interpolation between, so that just outside there is no price rather than a wrong one. Above $1,000,000 the filter's least
+//! amount (1000 satoshi) hides the small sums, and cold starts fail more often: `ACCURACY.md` has the figures.
+//!
+//! # Use
+//!
+//! ```
+//! use satscope_oracle::Window;
+//!
+//! let mut window = Window::new();
+//! let now_ms = 1_700_000_000_000;
+//! // One payment of $50 at $100,000, with its change. A price takes hundreds of payments.
+//! window.insert(now_ms, &[50_000, 1_234_567]);
+//! assert!(window.estimate(now_ms).is_none());
+//! ```
+//!
+//! The parts: `grid` is the scale, `kernel` the evidence of one amount, `minutes` adds it up, `track` is the pass over the
+//! minutes, `reading` makes the answer; [`baseline`] is a simpler method to compare with.
+
+pub mod baseline;
+mod estimate;
+mod grid;
+mod kernel;
+mod minutes;
+mod model;
+mod reading;
+mod track;
+mod trained;
+mod window;
+
+pub use estimate::{Estimate, Evidence, Implied};
+pub use model::{Model, Motion, Typical};
+pub use window::{WINDOW_MS, Window};

@@ -1,0 +1,176 @@
+//! The distinct amounts of the window by minute, and what those of each minute say of the price.
+//!
+//! Spam repeats amounts, so each exact amount counts once: in the newest minute in which it was seen.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::grid::{self, VALUE_BINS};
+use crate::kernel::{self, Evidence, Kernel};
+
+/// Milliseconds in a minute.
+pub(crate) const MINUTE_MS: u64 = 60_000;
+
+/// A minute in which amounts were seen for the last time.
+#[derive(Debug, Clone)]
+pub(crate) struct Minute {
+    /// What its amounts say of every price.
+    pub(crate) evidence: Evidence,
+    /// How many amounts that are.
+    pub(crate) values: u32,
+}
+
+/// Distinct amounts by the newest minute in which each was seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Minutes {
+    kernel: Arc<Kernel>,
+    /// For each amount in satoshi, how often it was seen in each minute since 1970.
+    seen: BTreeMap<u64, BTreeMap<u64, u32>>,
+    /// By minute since 1970; only minutes that hold an amount.
+    minutes: BTreeMap<u64, Minute>,
+    /// How many distinct amounts lie in each bin of amount.
+    histogram: Vec<u32>,
+}
+
+impl Minutes {
+    pub(crate) fn new(kernel: Arc<Kernel>) -> Self {
+        Self {
+            kernel,
+            seen: BTreeMap::new(),
+            minutes: BTreeMap::new(),
+            histogram: vec![0; VALUE_BINS],
+        }
+    }
+
+    pub(crate) fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// The minutes that begin in a range of Unix milliseconds, oldest first.
+    pub(crate) fn range(&self, from_ms: u64, end_ms: u64) -> impl Iterator<Item = (u64, &Minute)> {
+        let range = from_ms.div_ceil(MINUTE_MS)..end_ms.div_ceil(MINUTE_MS);
+        self.minutes
+            .range(range)
+            .map(|(&minute, held)| (minute, held))
+    }
+
+    /// How many distinct amounts lie in each bin of amount.
+    pub(crate) fn histogram(&self) -> &[u32] {
+        &self.histogram
+    }
+
+    /// Adds an amount that was seen at `first_seen_ms`.
+    pub(crate) fn insert(&mut self, first_seen_ms: u64, value_sats: u64) {
+        let Some(bin) = grid::value_bin(value_sats) else {
+            return;
+        };
+        let minute = first_seen_ms / MINUTE_MS;
+        let seen = self.seen.entry(value_sats).or_default();
+        let newest = seen.last_key_value().map(|(&minute, _)| minute);
+        *seen.entry(minute).or_default() += 1;
+        match newest {
+            None => self.histogram[bin] += 1,
+            Some(newest) if newest < minute => self.leave(newest, value_sats),
+            Some(_) => return,
+        }
+        self.enter(minute, value_sats);
+    }
+
+    /// Takes out an amount that was put in.
+    pub(crate) fn remove(&mut self, first_seen_ms: u64, value_sats: u64) {
+        let Some(bin) = grid::value_bin(value_sats) else {
+            return;
+        };
+        let minute = first_seen_ms / MINUTE_MS;
+        let Some(seen) = self.seen.get_mut(&value_sats) else {
+            return;
+        };
+        let Some(times) = seen.get_mut(&minute) else {
+            return;
+        };
+        *times -= 1;
+        if *times > 0 {
+            return;
+        }
+        seen.remove(&minute);
+        let newest = seen.last_key_value().map(|(&minute, _)| minute);
+        if newest.is_none() {
+            self.seen.remove(&value_sats);
+            self.histogram[bin] -= 1;
+        }
+        if newest.is_none_or(|newest| newest < minute) {
+            self.leave(minute, value_sats);
+            if let Some(newest) = newest {
+                self.enter(newest, value_sats);
+            }
+        }
+    }
+
+    fn enter(&mut self, minute: u64, value_sats: u64) {
+        let empty = || Minute {
+            evidence: kernel::no_evidence(),
+            values: 0,
+        };
+        let held = self.minutes.entry(minute).or_insert_with(empty);
+        held.values += 1;
+        self.kernel.apply(value_sats, &mut held.evidence, 1);
+    }
+
+    fn leave(&mut self, minute: u64, value_sats: u64) {
+        let Some(held) = self.minutes.get_mut(&minute) else {
+            return;
+        };
+        held.values -= 1;
+        if held.values == 0 {
+            self.minutes.remove(&minute);
+        } else {
+            self.kernel.apply(value_sats, &mut held.evidence, -1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+
+    fn minutes() -> Minutes {
+        Minutes::new(Arc::new(Kernel::new(Model::trained())))
+    }
+
+    fn counts(minutes: &Minutes) -> Vec<(u64, u32)> {
+        minutes
+            .minutes
+            .iter()
+            .map(|(&minute, held)| (minute, held.values))
+            .collect()
+    }
+
+    #[test]
+    fn an_amount_counts_once_in_its_newest_minute() {
+        let mut minutes = minutes();
+        minutes.insert(0, 5000);
+        minutes.insert(3 * MINUTE_MS, 5000);
+        minutes.insert(MINUTE_MS, 5000);
+        minutes.insert(1, 7777);
+        assert_eq!(counts(&minutes), [(0, 1), (3, 1)]);
+        minutes.remove(3 * MINUTE_MS, 5000);
+        assert_eq!(counts(&minutes), [(0, 1), (1, 1)]);
+        minutes.remove(MINUTE_MS, 5000);
+        minutes.remove(0, 5000);
+        minutes.remove(1, 7777);
+        assert!(counts(&minutes).is_empty() && minutes.seen.is_empty());
+        assert!(minutes.histogram.iter().all(|&count| count == 0));
+    }
+
+    #[test]
+    fn copies_in_one_minute_are_taken_out_one_by_one() {
+        let mut minutes = minutes();
+        minutes.insert(10, 5000);
+        minutes.insert(20, 5000);
+        minutes.remove(10, 5000);
+        assert_eq!(counts(&minutes), [(0, 1)]);
+        minutes.remove(20, 5000);
+        assert!(counts(&minutes).is_empty());
+    }
+}

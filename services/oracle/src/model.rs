@@ -1,0 +1,163 @@
+//! What is known of payments before any is seen: how strongly each round sum stands out, and what people pay at all.
+
+use crate::grid::SATS_PER_BTC;
+use crate::trained;
+
+/// What the oracle knows of payments; [`Model::trained`] is the one in use.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Round sums in dollars, ascending, each with its strength: the payments of that sum, as a share of the ordinary
+    /// payments within one percent around it, in percent. A strength of 3 doubles the density within ±1.5 %.
+    pub rungs: Vec<(f64, f64)>,
+    /// The strengths are multiplied by this before use. Under 1: a block whose round sums are weaker than usual is met
+    /// more often than one where they are missing, so that it costs less to expect too little.
+    pub strength_scale: f64,
+    /// The shape of a round sum's peak: a narrow bell and a wide one, as (share, standard deviation in percent).
+    pub peak: [(f64, f64); 2],
+    /// Evidence, in nats, is divided by this: payments come in clusters and say less than as many independent ones.
+    pub temperature: f64,
+    /// Where whole factors of price are compared, a window counts as no more than so many distinct amounts: what differs
+    /// from the model does so in all of its minutes alike.
+    pub independent_values: f64,
+    /// What is paid as a whole, or none to leave that out.
+    pub typical: Option<Typical>,
+    /// How the price moves.
+    pub motion: Motion,
+}
+
+/// What is paid as a whole: the distribution of all amounts, in powers of ten of a dollar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Typical {
+    /// Where the median amount lies on average; 2 is $100.
+    pub median_decade: f64,
+    /// How much that differs from one time to another, as a standard deviation in decades.
+    pub between_decades: f64,
+    /// How wide the amounts of one time are spread, as a standard deviation in decades.
+    pub within_decades: f64,
+    /// The least amount that the filter lets pass, in satoshi: it cuts the small ones off where the price is high.
+    pub least_value_sats: f64,
+    /// The chance that a time is unlike all that was seen.
+    pub unlike: f64,
+}
+
+/// How the price moves from one minute to the next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Motion {
+    /// Standard deviation of a calm minute, in percent; under 0.1, the width of a bin.
+    pub calm_percent: f64,
+    /// The chance that a minute is not calm.
+    pub jump: f64,
+    /// How far the price goes in such a minute on average, in percent.
+    pub jump_percent: f64,
+}
+
+impl Model {
+    /// The model in use, trained on labelled blocks.
+    #[must_use]
+    pub fn trained() -> Self {
+        Self {
+            rungs: trained::RUNGS.to_vec(),
+            strength_scale: 0.35,
+            peak: [(0.6, 0.12), (0.4, 0.4)],
+            temperature: 1.75,
+            independent_values: 2000.0,
+            typical: Some(Typical {
+                median_decade: trained::MEDIAN_DECADE,
+                between_decades: trained::BETWEEN_DECADES,
+                within_decades: trained::WITHIN_DECADES,
+                least_value_sats: 1000.0,
+                unlike: 1e-9,
+            }),
+            motion: Motion {
+                calm_percent: 0.08,
+                jump: 0.02,
+                jump_percent: 0.5,
+            },
+        }
+    }
+}
+
+impl Motion {
+    /// Standard deviation of a minute, calm or not, in percent. A jump's length is distributed exponentially.
+    pub(crate) fn minute_percent(&self) -> f64 {
+        (self.calm_percent.powi(2) + 2.0 * self.jump * self.jump_percent.powi(2)).sqrt()
+    }
+}
+
+impl Typical {
+    /// How much less probable, in nats, a price of `price_usd` dollars is than the most typical one, if the median of
+    /// `values` amounts lies at `median_sats` satoshi; `median_decade` is where it lies typically at that price.
+    pub(crate) fn log_density(
+        &self,
+        price_usd: f64,
+        median_decade: f64,
+        median_sats: f64,
+        values: usize,
+    ) -> f64 {
+        let sampling = 1.253 * self.within_decades / (values.max(1) as f64).sqrt();
+        let spread = self.between_decades.hypot(sampling);
+        let off = (decade(price_usd, median_sats) - median_decade) / spread;
+        (self.unlike + (1.0 - self.unlike) * (-0.5 * off * off).exp()).ln()
+    }
+
+    /// Where the median amount typically lies at a price, in decades of a dollar: higher where the filter cuts the small
+    /// ones off.
+    pub(crate) fn median_decade(&self, price_usd: f64) -> f64 {
+        self.median_above(decade(price_usd, self.least_value_sats))
+    }
+
+    /// The median of those amounts of a log-normal distribution that exceed `least_decade`.
+    fn median_above(&self, least_decade: f64) -> f64 {
+        let below = normal_cdf((least_decade - self.median_decade) / self.within_decades);
+        self.median_decade + self.within_decades * normal_quantile(0.5 + 0.5 * below)
+    }
+}
+
+/// An amount's worth, in powers of ten of a dollar.
+fn decade(price_usd: f64, value_sats: f64) -> f64 {
+    (value_sats / SATS_PER_BTC * price_usd).log10()
+}
+
+/// The share of a standard normal distribution below `z` (logistic approximation of Bowling et al. 2009, within 0.0002).
+fn normal_cdf(z: f64) -> f64 {
+    1.0 / (1.0 + (-z * (1.5976 + 0.07056 * z * z)).exp())
+}
+
+/// The inverse of [`normal_cdf`], by bisection, within ±8.
+fn normal_quantile(share: f64) -> f64 {
+    let (mut low, mut high) = (-8.0, 8.0);
+    for _ in 0..40 {
+        let middle = 0.5 * (low + high);
+        if normal_cdf(middle) < share {
+            low = middle
+        } else {
+            high = middle
+        }
+    }
+    0.5 * (low + high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_normal_distribution_is_near() {
+        for (z, share) in [(-1.6449, 0.05), (0.0, 0.5), (1.0, 0.8413), (1.96, 0.975)] {
+            assert!((normal_cdf(z) - share).abs() < 0.0003, "{z}");
+            assert!((normal_quantile(share) - z).abs() < 0.005, "{z}");
+        }
+    }
+
+    #[test]
+    fn a_price_ten_times_too_high_fits_worse() {
+        let typical = Model::trained()
+            .typical
+            .unwrap_or_else(|| unreachable!("the trained model has one"));
+        let fits = |price_usd| {
+            typical.log_density(price_usd, typical.median_decade(price_usd), 130_000.0, 3000)
+        };
+        assert!(fits(100_000.0) > fits(10_000.0) + 5.0);
+        assert!(fits(100_000.0) > fits(1_000_000.0) + 5.0);
+    }
+}
