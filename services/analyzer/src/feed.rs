@@ -1,0 +1,274 @@
+//! The updates as subscribers get them: numbered, and with all that a subscriber has missed.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use rustc_hash::FxHashMap;
+use satscope_proto::v1::{HistoryEntry, Point, PriceUpdate, TransactionState};
+use tokio::sync::watch;
+
+use crate::points::News;
+
+/// Updates kept for those who return: five minutes at two a second.
+const KEPT: usize = 600;
+/// Three hours at one estimate a second.
+const HISTORY: usize = 10_800;
+const HISTORY_STEP_MS: u64 = 1000;
+
+/// The shared feed.
+#[derive(Debug)]
+pub struct Feed {
+    inner: Mutex<Inner>,
+    newest: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The newest update, without points.
+    update: Option<PriceUpdate>,
+    /// All dots as of that update, by id.
+    points: FxHashMap<String, Point>,
+    news: VecDeque<(u64, News)>,
+    history: VecDeque<HistoryEntry>,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Feed {
+            inner: Mutex::default(),
+            newest: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Feed {
+    /// Publishes an update under a number above all before it, also those of an earlier process: `unix_ms` if it
+    /// can be.
+    pub fn publish(&self, mut update: PriceUpdate, news: News, unix_ms: u64) {
+        let mut inner = self.lock();
+        let last = inner.update.as_ref().map_or(0, |update| update.sequence);
+        let sequence = unix_ms.max(last + 1);
+        update.sequence = sequence;
+        inner.remember(&update);
+        inner.draw(&news);
+        inner.news.push_back((sequence, news));
+        while inner.news.len() > KEPT {
+            inner.news.pop_front();
+        }
+        inner.update = Some(update);
+        drop(inner);
+        self.newest.send_replace(sequence);
+    }
+
+    /// The newest update with all that came after update `after`; everything and `reset` when that is not known.
+    /// `None` before the first update, and when `after` is the newest.
+    pub fn since(&self, after: u64) -> Option<PriceUpdate> {
+        let inner = self.lock();
+        let mut update = inner.update.clone()?;
+        if update.sequence == after {
+            return None;
+        }
+        let from = inner
+            .news
+            .iter()
+            .position(|(sequence, _)| *sequence == after);
+        match from {
+            Some(at) => {
+                let mut news = News::default();
+                for (_, later) in inner.news.range(at + 1..) {
+                    news.extend(later.clone());
+                }
+                update.reset = news.reset;
+                update.points = news.points;
+                update.changes = news.changes;
+            }
+            None => {
+                update.reset = true;
+                update.points = inner.oldest_first();
+            }
+        }
+        Some(update)
+    }
+
+    /// The estimates of the last three hours after `after_ms`, at most one in each `step_ms`.
+    pub fn history(&self, after_ms: u64, step_ms: u64) -> Vec<HistoryEntry> {
+        let mut next_ms = 0;
+        let wanted = |entry: &&HistoryEntry| {
+            let due = entry.time_ms > after_ms && entry.time_ms >= next_ms;
+            if due {
+                next_ms = entry.time_ms.saturating_add(step_ms);
+            }
+            due
+        };
+        self.lock().history.iter().filter(wanted).cloned().collect()
+    }
+
+    /// The stamp of the oldest estimate that is held, Unix milliseconds.
+    pub fn oldest_ms(&self) -> Option<u64> {
+        self.lock().history.front().map(|entry| entry.time_ms)
+    }
+
+    /// Puts estimates of the past before all that are held.
+    pub fn prepend_history(&self, past: Vec<HistoryEntry>) {
+        let mut inner = self.lock();
+        let first_ms = inner
+            .history
+            .front()
+            .map_or(u64::MAX, |entry| entry.time_ms);
+        for entry in past
+            .into_iter()
+            .rev()
+            .filter(|entry| entry.time_ms < first_ms)
+        {
+            inner.history.push_front(entry);
+        }
+    }
+
+    /// Changes with each update: its sequence.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn draw(&mut self, news: &News) {
+        if news.reset {
+            self.news.clear();
+            self.points.clear();
+        }
+        let drawn = news
+            .points
+            .iter()
+            .map(|point| (point.id.clone(), point.clone()));
+        self.points.extend(drawn);
+        for change in &news.changes {
+            if change.state() == TransactionState::Removed {
+                self.points.remove(&change.id);
+            } else if let Some(point) = self.points.get_mut(&change.id) {
+                point.state = change.state;
+            }
+        }
+    }
+
+    fn oldest_first(&self) -> Vec<Point> {
+        let mut points: Vec<Point> = self.points.values().cloned().collect();
+        points.sort_by(|one, other| (one.time_ms, &one.id).cmp(&(other.time_ms, &other.id)));
+        points
+    }
+
+    fn remember(&mut self, update: &PriceUpdate) {
+        let due = self
+            .history
+            .back()
+            .is_none_or(|last| last.time_ms + HISTORY_STEP_MS <= update.time_ms);
+        if let Some(estimate) = update.estimate.filter(|_| due) {
+            self.history.push_back(HistoryEntry {
+                time_ms: update.time_ms,
+                estimate: Some(estimate),
+            });
+        }
+        while self.history.len() > HISTORY {
+            self.history.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use satscope_proto::v1::PointChange;
+
+    use super::*;
+
+    fn news(id: &str) -> News {
+        let point = Point {
+            id: id.to_owned(),
+            ..Point::default()
+        };
+        News {
+            points: vec![point],
+            ..News::default()
+        }
+    }
+
+    fn ids(update: &PriceUpdate) -> Vec<&str> {
+        update
+            .points
+            .iter()
+            .map(|point| point.id.as_str())
+            .collect()
+    }
+
+    fn feed() -> Feed {
+        let feed = Feed::default();
+        for (number, id) in ["a", "b", "c"].into_iter().enumerate() {
+            feed.publish(PriceUpdate::default(), news(id), 1000 + number as u64 * 500);
+        }
+        feed
+    }
+
+    #[test]
+    fn a_subscriber_gets_what_it_missed() {
+        let feed = feed();
+        let update = feed.since(1000).unwrap();
+        assert_eq!(
+            (update.sequence, update.reset, ids(&update)),
+            (2000, false, vec!["b", "c"])
+        );
+        assert_eq!(feed.since(2000), None);
+    }
+
+    #[test]
+    fn one_that_is_not_known_gets_everything() {
+        let feed = feed();
+        for unknown in [0, 999, 5000] {
+            let update = feed.since(unknown).unwrap();
+            assert_eq!((update.reset, ids(&update)), (true, vec!["a", "b", "c"]));
+        }
+    }
+
+    #[test]
+    fn a_reset_makes_earlier_updates_unknown() {
+        let feed = feed();
+        let reset = News {
+            reset: true,
+            ..news("d")
+        };
+        feed.publish(PriceUpdate::default(), reset, 2500);
+        let update = feed.since(2000).unwrap();
+        assert_eq!((update.reset, ids(&update)), (true, vec!["d"]));
+    }
+
+    #[test]
+    fn numbers_rise_even_when_the_clock_does_not() {
+        let feed = feed();
+        feed.publish(PriceUpdate::default(), News::default(), 7);
+        assert_eq!(feed.since(0).unwrap().sequence, 2001);
+    }
+
+    #[test]
+    fn changes_reach_those_who_begin_later() {
+        let feed = feed();
+        let change = |id: &str, state: TransactionState| PointChange {
+            id: id.to_owned(),
+            state: state.into(),
+        };
+        let news = News {
+            changes: vec![
+                change("a", TransactionState::Removed),
+                change("b", TransactionState::Confirmed),
+            ],
+            ..News::default()
+        };
+        feed.publish(PriceUpdate::default(), news, 2500);
+        let update = feed.since(0).unwrap();
+        assert_eq!(ids(&update), ["b", "c"]);
+        assert_eq!(update.points[0].state(), TransactionState::Confirmed);
+    }
+}
