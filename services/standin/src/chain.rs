@@ -1,0 +1,364 @@
+//! What the stand-in's RPC answers from: its mempool and its blocks. The player changes it and publishes the frames
+//! that each change returns; they come in the order in which Core sends them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bitcoin::block::Header;
+use bitcoin::consensus::serialize;
+use bitcoin::hashes::Hash;
+use bitcoin::{BlockHash, Network, Txid, VarInt};
+use satscope_bitcoin::frame::{SequenceEvent, Topic};
+
+use crate::mempool::{Entry, Mempool};
+use crate::tx::Tx;
+
+/// Blocks whose transactions are kept: six hours' worth, twice what the three hours' window needs.
+pub const FULL_BLOCKS: usize = 36;
+/// Blocks that are known at all.
+const KNOWN_BLOCKS: usize = 2016;
+/// Abandoned blocks that are still answered for.
+const STALE_BLOCKS: usize = 16;
+
+/// Messages to publish: a topic and a body each.
+pub type Frames = Vec<(Topic, Vec<u8>)>;
+
+/// A block, as much as is known of it.
+#[derive(Clone, Debug)]
+pub struct Block {
+    pub hash: BlockHash,
+    pub previous: BlockHash,
+    pub height: u32,
+    /// Unix seconds.
+    pub time: u32,
+    /// None where a recording never shows it.
+    pub header: Option<Header>,
+    /// In the block's order, the coinbase first; none when pruned or never seen.
+    pub txs: Option<Vec<Arc<Tx>>>,
+}
+
+impl Block {
+    /// A block with all its content.
+    pub fn new(header: Header, height: u32, txs: Vec<Arc<Tx>>) -> Block {
+        Block {
+            hash: header.block_hash(),
+            previous: header.prev_blockhash,
+            height,
+            time: header.time,
+            header: Some(header),
+            txs: Some(txs),
+        }
+    }
+
+    /// A block of which no more is known than where it stands; `time` in Unix seconds.
+    pub fn unseen(hash: BlockHash, height: u32, time: u32) -> Block {
+        Block {
+            hash,
+            previous: BlockHash::all_zeros(),
+            height,
+            time,
+            header: None,
+            txs: None,
+        }
+    }
+
+    /// The block as it goes over the network, where all of it is known.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        let (header, txs) = (self.header.as_ref()?, self.txs.as_ref()?);
+        let mut bytes = serialize(header);
+        bytes.extend(serialize(&VarInt(txs.len() as u64)));
+        for tx in txs {
+            bytes.extend_from_slice(&tx.raw);
+        }
+        Some(bytes)
+    }
+
+    /// The messages for a block that was connected: its transactions, `C`, and for the last tip of a step the block.
+    pub fn connected_frames(&self, last_of_step: bool) -> Frames {
+        let mut frames = self.run();
+        frames.push(sequence(SequenceEvent::BlockConnected(self.hash)));
+        if last_of_step {
+            let mut displayed = self.hash.to_byte_array().to_vec();
+            displayed.reverse();
+            frames.push((Topic::HashBlock, displayed));
+            frames.extend(self.bytes().map(|bytes| (Topic::RawBlock, bytes)));
+        }
+        frames
+    }
+
+    fn disconnected_frames(&self) -> Frames {
+        let mut frames = self.run();
+        frames.push(sequence(SequenceEvent::BlockDisconnected(self.hash)));
+        frames
+    }
+
+    fn run(&self) -> Frames {
+        let txs = self.txs.iter().flatten();
+        txs.map(|tx| (Topic::RawTx, tx.raw.clone())).collect()
+    }
+}
+
+/// The mempool, the best chain and the mempool's sequence number.
+#[derive(Debug)]
+pub struct Chain {
+    pub network: Network,
+    pub mempool: Mempool,
+    /// The number that the next change of the mempool gets.
+    pub mempool_sequence: u64,
+    /// The oldest first, never empty.
+    active: VecDeque<Arc<Block>>,
+    stale: VecDeque<Arc<Block>>,
+}
+
+impl Chain {
+    /// A chain that ends in `tip`, with an empty mempool.
+    pub fn new(network: Network, tip: Block) -> Chain {
+        Chain {
+            network,
+            mempool: Mempool::default(),
+            mempool_sequence: 1,
+            active: VecDeque::from([Arc::new(tip)]),
+            stale: VecDeque::new(),
+        }
+    }
+
+    pub fn tip(&self) -> &Arc<Block> {
+        // The first block is never taken away: `disconnect` keeps it.
+        &self.active[self.active.len() - 1]
+    }
+
+    /// A block of the best chain.
+    pub fn at_height(&self, height: u32) -> Option<&Arc<Block>> {
+        self.active
+            .iter()
+            .rev()
+            .find(|block| block.height == height)
+    }
+
+    /// A block, and whether it is on the best chain.
+    pub fn block(&self, hash: &BlockHash) -> Option<(&Arc<Block>, bool)> {
+        let known =
+            |blocks: &'_ VecDeque<Arc<Block>>| blocks.iter().rposition(|block| block.hash == *hash);
+        match known(&self.active) {
+            Some(at) => Some((&self.active[at], true)),
+            None => known(&self.stale).map(|at| (&self.stale[at], false)),
+        }
+    }
+
+    /// The block after this one on the best chain.
+    pub fn next_block(&self, hash: &BlockHash) -> Option<BlockHash> {
+        let at = self.active.iter().rposition(|block| block.hash == *hash)?;
+        self.active.get(at + 1).map(|next| next.hash)
+    }
+
+    /// Median of the times of this block and the ten before it, in Unix seconds.
+    pub fn median_time(&self, hash: &BlockHash) -> Option<u32> {
+        let at = self.active.iter().rposition(|block| block.hash == *hash)?;
+        let mut times: Vec<u32> = self
+            .active
+            .range(at.saturating_sub(10)..=at)
+            .map(|block| block.time)
+            .collect();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied()
+    }
+
+    /// Lets a transaction into the mempool at `time` (Unix seconds); what it replaces leaves. Nothing happens when it
+    /// is there already.
+    pub fn accept(&mut self, tx: Arc<Tx>, time: f64) -> Frames {
+        if self.mempool.contains(&tx.txid) {
+            return Vec::new();
+        }
+        let mut frames = Vec::new();
+        self.remove_all(&self.mempool.conflicts(&tx), &mut frames);
+        frames.push((Topic::RawTx, tx.raw.clone()));
+        let number = self.next_number();
+        frames.push(sequence(SequenceEvent::Added(tx.txid, number)));
+        self.enter(tx, time);
+        frames
+    }
+
+    /// Takes a transaction and all that descends from it out of the mempool.
+    pub fn evict(&mut self, txid: Txid) -> Frames {
+        let mut frames = Vec::new();
+        self.remove_all(&self.mempool.with_descendants(txid), &mut frames);
+        frames
+    }
+
+    /// Makes a block the tip. Its transactions leave the mempool silently, each taking a number; what conflicts with
+    /// them leaves with an `R`, which is what is returned. [`Block::connected_frames`] come after that.
+    pub fn connect(&mut self, block: Block) -> Frames {
+        let mut frames = Vec::new();
+        for tx in block.txs.iter().flatten() {
+            if self.mempool.remove(&tx.txid).is_some() {
+                self.next_number();
+            }
+            self.remove_all(&self.mempool.conflicts(tx), &mut frames);
+        }
+        self.active.push_back(Arc::new(block));
+        self.prune();
+        frames
+    }
+
+    /// Takes the tip away, if there is a block below it to stand on.
+    pub fn disconnect(&mut self) -> Option<(Arc<Block>, Frames)> {
+        if self.active.len() < 2 {
+            return None;
+        }
+        let block = self.active.pop_back()?;
+        let frames = block.disconnected_frames();
+        self.stale.push_back(Arc::clone(&block));
+        if self.stale.len() > STALE_BLOCKS {
+            self.stale.pop_front();
+        }
+        Some((block, frames))
+    }
+
+    /// Puts a transaction into the mempool without a word; `time` in Unix seconds.
+    pub fn enter(&mut self, tx: Arc<Tx>, time: f64) {
+        let height = self.tip().height;
+        self.mempool.insert(Entry { tx, time, height });
+    }
+
+    fn next_number(&mut self) -> u64 {
+        let number = self.mempool_sequence;
+        self.mempool_sequence += 1;
+        number
+    }
+
+    fn remove_all(&mut self, txids: &[Txid], frames: &mut Frames) {
+        for txid in txids {
+            if self.mempool.remove(txid).is_some() {
+                let number = self.next_number();
+                frames.push(sequence(SequenceEvent::Removed(*txid, number)));
+            }
+        }
+    }
+
+    fn prune(&mut self) {
+        if self.active.len() > KNOWN_BLOCKS {
+            self.active.pop_front();
+        }
+        if let Some(at) = self.active.len().checked_sub(FULL_BLOCKS + 1)
+            && self.active[at].txs.is_some()
+        {
+            Arc::make_mut(&mut self.active[at]).txs = None;
+        }
+    }
+}
+
+fn sequence(event: SequenceEvent) -> (Topic, Vec<u8>) {
+    (Topic::Sequence, event.encode())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bitcoin::absolute::LockTime;
+    use bitcoin::transaction::Version;
+    use bitcoin::{OutPoint, Transaction, TxIn};
+
+    use super::*;
+
+    fn chain() -> Chain {
+        Chain::new(Network::Regtest, unseen(100))
+    }
+
+    fn unseen(height: u32) -> Block {
+        let hash = BlockHash::from_byte_array([height as u8; 32]);
+        Block::unseen(hash, height, 1000 + height)
+    }
+
+    /// Spends output `vout` of `parent`; `number` makes it differ from its rivals.
+    fn tx(parent: Txid, vout: u32, number: u32) -> Arc<Tx> {
+        let transaction = Transaction {
+            version: Version::TWO,
+            lock_time: LockTime::from_consensus(number),
+            input: vec![TxIn {
+                previous_output: OutPoint::new(parent, vout),
+                ..TxIn::default()
+            }],
+            output: vec![bitcoin::TxOut::NULL; 2],
+        };
+        Tx::new(&transaction, None)
+    }
+
+    fn old() -> Txid {
+        Txid::from_byte_array([7; 32])
+    }
+
+    /// The messages in short: T for rawtx, the letters of sequence with their numbers, H and B for the block.
+    fn short(frames: &Frames) -> String {
+        let mut text = String::new();
+        for (topic, body) in frames {
+            match topic {
+                Topic::RawTx => text.push('T'),
+                Topic::HashBlock => text.push('H'),
+                Topic::RawBlock => text.push('B'),
+                _ => match SequenceEvent::decode(body).unwrap() {
+                    SequenceEvent::Added(_, number) => text.push_str(&format!("A{number}")),
+                    SequenceEvent::Removed(_, number) => text.push_str(&format!("R{number}")),
+                    SequenceEvent::BlockConnected(_) => text.push('C'),
+                    SequenceEvent::BlockDisconnected(_) => text.push('D'),
+                },
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn a_replacement_takes_its_descendants_with_it() {
+        let mut chain = chain();
+        let first = tx(old(), 0, 1);
+        assert_eq!(short(&chain.accept(Arc::clone(&first), 1.0)), "TA1");
+        assert_eq!(short(&chain.accept(Arc::clone(&first), 2.0)), "");
+        chain.accept(tx(first.txid, 0, 2), 3.0);
+        assert_eq!(short(&chain.accept(tx(old(), 0, 3), 4.0)), "R3R4TA5");
+        assert_eq!((chain.mempool.len(), chain.mempool_sequence), (1, 6));
+    }
+
+    #[test]
+    fn mined_transactions_take_numbers_and_conflicts_are_told() {
+        let mut chain = chain();
+        let (mined, beaten) = (tx(old(), 0, 1), tx(old(), 1, 2));
+        chain.accept(Arc::clone(&mined), 1.0);
+        chain.accept(beaten, 1.0);
+        let block = Block {
+            txs: Some(vec![tx(Txid::all_zeros(), 9, 9), mined, tx(old(), 1, 3)]),
+            ..unseen(101)
+        };
+        // The mined one takes number 3 without a word.
+        assert_eq!(short(&chain.connect(block.clone())), "R4");
+        assert_eq!(short(&block.connected_frames(true)), "TTTCH");
+        assert_eq!(short(&block.connected_frames(false)), "TTTC");
+        assert_eq!((chain.mempool.len(), chain.mempool_sequence), (0, 5));
+        let (_, frames) = chain.disconnect().unwrap();
+        assert_eq!(short(&frames), "TTTD");
+        assert_eq!(chain.tip().height, 100);
+        assert!(chain.block(&block.hash).is_some_and(|(_, active)| !active));
+        assert!(chain.disconnect().is_none(), "nothing below to stand on");
+    }
+
+    #[test]
+    fn old_blocks_lose_their_transactions() {
+        let mut chain = chain();
+        for height in 101..101 + 2 * KNOWN_BLOCKS as u32 {
+            chain.connect(Block {
+                txs: Some(vec![tx(old(), 0, height)]),
+                ..unseen(height)
+            });
+        }
+        let full = chain.active.iter().filter(|block| block.txs.is_some());
+        assert_eq!(full.count(), FULL_BLOCKS);
+        assert_eq!(chain.active.len(), KNOWN_BLOCKS);
+    }
+
+    #[test]
+    fn the_median_time_is_that_of_eleven_blocks() {
+        let mut chain = chain();
+        for height in 101..=120 {
+            chain.connect(unseen(height));
+        }
+        assert_eq!(chain.median_time(&chain.tip().hash), Some(1115));
+    }
+}

@@ -1,0 +1,84 @@
+//! What the player and the RPC share: the chain, and how far the playing has come.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use crate::chain::Chain;
+
+/// How far the playing has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// For a subscriber to `rawtx`.
+    Waiting,
+    /// Messages go out.
+    Playing,
+    /// At a checkpoint, until told to go on.
+    Held,
+    /// In a recording, between the node's stop and its next start: nothing is answered.
+    Down,
+    /// All is played; the stand-in still answers.
+    Ended,
+}
+
+impl State {
+    /// Its name in the answer of `standinstatus`.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Playing => "playing",
+            State::Held => "held",
+            State::Down => "down",
+            State::Ended => "ended",
+        }
+    }
+}
+
+/// What `standinstatus` tells.
+#[derive(Clone, Debug)]
+pub struct Status {
+    pub state: State,
+    /// The last checkpoint that was reached.
+    pub checkpoint: Option<String>,
+    /// The stand-in's clock at the last message, Unix seconds.
+    pub time: f64,
+}
+
+/// The stand-in's memory.
+pub struct Node {
+    chain: Mutex<Chain>,
+    status: Mutex<Status>,
+    /// Wakes a player that holds at a checkpoint.
+    pub go_on: Notify,
+    pub started: Instant,
+    pub zmq_endpoint: String,
+    pub zmq_high_water_mark: i32,
+}
+
+impl Node {
+    pub fn new(chain: Chain, time: f64, zmq_endpoint: &str, zmq_high_water_mark: i32) -> Node {
+        Node {
+            chain: Mutex::new(chain),
+            status: Mutex::new(Status {
+                state: State::Waiting,
+                checkpoint: None,
+                time,
+            }),
+            go_on: Notify::new(),
+            started: Instant::now(),
+            zmq_endpoint: zmq_endpoint.to_owned(),
+            zmq_high_water_mark,
+        }
+    }
+
+    /// The chain, for as long as the guard is held; never across an await.
+    pub fn chain(&self) -> MutexGuard<'_, Chain> {
+        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far the playing has come; never held across an await.
+    pub fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,159 @@
+//! `satscope replay`: plays raw block files or a recording, once somebody listens.
+
+mod blocks;
+mod follow;
+mod recording;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use satscope_bitcoin::blockfile;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::node::State;
+use crate::player::{Go, Player};
+use crate::settings::ReplaySettings;
+use crate::standin::{Running, Sockets};
+
+/// Starts a stand-in node on what is to be replayed. It plays from the moment when somebody subscribes to `rawtx`.
+///
+/// # Errors
+/// Paths that hold nothing to replay, content that cannot be read (the file, and where in it), a taken address, settings
+/// that do not go together.
+pub async fn start_replay(
+    settings: &ReplaySettings,
+    shutdown: CancellationToken,
+) -> anyhow::Result<Running> {
+    let (speed, exit) = (settings.speed, settings.exit);
+    match sort_paths(&settings.replay_paths)? {
+        Source::Blocks(files) => {
+            if let Some(name) = &settings.stop_at {
+                bail!("stop_at: {name}, but block files have no checkpoints; expected a recording");
+            }
+            let blocks = tokio::task::spawn_blocking(|| blocks::Blocks::open(files)).await??;
+            let sockets = Sockets::bind(&settings.listen).await?;
+            let clock = Clock::new(blocks.start_time(), speed);
+            let chain = blocks.chain();
+            Ok(
+                sockets.start(chain, clock, false, shutdown, |player, listeners| {
+                    run(player, listeners, exit, |player| blocks.play(player))
+                }),
+            )
+        }
+        Source::Recording(file) => {
+            let stop_at = settings.stop_at.clone();
+            let scan = move || recording::Recording::open(&file, stop_at);
+            let recording = tokio::task::spawn_blocking(scan).await??;
+            let sockets = Sockets::bind(&settings.listen).await?;
+            let clock = Clock::new(recording.start_time(), speed);
+            let chain = recording.chain();
+            Ok(
+                sockets.start(chain, clock, false, shutdown, |player, listeners| {
+                    run(player, listeners, exit, |player| recording.play(player))
+                }),
+            )
+        }
+    }
+}
+
+/// Runs a stand-in node on what is to be replayed until told to stop, or with `exit` until all is played.
+///
+/// # Errors
+/// As [`start_replay`], and what brought it down early.
+pub async fn replay(settings: ReplaySettings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    start_replay(&settings, shutdown).await?.wait().await
+}
+
+/// What the paths hold.
+#[derive(Debug, PartialEq)]
+enum Source {
+    Blocks(Vec<PathBuf>),
+    Recording(PathBuf),
+}
+
+fn sort_paths(paths: &[PathBuf]) -> anyhow::Result<Source> {
+    let (mut blocks, mut recordings) = (Vec::new(), Vec::new());
+    for path in paths {
+        if path.is_dir() {
+            blocks.extend(blockfile::block_files(path)?);
+        } else if is_recording(path) {
+            recordings.push(path.clone());
+        } else if path
+            .extension()
+            .is_some_and(|end| end == blockfile::EXTENSION)
+        {
+            blocks.push(path.clone());
+        } else {
+            bail!(
+                "{}: expected a .blk file, a folder of them, or a recording (.jsonl or .jsonl.gz)",
+                path.display()
+            );
+        }
+    }
+    match (blocks.is_empty(), recordings.as_slice()) {
+        (false, []) => Ok(Source::Blocks(blocks)),
+        (true, [recording]) => Ok(Source::Recording(recording.clone())),
+        _ => bail!("expected either block files or one recording"),
+    }
+}
+
+fn is_recording(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    name.ends_with(".jsonl") || name.ends_with(".jsonl.gz")
+}
+
+/// Waits for a listener, plays, and stays up after that, unless it shall exit.
+async fn run<P, F>(
+    player: Player,
+    mut listeners: watch::Receiver<bool>,
+    exit: bool,
+    play: P,
+) -> anyhow::Result<()>
+where
+    P: FnOnce(Player) -> F,
+    F: Future<Output = anyhow::Result<(Player, Go)>>,
+{
+    tracing::info!("waiting for a subscriber to rawtx");
+    let shutdown = player.shutdown.clone();
+    tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        subscribed = listeners.wait_for(|subscribed| *subscribed) => {
+            subscribed.context("the ZMQ publisher has ended")?;
+        }
+    }
+    player.enter(State::Playing);
+    let (mut player, go) = play(player).await?;
+    if go == Go::Down || exit {
+        return Ok(());
+    }
+    player.enter(State::Ended);
+    tracing::info!("all is played; the stand-in stays up");
+    let time = player.node.status().time;
+    player.rest(time, std::future::pending()).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_apart() {
+        let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let blocks = paths(&["a.blk", "b.blk"]);
+        assert_eq!(sort_paths(&blocks).unwrap(), Source::Blocks(blocks));
+        let recording = sort_paths(&paths(&["x.jsonl.gz"])).unwrap();
+        assert_eq!(recording, Source::Recording("x.jsonl.gz".into()));
+        for names in [
+            &["a.blk", "x.jsonl"][..],
+            &["x.jsonl", "y.jsonl"],
+            &["z.txt"],
+        ] {
+            let error = sort_paths(&paths(names)).unwrap_err().to_string();
+            assert!(error.contains("expected"), "{error}");
+        }
+    }
+}

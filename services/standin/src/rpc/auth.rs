@@ -1,0 +1,153 @@
+//! Who may ask: by cookie, by user and password, or anyone on a loopback address.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bitcoin::hex::DisplayHex;
+
+use crate::settings::ListenSettings;
+
+const COOKIE_USER: &str = "__cookie__";
+
+/// What a client has to bring.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// Nothing.
+    Anyone,
+    /// What stands in this file, written at the start and taken away at the end.
+    Cookie {
+        /// The file.
+        file: PathBuf,
+        /// Its content: user, colon, secret.
+        login: String,
+    },
+    /// User, colon, password.
+    Password(String),
+}
+
+impl Login {
+    /// Sets up what the settings ask for; `address` is where the RPC listens.
+    ///
+    /// # Errors
+    /// Settings that do not go together, a password file that cannot be read, a cookie file that cannot be written.
+    pub fn from_settings(settings: &ListenSettings, address: SocketAddr) -> anyhow::Result<Login> {
+        if settings.standin_rpc_no_auth {
+            if !address.ip().is_loopback() {
+                bail!(
+                    "standin_rpc_no_auth: {address} is no loopback address; expected one such as 127.0.0.1:8332, or a login"
+                );
+            }
+            return Ok(Login::Anyone);
+        }
+        match (
+            &settings.standin_rpc_user,
+            &settings.standin_rpc_password_file,
+        ) {
+            (Some(user), Some(file)) => {
+                Ok(Login::Password(format!("{user}:{}", read_password(file)?)))
+            }
+            (None, None) => write_cookie(settings.standin_rpc_cookie_file.as_deref(), address),
+            (Some(_), None) => {
+                bail!("standin_rpc_user: expected standin_rpc_password_file with it")
+            }
+            (None, Some(_)) => {
+                bail!("standin_rpc_password_file: expected standin_rpc_user with it")
+            }
+        }
+    }
+
+    /// User and password, separated by a colon; none where anyone may ask.
+    pub fn user_and_password(&self) -> Option<&str> {
+        match self {
+            Login::Anyone => None,
+            Login::Cookie { login, .. } | Login::Password(login) => Some(login),
+        }
+    }
+
+    /// Whether a request with these headers may be answered (HTTP Basic, RFC 7617).
+    pub fn admits(&self, headers: &HeaderMap) -> bool {
+        let Some(login) = self.user_and_password() else {
+            return true;
+        };
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Basic "))
+            .and_then(|encoded| STANDARD.decode(encoded.trim()).ok());
+        given.is_some_and(|given| same(&given, login.as_bytes()))
+    }
+
+    /// Takes the cookie file away.
+    pub fn clear(&self) {
+        if let Login::Cookie { file, .. } = self
+            && let Err(error) = fs::remove_file(file)
+        {
+            tracing::warn!(file = %file.display(), %error, "the cookie file cannot be removed");
+        }
+    }
+}
+
+/// Compares in a time that does not tell where the difference lies.
+fn same(given: &[u8], expected: &[u8]) -> bool {
+    let differences = given
+        .iter()
+        .zip(expected)
+        .fold(0, |all, (a, b)| all | (a ^ b));
+    given.len() == expected.len() && differences == 0
+}
+
+fn read_password(file: &Path) -> anyhow::Result<String> {
+    let content = fs::read_to_string(file).with_context(|| {
+        format!(
+            "standin_rpc_password_file: {} cannot be read",
+            file.display()
+        )
+    })?;
+    let password = content.lines().next().unwrap_or_default().trim_end();
+    if password.is_empty() {
+        bail!(
+            "standin_rpc_password_file: {} begins with an empty line; expected the password there",
+            file.display()
+        );
+    }
+    Ok(password.to_owned())
+}
+
+/// Writes a new secret into a file that only its owner can read, as Core does.
+fn write_cookie(file: Option<&Path>, address: SocketAddr) -> anyhow::Result<Login> {
+    let file = file.map_or_else(
+        || std::env::temp_dir().join(format!("satscope-standin-{}.cookie", address.port())),
+        Path::to_path_buf,
+    );
+    let context = || {
+        format!(
+            "standin_rpc_cookie_file: {} cannot be written",
+            file.display()
+        )
+    };
+    let login = format!(
+        "{COOKIE_USER}:{}",
+        rand::random::<[u8; 32]>().to_lower_hex_string()
+    );
+    match fs::remove_file(&file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(context);
+        }
+        _ => {}
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file)
+        .and_then(|mut opened| opened.write_all(login.as_bytes()))
+        .with_context(context)?;
+    Ok(Login::Cookie { file, login })
+}

@@ -1,0 +1,387 @@
+//! Transactions of all the kinds that fill real blocks, in the proportions of recent years.
+
+use std::sync::Arc;
+
+use bitcoin::absolute::LockTime;
+use bitcoin::transaction::Version;
+use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::amounts::{DUST_SATS, any_amount, round_bitcoin, round_dollars};
+use super::coins::{Coin, Coins};
+use super::market::normal;
+use super::scripts::{Address, bytes, inscription_witness, op_return};
+use crate::tx::Tx;
+
+/// A kind of transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Somebody pays somebody: the sum and the change, from coins that have rested.
+    Payment,
+    /// The same from coins that came in just before.
+    PaymentOn,
+    /// One output from one or a few inputs.
+    Sweep,
+    /// Six inputs and more into one or two outputs.
+    Consolidation,
+    /// A service pays many at once.
+    Batch,
+    /// Many equal small outputs, to be spent by mints.
+    FanOut,
+    /// OP_RETURN and one small output, from the output of a fan-out.
+    Mint,
+    /// OP_RETURN, one small output and the change.
+    TokenTransfer,
+    /// A small inscription's reveal: one input with a script path, one small output.
+    Reveal,
+    /// An inscription with an image in its witness.
+    Image,
+}
+
+/// How many of 1000 transactions are of each kind.
+const KINDS: [(Kind, u32); 10] = [
+    (Kind::Payment, 240),
+    (Kind::PaymentOn, 60),
+    (Kind::Sweep, 200),
+    (Kind::Consolidation, 26),
+    (Kind::Batch, 55),
+    (Kind::FanOut, 9),
+    (Kind::Mint, 240),
+    (Kind::TokenTransfer, 65),
+    (Kind::Reveal, 102),
+    (Kind::Image, 3),
+];
+
+/// Of 1000 payments, how many are of a round dollar sum, of a round bitcoin sum, or of a sum that others paid just so.
+const ROUND_DOLLARS: u32 = 212;
+const ROUND_BITCOIN: u32 = 60;
+const REPEATED: u32 = 30;
+/// Sums that are paid again and again, in satoshi: games, bots, fees of services.
+const REPEATED_SATS: [u64; 6] = [12_345, 78_576, 80_106, 23_456, 110_011, 262_144];
+const SMALL_SATS: [u64; 4] = [546, 546, 330, 600];
+/// How many inputs a payment has: of 1000, those with at most one, two, …
+const INPUTS: [u32; 5] = [795, 940, 978, 992, 1000];
+/// Longest chain of unconfirmed transactions; Core relays 25.
+const MAX_DEPTH: u32 = 20;
+
+/// Makes one transaction after the other.
+pub struct Payments {
+    rng: ChaCha8Rng,
+    coins: Coins,
+}
+
+/// Inputs and outputs still to be put together.
+struct Draft {
+    inputs: Vec<TxIn>,
+    outputs: Vec<TxOut>,
+    /// What the inputs hold, where that is known: those that spend this simulation's own outputs.
+    fee_sats: Option<u64>,
+    depth: u32,
+}
+
+impl Payments {
+    pub fn new(rng: ChaCha8Rng) -> Payments {
+        Payments {
+            rng,
+            coins: Coins::default(),
+        }
+    }
+
+    /// The next transaction, made while BTC costs `price_usd` and the tip is at `height`.
+    pub fn next(&mut self, price_usd: f64, height: u32) -> Arc<Tx> {
+        let kind = self.draw_kind();
+        let draft = match kind {
+            Kind::Payment => self.payment(price_usd),
+            Kind::PaymentOn => self.payment_on(price_usd),
+            Kind::Sweep => self.sweep(price_usd),
+            Kind::Consolidation => self.consolidation(price_usd),
+            Kind::Batch => self.batch(price_usd),
+            Kind::FanOut => self.fan_out(),
+            Kind::Mint => self.mint(),
+            Kind::TokenTransfer => self.token_transfer(price_usd),
+            Kind::Reveal => self.reveal(),
+            Kind::Image => self.image(),
+        };
+        self.finish(kind, draft, height)
+    }
+
+    /// The same payment again with more to the miners, taken from its last output: a replacement. None when that
+    /// output is too small.
+    pub fn raise_fee(&mut self, tx: &Tx) -> Option<Arc<Tx>> {
+        let mut transaction: Transaction = bitcoin::consensus::deserialize(&tx.raw).ok()?;
+        let fee = tx.fee_or_least();
+        let more = fee / 2 + 2 * tx.vsize();
+        let change = transaction.output.last_mut()?;
+        let left = change.value.to_sat().checked_sub(more)?;
+        if left < DUST_SATS {
+            return None;
+        }
+        change.value = Amount::from_sat(left);
+        Some(Tx::new(&transaction, Some(fee + more)))
+    }
+
+    /// Forgets the outputs of a transaction that is gone.
+    pub fn forget(&mut self, txid: &Txid) {
+        self.coins.forget(txid);
+    }
+
+    /// Starts a new block: no unconfirmed chain goes on over it.
+    pub fn block_mined(&mut self) {
+        self.coins.settle();
+    }
+
+    fn draw_kind(&mut self) -> Kind {
+        let total = KINDS.iter().map(|(_, share)| share).sum();
+        let mut left = self.rng.random_range(0..total);
+        for (kind, share) in KINDS {
+            if left < share {
+                return kind;
+            }
+            left -= share;
+        }
+        Kind::Payment
+    }
+
+    fn payment(&mut self, price_usd: f64) -> Draft {
+        let draw = self.rng.random_range(0..1000);
+        let count = INPUTS.iter().position(|below| draw < *below).unwrap_or(0) + 1;
+        let mut draft = self.rested(count);
+        self.pay_and_change(&mut draft, price_usd);
+        draft
+    }
+
+    fn pay_and_change(&mut self, draft: &mut Draft, price_usd: f64) {
+        let change = any_amount(&mut self.rng, price_usd);
+        let paid = match self.rng.random_range(0..1000) {
+            0..ROUND_DOLLARS => round_dollars(&mut self.rng, price_usd),
+            draw if draw < ROUND_DOLLARS + ROUND_BITCOIN => round_bitcoin(&mut self.rng),
+            draw if draw < ROUND_DOLLARS + ROUND_BITCOIN + REPEATED => {
+                REPEATED_SATS[self.rng.random_range(0..REPEATED_SATS.len())]
+            }
+            _ => any_amount(&mut self.rng, price_usd),
+        };
+        let first = self.rng.random_bool(0.5);
+        let values = if first {
+            [paid, change]
+        } else {
+            [change, paid]
+        };
+        for value in values {
+            self.pay(draft, value);
+        }
+    }
+
+    fn payment_on(&mut self, price_usd: f64) -> Draft {
+        let Some(coin) = self.coins.take_change(&mut self.rng) else {
+            return self.payment(price_usd);
+        };
+        let mut draft = self.spend(&coin);
+        let fee = self.fee(141).min(coin.value_sats / 4);
+        let left = coin.value_sats - fee;
+        let paid = any_amount(&mut self.rng, price_usd).min(left / 2);
+        draft.fee_sats = Some(fee);
+        self.pay(&mut draft, paid);
+        self.pay(&mut draft, left - paid);
+        draft
+    }
+
+    fn sweep(&mut self, price_usd: f64) -> Draft {
+        let inputs = if self.rng.random_bool(0.84) {
+            1
+        } else {
+            self.rng.random_range(2..=5)
+        };
+        let mut draft = self.rested(inputs);
+        let value = any_amount(&mut self.rng, price_usd);
+        self.pay(&mut draft, value);
+        draft
+    }
+
+    fn consolidation(&mut self, price_usd: f64) -> Draft {
+        let inputs = 6 + (normal(&mut self.rng).abs() * 12.0) as usize;
+        let mut draft = self.rested(inputs);
+        for _ in 0..if self.rng.random_bool(0.6) { 1 } else { 2 } {
+            let value = any_amount(&mut self.rng, price_usd);
+            self.pay(&mut draft, value);
+        }
+        draft
+    }
+
+    fn batch(&mut self, price_usd: f64) -> Draft {
+        let inputs = self.rng.random_range(1..=3);
+        let outputs = 3 + (normal(&mut self.rng).abs().powi(2) * 9.0) as usize;
+        let mut draft = self.rested(inputs);
+        for _ in 0..outputs {
+            let value = if self.rng.random_bool(0.1) {
+                round_dollars(&mut self.rng, price_usd)
+            } else {
+                any_amount(&mut self.rng, price_usd)
+            };
+            self.pay(&mut draft, value);
+        }
+        draft
+    }
+
+    fn fan_out(&mut self) -> Draft {
+        let mut draft = self.rested(1);
+        let value = self.rng.random_range(1200..3000);
+        let address = Address::P2tr.script(&mut self.rng);
+        for _ in 0..self.rng.random_range(10..=60) {
+            draft.outputs.push(output(value, address.clone()));
+        }
+        draft
+    }
+
+    fn mint(&mut self) -> Draft {
+        let mut draft = self.spend_small();
+        let length = self.rng.random_range(4..=24);
+        let data = op_return(&mut self.rng, length);
+        draft.outputs.push(output(0, data));
+        self.small_output(&mut draft);
+        draft
+    }
+
+    fn token_transfer(&mut self, price_usd: f64) -> Draft {
+        let mut draft = match self.coins.take_change(&mut self.rng) {
+            Some(coin) => self.spend(&coin),
+            None => self.rested(1),
+        };
+        let length = self.rng.random_range(8..=40);
+        let data = op_return(&mut self.rng, length);
+        draft.outputs.push(output(0, data));
+        self.small_output(&mut draft);
+        let change = any_amount(&mut self.rng, price_usd);
+        self.pay(&mut draft, change);
+        draft.fee_sats = None;
+        draft
+    }
+
+    fn reveal(&mut self) -> Draft {
+        let mut draft = self.spend_small();
+        let length = self.rng.random_range(60..250);
+        draft.inputs[0].witness = inscription_witness(&mut self.rng, length);
+        self.small_output(&mut draft);
+        draft
+    }
+
+    fn image(&mut self) -> Draft {
+        let mut draft = self.rested(1);
+        let length = self.rng.random_range(600..12_000);
+        draft.inputs[0].script_sig = ScriptBuf::new();
+        draft.inputs[0].witness = inscription_witness(&mut self.rng, length);
+        self.small_output(&mut draft);
+        draft
+    }
+
+    /// Inputs that spend outputs from before the simulation.
+    fn rested(&mut self, inputs: usize) -> Draft {
+        let mut draft = Draft {
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            fee_sats: None,
+            depth: 0,
+        };
+        let address = Address::draw(&mut self.rng);
+        for _ in 0..inputs {
+            let txid = bitcoin::hashes::Hash::from_byte_array(bytes(&mut self.rng));
+            let vout = self.rng.random_range(0..3);
+            let input = self.unlock(OutPoint::new(Txid::from_raw_hash(txid), vout), address);
+            draft.inputs.push(input);
+        }
+        draft
+    }
+
+    fn spend(&mut self, coin: &Coin) -> Draft {
+        let input = self.unlock(coin.outpoint, coin.address);
+        Draft {
+            inputs: vec![input],
+            outputs: Vec::new(),
+            fee_sats: None,
+            depth: coin.depth + 1,
+        }
+    }
+
+    /// Spends an output of a fan-out, as long as there is one.
+    fn spend_small(&mut self) -> Draft {
+        let Some(coin) = self.coins.take_small(&mut self.rng) else {
+            return self.rested(1);
+        };
+        let mut draft = self.spend(&coin);
+        draft.fee_sats = Some(coin.value_sats);
+        draft
+    }
+
+    fn unlock(&mut self, previous_output: OutPoint, address: Address) -> TxIn {
+        let (script_sig, witness): (ScriptBuf, Witness) = address.unlock(&mut self.rng);
+        let replaceable = self.rng.random_bool(0.7);
+        TxIn {
+            previous_output,
+            script_sig,
+            sequence: if replaceable {
+                Sequence::ENABLE_RBF_NO_LOCKTIME
+            } else {
+                Sequence::ENABLE_LOCKTIME_NO_RBF
+            },
+            witness,
+        }
+    }
+
+    fn pay(&mut self, draft: &mut Draft, value_sats: u64) {
+        let script = Address::draw(&mut self.rng).script(&mut self.rng);
+        draft.outputs.push(output(value_sats, script));
+    }
+
+    /// An output of one of the sums that tokens and inscriptions ride on; what else a known coin held is the fee.
+    fn small_output(&mut self, draft: &mut Draft) {
+        let mut value = SMALL_SATS[self.rng.random_range(0..SMALL_SATS.len())];
+        if let Some(held) = draft.fee_sats {
+            value = value.min(held / 2);
+            draft.fee_sats = Some(held - value);
+        }
+        let script = Address::P2tr.script(&mut self.rng);
+        draft.outputs.push(output(value, script));
+    }
+
+    /// A fee in satoshi for that many virtual bytes: 3 sat/vB in the middle, at least 1.
+    fn fee(&mut self, vsize: u64) -> u64 {
+        let rate = (1.1 + 0.8 * normal(&mut self.rng)).exp().clamp(1.0, 300.0);
+        (rate * vsize as f64).ceil() as u64
+    }
+
+    fn finish(&mut self, kind: Kind, draft: Draft, height: u32) -> Arc<Tx> {
+        let lock_time = if self.rng.random_bool(0.2) { height } else { 0 };
+        let transaction = Transaction {
+            version: if self.rng.random_bool(0.8) {
+                Version::TWO
+            } else {
+                Version::ONE
+            },
+            lock_time: LockTime::from_height(lock_time).unwrap_or(LockTime::ZERO),
+            input: draft.inputs,
+            output: draft.outputs,
+        };
+        let fee = match draft.fee_sats {
+            Some(fee) => fee,
+            None => self.fee(transaction.vsize() as u64),
+        };
+        let tx = Tx::new(&transaction, Some(fee));
+        if draft.depth < MAX_DEPTH {
+            match kind {
+                Kind::FanOut => self.coins.add_small(&tx, &transaction, draft.depth),
+                Kind::Payment | Kind::PaymentOn => {
+                    self.coins.add_change(&tx, &transaction, draft.depth);
+                }
+                _ => {}
+            }
+        }
+        tx
+    }
+}
+
+fn output(value_sats: u64, script_pubkey: ScriptBuf) -> TxOut {
+    TxOut {
+        value: Amount::from_sat(value_sats),
+        script_pubkey,
+    }
+}

@@ -1,0 +1,193 @@
+//! Scripts, signatures and witnesses that look like the real ones: right shapes and sizes, random content.
+
+use bitcoin::opcodes::all::{
+    OP_CHECKSIG, OP_DUP, OP_ENDIF, OP_EQUAL, OP_EQUALVERIFY, OP_HASH160, OP_IF, OP_PUSHNUM_1,
+    OP_RETURN,
+};
+use bitcoin::opcodes::{OP_0, OP_FALSE};
+use bitcoin::script::{Builder, PushBytesBuf};
+use bitcoin::{ScriptBuf, Witness};
+use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
+
+/// A kind of address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Pay to witness public key hash (BIP 141).
+    P2wpkh,
+    /// Pay to taproot (BIP 341).
+    P2tr,
+    /// Pay to public key hash.
+    P2pkh,
+    /// Pay to script hash (BIP 16).
+    P2sh,
+}
+
+impl Address {
+    /// A kind, as often as it is seen in the outputs of recent blocks.
+    pub fn draw(rng: &mut ChaCha8Rng) -> Address {
+        match rng.random_range(0..100) {
+            0..56 => Address::P2wpkh,
+            56..72 => Address::P2tr,
+            72..87 => Address::P2pkh,
+            _ => Address::P2sh,
+        }
+    }
+
+    /// The script that an output to a new address of this kind carries.
+    pub fn script(self, rng: &mut ChaCha8Rng) -> ScriptBuf {
+        let builder = Builder::new();
+        match self {
+            Address::P2wpkh => builder.push_opcode(OP_0).push_slice(bytes::<20>(rng)),
+            Address::P2tr => builder
+                .push_opcode(OP_PUSHNUM_1)
+                .push_slice(bytes::<32>(rng)),
+            Address::P2pkh => builder
+                .push_opcode(OP_DUP)
+                .push_opcode(OP_HASH160)
+                .push_slice(bytes::<20>(rng))
+                .push_opcode(OP_EQUALVERIFY)
+                .push_opcode(OP_CHECKSIG),
+            Address::P2sh => builder
+                .push_opcode(OP_HASH160)
+                .push_slice(bytes::<20>(rng))
+                .push_opcode(OP_EQUAL),
+        }
+        .into_script()
+    }
+
+    /// What an input brings to spend such an output: script and witness. Script hashes hide a P2WPKH.
+    pub fn unlock(self, rng: &mut ChaCha8Rng) -> (ScriptBuf, Witness) {
+        match self {
+            Address::P2wpkh => (ScriptBuf::new(), key_witness(rng)),
+            Address::P2tr => (ScriptBuf::new(), Witness::from_slice(&[bytes::<64>(rng)])),
+            Address::P2pkh => {
+                let script = Builder::new()
+                    .push_slice(push(&signature(rng)))
+                    .push_slice(public_key(rng));
+                (script.into_script(), Witness::new())
+            }
+            Address::P2sh => {
+                let program = Address::P2wpkh.script(rng);
+                let script = Builder::new().push_slice(push(program.as_bytes()));
+                (script.into_script(), key_witness(rng))
+            }
+        }
+    }
+}
+
+/// An output script that carries `length` bytes of data, at most 80.
+pub fn op_return(rng: &mut ChaCha8Rng, length: usize) -> ScriptBuf {
+    Builder::new()
+        .push_opcode(OP_RETURN)
+        .push_slice(push(&data(rng, length.min(80))))
+        .into_script()
+}
+
+/// The witness of an input that reveals an inscription of `length` bytes by a taproot script path.
+pub fn inscription_witness(rng: &mut ChaCha8Rng, length: usize) -> Witness {
+    let mut script = Builder::new()
+        .push_slice(bytes::<32>(rng))
+        .push_opcode(OP_CHECKSIG)
+        .push_opcode(OP_FALSE)
+        .push_opcode(OP_IF)
+        .push_slice(*b"ord")
+        .push_slice([1])
+        .push_slice(*b"text/plain;charset=utf-8")
+        .push_opcode(OP_0);
+    for chunk in data(rng, length).chunks(520) {
+        script = script.push_slice(push(chunk));
+    }
+    let script = script.push_opcode(OP_ENDIF).into_script();
+    let mut control = bytes::<33>(rng);
+    control[0] = 0xc0 | (control[0] & 1);
+    Witness::from_slice(&[&bytes::<64>(rng)[..], script.as_bytes(), &control])
+}
+
+/// Random bytes.
+pub fn bytes<const N: usize>(rng: &mut ChaCha8Rng) -> [u8; N] {
+    let mut bytes = [0; N];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+fn data(rng: &mut ChaCha8Rng, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+fn key_witness(rng: &mut ChaCha8Rng) -> Witness {
+    Witness::from_slice(&[signature(rng), public_key(rng).to_vec()])
+}
+
+fn public_key(rng: &mut ChaCha8Rng) -> [u8; 33] {
+    let mut key = bytes::<33>(rng);
+    key[0] = 2 + (key[0] & 1);
+    key
+}
+
+/// An ECDSA signature in DER (BIP 66) with a low S (BIP 146) and the byte SIGHASH_ALL: 71 or 72 bytes.
+fn signature(rng: &mut ChaCha8Rng) -> Vec<u8> {
+    let r = bytes::<32>(rng);
+    let mut s = bytes::<32>(rng);
+    s[0] = s[0] & 0x3f | 0x01;
+    let mut numbers = vec![0x02];
+    if r[0] >= 0x80 {
+        numbers.extend([33, 0]);
+    } else {
+        numbers.push(32);
+    }
+    numbers.extend(r);
+    numbers.extend([0x02, 32]);
+    numbers.extend(s);
+    let mut signature = vec![0x30, numbers.len() as u8];
+    signature.extend(numbers);
+    signature.push(0x01);
+    signature
+}
+
+/// Bytes to push; those made here are far shorter than the longest that a script can push (4 GiB).
+fn push(bytes: &[u8]) -> PushBytesBuf {
+    PushBytesBuf::try_from(bytes.to_vec()).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bitcoin::PublicKey;
+    use bitcoin::ecdsa::Signature;
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn scripts_are_of_their_kind() {
+        let rng = &mut ChaCha8Rng::seed_from_u64(1);
+        assert!(Address::P2wpkh.script(rng).is_p2wpkh());
+        assert!(Address::P2tr.script(rng).is_p2tr());
+        assert!(Address::P2pkh.script(rng).is_p2pkh());
+        assert!(Address::P2sh.script(rng).is_p2sh());
+        assert!(op_return(rng, 30).is_op_return());
+    }
+
+    #[test]
+    fn signatures_are_der() {
+        let rng = &mut ChaCha8Rng::seed_from_u64(1);
+        for _ in 0..200 {
+            let (_, witness) = Address::P2wpkh.unlock(rng);
+            assert!(Signature::from_slice(&witness[0]).is_ok());
+            assert!(witness[1].len() == 33 && matches!(witness[1][0], 2 | 3));
+        }
+        let key = PublicKey::from_slice(&public_key(rng));
+        assert!(key.is_ok() || key.is_err_and(|error| error.to_string().contains("secp256k1")));
+    }
+
+    #[test]
+    fn inscriptions_have_the_size_asked_for() {
+        let rng = &mut ChaCha8Rng::seed_from_u64(1);
+        let size = inscription_witness(rng, 5000).size();
+        assert!((5000..5300).contains(&size), "{size}");
+        assert!(inscription_witness(rng, 100).size() < 500);
+    }
+}
