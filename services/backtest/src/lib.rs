@@ -1,0 +1,47 @@
+//! The estimator alone, over labelled blocks and outputs.
+//!
+//! A row for each estimate goes to standard output, as CSV or JSON; progress and a summary go to standard error.
+
+#[cfg(test)]
+mod accuracy;
+mod blocks;
+mod input;
+mod outputs;
+mod prices;
+mod report;
+mod summary;
+mod train;
+
+use clap::{Args, Subcommand};
+
+pub use report::Format;
+
+/// `satscope backtest`: the estimator alone, over labelled data.
+#[derive(Debug, Args)]
+pub struct BacktestArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Each block of a folder alone, with no price to begin from.
+    Blocks(blocks::BlocksArgs),
+    /// Files of outputs in order of arrival, each from cold, as a live run would see them.
+    Outputs(outputs::OutputsArgs),
+    /// Makes the oracle's table of weights from labelled blocks: the table to standard output, how well it does
+    /// (cross-validated) to standard error.
+    Train(train::TrainArgs),
+}
+
+/// Runs one `satscope backtest` command.
+///
+/// # Errors
+/// Input that cannot be read, named; rows before it are out already, and what can still be read is.
+pub fn run(args: BacktestArgs) -> anyhow::Result<()> {
+    match args.command {
+        Command::Blocks(args) => blocks::run(&args),
+        Command::Outputs(args) => outputs::run(&args),
+        Command::Train(args) => train::run(&args),
+    }
+}

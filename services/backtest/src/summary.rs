@@ -1,0 +1,279 @@
+//! How good the estimates were, all in all, and how sure that is.
+
+use std::fmt;
+
+use crate::report::Row;
+
+/// An answer is wrong if it is further off than this, in percent.
+const WRONG_PERCENT: f64 = 2.0;
+/// An answer is trusted from this confidence on.
+const TRUSTED: f64 = 0.5;
+/// Resamples for the 95 % interval of each figure.
+const RESAMPLES: usize = 1000;
+/// With more rows than this there is no such interval: it would take too long.
+const MOST_RESAMPLED: usize = 20_000;
+
+/// Gathers the rows that have a reference price.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    rows: usize,
+    /// By file: what a day or a block got wrong it got wrong for one reason, so that whole files are resampled.
+    files: Vec<(String, Vec<Sample>)>,
+}
+
+/// What is kept of a row.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    answer: Option<Answer>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    error_percent: f64,
+    inside_interval: bool,
+    trusted: bool,
+}
+
+impl Summary {
+    pub(crate) fn add(&mut self, row: &Row) {
+        self.rows += 1;
+        let Some(reference) = row.reference_price_usd else {
+            return;
+        };
+        let answer = match (row.error_percent, row.low_usd, row.high_usd, row.confidence) {
+            (Some(error_percent), Some(low), Some(high), Some(confidence)) => Some(Answer {
+                error_percent,
+                inside_interval: (low..=high).contains(&reference),
+                trusted: confidence >= TRUSTED,
+            }),
+            _ => None,
+        };
+        if self.files.last().is_none_or(|(file, _)| *file != row.file) {
+            self.files.push((row.file.clone(), Vec::new()));
+        }
+        if let Some((_, samples)) = self.files.last_mut() {
+            samples.push(Sample { answer });
+        }
+    }
+
+    /// A figure by its name, in percent.
+    #[cfg(test)]
+    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        let figures = self.figures(0..self.files.len());
+        figures
+            .named()
+            .iter()
+            .find(|(found, _)| *found == name)
+            .and_then(|(_, value)| *value)
+    }
+
+    /// The figures of the files at these places, any of them more than once.
+    fn figures(&self, places: impl Iterator<Item = usize>) -> Figures {
+        Figures::of(
+            places
+                .filter_map(|place| self.files.get(place))
+                .flat_map(|(_, samples)| samples.iter().copied()),
+        )
+    }
+
+    /// Each figure's 95 % interval: a bootstrap over files (Efron 1979), from a fixed seed, so that it can be repeated.
+    fn intervals(&self, figures: &Figures) -> Vec<Option<(f64, f64)>> {
+        let (files, rows) = (self.files.len(), figures.referenced);
+        if files < 2 || rows > MOST_RESAMPLED {
+            return vec![None; figures.named().len()];
+        }
+        let mut random = SplitMix(0);
+        let mut resampled: Vec<Vec<f64>> = vec![Vec::new(); figures.named().len()];
+        for _ in 0..RESAMPLES {
+            let places: Vec<usize> = (0..files).map(|_| random.below(files)).collect();
+            for (values, (_, value)) in resampled
+                .iter_mut()
+                .zip(self.figures(places.into_iter()).named())
+            {
+                values.extend(value);
+            }
+        }
+        resampled.into_iter().map(interval).collect()
+    }
+}
+
+/// The figures, in percent, of some samples.
+struct Figures {
+    referenced: usize,
+    answers: usize,
+    trusted: usize,
+    named: Vec<(&'static str, Option<f64>)>,
+}
+
+impl Figures {
+    fn of(samples: impl Iterator<Item = Sample>) -> Self {
+        let samples: Vec<Sample> = samples.collect();
+        let answers: Vec<Answer> = samples.iter().filter_map(|sample| sample.answer).collect();
+        let trusted: Vec<Answer> = answers
+            .iter()
+            .copied()
+            .filter(|answer| answer.trusted)
+            .collect();
+        let signed = sorted(answers.iter().map(|answer| answer.error_percent));
+        let absolute = sorted(signed.iter().map(|error| error.abs()));
+        let within = |percent: f64| absolute.partition_point(|&error| error <= percent);
+        let wrong = trusted
+            .iter()
+            .filter(|answer| answer.error_percent.abs() > WRONG_PERCENT)
+            .count();
+        let inside = answers
+            .iter()
+            .filter(|answer| answer.inside_interval)
+            .count();
+        let named = vec![
+            ("with a price", share(answers.len(), samples.len())),
+            ("absolute error, median", quantile(&absolute, 0.5)),
+            ("… p90", quantile(&absolute, 0.9)),
+            ("… p99", quantile(&absolute, 0.99)),
+            ("… max", absolute.last().copied()),
+            ("bias (median of the errors)", quantile(&signed, 0.5)),
+            ("within 0.5 %", share(within(0.5), samples.len())),
+            ("within 2 %", share(within(WRONG_PERCENT), samples.len())),
+            (
+                "of the prices, confidence 0.5 or more",
+                share(trusted.len(), answers.len()),
+            ),
+            (
+                "of those, wrong by more than 2 %",
+                share(wrong, trusted.len()),
+            ),
+            (
+                "of the prices, in the 90 % interval",
+                share(inside, answers.len()),
+            ),
+        ];
+        Self {
+            referenced: samples.len(),
+            answers: answers.len(),
+            trusted: trusted.len(),
+            named,
+        }
+    }
+
+    fn named(&self) -> &[(&'static str, Option<f64>)] {
+        &self.named
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let figures = self.figures(0..self.files.len());
+        writeln!(
+            out,
+            "{} estimates, {} with a reference; {} of these have a price, {} of them a confidence of 0.5 or more",
+            self.rows, figures.referenced, figures.answers, figures.trusted
+        )?;
+        for ((name, value), interval) in figures.named().iter().zip(self.intervals(&figures)) {
+            let Some(value) = value else { continue };
+            let interval = interval
+                .map(|(low, high)| format!("({low:.3} to {high:.3})"))
+                .unwrap_or_default();
+            writeln!(out, "{name:<38} {value:>9.3} % {interval}")?;
+        }
+        write!(out, "in brackets: 95 % intervals, by bootstrap over files")
+    }
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The value that a share of the sorted values lies at or below, linear between two of them; none if there is no value.
+fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let position = share * sorted.len().checked_sub(1)? as f64;
+    let (below, above) = (
+        sorted[position.floor() as usize],
+        sorted[position.ceil() as usize],
+    );
+    Some(below + (above - below) * position.fract())
+}
+
+fn interval(values: Vec<f64>) -> Option<(f64, f64)> {
+    let values = sorted(values.into_iter());
+    Some((quantile(&values, 0.025)?, quantile(&values, 0.975)?))
+}
+
+fn share(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
+}
+
+/// A small random generator (Steele, Lea and Flood 2014): the bootstrap must give the same every time.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % end as u64) as usize
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_linear_between_values() {
+        assert_eq!(quantile(&[], 0.5), None);
+        assert_eq!(quantile(&[7.0], 0.99), Some(7.0));
+        assert_eq!(quantile(&[0.0, 1.0, 2.0, 3.0], 0.5), Some(1.5));
+        assert_eq!(quantile(&[0.0, 1.0, 2.0, 3.0], 1.0), Some(3.0));
+    }
+
+    fn row(file: &str, price_usd: Option<f64>) -> Row {
+        Row {
+            file: file.to_owned(),
+            height: None,
+            time: 0,
+            price_usd,
+            low_usd: price_usd.map(|price| price * 0.99),
+            high_usd: price_usd.map(|price| price * 1.01),
+            confidence: price_usd.map(|_| 0.9),
+            payments: 1000,
+            margin: price_usd.map(|_| 9.0),
+            reference_price_usd: Some(100.0),
+            error_percent: price_usd.map(|price| price - 100.0),
+        }
+    }
+
+    #[test]
+    fn a_missing_price_is_not_within_anything() {
+        let mut summary = Summary::default();
+        for (file, price_usd) in [
+            ("a", Some(100.2)),
+            ("b", None),
+            ("c", Some(200.0)),
+            ("d", Some(99.0)),
+        ] {
+            summary.add(&row(file, price_usd));
+        }
+        let figures = summary.figures(0..4);
+        let named = |name: &str| {
+            figures
+                .named()
+                .iter()
+                .find(|(found, _)| *found == name)
+                .unwrap()
+                .1
+        };
+        assert_eq!(named("with a price"), Some(75.0));
+        assert_eq!(named("within 2 %"), Some(50.0));
+        assert_eq!(named("within 0.5 %"), Some(25.0));
+        assert_eq!(named("… max"), Some(100.0));
+        let wrong = named("of those, wrong by more than 2 %").unwrap();
+        assert!((wrong - 100.0 / 3.0).abs() < 1e-9);
+        let (low, high) = summary.intervals(&figures)[0].unwrap();
+        assert!(low < 75.0 && high == 100.0);
+        assert_eq!(summary.to_string(), summary.to_string());
+    }
+}
