@@ -1,0 +1,243 @@
+//! What clients read: the JSON of WebSocket messages and of `/api/v1/price`, as `websocket-message.schema.json` says.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Serialize, Serializer};
+use tracing::error;
+
+/// What holds now, the same for all clients: a message without its points, and the answer to `/api/v1/price`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Current {
+    /// The analyzer's; absent until its first update has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// The event clock; absent while it has not begun.
+    #[serde(
+        rename = "timestamp",
+        serialize_with = "some_seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub time_ms: Option<u64>,
+    /// Absent while there is none.
+    #[serde(flatten)]
+    pub estimate: Option<Estimate>,
+    /// From the node to this gateway.
+    pub hops: Vec<Hop>,
+    /// Absent until the first update has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stats: Option<Stats>,
+    /// Whether the transactions are made up; absent until the first update has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<bool>,
+    /// The price that a simulation pays by, USD for one BTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden_price_usd: Option<f64>,
+    /// Absent while it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<String>,
+    /// The newest; absent while none is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block: Option<Block>,
+}
+
+/// The price and the doubt about it. All numbers are finite.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// USD for one BTC, above 0.
+    pub price: f64,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// The 90 % interval.
+    pub interval: Interval,
+    /// What it rests on.
+    pub evidence: Evidence,
+    /// The last price repeated, for want of new payments.
+    pub stale: bool,
+}
+
+/// USD for one BTC, `low` ≤ `high`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct Interval {
+    pub low: f64,
+    pub high: f64,
+}
+
+/// What an estimate rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Evidence {
+    /// Payments used.
+    pub payments: u64,
+    /// How far the best price stands above its best rival.
+    pub margin: f64,
+    /// By the event clock.
+    #[serde(rename = "newest_payment_age_seconds", serialize_with = "seconds")]
+    pub newest_payment_age_ms: u64,
+}
+
+/// One link of the chain, and how it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hop {
+    /// What stands at its far end.
+    pub name: String,
+    /// How it is.
+    pub state: HopState,
+    /// One line for a person; may be empty.
+    pub detail: String,
+}
+
+/// How a link is; the meanings are those of `satscope/v1/common.proto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum HopState {
+    Connecting,
+    Connected,
+    Resyncing,
+    Degraded,
+    Disconnected,
+}
+
+/// Counters since ingest's start, and sizes now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Distinct transactions.
+    pub total_received: u64,
+    /// Those of them that the filter left out.
+    pub total_filtered: u64,
+    /// Accepted within the window.
+    pub active_in_window: u64,
+    /// Of ingest; at least 1.
+    #[serde(rename = "uptime_seconds", serialize_with = "seconds")]
+    pub uptime_ms: u64,
+    /// Believed to be in the node's mempool.
+    pub mempool_transactions: u64,
+}
+
+/// A block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Block {
+    /// Absent when it could not be learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// The stamp of its arrival, Unix milliseconds.
+    #[serde(rename = "timestamp", serialize_with = "seconds")]
+    pub time_ms: u64,
+}
+
+/// A dot on the plot.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// The same in all updates.
+    pub id: Arc<str>,
+    /// First seen, Unix milliseconds, above 0.
+    #[serde(rename = "timestamp", serialize_with = "seconds")]
+    pub time_ms: u64,
+    /// USD for one BTC that this output implies, above 0.
+    pub price: f64,
+    /// The output's amount.
+    pub value_sats: u64,
+    /// The round sum that it most likely is.
+    pub round_usd: f64,
+    /// `Mempool` or `Confirmed`.
+    pub state: PointState,
+}
+
+/// Where a point's transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum PointState {
+    Mempool,
+    Confirmed,
+    Removed,
+}
+
+/// What has become of a point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct Change {
+    pub id: Arc<str>,
+    pub state: PointState,
+}
+
+/// The points that go with what holds now.
+#[derive(Debug, Default)]
+pub struct News<'a> {
+    /// Forget all points: `points` are the newest there are.
+    pub reset: bool,
+    /// New to the client.
+    pub points: Vec<&'a Point>,
+    /// To points that it may have.
+    pub changes: Vec<Change>,
+}
+
+/// One WebSocket message: `mempool_update`, or `status` while there is no estimate.
+pub fn message(current: &Current, news: &News<'_>) -> Bytes {
+    #[derive(Serialize)]
+    struct Message<'a> {
+        r#type: &'static str,
+        data: Data<'a>,
+    }
+    #[derive(Serialize)]
+    struct Data<'a> {
+        reset: bool,
+        #[serde(flatten)]
+        current: &'a Current,
+        transactions: &'a [&'a Point],
+        changes: &'a [Change],
+    }
+    json(&Message {
+        r#type: match current.estimate {
+            Some(_) => "mempool_update",
+            None => "status",
+        },
+        data: Data {
+            reset: news.reset,
+            current,
+            transactions: &news.points,
+            changes: &news.changes,
+        },
+    })
+}
+
+/// The answer to `/api/v1/points`.
+pub fn all_points<'a>(sequence: u64, points: impl Iterator<Item = &'a Point>) -> Bytes {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        sequence: u64,
+        points: Vec<&'a Point>,
+    }
+    json(&Answer {
+        sequence,
+        points: points.collect(),
+    })
+}
+
+/// As JSON text. What is ours has string keys and no failing serialiser, so an error is a fault of ours.
+pub fn json(value: &impl Serialize) -> Bytes {
+    match serde_json::to_vec(value) {
+        Ok(text) => text.into(),
+        Err(fault) => {
+            error!("a message could not be serialised: {fault}");
+            Bytes::from_static(b"{}")
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn seconds<S: Serializer>(ms: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(*ms as f64 / 1000.0)
+}
+
+fn some_seconds<S: Serializer>(ms: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match ms {
+        Some(ms) => seconds(ms, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,51 @@
+//! The gateway's metrics: their names and meanings, once.
+
+use ::metrics::{describe_counter, describe_gauge};
+
+/// WebSocket clients now.
+pub const CLIENTS: &str = "satscope_gateway_websocket_clients";
+/// Messages handed to WebSocket clients, by `kind`.
+pub const MESSAGES: &str = "satscope_gateway_websocket_messages_total";
+/// Handshakes refused, by `reason`.
+pub const REFUSED: &str = "satscope_gateway_websocket_clients_refused_total";
+/// WebSocket clients that have ended, by `reason`.
+pub const CLOSED: &str = "satscope_gateway_websocket_clients_closed_total";
+/// HTTP requests answered, by `path` and `status`.
+pub const REQUESTS: &str = "satscope_gateway_http_requests_total";
+/// Subscriptions to the analyzer that were accepted.
+pub const UPSTREAM_CONNECTIONS: &str = "satscope_gateway_upstream_connections_total";
+/// Subscriptions lost, and attempts that failed.
+pub const UPSTREAM_LOSSES: &str = "satscope_gateway_upstream_losses_total";
+/// Updates taken from the analyzer.
+pub const UPSTREAM_UPDATES: &str = "satscope_gateway_upstream_updates_total";
+/// Parts of updates that could not be used, by `reason`.
+pub const UPSTREAM_REJECTED: &str = "satscope_gateway_upstream_rejected_total";
+
+/// Tells the recorder what they mean.
+pub fn describe() {
+    describe_gauge!(CLIENTS, "WebSocket clients connected now.");
+    describe_counter!(
+        MESSAGES,
+        "Messages handed to WebSocket clients: news is serialised once for all, catch_up for one \
+         client that missed some, greeting holds the newest points."
+    );
+    describe_counter!(REFUSED, "WebSocket handshakes refused.");
+    describe_counter!(CLOSED, "WebSocket clients that have ended.");
+    describe_counter!(
+        REQUESTS,
+        "HTTP requests answered, by route (\"other\" is the page and what is unknown)."
+    );
+    describe_counter!(
+        UPSTREAM_CONNECTIONS,
+        "Subscriptions that the analyzer has accepted; all but the first are reconnections."
+    );
+    describe_counter!(
+        UPSTREAM_LOSSES,
+        "Subscriptions to the analyzer that were lost, and attempts that failed."
+    );
+    describe_counter!(UPSTREAM_UPDATES, "Price updates taken from the analyzer.");
+    describe_counter!(
+        UPSTREAM_REJECTED,
+        "Parts of price updates that could not be used and were left out."
+    );
+}

@@ -1,0 +1,258 @@
+//! One WebSocket client: told the newest whenever it can take it, and let go when it cannot.
+
+use ::metrics::{counter, gauge};
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+    time::{Duration, Instant, MissedTickBehavior, interval_at, timeout},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        self, Message,
+        protocol::{
+            CloseFrame, Role, WebSocketConfig,
+            frame::{
+                Frame,
+                coding::{CloseCode, Data, OpCode},
+            },
+        },
+    },
+};
+use tracing::debug;
+
+use crate::{Gateway, metrics, settings::Patience, state::State};
+
+/// The largest message that a client may send; none is needed.
+const LARGEST_INCOMING: usize = 1024;
+/// Messages go out in frames of this size: the copy that a socket holds, and keeps room for, is of one frame.
+const FRAME: usize = 4 * 1024;
+/// For a client to take its close frame and to answer it.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Why a client's conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The client closed, or its connection broke.
+    Left,
+    /// The gateway stops.
+    Stopping,
+    /// It took nothing for too long.
+    Stuck,
+    /// It sent a message that is too large.
+    TooLarge,
+    /// It sent text that is not UTF-8.
+    NotText,
+    /// It broke the protocol.
+    BadFrame,
+}
+
+impl End {
+    fn reason(self) -> &'static str {
+        match self {
+            End::Left => "left",
+            End::Stopping => "stopping",
+            End::Stuck => "stuck",
+            End::TooLarge => "too_large",
+            End::NotText => "not_text",
+            End::BadFrame => "bad_frame",
+        }
+    }
+
+    /// The code (RFC 6455, 7.4.1; 1013 of the IANA registry) and the words that the client is told.
+    fn farewell(self) -> Option<CloseFrame> {
+        let (code, reason) = match self {
+            End::Left => return None,
+            End::Stopping => (CloseCode::Away, "the gateway stops; come back in a moment"),
+            End::Stuck => (
+                CloseCode::Again,
+                "nothing was taken for too long; come back",
+            ),
+            End::TooLarge => (CloseCode::Size, "no message may be larger than 1 kB"),
+            End::NotText => (CloseCode::Invalid, "text must be UTF-8"),
+            End::BadFrame => (CloseCode::Protocol, "a frame broke the protocol"),
+        };
+        Some(CloseFrame {
+            code,
+            reason: reason.into(),
+        })
+    }
+}
+
+/// Serves a client that has shaken hands and seen all up to `after`, until it leaves or has to.
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    after: Option<u64>,
+    gateway: &Gateway,
+) {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(LARGEST_INCOMING)
+        .write_buffer_size(0)
+        .max_write_buffer_size(4 * FRAME)
+        .max_message_size(Some(LARGEST_INCOMING))
+        .max_frame_size(Some(LARGEST_INCOMING));
+    let mut client = Client {
+        socket: WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await,
+        seen: after,
+        patience: gateway.patience,
+    };
+    gauge!(metrics::CLIENTS).increment(1);
+    let end = gateway
+        .stop
+        .run_until_cancelled(client.converse(gateway.state.clone()))
+        .await
+        .unwrap_or(End::Stopping);
+    counter!(metrics::CLOSED, "reason" => end.reason()).increment(1);
+    gauge!(metrics::CLIENTS).decrement(1);
+    if let Some(farewell) = end.farewell()
+        && timeout(FAREWELL, client.part(farewell)).await.is_err()
+    {
+        debug!(?end, "a client did not take its close frame");
+    }
+}
+
+struct Client<S> {
+    socket: WebSocketStream<S>,
+    /// The sequence up to which the client has all.
+    seen: Option<u64>,
+    patience: Patience,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// Tells the client all that is new until something ends it.
+    async fn converse(&mut self, mut state: watch::Receiver<State>) -> End {
+        state.mark_changed();
+        let first_ping = Instant::now() + self.patience.ping_every;
+        let mut pings = interval_at(first_ping, self.patience.ping_every);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut unanswered_since: Option<Instant> = None;
+        loop {
+            let step = tokio::select! {
+                changed = state.changed() => match changed {
+                    Ok(()) => self.tell_newest(&mut state).await,
+                    Err(_) => Err(End::Stopping),
+                },
+                heard = self.socket.next() => hear(heard).map(|heard| {
+                    if heard == Heard::Pong {
+                        unanswered_since = None;
+                    }
+                }),
+                _ = pings.tick() => {
+                    let since = *unanswered_since.get_or_insert_with(Instant::now);
+                    match since.elapsed() < self.patience.stuck_after {
+                        true => self.send([Message::Ping(Bytes::new())]).await,
+                        false => Err(End::Stuck),
+                    }
+                }
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    async fn tell_newest(&mut self, state: &mut watch::Receiver<State>) -> Result<(), End> {
+        let outgoing = state.borrow_and_update().message(self.seen);
+        self.send(frames(&outgoing.text)).await?;
+        self.seen = outgoing.sequence;
+        counter!(metrics::MESSAGES, "kind" => outgoing.kind).increment(1);
+        Ok(())
+    }
+
+    /// Hands over to the connection, frame by frame, as fast as the client takes them.
+    async fn send(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), End> {
+        let sent = async {
+            for message in messages {
+                self.socket.feed(message).await?;
+            }
+            self.socket.flush().await
+        };
+        match timeout(self.patience.stuck_after, sent).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(end_of(&error)),
+            Err(_) => Err(End::Stuck),
+        }
+    }
+
+    /// Closes, and waits for the client to do the same.
+    async fn part(&mut self, farewell: CloseFrame) {
+        if let Err(error) = self.socket.close(Some(farewell)).await {
+            debug!(%error, "a client was gone before it could be told why");
+            return;
+        }
+        while let Some(Ok(_)) = self.socket.next().await {}
+    }
+}
+
+/// A text message as frames that share its bytes.
+fn frames(text: &Bytes) -> impl Iterator<Item = Message> {
+    let count = text.len().div_ceil(FRAME);
+    (0..count).map(move |at| {
+        let opcode = match at {
+            0 => OpCode::Data(Data::Text),
+            _ => OpCode::Data(Data::Continue),
+        };
+        let part = text.slice(at * FRAME..text.len().min((at + 1) * FRAME));
+        Message::Frame(Frame::message(part, opcode, at + 1 == count))
+    })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Pong,
+    /// Nothing that a client says changes what it is told.
+    Nothing,
+}
+
+fn hear(heard: Option<Result<Message, tungstenite::Error>>) -> Result<Heard, End> {
+    match heard {
+        Some(Ok(Message::Pong(_))) => Ok(Heard::Pong),
+        Some(Ok(_)) => Ok(Heard::Nothing),
+        Some(Err(error)) => Err(end_of(&error)),
+        None => Err(End::Left),
+    }
+}
+
+fn end_of(error: &tungstenite::Error) -> End {
+    use tungstenite::{Error, error::ProtocolError};
+    match error {
+        Error::Capacity(_) => End::TooLarge,
+        Error::Utf8(_) => End::NotText,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Left,
+        Error::Protocol(_) => End::BadFrame,
+        _ => End::Left,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_text_frame_and_its_continuations() {
+        for length in [1, FRAME - 1, FRAME, FRAME + 1, 3 * FRAME, 3 * FRAME + 5] {
+            let text = Bytes::from(vec![b'x'; length]);
+            let sent: Vec<Frame> = frames(&text)
+                .filter_map(|message| match message {
+                    Message::Frame(frame) => Some(frame),
+                    _ => None,
+                })
+                .collect();
+            let opcodes: Vec<OpCode> = sent.iter().map(|frame| frame.header().opcode).collect();
+            assert_eq!(opcodes[0], OpCode::Data(Data::Text));
+            assert!(
+                opcodes[1..]
+                    .iter()
+                    .all(|code| *code == OpCode::Data(Data::Continue))
+            );
+            let finals: Vec<usize> = (0..sent.len())
+                .filter(|at| sent[*at].header().is_final)
+                .collect();
+            assert_eq!(finals, [sent.len() - 1]);
+            let bytes: usize = sent.iter().map(|frame| frame.payload().len()).sum();
+            assert_eq!(bytes, length);
+        }
+    }
+}

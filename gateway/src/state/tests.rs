@@ -1,0 +1,270 @@
+//! Which message brings which client up to date.
+
+use serde_json::Value;
+
+use super::*;
+use crate::message::{Estimate, Evidence, Interval, Point};
+
+const START_MS: u64 = 1_700_000_000_000;
+
+fn point(id: &str) -> Point {
+    Point {
+        id: id.into(),
+        time_ms: START_MS - 1000,
+        price: 50_000.0,
+        value_sats: 40_000,
+        round_usd: 20.0,
+        state: PointState::Mempool,
+    }
+}
+
+fn change(id: &str, state: PointState) -> Change {
+    Change {
+        id: id.into(),
+        state,
+    }
+}
+
+fn update(sequence: u64, points: &[&str], changes: Vec<Change>) -> Update {
+    Update {
+        sequence,
+        current: Current {
+            sequence: Some(sequence),
+            time_ms: Some(START_MS + sequence * 500),
+            estimate: Some(Estimate {
+                price: 50_000.0,
+                confidence: 0.5,
+                interval: Interval {
+                    low: 49_000.0,
+                    high: 51_000.0,
+                },
+                evidence: Evidence {
+                    payments: 10,
+                    margin: 1.0,
+                    newest_payment_age_ms: 0,
+                },
+                stale: false,
+            }),
+            hops: ["node", "ingest"]
+                .map(|name| Hop {
+                    name: name.to_owned(),
+                    state: HopState::Connected,
+                    detail: String::new(),
+                })
+                .into(),
+            ..Current::default()
+        },
+        reset: false,
+        points: points.iter().map(|id| point(id)).collect(),
+        changes,
+    }
+}
+
+fn begun(points: &[&str]) -> State {
+    let mut state = State::new(10_000);
+    state.take(Update {
+        reset: true,
+        ..update(10, points, Vec::new())
+    });
+    state
+}
+
+/// The message, as its kind, its `data`, and the sequence after it.
+fn told(state: &State, after: Option<u64>) -> (&'static str, Value, Option<u64>) {
+    let outgoing = state.message(after);
+    let message: Value = serde_json::from_slice(&outgoing.text).unwrap();
+    (outgoing.kind, message["data"].clone(), outgoing.sequence)
+}
+
+fn ids(list: &Value) -> Vec<&str> {
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["id"].as_str().unwrap())
+        .collect()
+}
+
+fn analyzer(data: &Value) -> (&str, &str) {
+    let hops = data["hops"].as_array().unwrap();
+    let hop = hops.iter().find(|hop| hop["name"] == "analyzer").unwrap();
+    (
+        hop["state"].as_str().unwrap(),
+        hop["detail"].as_str().unwrap(),
+    )
+}
+
+#[test]
+fn before_the_first_update_there_is_a_status_and_nothing_to_forget() {
+    let mut state = State::new(10);
+    let (_, data, sequence) = told(&state, None);
+    assert_eq!((&data["reset"], sequence), (&Value::Bool(false), None));
+    assert_eq!(data.get("sequence"), None);
+    assert_eq!(
+        told(&state, Some(7)).2,
+        Some(7),
+        "what it has seen stays seen"
+    );
+    assert!(state.lose("Connection refused"));
+    let (_, data, _) = told(&state, None);
+    assert_eq!(analyzer(&data), ("connecting", "Connection refused"));
+    assert!(!state.lose("Connection refused"), "nothing new");
+    assert!(state.picture().is_none());
+}
+
+#[test]
+fn a_new_client_gets_the_newest_points_and_then_news_that_all_share() {
+    let mut state = begun(&["a", "b"]);
+    let (kind, data, sequence) = told(&state, None);
+    assert_eq!((kind, sequence), ("greeting", Some(10)));
+    assert_eq!(data["reset"], true);
+    assert_eq!(ids(&data["transactions"]), ["a", "b"]);
+    state.take(update(11, &["c"], vec![change("a", PointState::Confirmed)]));
+    let (kind, data, sequence) = told(&state, Some(10));
+    assert_eq!((kind, sequence), ("news", Some(11)));
+    assert_eq!(data["reset"], false);
+    assert_eq!(ids(&data["transactions"]), ["c"]);
+    assert_eq!(ids(&data["changes"]), ["a"]);
+    let [one, other] = [state.message(Some(10)), state.message(Some(10))];
+    assert_eq!(one.text.as_ptr(), other.text.as_ptr(), "serialised once");
+    let [one, other] = [state.message(None), state.message(None)];
+    assert_eq!(one.text.as_ptr(), other.text.as_ptr(), "so are greetings");
+}
+
+#[test]
+fn a_greeting_holds_the_newest_five_hundred() {
+    let names: Vec<String> = (0..GREETING + 20).map(|at| format!("{at:04}")).collect();
+    let state = begun(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let (_, data, _) = told(&state, None);
+    assert_eq!(ids(&data["transactions"]), names[20..]);
+    let text = state.picture().unwrap().text();
+    let all: Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(ids(&all["points"]), names);
+    assert_eq!(all["sequence"], 10);
+}
+
+#[test]
+fn who_missed_updates_gets_what_they_touched_as_it_is_now() {
+    let mut state = begun(&["old", "gone"]);
+    state.take(update(11, &["a", "brief"], Vec::new()));
+    state.take(update(
+        12,
+        &["b"],
+        vec![
+            change("a", PointState::Confirmed),
+            change("old", PointState::Confirmed),
+            change("gone", PointState::Removed),
+            change("brief", PointState::Removed),
+        ],
+    ));
+    let (kind, data, sequence) = told(&state, Some(10));
+    assert_eq!((kind, sequence), ("catch_up", Some(12)));
+    assert_eq!(data["reset"], false);
+    assert_eq!(ids(&data["transactions"]), ["a", "b"]);
+    assert_eq!(data["transactions"][0]["state"], "confirmed");
+    let mut changes: Vec<(&str, &str)> = data["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| {
+            (
+                change["id"].as_str().unwrap(),
+                change["state"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    changes.sort_unstable();
+    let expected = [
+        ("brief", "removed"),
+        ("gone", "removed"),
+        ("old", "confirmed"),
+    ];
+    assert_eq!(changes, expected);
+}
+
+#[test]
+fn who_has_missed_nothing_gets_what_holds_without_points() {
+    let state = begun(&["a"]);
+    let (kind, data, _) = told(&state, Some(10));
+    assert_eq!(kind, "catch_up");
+    assert_eq!(
+        (ids(&data["transactions"]), data["price"].as_f64()),
+        (vec![], Some(50_000.0))
+    );
+}
+
+#[test]
+fn who_cannot_be_told_what_it_missed_starts_afresh() {
+    let mut state = begun(&["a"]);
+    for unknown in [1, 9, 11, u64::MAX] {
+        let (kind, data, sequence) = told(&state, Some(unknown));
+        assert_eq!((kind, sequence), ("greeting", Some(10)), "{unknown}");
+        assert_eq!(data["reset"], true);
+    }
+    state.take(Update {
+        reset: true,
+        ..update(11, &["z"], Vec::new())
+    });
+    let (_, data, _) = told(&state, Some(10));
+    assert_eq!(data["reset"], true, "the price has locked on elsewhere");
+    assert_eq!(ids(&data["transactions"]), ["z"]);
+}
+
+#[test]
+fn an_analyzer_that_has_gone_back_is_followed() {
+    let mut state = begun(&["a"]);
+    state.take(update(3, &["b"], Vec::new()));
+    let (kind, data, sequence) = told(&state, Some(10));
+    assert_eq!((kind, sequence), ("greeting", Some(3)));
+    assert_eq!(ids(&data["transactions"]), ["a", "b"]);
+}
+
+#[test]
+fn a_lost_analyzer_is_told_with_the_last_price_and_no_new_sequence() {
+    let mut state = begun(&["a"]);
+    state.take(update(11, &["b"], Vec::new()));
+    assert!(state.lose("it closed the stream"));
+    let (kind, data, sequence) = told(&state, Some(11));
+    assert_eq!((kind, sequence), ("news", Some(11)));
+    assert_eq!(analyzer(&data), ("disconnected", "it closed the stream"));
+    assert_eq!(
+        (ids(&data["transactions"]), data["price"].as_f64()),
+        (vec![], Some(50_000.0))
+    );
+    let (kind, data, _) = told(&state, Some(10));
+    assert_eq!(
+        kind, "catch_up",
+        "who had not yet had the last update gets it now"
+    );
+    assert_eq!(ids(&data["transactions"]), ["b"]);
+    state.take(update(11, &[], Vec::new()));
+    let (kind, data, _) = told(&state, Some(11));
+    assert_eq!(kind, "news");
+    assert_eq!(analyzer(&data), ("connected", ""));
+}
+
+#[test]
+fn hops_are_in_order_and_the_analyzers_word_on_itself_is_kept() {
+    let mut state = State::new(10);
+    let mut sent = update(10, &[], Vec::new());
+    for name in ["analyzer", "gateway"] {
+        sent.current.hops.push(Hop {
+            name: name.to_owned(),
+            state: HopState::Resyncing,
+            detail: "its own word".to_owned(),
+        });
+    }
+    state.take(sent);
+    let names: Vec<&str> = state
+        .current()
+        .hops
+        .iter()
+        .map(|hop| hop.name.as_str())
+        .collect();
+    assert_eq!(names, ["node", "ingest", "analyzer", "gateway"]);
+    let (_, data, _) = told(&state, None);
+    assert_eq!(analyzer(&data), ("resyncing", "its own word"));
+    assert_eq!(data["hops"][3]["state"], "connected");
+    state.lose("silent for 8s");
+    let (_, data, _) = told(&state, None);
+    assert_eq!(analyzer(&data), ("disconnected", "silent for 8s"));
+}

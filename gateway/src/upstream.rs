@@ -1,0 +1,143 @@
+//! The one subscription to the analyzer, resumed where it broke off, and a word to clients while it is silent.
+
+use std::{sync::Arc, time::Instant};
+
+use ::metrics::counter;
+use anyhow::Context as _;
+use satscope_kit::{
+    Context,
+    health::Condition,
+    logging::Brake,
+    upstream::{Event, follow},
+};
+use satscope_proto::v1::{
+    PriceUpdatesRequest, PriceUpdatesResponse, price_service_client::PriceServiceClient,
+};
+use tokio::{
+    sync::watch,
+    time::{Duration, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
+use tracing::warn;
+
+use crate::{metrics, state::State, update};
+
+/// Bytes. The first update holds all points of the window: 100,000 of some 120 bytes are a fifth of this.
+const LARGEST_UPDATE: usize = 64 * 1024 * 1024;
+/// Clients take ten silent seconds for a dead link; the analyzer speaks every five, so this fills in for it alone.
+const SILENCE: Duration = Duration::from_secs(6);
+
+/// Keeps `state` the analyzer's newest until the process stops.
+pub async fn start(
+    url: &str,
+    state: watch::Sender<State>,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let endpoint = Endpoint::from_shared(url.to_owned()).context("analyzer_url")?;
+    let waiting_for = format!("price updates from {url}");
+    let ready = context.readiness.condition("analyzer", &waiting_for);
+    let state = Arc::new(state);
+    let stop = context.tasks.stop();
+    context
+        .tasks
+        .spawn(
+            "updates for clients in silence",
+            fill_silence(state.clone(), stop.clone()),
+        )
+        .await;
+    let taker = Taker {
+        state: state.clone(),
+        ready,
+        brake: Brake::default(),
+    };
+    context
+        .tasks
+        .spawn("price updates", async move {
+            follow_analyzer(&endpoint, state, taker, stop).await;
+            Ok(())
+        })
+        .await;
+    Ok(())
+}
+
+async fn follow_analyzer(
+    endpoint: &Endpoint,
+    state: Arc<watch::Sender<State>>,
+    mut taker: Taker,
+    stop: CancellationToken,
+) {
+    let open = |channel: Channel| {
+        let after_sequence = state.borrow().current().sequence.unwrap_or(0);
+        async move {
+            PriceServiceClient::new(channel)
+                .max_decoding_message_size(LARGEST_UPDATE)
+                .price_updates(PriceUpdatesRequest { after_sequence })
+                .await
+                .map(tonic::Response::into_inner)
+        }
+    };
+    follow("analyzer", endpoint, stop, open, |event| taker.on(event)).await;
+}
+
+/// Says again what holds whenever nothing has been said for too long.
+async fn fill_silence(
+    state: Arc<watch::Sender<State>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut said = state.subscribe();
+    while let Some(change) = stop
+        .run_until_cancelled(timeout(SILENCE, said.changed()))
+        .await
+    {
+        if change.is_err() {
+            state.send_modify(State::repeat);
+        }
+    }
+    Ok(())
+}
+
+/// Takes what happens upstream into the state.
+struct Taker {
+    state: Arc<watch::Sender<State>>,
+    ready: Condition,
+    brake: Brake,
+}
+
+impl Taker {
+    fn on(&mut self, event: Event<PriceUpdatesResponse>) {
+        match event {
+            Event::Connected => counter!(metrics::UPSTREAM_CONNECTIONS).increment(1),
+            Event::Message(response) => self.take(response),
+            Event::Lost(reason) => {
+                counter!(metrics::UPSTREAM_LOSSES).increment(1);
+                self.ready.unmet(&format!("the analyzer: {reason}"));
+                self.state.send_if_modified(|state| state.lose(&reason));
+            }
+        }
+    }
+
+    fn take(&mut self, response: PriceUpdatesResponse) {
+        let Some(update) = response.update else {
+            self.reject("update", 1, "a response without an update");
+            return;
+        };
+        let (update, faults) = update::read(update);
+        for (kind, (count, last)) in faults {
+            self.reject(kind, count, &last);
+        }
+        counter!(metrics::UPSTREAM_UPDATES).increment(1);
+        self.state.send_modify(|state| state.take(update));
+        self.ready.met();
+    }
+
+    fn reject(&mut self, kind: &'static str, count: u64, fault: &str) {
+        counter!(metrics::UPSTREAM_REJECTED, "reason" => kind).increment(count);
+        if let Some(held_back) = self.brake.pass(kind, Instant::now()) {
+            warn!(
+                kind,
+                count, held_back, "left out of the analyzer's update: {fault}"
+            );
+        }
+    }
+}

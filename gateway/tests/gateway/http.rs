@@ -1,0 +1,279 @@
+//! The REST answers, the page, and what every answer bears.
+
+use reqwest::{Client, Method, Response, header};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::support::{
+    Gateway,
+    analyzer::Analyzer,
+    gateway, until,
+    updates::{update, window, without_estimate},
+    within_patience,
+};
+
+async fn answered(gateway: &Gateway, path: &str, status: u16) {
+    let what = format!("{status} at {path}");
+    until(&what, async || gateway.get(path).await.status() == status).await;
+}
+
+fn header_of<'a>(response: &'a Response, name: &str) -> &'a str {
+    response
+        .headers()
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
+}
+
+/// The problem that RFC 9457 wants in place of an answer.
+async fn problem(response: Response) -> Value {
+    assert_eq!(
+        header_of(&response, "content-type"),
+        "application/problem+json"
+    );
+    let status = response.status().as_u16();
+    let problem: Value = response.json().await.unwrap();
+    assert_eq!(problem["status"], status);
+    for field in ["type", "title", "detail"] {
+        assert!(
+            problem[field].as_str().is_some_and(|text| !text.is_empty()),
+            "{problem}"
+        );
+    }
+    problem
+}
+
+#[tokio::test]
+async fn the_price_is_503_until_there_is_one() {
+    let analyzer = Analyzer::start(vec![without_estimate(window(10, &[]))]).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    answered(&gateway, "/readyz", 200).await;
+    let none_yet = gateway.get("/api/v1/price").await;
+    assert_eq!(none_yet.status(), 503);
+    assert_ne!(header_of(&none_yet, "retry-after"), "");
+    problem(none_yet).await;
+
+    analyzer.play(update(11, &["a"]));
+    answered(&gateway, "/api/v1/price", 200).await;
+    let price: Value = gateway.get("/api/v1/price").await.json().await.unwrap();
+    assert_eq!(price["price"], 50_011.0);
+    assert_eq!(price["sequence"], 11);
+    assert_eq!(price["interval"]["low"], 49_911.0);
+    assert_eq!(price["hidden_price_usd"], 50_000.0);
+    for absent in ["transactions", "changes", "reset"] {
+        assert_eq!(price.get(absent), None);
+    }
+    let request = Client::new().get(gateway.url("/api/v1/price"));
+    let text = request
+        .header(header::ACCEPT, "text/plain")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        header_of(&text, "content-type"),
+        "text/plain; charset=utf-8"
+    );
+    assert_eq!(text.text().await.unwrap(), "50011.00");
+}
+
+#[tokio::test]
+async fn all_points_are_to_be_had_and_not_twice() {
+    let analyzer = Analyzer::start(Vec::new()).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    let none_yet = gateway.get("/api/v1/points").await;
+    assert_eq!(none_yet.status(), 503);
+    problem(none_yet).await;
+
+    let names: Vec<String> = (0..700).map(|at| format!("{at:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    until("a subscription", async || {
+        !analyzer.asked_after().is_empty()
+    })
+    .await;
+    analyzer.play(window(10, &names));
+    answered(&gateway, "/api/v1/points", 200).await;
+    let response = gateway.get("/api/v1/points").await;
+    let tag = header_of(&response, "etag").to_owned();
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["sequence"], 10);
+    let ids: Vec<&str> = body["points"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|point| point["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, names);
+
+    let again = Client::new()
+        .get(gateway.url("/api/v1/points"))
+        .header(header::IF_NONE_MATCH, &tag);
+    assert_eq!(
+        again.try_clone().unwrap().send().await.unwrap().status(),
+        304
+    );
+    analyzer.play(update(11, &["newer"]));
+    until("a newer tag", async || {
+        again.try_clone().unwrap().send().await.unwrap().status() == 200
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_page_is_served_with_its_types_and_tags() {
+    let analyzer = Analyzer::start(Vec::new()).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    for (path, content_type) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/index.html", "text/html; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/favicon.svg", "image/svg+xml"),
+        ("/js/main.js", "text/javascript; charset=utf-8"),
+    ] {
+        let response = gateway.get(path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(header_of(&response, "content-type"), content_type);
+        assert_eq!(header_of(&response, "cache-control"), "no-cache");
+        let tag = header_of(&response, "etag").to_owned();
+        assert!(!response.bytes().await.unwrap().is_empty());
+        let again = Client::new().get(gateway.url(path));
+        let again = again
+            .header(header::IF_NONE_MATCH, tag)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(again.status(), 304, "{path}");
+    }
+    let head = Client::new().head(gateway.url("/")).send().await.unwrap();
+    assert_eq!(head.status(), 200);
+    assert_ne!(header_of(&head, "content-length"), "0");
+}
+
+#[tokio::test]
+async fn every_answer_bears_the_security_headers() {
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    answered(&gateway, "/readyz", 200).await;
+    for path in [
+        "/",
+        "/js/main.js",
+        "/nowhere",
+        "/api/v1/price",
+        "/api/v1/points",
+        "/healthz",
+        "/health",
+        "/readyz",
+        "/ws/mempool",
+    ] {
+        let response = gateway.get(path).await;
+        let policy = header_of(&response, "content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self';"),
+            "{path}"
+        );
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!(
+            header_of(&response, "x-content-type-options"),
+            "nosniff",
+            "{path}"
+        );
+        assert_eq!(
+            header_of(&response, "referrer-policy"),
+            "no-referrer",
+            "{path}"
+        );
+        assert_eq!(
+            header_of(&response, "access-control-allow-origin"),
+            "",
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_wrong_methods_are_problems() {
+    let analyzer = Analyzer::start(Vec::new()).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    for path in [
+        "/nowhere",
+        "/api/v1",
+        "/api/v2/price",
+        "/metrics",
+        "/js",
+        "/js/",
+        "/Cargo.toml",
+    ] {
+        let response = gateway.get(path).await;
+        assert_eq!(response.status(), 404, "{path}");
+        problem(response).await;
+    }
+    for path in [
+        "/",
+        "/api/v1/price",
+        "/api/v1/points",
+        "/ws/mempool",
+        "/healthz",
+        "/readyz",
+    ] {
+        for method in [Method::POST, Method::DELETE] {
+            let request = Client::new().request(method, gateway.url(path));
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), 405, "{path}");
+            assert_eq!(header_of(&response, "allow"), "GET,HEAD", "{path}");
+            problem(response).await;
+        }
+    }
+    let not_a_handshake = gateway.get("/ws/mempool").await;
+    assert_eq!(not_a_handshake.status(), 426);
+    assert_eq!(header_of(&not_a_handshake, "upgrade"), "websocket");
+    problem(not_a_handshake).await;
+}
+
+/// Sends bytes as they are; a library would tidy the path up.
+async fn raw(gateway: &Gateway, request: &str) -> String {
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let reading = stream.read_to_end(&mut answer);
+    within_patience("an answer", reading).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn no_path_leads_out_of_the_page() {
+    let analyzer = Analyzer::start(Vec::new()).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    for path in [
+        "/../Cargo.toml",
+        "/js/../../Cargo.toml",
+        "/%2e%2e/Cargo.toml",
+        "/..%2fCargo.toml",
+        "/..\\Cargo.toml",
+        "//etc/passwd",
+        "/./../../../../etc/passwd",
+        "/index.html%00.js",
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = raw(&gateway, &request).await;
+        let status = answer.split(' ').nth(1).unwrap();
+        assert!(["404", "400"].contains(&status), "{path}: {answer}");
+        assert!(
+            !answer.contains("[package]") && !answer.contains("root:"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_or_never_ends_is_not_waited_for() {
+    let analyzer = Analyzer::start(Vec::new()).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    let large = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nX-Large: {}\r\n\r\n",
+        "x".repeat(32_000)
+    );
+    let answer = raw(&gateway, &large).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    raw(&gateway, "GET / HTTP/1.1\r\nHost: x\r\nX-Half:").await;
+}

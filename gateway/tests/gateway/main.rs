@@ -1,0 +1,9 @@
+//! The real gateway over real sockets, fed by an analyzer that plays what a test tells it to.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod bad_clients;
+mod http;
+mod socket;
+mod support;
+mod upstream;

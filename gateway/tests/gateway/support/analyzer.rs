@@ -1,0 +1,134 @@
+//! An analyzer that plays what it is told, on a real gRPC port.
+
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
+
+use satscope_proto::v1::{
+    GetHistoryRequest, GetHistoryResponse, GetPriceRequest, GetPriceResponse, PriceUpdate,
+    PriceUpdatesRequest, PriceUpdatesResponse,
+    price_service_server::{PriceService, PriceServiceServer},
+};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio_stream::{Stream, wrappers::UnboundedReceiverStream};
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Request, Response, Status,
+    transport::{Server, server::TcpIncoming},
+};
+
+type Sent = Result<PriceUpdatesResponse, Status>;
+
+#[derive(Default)]
+struct Script {
+    /// What a new subscription gets first.
+    opening: Vec<PriceUpdate>,
+    subscribers: Vec<mpsc::UnboundedSender<Sent>>,
+    asked_after: Vec<u64>,
+}
+
+#[derive(Clone, Default)]
+struct Player(Arc<Mutex<Script>>);
+
+pub struct Analyzer {
+    pub address: SocketAddr,
+    player: Player,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+impl Analyzer {
+    /// On a free port; every subscription begins with `opening`.
+    pub async fn start(opening: Vec<PriceUpdate>) -> Self {
+        Analyzer::start_at("127.0.0.1:0".parse().unwrap(), opening).await
+    }
+
+    /// On the port of one that was stopped.
+    pub async fn start_at(address: SocketAddr, opening: Vec<PriceUpdate>) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let player = Player::default();
+        player.0.lock().unwrap().opening = opening;
+        let stop = CancellationToken::new();
+        let serving = Server::builder()
+            .add_service(PriceServiceServer::new(player.clone()))
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(listener),
+                stop.clone().cancelled_owned(),
+            );
+        let server = tokio::spawn(async move { serving.await.unwrap() });
+        Analyzer {
+            address,
+            player,
+            stop,
+            server,
+        }
+    }
+
+    /// Sends to those who have subscribed.
+    pub fn play(&self, update: PriceUpdate) {
+        self.play_raw(PriceUpdatesResponse {
+            update: Some(update),
+        });
+    }
+
+    /// Sends what need not be an update.
+    pub fn play_raw(&self, response: PriceUpdatesResponse) {
+        let script = self.player.0.lock().unwrap();
+        assert!(!script.subscribers.is_empty(), "nobody has subscribed");
+        for subscriber in &script.subscribers {
+            subscriber.send(Ok(response.clone())).unwrap();
+        }
+    }
+
+    /// The `after_sequence` of each subscription so far.
+    pub fn asked_after(&self) -> Vec<u64> {
+        self.player.0.lock().unwrap().asked_after.clone()
+    }
+
+    /// Ends all subscriptions and frees the port.
+    pub async fn stop(self) -> SocketAddr {
+        self.stop.cancel();
+        self.player.0.lock().unwrap().subscribers.clear();
+        self.server.await.unwrap();
+        self.address
+    }
+}
+
+#[tonic::async_trait]
+impl PriceService for Player {
+    type PriceUpdatesStream = Pin<Box<dyn Stream<Item = Sent> + Send>>;
+
+    async fn price_updates(
+        &self,
+        request: Request<PriceUpdatesRequest>,
+    ) -> Result<Response<Self::PriceUpdatesStream>, Status> {
+        let mut script = self.0.lock().unwrap();
+        let (sender, receiver) = mpsc::unbounded_channel();
+        for update in &script.opening {
+            let update = Some(update.clone());
+            sender.send(Ok(PriceUpdatesResponse { update })).unwrap();
+        }
+        script.subscribers.push(sender);
+        script.asked_after.push(request.into_inner().after_sequence);
+        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(
+            receiver,
+        ))))
+    }
+
+    async fn get_price(
+        &self,
+        _: Request<GetPriceRequest>,
+    ) -> Result<Response<GetPriceResponse>, Status> {
+        Err(Status::unimplemented("the gateway has no need of it"))
+    }
+
+    async fn get_history(
+        &self,
+        _: Request<GetHistoryRequest>,
+    ) -> Result<Response<GetHistoryResponse>, Status> {
+        Err(Status::unimplemented("the gateway has no need of it"))
+    }
+}
