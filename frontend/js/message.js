@@ -1,0 +1,184 @@
+// What comes from the gateway, checked and typed. Unknown fields and types are passed over: the contract may grow.
+
+/**
+ * An output on the plot, and the price that it implies.
+ * @typedef {object} Point
+ * @property {string} id
+ * @property {number} timestamp first seen, Unix seconds
+ * @property {number} price USD for one BTC
+ * @property {number} valueSats
+ * @property {number} roundUsd the round sum that it most likely is
+ * @property {"mempool" | "confirmed"} state
+ */
+/** @typedef {{ id: string, state: "mempool" | "confirmed" | "removed" }} Change */
+/** @typedef {{ name: string, state: string, detail: string }} Hop */
+/** @typedef {{ height: number | null, timestamp: number }} Block */
+/**
+ * @typedef {object} Estimate
+ * @property {number} price USD for one BTC
+ * @property {number} confidence 0 to 1
+ * @property {{ low: number, high: number } | null} interval the 90 % interval
+ * @property {number | null} payments how many it was read from
+ * @property {number | null} newestPaymentAgeSeconds
+ * @property {boolean} stale the last price repeated, for want of new payments
+ */
+/**
+ * @typedef {object} Stats
+ * @property {number} received
+ * @property {number} filtered
+ * @property {number} active
+ * @property {number} uptimeSeconds
+ * @property {number | null} mempool
+ */
+/**
+ * One message. What it does not mention is `null`, and stays as it was; but no estimate means that there is none.
+ * @typedef {object} Update
+ * @property {number | null} sequence
+ * @property {boolean} reset `points` is the whole picture: forget those before
+ * @property {number | null} timestamp the event clock, Unix seconds
+ * @property {Estimate | null} estimate
+ * @property {Point[]} points
+ * @property {Change[]} changes
+ * @property {Hop[] | null} hops
+ * @property {Stats | null} stats
+ * @property {boolean | null} simulated
+ * @property {number | null} hiddenPriceUsd
+ * @property {string | null} chain
+ * @property {Block | null} block
+ */
+/** @typedef {Record<string, unknown>} Json */
+
+/**
+ * @param {unknown} value
+ * @returns {Json}
+ */
+const object = (value) => (typeof value === "object" && value !== null ? /** @type {Json} */ (value) : {});
+
+/**
+ * @param {unknown} value
+ * @returns {unknown[]}
+ */
+const list = (value) => (Array.isArray(value) ? value : []);
+
+/** @param {unknown} value */
+const number = (value) => (typeof value === "number" && Number.isFinite(value) ? value : null);
+
+/** @param {unknown} value */
+const positive = (value) => (typeof value === "number" && Number.isFinite(value) && value > 0 ? value : null);
+
+/** @param {unknown} value */
+const text = (value) => (typeof value === "string" ? value : null);
+
+/** @param {unknown} value */
+const flag = (value) => (typeof value === "boolean" ? value : null);
+
+/**
+ * Reads one WebSocket message; `null` when it is of a type that this page does not know.
+ * @param {string} message
+ * @returns {Update | null}
+ * @throws {SyntaxError} when it is not JSON
+ */
+export function readMessage(message) {
+  const { type, data } = object(JSON.parse(message));
+  if (type !== "mempool_update" && type !== "status") return null;
+  const fields = object(data);
+  return {
+    sequence: number(fields.sequence),
+    reset: fields.reset === true,
+    timestamp: positive(fields.timestamp),
+    estimate: type === "status" ? null : readEstimate(fields),
+    points: readPoints(fields.transactions),
+    changes: list(fields.changes).flatMap(readChange),
+    hops: Array.isArray(fields.hops) ? fields.hops.flatMap(readHop) : null,
+    stats: readStats(object(fields.stats)),
+    simulated: flag(fields.simulated),
+    hiddenPriceUsd: positive(fields.hidden_price_usd),
+    chain: text(fields.chain),
+    block: readBlock(object(fields.block)),
+  };
+}
+
+/**
+ * Reads a list of points; an unusable one is left out.
+ * @param {unknown} value
+ * @returns {Point[]}
+ */
+export function readPoints(value) {
+  return list(value).flatMap((item) => {
+    const fields = object(item);
+    const [timestamp, price] = [positive(fields.timestamp), positive(fields.price)];
+    if (timestamp === null || price === null) return [];
+    return {
+      id: text(fields.id) ?? `${timestamp}:${price}`,
+      timestamp,
+      price,
+      valueSats: number(fields.value_sats) ?? 0,
+      roundUsd: number(fields.round_usd) ?? 0,
+      state: fields.state === "confirmed" ? "confirmed" : "mempool",
+    };
+  });
+}
+
+/**
+ * @param {Json} fields
+ * @returns {Estimate | null}
+ */
+function readEstimate(fields) {
+  const price = positive(fields.price);
+  if (price === null) return null;
+  const [interval, evidence] = [object(fields.interval), object(fields.evidence)];
+  const [low, high] = [positive(interval.low), positive(interval.high)];
+  return {
+    price,
+    confidence: Math.min(1, Math.max(0, number(fields.confidence) ?? 0)),
+    interval: low !== null && high !== null ? { low, high } : null,
+    payments: number(evidence.payments),
+    newestPaymentAgeSeconds: number(evidence.newest_payment_age_seconds),
+    stale: fields.stale === true,
+  };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Change[]}
+ */
+function readChange(value) {
+  const { id, state } = object(value);
+  if (typeof id !== "string") return [];
+  return state === "mempool" || state === "confirmed" || state === "removed" ? [{ id, state }] : [];
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Hop[]}
+ */
+function readHop(value) {
+  const { name, state, detail } = object(value);
+  if (typeof name !== "string") return [];
+  return [{ name, state: text(state) ?? "unknown", detail: text(detail) ?? "" }];
+}
+
+/**
+ * @param {Json} fields
+ * @returns {Stats | null}
+ */
+function readStats(fields) {
+  const received = number(fields.total_received);
+  if (received === null) return null;
+  return {
+    received,
+    filtered: number(fields.total_filtered) ?? 0,
+    active: number(fields.active_in_window) ?? 0,
+    uptimeSeconds: number(fields.uptime_seconds) ?? 0,
+    mempool: number(fields.mempool_transactions),
+  };
+}
+
+/**
+ * @param {Json} fields
+ * @returns {Block | null}
+ */
+function readBlock(fields) {
+  const timestamp = positive(fields.timestamp);
+  return timestamp === null ? null : { height: number(fields.height), timestamp };
+}

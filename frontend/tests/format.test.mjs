@@ -1,0 +1,23 @@
+// How numbers and spans are written, and how long the page waits before it tries again.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { retryDelayMs } from "../js/connection.js";
+import { formatAge, formatSignedPercent, formatUptime, formatUsd, formatUtc } from "../js/format.js";
+
+test("prices", () => assert.deepEqual([104_231.4, 999.5, 1e7].map(formatUsd), ["$104,231", "$999.50", "$10,000,000"]));
+
+test("spans", () => {
+  assert.deepEqual([0, 59.9, 725, 3720, 273_600].map(formatUptime), ["0s", "59s", "12m 05s", "1h 02m", "3d 04h"]);
+  assert.deepEqual([-3, 45, 754, 10_800, 11_100].map(formatAge), ["0 s", "45 s", "12 min", "3 h", "3 h 5 min"]);
+});
+
+test("shares and moments", () => {
+  assert.deepEqual([0.0012, -0.0007].map(formatSignedPercent), ["+0.12 %", "−0.07 %"]);
+  assert.equal(formatUtc(0), "1970-01-01 00:00:00 UTC");
+});
+
+test("waits double up to a limit, and are scattered over their upper half", () => {
+  assert.deepEqual([0, 1, 2, 5, 50].map((failures) => retryDelayMs(failures, 1)), [500, 1000, 2000, 15_000, 15_000]);
+  assert.equal(retryDelayMs(2, 0), 1000);
+});
