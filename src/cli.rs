@@ -1,0 +1,150 @@
+//! The command line: which part runs, and with which settings.
+
+use clap::{Args, Parser, Subcommand};
+use satscope_analyzer::AnalyzerSettings;
+use satscope_backtest::BacktestArgs;
+use satscope_gateway::GatewaySettings;
+use satscope_ingest::IngestSettings;
+use satscope_standin::{ReplaySettings, SimulateSettings};
+
+use crate::{
+    health::HealthSettings,
+    process::{LogSettings, ProcessSettings},
+};
+
+/// A live BTC/USD price, read out of Bitcoin's own transactions and nothing else
+///
+/// Settings come from flags, then SATSCOPE_* variables, then satscope.toml, then defaults.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to run
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to run.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Everything in one process on a simulated node, with the dashboard at http://localhost:8000
+    Demo(Box<Demo>),
+    /// Everything in one process on a real node
+    Run(Box<Run>),
+    /// One part: Bitcoin in, filtered transactions out
+    Ingest(Box<Ingest>),
+    /// One part: transactions in, price out
+    Analyzer(Box<Analyzer>),
+    /// One part: the price for browsers and programs
+    Gateway(Box<Gateway>),
+    /// A stand-in node, from a simulation with a hidden price
+    Simulate(Box<Simulate>),
+    /// A stand-in node, from raw block files or a recording
+    Replay(Box<Replay>),
+    /// The estimator alone, over labelled data
+    Backtest(BacktestArgs),
+    /// The configuration in force, and where each value came from
+    Config {
+        /// Of this command; of `run` if none is named
+        #[command(subcommand)]
+        of: Option<SettingsOf>,
+    },
+    /// Ask a part whether it is ready; the exit code is 0 if it is
+    Health(HealthSettings),
+}
+
+/// The commands whose configuration can be shown.
+#[derive(Debug, Subcommand)]
+pub enum SettingsOf {
+    /// Of `satscope demo`
+    Demo(Box<Demo>),
+    /// Of `satscope run`
+    Run(Box<Run>),
+    /// Of `satscope ingest`
+    Ingest(Box<Ingest>),
+    /// Of `satscope analyzer`
+    Analyzer(Box<Analyzer>),
+    /// Of `satscope gateway`
+    Gateway(Box<Gateway>),
+    /// Of `satscope simulate`
+    Simulate(Box<Simulate>),
+}
+
+/// The settings of all three parts together. The parts of one process find each other by themselves.
+#[derive(Args, Clone, Debug)]
+pub struct Parts {
+    #[command(flatten)]
+    pub ingest: IngestSettings,
+    #[command(flatten)]
+    pub analyzer: AnalyzerSettings,
+    #[command(flatten)]
+    pub gateway: GatewaySettings,
+}
+
+/// `satscope demo`. Its node takes free ports: those of a real one may be in use.
+#[derive(Args, Debug)]
+#[command(mut_arg("standin_zmq_listen", |port| port.default_value("tcp://127.0.0.1:0")))]
+#[command(mut_arg("standin_rpc_listen", |port| port.default_value("127.0.0.1:0")))]
+pub struct Demo {
+    #[command(flatten)]
+    pub process: ProcessSettings,
+    #[command(flatten)]
+    pub parts: Parts,
+    #[command(flatten)]
+    pub simulate: SimulateSettings,
+}
+
+/// `satscope run`.
+#[derive(Args, Debug)]
+pub struct Run {
+    #[command(flatten)]
+    pub process: ProcessSettings,
+    #[command(flatten)]
+    pub parts: Parts,
+}
+
+/// `satscope ingest`.
+#[derive(Args, Debug)]
+pub struct Ingest {
+    #[command(flatten)]
+    pub process: ProcessSettings,
+    #[command(flatten)]
+    pub ingest: IngestSettings,
+}
+
+/// `satscope analyzer`.
+#[derive(Args, Debug)]
+#[command(mut_arg("metrics_listen", |port| port.default_value("127.0.0.1:9102")))]
+pub struct Analyzer {
+    #[command(flatten)]
+    pub process: ProcessSettings,
+    #[command(flatten)]
+    pub analyzer: AnalyzerSettings,
+}
+
+/// `satscope gateway`.
+#[derive(Args, Debug)]
+#[command(mut_arg("metrics_listen", |port| port.default_value("127.0.0.1:9103")))]
+pub struct Gateway {
+    #[command(flatten)]
+    pub process: ProcessSettings,
+    #[command(flatten)]
+    pub gateway: GatewaySettings,
+}
+
+/// `satscope simulate`.
+#[derive(Args, Debug)]
+pub struct Simulate {
+    #[command(flatten)]
+    pub log: LogSettings,
+    #[command(flatten)]
+    pub simulate: SimulateSettings,
+}
+
+/// `satscope replay`.
+#[derive(Args, Debug)]
+pub struct Replay {
+    #[command(flatten)]
+    pub log: LogSettings,
+    #[command(flatten)]
+    pub replay: ReplaySettings,
+}

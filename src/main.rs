@@ -1,0 +1,70 @@
+//! Satscope: a live BTC/USD price, read out of Bitcoin's own transactions. Command line to part.
+
+mod cli;
+mod health;
+mod process;
+mod together;
+
+use std::process::ExitCode;
+
+use satscope_kit::config::{self, ConfigError, Loaded};
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    match config::load::<Cli>() {
+        Err(ConfigError::Shown(help)) => help.exit(),
+        Err(error) => {
+            eprintln!("satscope: {error}");
+            ExitCode::from(error.exit_code())
+        }
+        Ok(loaded) => match run(loaded) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("satscope: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<()> {
+    match settings.command {
+        Command::Demo(command) => process::run(&command.process, async |context| {
+            together::demo(&command.simulate, command.parts.clone(), context).await
+        }),
+        Command::Run(command) => process::run(&command.process, async |context| {
+            together::run(command.parts.clone(), context).await
+        }),
+        Command::Ingest(command) => process::run(&command.process, async |context| {
+            satscope_ingest::start(command.ingest.clone(), context).await?;
+            Ok(())
+        }),
+        Command::Analyzer(command) => process::run(&command.process, async |context| {
+            satscope_analyzer::start(command.analyzer.clone(), context).await?;
+            Ok(())
+        }),
+        Command::Gateway(command) => process::run(&command.process, async |context| {
+            satscope_gateway::start(command.gateway.clone(), context).await?;
+            Ok(())
+        }),
+        Command::Simulate(command) => process::run_stand_in(&command.log, async |stop| {
+            satscope_standin::simulate(command.simulate.clone(), stop).await
+        }),
+        Command::Replay(command) => process::run_stand_in(&command.log, async |stop| {
+            satscope_standin::replay(command.replay.clone(), stop).await
+        }),
+        Command::Backtest(arguments) => satscope_backtest::run(arguments),
+        Command::Config { of: Some(_) } => {
+            for row in config::list(&sources) {
+                println!("{:<28} {:<36} {}", row.key, row.value, row.source);
+            }
+            Ok(())
+        }
+        Command::Config { of: None } => {
+            let arguments = ["satscope", "config", "run"].map(Into::into);
+            run(config::load_arguments(arguments.to_vec())?)
+        }
+        Command::Health(settings) => health::ask(&settings),
+    }
+}

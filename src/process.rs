@@ -1,0 +1,113 @@
+//! What every process does around its part: logging, metrics, the operator's port, and an orderly end.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
+use clap::Args;
+use satscope_kit::{
+    Context, admin,
+    config::{log_filter, seconds, socket_address},
+    health::Readiness,
+    logging::{self, LogFormat},
+    metrics, net,
+    tasks::Tasks,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Where settings come from, and how the process logs.
+#[derive(Args, Debug)]
+pub struct LogSettings {
+    /// The file with settings [default: satscope.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// How log lines look
+    #[arg(
+        long,
+        env = "SATSCOPE_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+
+    /// What is logged: error, warn, info, debug, trace, or a list of target=level
+    #[arg(
+        long,
+        env = "SATSCOPE_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info", value_parser = log_filter
+    )]
+    pub log_level: String,
+}
+
+/// What every part can be told.
+#[derive(Args, Debug)]
+pub struct ProcessSettings {
+    #[command(flatten)]
+    pub log: LogSettings,
+
+    /// Where operators find /healthz, /readyz and /metrics
+    #[arg(long, env = "SATSCOPE_METRICS_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:9101", value_parser = socket_address)]
+    pub metrics_listen: SocketAddr,
+
+    /// How long the process may take to end in order after SIGTERM, in seconds
+    #[arg(long, env = "SATSCOPE_DRAIN_SECONDS", value_name = "SECONDS", default_value = "4", value_parser = seconds)]
+    pub drain_seconds: f64,
+}
+
+/// Runs what `start` starts until a signal comes or a task fails.
+pub fn run(
+    settings: &ProcessSettings,
+    start: impl AsyncFnOnce(&Context) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    start_logging(&settings.log)?;
+    runtime()?.block_on(async {
+        let context = Context {
+            tasks: Tasks::default(),
+            readiness: Readiness::default(),
+        };
+        let listener = net::listen("metrics_listen", settings.metrics_listen).await?;
+        let handle = metrics::install(&context.tasks).await?;
+        if let Err(error) = start(&context).await {
+            // What has been started already must end: a thread that still ran would hold the process.
+            context.tasks.stop().cancel();
+            return Err(error);
+        }
+        admin::serve(listener, handle, &context).await;
+        let drain = Duration::from_secs_f64(settings.drain_seconds);
+        context.tasks.run(drain).await
+    })
+}
+
+/// Runs a stand-in node, which has no operator's port, until a signal comes or it ends.
+pub fn run_stand_in(
+    settings: &LogSettings,
+    start: impl AsyncFnOnce(CancellationToken) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    start_logging(settings)?;
+    runtime()?.block_on(async {
+        let tasks = Tasks::default();
+        let stop = tasks.stop();
+        let signals = tasks.run(Duration::from_secs(4));
+        let running = start(stop.clone());
+        tokio::pin!(running, signals);
+        tokio::select! {
+            ended = &mut running => ended,
+            stopped = &mut signals => {
+                stopped?;
+                running.await
+            }
+        }
+    })
+}
+
+fn start_logging(settings: &LogSettings) -> anyhow::Result<()> {
+    logging::start(settings.log_format, &settings.log_level).context("log_level")
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")
+}

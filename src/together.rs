@@ -1,0 +1,46 @@
+//! The whole chain in one process, its parts connected over loopback gRPC as they would be apart.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use satscope_kit::Context;
+use satscope_standin::SimulateSettings;
+use tracing::info;
+
+use crate::cli::Parts;
+
+/// Everything on a real node.
+pub async fn run(mut parts: Parts, context: &Context) -> anyhow::Result<()> {
+    let ingest = satscope_ingest::start(parts.ingest, context).await?;
+    parts.analyzer.ingest_url = url(ingest);
+    let analyzer = satscope_analyzer::start(parts.analyzer, context).await?;
+    parts.gateway.analyzer_url = url(analyzer);
+    let gateway = satscope_gateway::start(parts.gateway, context).await?;
+    info!("the dashboard is at http://{gateway}");
+    Ok(())
+}
+
+/// Everything on a simulated node.
+pub async fn demo(
+    simulate: &SimulateSettings,
+    mut parts: Parts,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let node = satscope_standin::start_simulation(simulate, context.tasks.stop()).await?;
+    parts.ingest.zmq_endpoint = node.zmq_endpoint().to_owned();
+    parts.ingest.zmq_sequence_endpoint = None;
+    parts.ingest.rpc_url = Some(node.rpc_url());
+    parts.ingest.rpc_cookie_file = node.rpc_cookie_file().map(Into::into);
+    parts.ingest.node_is_standin = true;
+    context
+        .tasks
+        .spawn("the simulated node", async move {
+            node.wait().await.context("the simulated node")
+        })
+        .await;
+    run(parts, context).await
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
