@@ -1,0 +1,71 @@
+//! gRPC clients of the parts, as a program of somebody else would use them.
+
+use std::{collections::BTreeSet, net::SocketAddr};
+
+use bitcoin::{Txid, hashes::Hash as _};
+use satscope_proto::v1::{
+    Event, ListMempoolRequest, NodeStatus, Position, StreamTransactionsRequest,
+    StreamTransactionsResponse, event::Kind, ingest_service_client::IngestServiceClient,
+    price_service_client::PriceServiceClient,
+};
+use tonic::{Streaming, transport::Channel};
+
+use super::wait::in_time;
+
+/// A connection.
+pub async fn channel(address: SocketAddr) -> Channel {
+    let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+    in_time("a gRPC connection", endpoint.connect())
+        .await
+        .unwrap()
+}
+
+/// A client of ingest.
+pub async fn ingest(address: SocketAddr) -> IngestServiceClient<Channel> {
+    IngestServiceClient::new(channel(address).await)
+}
+
+/// A client of the analyzer; its first update may hold many points.
+pub async fn prices(address: SocketAddr) -> PriceServiceClient<Channel> {
+    PriceServiceClient::new(channel(address).await).max_decoding_message_size(64 << 20)
+}
+
+/// What `ListMempool` gives.
+pub async fn list_mempool(address: SocketAddr) -> BTreeSet<Txid> {
+    let mut client = ingest(address).await;
+    let listing = client.list_mempool(ListMempoolRequest {});
+    let mut stream = in_time("ListMempool", listing).await.unwrap().into_inner();
+    let mut txids = BTreeSet::new();
+    while let Some(message) = next(&mut stream).await {
+        for txid in message.txids {
+            assert!(txids.insert(Txid::from_slice(&txid).unwrap()), "twice");
+        }
+    }
+    txids
+}
+
+/// The next message, or `None` at the stream's end.
+pub async fn next<T>(stream: &mut Streaming<T>) -> Option<T> {
+    in_time("a gRPC message", stream.message()).await.unwrap()
+}
+
+/// A stream of transactions from where `after` says.
+pub async fn stream_transactions(
+    address: SocketAddr,
+    after: Option<Position>,
+) -> Streaming<StreamTransactionsResponse> {
+    let mut client = ingest(address).await;
+    let request = client.stream_transactions(StreamTransactionsRequest { after });
+    in_time("StreamTransactions", request)
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+/// The status of a message's event, if it is one.
+pub fn status(event: &Event) -> Option<&NodeStatus> {
+    match &event.kind {
+        Some(Kind::Status(status)) => Some(status),
+        _ => None,
+    }
+}

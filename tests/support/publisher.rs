@@ -1,0 +1,111 @@
+//! A node that sends whatever a test wants it to, over a real ZMQ socket.
+
+use bitcoin::{
+    Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness,
+    absolute::LockTime, consensus::serialize, hashes::Hash as _, transaction::Version,
+};
+use satscope_bitcoin::frame::SequenceEvent;
+
+/// Milliseconds that a subscriber may take to come.
+const PATIENCE_MS: i32 = 60_000;
+
+/// A publisher with Core's counters.
+pub struct Publisher {
+    pub endpoint: String,
+    socket: zmq::Socket,
+    rawtx: u32,
+    sequence: u32,
+    mempool_sequence: u64,
+}
+
+impl Publisher {
+    /// On a port of its own.
+    pub fn bind() -> Publisher {
+        let socket = zmq::Context::new().socket(zmq::XPUB).unwrap();
+        socket.set_sndhwm(0).unwrap();
+        socket.set_linger(0).unwrap();
+        socket.set_rcvtimeo(PATIENCE_MS).unwrap();
+        socket.bind("tcp://127.0.0.1:*").unwrap();
+        Publisher {
+            endpoint: socket.get_last_endpoint().unwrap().unwrap(),
+            socket,
+            rawtx: 0,
+            sequence: 0,
+            mempool_sequence: 1,
+        }
+    }
+
+    /// Waits until somebody has subscribed to both topics.
+    pub fn wait_for_subscriber(&self) {
+        let (mut rawtx, mut sequence) = (false, false);
+        while !(rawtx && sequence) {
+            let request = self.socket.recv_bytes(0).expect("a subscription");
+            rawtx |= request == b"\x01rawtx";
+            sequence |= request == b"\x01sequence";
+        }
+    }
+
+    /// Waits until somebody has subscribed to this topic.
+    pub fn wait_for(&self, topic: &str) {
+        let wanted = [b"\x01", topic.as_bytes()].concat();
+        while self.socket.recv_bytes(0).expect("a subscription") != wanted {}
+    }
+
+    /// A transaction enters the mempool: `rawtx`, then `A`.
+    pub fn enter(&mut self, transaction: &Transaction) -> Txid {
+        let txid = transaction.compute_txid();
+        self.rawtx(&serialize(transaction));
+        let added = SequenceEvent::Added(txid, self.mempool_sequence);
+        self.mempool_sequence += 1;
+        self.sequence(&added.encode());
+        txid
+    }
+
+    /// A `rawtx` message with the next counter.
+    pub fn rawtx(&mut self, body: &[u8]) {
+        self.send(&[b"rawtx", body, &self.rawtx.to_le_bytes()]);
+        self.rawtx += 1;
+    }
+
+    /// A `sequence` message with the next counter.
+    pub fn sequence(&mut self, body: &[u8]) {
+        self.send(&[b"sequence", body, &self.sequence.to_le_bytes()]);
+        self.sequence += 1;
+    }
+
+    /// Any message.
+    pub fn send(&self, parts: &[&[u8]]) {
+        let parts = parts.iter().copied();
+        self.socket.send_multipart(parts, 0).unwrap();
+    }
+}
+
+/// A payment as the filter lets it pass: one input, two outputs that are no round sums of bitcoin. Different for each
+/// number.
+pub fn payment(number: u32) -> Transaction {
+    with_witness(number, vec![0x30; 72])
+}
+
+/// The same with a witness item of that content.
+pub fn with_witness(number: u32, item: Vec<u8>) -> Transaction {
+    let mut parent = [0x5a; 32];
+    parent[..4].copy_from_slice(&number.to_le_bytes());
+    let output = |sats: u64| TxOut {
+        value: Amount::from_sat(sats),
+        script_pubkey: ScriptBuf::from_bytes([&[0x00, 0x14][..], &[0x77; 20]].concat()),
+    };
+    Transaction {
+        version: Version::TWO,
+        lock_time: LockTime::ZERO,
+        input: vec![TxIn {
+            previous_output: OutPoint::new(Txid::from_byte_array(parent), 0),
+            script_sig: ScriptBuf::new(),
+            sequence: Sequence::MAX,
+            witness: Witness::from_slice(&[item]),
+        }],
+        output: vec![
+            output(51_234 + u64::from(number)),
+            output(1_234_567 + 3 * u64::from(number)),
+        ],
+    }
+}
