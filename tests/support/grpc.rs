@@ -1,12 +1,15 @@
 //! gRPC clients of the parts, as a program of somebody else would use them.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
-use bitcoin::{Txid, hashes::Hash as _};
+use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use satscope_proto::v1::{
-    Event, ListMempoolRequest, NodeStatus, Position, StreamTransactionsRequest,
-    StreamTransactionsResponse, event::Kind, ingest_service_client::IngestServiceClient,
-    price_service_client::PriceServiceClient,
+    Event, ListMempoolRequest, ListWindowRequest, NodeStatus, Position, StreamTransactionsRequest,
+    StreamTransactionsResponse, TransactionState, event::Kind,
+    ingest_service_client::IngestServiceClient, price_service_client::PriceServiceClient,
 };
 use tonic::{Streaming, transport::Channel};
 
@@ -42,6 +45,54 @@ pub async fn list_mempool(address: SocketAddr) -> BTreeSet<Txid> {
         }
     }
     txids
+}
+
+/// What `ListWindow` gives.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Window {
+    pub transactions: BTreeMap<Txid, Windowed>,
+    /// Oldest first.
+    pub blocks: Vec<BlockHash>,
+}
+
+/// A transaction of the window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Windowed {
+    pub first_seen_ms: u64,
+    pub values_sats: Vec<u64>,
+    pub input_count: u32,
+    pub state: TransactionState,
+}
+
+/// What `ListWindow` gives; `None` while the analyzer is still receiving its window.
+pub async fn list_window(address: SocketAddr) -> Option<Window> {
+    let mut client = prices(address).await;
+    let listing = client.list_window(ListWindowRequest {});
+    let mut stream = match in_time("ListWindow", listing).await {
+        Ok(response) => response.into_inner(),
+        Err(status) if status.code() == tonic::Code::Unavailable => return None,
+        Err(status) => panic!("{status}"),
+    };
+    let mut window = Window::default();
+    while let Some(message) = next(&mut stream).await {
+        assert!(message.transactions.len() <= 10_000, "a message too large");
+        for transaction in message.transactions {
+            let windowed = Windowed {
+                first_seen_ms: transaction.first_seen_ms,
+                state: transaction.state(),
+                values_sats: transaction.values_sats,
+                input_count: transaction.input_count,
+            };
+            let txid = Txid::from_slice(&transaction.txid).unwrap();
+            assert_eq!(window.transactions.insert(txid, windowed), None, "twice");
+        }
+        for block in message.blocks {
+            window
+                .blocks
+                .push(BlockHash::from_slice(&block.hash).unwrap());
+        }
+    }
+    Some(window)
 }
 
 /// The next message, or `None` at the stream's end.

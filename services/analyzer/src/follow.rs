@@ -6,7 +6,7 @@ use std::{
 };
 
 use satscope_kit::{health::Condition, upstream};
-use satscope_log::{Event, Hop, HopState, Position, WINDOW_MS};
+use satscope_log::{Block, Event, Hop, HopState, Position, Tracked, WINDOW_MS};
 use satscope_proto::v1::{
     self as proto, HistoryEntry, PriceUpdate, StreamTransactionsRequest,
     StreamTransactionsResponse, ingest_service_client::IngestServiceClient,
@@ -102,6 +102,19 @@ impl Follower {
                 last = Some(Instant::now());
             }
         }
+    }
+
+    /// The transactions and the blocks of the window, oldest first; `None` while it is not whole.
+    pub fn window(&self) -> Option<(Vec<Tracked>, Vec<Block>)> {
+        let shared = self.lock();
+        let window = shared.state.window();
+        let whole = !shared.catching_up;
+        whole.then(|| {
+            (
+                window.iter().cloned().collect(),
+                window.blocks().copied().collect(),
+            )
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {

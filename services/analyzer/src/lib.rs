@@ -31,8 +31,11 @@ pub async fn start(settings: AnalyzerSettings, context: &Context) -> anyhow::Res
     let address = listener.local_addr().context("the bound address")?;
     let ingest = Endpoint::new(settings.ingest_url).context("ingest_url")?;
     let feed = Arc::new(feed::Feed::default());
+    let condition = context.readiness.condition("ingest", "ingest");
+    let follower = follow::Follower::new(feed.clone(), condition);
     let service = service::Service {
-        feed: feed.clone(),
+        feed,
+        follower: follower.clone(),
         stop: context.tasks.stop(),
     };
     grpc::serve(
@@ -43,8 +46,6 @@ pub async fn start(settings: AnalyzerSettings, context: &Context) -> anyhow::Res
         context,
     )
     .await?;
-    let condition = context.readiness.condition("ingest", "ingest");
-    let follower = follow::Follower::new(feed, condition);
     let (reader, stop) = (follower.clone(), context.tasks.stop());
     context
         .tasks

@@ -7,6 +7,8 @@ use satscope_log::{Accepted, State, Txid, Window};
 use satscope_oracle::Estimate;
 use satscope_proto::v1::{Point, PointChange, TransactionState};
 
+use crate::wire::transaction_state;
+
 /// A new estimate further than this from the one that the dots were made by has locked on elsewhere: ln 1.1.
 const ELSEWHERE: f64 = 0.095;
 
@@ -122,11 +124,4 @@ fn id(txid: &Txid, number: usize) -> String {
     }
     id.push_str(&format!("-{number}"));
     id
-}
-
-fn transaction_state(state: State) -> TransactionState {
-    match state {
-        State::Mempool => TransactionState::Mempool,
-        State::Confirmed => TransactionState::Confirmed,
-    }
 }

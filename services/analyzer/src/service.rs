@@ -1,36 +1,45 @@
-//! The gRPC service: the newest state to each subscriber, with what it has missed and never a backlog.
+//! The gRPC service: the newest state to each subscriber, with what it has missed and never a backlog; and the window
+//! behind it.
 
 use std::{pin::Pin, sync::Arc};
 
 use futures_util::Stream;
+use satscope_log::{Block, Tracked};
 use satscope_proto::v1::{
-    GetHistoryRequest, GetHistoryResponse, GetPriceRequest, GetPriceResponse, PriceUpdate,
-    PriceUpdatesRequest, PriceUpdatesResponse, price_service_server::PriceService,
+    GetHistoryRequest, GetHistoryResponse, GetPriceRequest, GetPriceResponse, ListWindowRequest,
+    ListWindowResponse, PriceUpdate, PriceUpdatesRequest, PriceUpdatesResponse,
+    price_service_server::PriceService,
 };
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::feed::Feed;
+use crate::{feed::Feed, follow::Follower, wire};
 
 /// Points that GetPrice gives.
 const NEWEST: usize = 500;
 /// Points in one message: under 1 MB, well below gRPC's limit of 4 MB.
 const POINTS: usize = 10_000;
+/// Transactions in one message: likewise.
+const TRANSACTIONS: usize = 10_000;
 
 /// The service.
 pub struct Service {
     /// What is served.
     pub feed: Arc<Feed>,
+    /// Who holds the window.
+    pub follower: Follower,
     /// Ends the streams when the process stops.
     pub stop: CancellationToken,
 }
 
+type Answer<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
 #[tonic::async_trait]
 impl PriceService for Service {
-    type PriceUpdatesStream =
-        Pin<Box<dyn Stream<Item = Result<PriceUpdatesResponse, Status>> + Send>>;
+    type PriceUpdatesStream = Answer<PriceUpdatesResponse>;
+    type ListWindowStream = Answer<ListWindowResponse>;
 
     async fn price_updates(
         &self,
@@ -69,6 +78,37 @@ impl PriceService for Service {
         let entries = self.feed.history(after_ms, step_ms);
         Ok(Response::new(GetHistoryResponse { entries }))
     }
+
+    async fn list_window(
+        &self,
+        _: Request<ListWindowRequest>,
+    ) -> Result<Response<Self::ListWindowStream>, Status> {
+        let still_coming = || Status::unavailable("the window is still being received from ingest");
+        let (transactions, blocks) = self.follower.window().ok_or_else(still_coming)?;
+        let parts = window_in_parts(transactions, &blocks);
+        Ok(Response::new(Box::pin(tokio_stream::iter(parts).map(Ok))))
+    }
+}
+
+/// The window in messages of bounded size, each made when it is its turn.
+fn window_in_parts(
+    transactions: Vec<Tracked>,
+    blocks: &[Block],
+) -> impl Iterator<Item = ListWindowResponse> + use<> {
+    let last = ListWindowResponse {
+        transactions: Vec::new(),
+        blocks: blocks.iter().map(wire::block_message).collect(),
+    };
+    let mut left = transactions.into_iter();
+    let parts = std::iter::from_fn(move || {
+        let part = left.by_ref().take(TRANSACTIONS);
+        let transactions: Vec<_> = part.map(|one| wire::window_transaction(&one)).collect();
+        (!transactions.is_empty()).then_some(ListWindowResponse {
+            transactions,
+            blocks: Vec::new(),
+        })
+    });
+    parts.chain([last])
 }
 
 async fn serve(

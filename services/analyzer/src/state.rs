@@ -92,6 +92,11 @@ impl State {
         &self.status
     }
 
+    /// The window as it stands.
+    pub fn window(&self) -> &Window {
+        &self.window
+    }
+
     /// Transactions in the window.
     pub fn active(&self) -> usize {
         self.window.len()

@@ -164,6 +164,26 @@ pub fn block_message(block: &log::Block) -> proto::Block {
     }
 }
 
+/// A transaction of the window as a message.
+pub fn window_transaction(tracked: &log::Tracked) -> proto::WindowTransaction {
+    let accepted = &tracked.accepted;
+    proto::WindowTransaction {
+        txid: accepted.txid.to_vec(),
+        first_seen_ms: accepted.first_seen_ms,
+        values_sats: accepted.values_sats.to_vec(),
+        input_count: accepted.input_count,
+        state: transaction_state(tracked.state).into(),
+    }
+}
+
+/// Where a transaction is, as a message.
+pub fn transaction_state(state: log::State) -> proto::TransactionState {
+    match state {
+        log::State::Mempool => proto::TransactionState::Mempool,
+        log::State::Confirmed => proto::TransactionState::Confirmed,
+    }
+}
+
 /// A stand-in's labels as a message.
 pub fn simulation(simulation: log::Simulation) -> proto::Simulation {
     proto::Simulation {

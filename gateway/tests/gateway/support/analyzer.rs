@@ -7,8 +7,8 @@ use std::{
 };
 
 use satscope_proto::v1::{
-    GetHistoryRequest, GetHistoryResponse, GetPriceRequest, GetPriceResponse, PriceUpdate,
-    PriceUpdatesRequest, PriceUpdatesResponse,
+    GetHistoryRequest, GetHistoryResponse, GetPriceRequest, GetPriceResponse, ListWindowRequest,
+    ListWindowResponse, PriceUpdate, PriceUpdatesRequest, PriceUpdatesResponse,
     price_service_server::{PriceService, PriceServiceServer},
 };
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
@@ -100,6 +100,7 @@ impl Analyzer {
 #[tonic::async_trait]
 impl PriceService for Player {
     type PriceUpdatesStream = Pin<Box<dyn Stream<Item = Sent> + Send>>;
+    type ListWindowStream = tokio_stream::Empty<Result<ListWindowResponse, Status>>;
 
     async fn price_updates(
         &self,
@@ -129,6 +130,13 @@ impl PriceService for Player {
         &self,
         _: Request<GetHistoryRequest>,
     ) -> Result<Response<GetHistoryResponse>, Status> {
+        Err(Status::unimplemented("the gateway has no need of it"))
+    }
+
+    async fn list_window(
+        &self,
+        _: Request<ListWindowRequest>,
+    ) -> Result<Response<Self::ListWindowStream>, Status> {
         Err(Status::unimplemented("the gateway has no need of it"))
     }
 }
