@@ -8,9 +8,10 @@
 //!                           └──▶ chain ◀──RPC── clients
 //! ```
 //!
-//! Beside Core's messages it publishes its clock and labels (topic `satscope`), and beside Core's calls it answers two
-//! of its own. `standinstatus` gives `state` (waiting, playing, held, down, ended), the last `checkpoint` and the
-//! clock's `time`; `standincontinue` lets a replay that holds at a checkpoint go on.
+//! Beside Core's messages it publishes its clock and labels (topic `satscope`), and beside Core's calls it answers
+//! three of its own. `standinstatus` gives `state` (waiting, playing, held, down, ended), the last `checkpoint` and the
+//! clock's `time`; `standinhold` stops a simulation before its next event, and `standincontinue` lets it, or a replay
+//! that holds at a checkpoint, go on.
 
 mod chain;
 mod clock;

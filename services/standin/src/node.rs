@@ -1,5 +1,6 @@
 //! What the player and the RPC share: the chain, and how far the playing has come.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ pub enum State {
     Waiting,
     /// Messages go out.
     Playing,
-    /// At a checkpoint, until told to go on.
+    /// At a checkpoint or because it was told to, until told to go on.
     Held,
     /// In a recording, between the node's stop and its next start: nothing is answered.
     Down,
@@ -49,15 +50,25 @@ pub struct Status {
 pub struct Node {
     chain: Mutex<Chain>,
     status: Mutex<Status>,
-    /// Wakes a player that holds at a checkpoint.
+    /// Tells a simulation to hold before its next event.
+    pub hold: AtomicBool,
+    /// Wakes a player that holds.
     pub go_on: Notify,
+    /// Whether what is played is made up.
+    pub simulated: bool,
     pub started: Instant,
     pub zmq_endpoint: String,
     pub zmq_high_water_mark: i32,
 }
 
 impl Node {
-    pub fn new(chain: Chain, time: f64, zmq_endpoint: &str, zmq_high_water_mark: i32) -> Node {
+    pub fn new(
+        chain: Chain,
+        time: f64,
+        simulated: bool,
+        zmq_endpoint: &str,
+        zmq_high_water_mark: i32,
+    ) -> Node {
         Node {
             chain: Mutex::new(chain),
             status: Mutex::new(Status {
@@ -65,7 +76,9 @@ impl Node {
                 checkpoint: None,
                 time,
             }),
+            hold: AtomicBool::new(false),
             go_on: Notify::new(),
+            simulated,
             started: Instant::now(),
             zmq_endpoint: zmq_endpoint.to_owned(),
             zmq_high_water_mark,

@@ -123,6 +123,20 @@ impl Player {
         }
     }
 
+    /// Holds at `time` (Unix seconds) until told to go on, and goes on from what the clock shows then: so many seconds
+    /// later.
+    ///
+    /// # Errors
+    /// When the publisher has ended.
+    pub async fn hold(&mut self, time: f64) -> anyhow::Result<f64> {
+        self.enter(State::Held);
+        let node = Arc::clone(&self.node);
+        let now = self.rest(time, node.go_on.notified()).await?;
+        self.enter(State::Playing);
+        self.clock.set(now);
+        Ok(now - time)
+    }
+
     /// Tells how far the playing has come.
     pub fn enter(&self, state: State) {
         self.node.status().state = state;

@@ -70,6 +70,9 @@ pub struct SimulateSettings {
     /// Seconds that are simulated at once before the start, so that there are blocks and a mempool from the first moment
     #[arg(long, env = "SATSCOPE_HISTORY", value_name = "SECONDS", default_value = "10800", value_parser = history)]
     pub history: f64,
+    /// Transactions that wait in the mempool from before the history, too cheap to be mined soon
+    #[arg(long, env = "SATSCOPE_BACKLOG", value_name = "COUNT", default_value = "0", value_parser = backlog)]
+    pub backlog: usize,
     /// Share of the transactions that replace an earlier one by a higher fee
     #[arg(long, env = "SATSCOPE_REPLACE_SHARE", value_name = "SHARE", default_value = "0.02", value_parser = share)]
     pub replace_share: f64,
@@ -93,6 +96,7 @@ impl SimulateSettings {
             replace_share: self.replace_share,
             conflict_share: self.conflict_share,
             reorg_share: self.reorg_share,
+            backlog: self.backlog,
         }
     }
 }
@@ -179,6 +183,13 @@ fn block_interval(text: &str) -> Result<f64, String> {
 
 fn history(text: &str) -> Result<f64, String> {
     between(text, 0.0, 86_400.0, "seconds")
+}
+
+fn backlog(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| *number <= 1_000_000)
+        .ok_or_else(|| "expected a number of transactions up to 1000000".to_owned())
 }
 
 fn share(text: &str) -> Result<f64, String> {

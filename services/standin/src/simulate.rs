@@ -1,5 +1,6 @@
 //! `satscope simulate`: plays a simulation in its own time, with its history behind it from the first moment.
 
+use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,10 @@ async fn play(mut player: Player, mut simulation: Simulation) -> anyhow::Result<
     player.enter(State::Playing);
     player.hidden_price_usd = Some(simulation.price_usd());
     loop {
+        if player.node.hold.swap(false, Ordering::Relaxed) {
+            let held = player.hold(player.clock.now()).await?;
+            simulation.postpone(held);
+        }
         let time = simulation.next_time();
         if player.wait_until(time).await? == Go::Down {
             return Ok(());

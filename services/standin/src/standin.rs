@@ -106,6 +106,7 @@ impl Sockets {
         let node = Arc::new(Node::new(
             chain,
             clock.now(),
+            simulated,
             &endpoint,
             self.high_water_mark,
         ));

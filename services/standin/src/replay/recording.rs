@@ -219,18 +219,8 @@ impl Playing {
             .as_deref()
             .is_some_and(|name| name == EVERY || name == checkpoint.name)
         {
-            self.hold(time).await?;
+            self.base_time += self.player.hold(time).await?;
         }
-        Ok(())
-    }
-
-    async fn hold(&mut self, time: f64) -> anyhow::Result<()> {
-        self.player.enter(State::Held);
-        let node = std::sync::Arc::clone(&self.player.node);
-        let now = self.player.rest(time, node.go_on.notified()).await?;
-        self.player.enter(State::Playing);
-        self.base_time += now - time;
-        self.player.clock.set(now);
         Ok(())
     }
 

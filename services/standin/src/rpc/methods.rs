@@ -1,5 +1,7 @@
 //! The calls that are answered, and what for.
 
+use std::sync::atomic::Ordering;
+
 use bitcoin::hex::DisplayHex;
 use bitcoin::{BlockHash, Txid, constants::genesis_block};
 use serde_json::{Map, Value, json};
@@ -19,6 +21,7 @@ pub(super) fn call(node: &Node, method: &str, params: &Value) -> Answer {
     let read = |names, required| Params::read(method, names, required, params);
     match method {
         "standinstatus" => read(&[], 0).map(|_| shapes::status(&node.status())),
+        "standinhold" => read(&[], 0).map(|_| json!(hold(node))),
         "standincontinue" => read(&[], 0).map(|_| json!(go_on(node))),
         _ if node.status().state == State::Down => {
             Err(RpcError::new(RpcError::IN_WARMUP, "Loading block index…"))
@@ -46,7 +49,16 @@ pub(super) fn call(node: &Node, method: &str, params: &Value) -> Answer {
     }
 }
 
-/// Lets a player that holds at a checkpoint go on; false where none holds.
+/// Tells a simulation to hold before its next event; what has happened by then goes out. False where none plays.
+fn hold(node: &Node) -> bool {
+    let playing = node.simulated && node.status().state == State::Playing;
+    if playing {
+        node.hold.store(true, Ordering::Relaxed);
+    }
+    playing
+}
+
+/// Lets a player that holds go on; false where none holds.
 fn go_on(node: &Node) -> bool {
     let held = node.status().state == State::Held;
     if held {

@@ -23,6 +23,8 @@ use crate::tx::Tx;
 
 /// Weight units for a block's transactions; the rest of the 4,000,000 is left to header and coinbase, as in Core.
 const MAX_WEIGHT: u64 = 3_992_000;
+/// No transaction that can be mined is lighter: one input without a signature, one output without a script.
+const LEAST_WEIGHT: u64 = 240;
 /// Easiest target that there is (regtest's): every second hash meets it.
 const EASIEST_BITS: u32 = 0x207f_ffff;
 const HALVING_BLOCKS: u32 = 210_000;
@@ -37,6 +39,9 @@ pub fn select(mempool: &Mempool) -> Vec<Arc<Tx>> {
     });
     let (mut chosen, mut inside, mut weight) = (Vec::new(), FxHashSet::default(), 0);
     for tx in by_fee {
+        if weight + LEAST_WEIGHT > MAX_WEIGHT {
+            break;
+        }
         let family = mempool.with_ancestors(tx.txid);
         let new: Vec<Arc<Tx>> = family
             .into_iter()

@@ -23,10 +23,12 @@ use crate::chain::{Chain, Frames};
 
 /// Height of the block that a simulated chain starts on.
 pub const START_HEIGHT: u32 = 930_000;
-/// The mempool's size in virtual bytes above which the cheapest transactions are evicted.
+/// The mempool's size in virtual bytes, beside the backlog, above which the cheapest transactions are evicted.
 const MAX_MEMPOOL_VBYTES: u64 = 8_000_000;
-/// The size that the mempool then has.
-const ROOMY_MEMPOOL_VBYTES: u64 = 7_500_000;
+/// What is then made free.
+const ROOM_VBYTES: u64 = 500_000;
+/// How long before the start the oldest and the newest of the backlog came in, in seconds: all before the window.
+const BACKLOG_SECONDS: std::ops::Range<f64> = 11_000.0..250_000.0;
 /// How many of the latest transactions may be replaced.
 const CANDIDATES: usize = 200;
 /// How much of an abandoned block the other branch holds too.
@@ -51,6 +53,8 @@ pub struct Parameters {
     pub conflict_share: f64,
     /// Share of the blocks that are abandoned for a branch of two.
     pub reorg_share: f64,
+    /// Transactions in the mempool at the start, from before the window and too cheap to be mined soon.
+    pub backlog: usize,
 }
 
 /// The simulated world, but for the chain that its events change.
@@ -60,6 +64,7 @@ pub struct Simulation {
     market: Market,
     payments: Payments,
     candidates: VecDeque<Txid>,
+    max_mempool_vbytes: u64,
     /// Unix seconds at its start.
     start: f64,
     next_transaction: f64,
@@ -79,8 +84,11 @@ impl Simulation {
         let first = miner::mine_on(previous, START_HEIGHT, Vec::new(), start, &mut rng);
         let next_transaction = exponential(&mut rng, 1.0 / parameters.rate);
         let next_block = exponential(&mut rng, parameters.block_interval);
+        let mut chain = Chain::new(Network::Bitcoin, first);
+        fill(&mut chain, &parameters, start);
         let simulation = Simulation {
             payments: Payments::new(stream(parameters.seed, 2)),
+            max_mempool_vbytes: chain.mempool.vbytes() + MAX_MEMPOOL_VBYTES,
             candidates: VecDeque::with_capacity(CANDIDATES),
             parameters,
             rng,
@@ -89,7 +97,7 @@ impl Simulation {
             next_transaction,
             next_block,
         };
-        (simulation, Chain::new(Network::Bitcoin, first))
+        (simulation, chain)
     }
 
     /// The hidden price after the last event, in USD for one BTC.
@@ -100,6 +108,11 @@ impl Simulation {
     /// When the next event happens, Unix seconds.
     pub fn next_time(&self) -> f64 {
         self.start + self.next_transaction.min(self.next_block)
+    }
+
+    /// Lets all that is to come happen so many seconds later.
+    pub fn postpone(&mut self, seconds: f64) {
+        self.start += seconds;
     }
 
     /// Lets the next event happen; returns what Core would publish.
@@ -126,7 +139,7 @@ impl Simulation {
             self.remember(tx.txid);
         }
         let mut frames = chain.accept(tx, time);
-        if chain.mempool.vbytes() > MAX_MEMPOOL_VBYTES {
+        if chain.mempool.vbytes() > self.max_mempool_vbytes {
             frames.extend(self.evict_cheapest(chain));
         }
         frames
@@ -167,7 +180,7 @@ impl Simulation {
         by_rate.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let mut frames = Frames::new();
         for (_, txid) in by_rate {
-            if chain.mempool.vbytes() <= ROOMY_MEMPOOL_VBYTES {
+            if chain.mempool.vbytes() <= self.max_mempool_vbytes - ROOM_VBYTES {
                 break;
             }
             if chain.mempool.contains(&txid) {
@@ -223,6 +236,17 @@ impl Simulation {
         frames.extend(first.connected_frames(false));
         frames.extend(second.connected_frames(true));
         frames
+    }
+}
+
+/// Puts the backlog into the mempool.
+fn fill(chain: &mut Chain, parameters: &Parameters, start: f64) {
+    let mut rng = stream(parameters.seed, 3);
+    let mut payments = Payments::new(stream(parameters.seed, 4));
+    for _ in 0..parameters.backlog {
+        let tx = payments.cheap(parameters.price_usd);
+        let time = start - rng.random_range(BACKLOG_SECONDS);
+        chain.enter(tx, time);
     }
 }
 

@@ -106,6 +106,16 @@ impl Payments {
         self.finish(kind, draft, height)
     }
 
+    /// A payment that pays miners the least that they were ever seen to take: 0.1 to 1 sat/vB.
+    pub fn cheap(&mut self, price_usd: f64) -> Arc<Tx> {
+        let mut draft = self.rested(1);
+        self.pay_and_change(&mut draft, price_usd);
+        let transaction = transaction(draft, LockTime::ZERO, Version::TWO);
+        let rate = self.rng.random_range(0.1..1.0);
+        let fee = (rate * transaction.vsize() as f64) as u64;
+        Tx::new(&transaction, Some(fee))
+    }
+
     /// The same payment again with more to the miners, taken from its last output: a replacement. None when that
     /// output is too small.
     pub fn raise_fee(&mut self, tx: &Tx) -> Option<Arc<Tx>> {
@@ -351,31 +361,38 @@ impl Payments {
 
     fn finish(&mut self, kind: Kind, draft: Draft, height: u32) -> Arc<Tx> {
         let lock_time = if self.rng.random_bool(0.2) { height } else { 0 };
-        let transaction = Transaction {
-            version: if self.rng.random_bool(0.8) {
-                Version::TWO
-            } else {
-                Version::ONE
-            },
-            lock_time: LockTime::from_height(lock_time).unwrap_or(LockTime::ZERO),
-            input: draft.inputs,
-            output: draft.outputs,
+        let lock_time = LockTime::from_height(lock_time).unwrap_or(LockTime::ZERO);
+        let version = if self.rng.random_bool(0.8) {
+            Version::TWO
+        } else {
+            Version::ONE
         };
-        let fee = match draft.fee_sats {
+        let (fee_sats, depth) = (draft.fee_sats, draft.depth);
+        let transaction = transaction(draft, lock_time, version);
+        let fee = match fee_sats {
             Some(fee) => fee,
             None => self.fee(transaction.vsize() as u64),
         };
         let tx = Tx::new(&transaction, Some(fee));
-        if draft.depth < MAX_DEPTH {
+        if depth < MAX_DEPTH {
             match kind {
-                Kind::FanOut => self.coins.add_small(&tx, &transaction, draft.depth),
+                Kind::FanOut => self.coins.add_small(&tx, &transaction, depth),
                 Kind::Payment | Kind::PaymentOn => {
-                    self.coins.add_change(&tx, &transaction, draft.depth);
+                    self.coins.add_change(&tx, &transaction, depth);
                 }
                 _ => {}
             }
         }
         tx
+    }
+}
+
+fn transaction(draft: Draft, lock_time: LockTime, version: Version) -> Transaction {
+    Transaction {
+        version,
+        lock_time,
+        input: draft.inputs,
+        output: draft.outputs,
     }
 }
 

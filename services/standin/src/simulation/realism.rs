@@ -116,6 +116,7 @@ fn simulated_blocks(count: usize) -> Vec<Measured> {
         replace_share: 0.02,
         conflict_share: 0.05,
         reorg_share: 0.0,
+        backlog: 0,
     };
     let (mut simulation, mut chain) = Simulation::new(parameters, 1_750_000_000.0);
     let mut measured = Vec::new();

@@ -16,6 +16,7 @@ fn parameters() -> Parameters {
         replace_share: 0.02,
         conflict_share: 0.3,
         reorg_share: 0.2,
+        backlog: 0,
     }
 }
 
@@ -159,4 +160,22 @@ fn the_mempool_stays_bounded() {
         most <= MAX_MEMPOOL_VBYTES && removed > 1000,
         "{most} {removed}"
     );
+}
+
+#[test]
+fn a_backlog_is_older_than_the_window_and_stays_while_others_are_mined() {
+    let parameters = Parameters {
+        backlog: 30_000,
+        ..parameters()
+    };
+    let (mut simulation, mut chain) = Simulation::new(parameters, 1_750_000_000.0);
+    assert_eq!(chain.mempool.len(), 30_000);
+    let newest = chain.mempool.entries().map(|entry| entry.time).fold(0.0, f64::max);
+    assert!(newest < 1_750_000_000.0 - 3.0 * 3600.0);
+    let (first, height) = (chain.mempool.vbytes(), chain.tip().height);
+    while chain.tip().height < height + 20 {
+        simulation.step(&mut chain);
+        assert!(chain.mempool.vbytes() < first + MAX_MEMPOOL_VBYTES + 100_000);
+    }
+    assert!(chain.mempool.len() > 20_000, "{}", chain.mempool.len());
 }
