@@ -29,6 +29,11 @@ impl StandIn {
         StandIn::start(&arguments).await
     }
 
+    /// `satscope simulate`, at a thousand times real time: hours pass in seconds.
+    pub async fn hasty() -> StandIn {
+        StandIn::start(&["simulate", "--history=60", "--speed=1000", "--rate=20"]).await
+    }
+
     async fn start(arguments: &[&str]) -> StandIn {
         let listen = [
             "--standin-zmq-listen=tcp://127.0.0.1:*",

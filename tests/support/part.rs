@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read},
     net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread::JoinHandle,
@@ -48,6 +49,30 @@ pub fn is_installed(program: &str) -> bool {
 pub fn reserve_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
+}
+
+/// A folder that is there for the test's time.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// A new one; `name` tells it from others of the same test program.
+    pub fn new(name: &str) -> Folder {
+        let name = format!("{name}-{}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    /// Its path, as a flag takes it.
+    pub fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
 }
 
 /// What a process wrote, line by line.
@@ -136,6 +161,12 @@ impl Part {
     /// Whether it has not ended.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Sends SIGKILL and waits until it is gone.
+    pub async fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.ended().await;
     }
 
     /// Sends SIGTERM, if it has not ended already.

@@ -170,7 +170,11 @@ fn a_backlog_is_older_than_the_window_and_stays_while_others_are_mined() {
     };
     let (mut simulation, mut chain) = Simulation::new(parameters, 1_750_000_000.0);
     assert_eq!(chain.mempool.len(), 30_000);
-    let newest = chain.mempool.entries().map(|entry| entry.time).fold(0.0, f64::max);
+    let newest = chain
+        .mempool
+        .entries()
+        .map(|entry| entry.time)
+        .fold(0.0, f64::max);
     assert!(newest < 1_750_000_000.0 - 3.0 * 3600.0);
     let (first, height) = (chain.mempool.vbytes(), chain.tip().height);
     while chain.tip().height < height + 20 {
