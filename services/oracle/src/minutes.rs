@@ -24,8 +24,8 @@ pub(crate) struct Minute {
 #[derive(Debug, Clone)]
 pub(crate) struct Minutes {
     kernel: Arc<Kernel>,
-    /// For each amount in satoshi, how often it was seen in each minute since 1970.
-    seen: BTreeMap<u64, BTreeMap<u64, u32>>,
+    /// By amount in satoshi and by minute since 1970: how often it was seen then.
+    seen: BTreeMap<(u64, u64), u32>,
     /// By minute since 1970; only minutes that hold an amount.
     minutes: BTreeMap<u64, Minute>,
     /// How many distinct amounts lie in each bin of amount.
@@ -65,9 +65,8 @@ impl Minutes {
             return;
         };
         let minute = first_seen_ms / MINUTE_MS;
-        let seen = self.seen.entry(value_sats).or_default();
-        let newest = seen.last_key_value().map(|(&minute, _)| minute);
-        *seen.entry(minute).or_default() += 1;
+        let newest = self.newest(value_sats);
+        *self.seen.entry((value_sats, minute)).or_default() += 1;
         match newest {
             None => self.histogram[bin] += 1,
             Some(newest) if newest < minute => self.leave(newest, value_sats),
@@ -82,20 +81,16 @@ impl Minutes {
             return;
         };
         let minute = first_seen_ms / MINUTE_MS;
-        let Some(seen) = self.seen.get_mut(&value_sats) else {
-            return;
-        };
-        let Some(times) = seen.get_mut(&minute) else {
+        let Some(times) = self.seen.get_mut(&(value_sats, minute)) else {
             return;
         };
         *times -= 1;
         if *times > 0 {
             return;
         }
-        seen.remove(&minute);
-        let newest = seen.last_key_value().map(|(&minute, _)| minute);
+        self.seen.remove(&(value_sats, minute));
+        let newest = self.newest(value_sats);
         if newest.is_none() {
-            self.seen.remove(&value_sats);
             self.histogram[bin] -= 1;
         }
         if newest.is_none_or(|newest| newest < minute) {
@@ -104,6 +99,12 @@ impl Minutes {
                 self.enter(newest, value_sats);
             }
         }
+    }
+
+    /// The newest minute in which an amount was seen.
+    fn newest(&self, value_sats: u64) -> Option<u64> {
+        let mut seen = self.seen.range((value_sats, 0)..=(value_sats, u64::MAX));
+        seen.next_back().map(|(&(_, minute), _)| minute)
     }
 
     fn enter(&mut self, minute: u64, value_sats: u64) {
