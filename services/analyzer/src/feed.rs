@@ -6,10 +6,10 @@ use std::{
 };
 
 use rustc_hash::FxHashMap;
-use satscope_proto::v1::{HistoryEntry, Point, PriceUpdate, TransactionState};
+use satscope_proto::v1::{HistoryEntry, PriceUpdate, TransactionState};
 use tokio::sync::watch;
 
-use crate::points::News;
+use crate::points::{Dot, DotId, News};
 
 /// Updates kept for those who return: five minutes at two a second.
 const KEPT: usize = 600;
@@ -28,8 +28,8 @@ pub struct Feed {
 struct Inner {
     /// The newest update, without points.
     update: Option<PriceUpdate>,
-    /// All dots as of that update, by id.
-    points: FxHashMap<String, Point>,
+    /// All dots as of that update.
+    points: FxHashMap<DotId, Dot>,
     news: VecDeque<(u64, News)>,
     history: VecDeque<HistoryEntry>,
 }
@@ -53,7 +53,9 @@ impl Feed {
         update.sequence = sequence;
         inner.remember(&update);
         inner.draw(&news);
-        inner.news.push_back((sequence, news));
+        // Who does not know the update before a reset gets everything: nobody is sent what was in it.
+        let told = if news.reset { News::default() } else { news };
+        inner.news.push_back((sequence, told));
         while inner.news.len() > KEPT {
             inner.news.pop_front();
         }
@@ -62,11 +64,11 @@ impl Feed {
         self.newest.send_replace(sequence);
     }
 
-    /// The newest update with all that came after update `after`; everything and `reset` when that is not known.
-    /// `None` before the first update, and when `after` is the newest.
-    pub fn since(&self, after: u64) -> Option<PriceUpdate> {
+    /// The newest update, without points, and all that came after update `after`; everything and `reset` when that is not
+    /// known. `None` before the first update, and when `after` is the newest.
+    pub fn since(&self, after: u64) -> Option<(PriceUpdate, News)> {
         let inner = self.lock();
-        let mut update = inner.update.clone()?;
+        let update = inner.update.clone()?;
         if update.sequence == after {
             return None;
         }
@@ -74,22 +76,21 @@ impl Feed {
             .news
             .iter()
             .position(|(sequence, _)| *sequence == after);
-        match from {
+        let news = match from {
             Some(at) => {
                 let mut news = News::default();
                 for (_, later) in inner.news.range(at + 1..) {
                     news.extend(later.clone());
                 }
-                update.reset = news.reset;
-                update.points = news.points;
-                update.changes = news.changes;
+                news
             }
-            None => {
-                update.reset = true;
-                update.points = inner.oldest_first();
-            }
-        }
-        Some(update)
+            None => News {
+                reset: true,
+                points: inner.oldest_first(),
+                changes: Vec::new(),
+            },
+        };
+        Some((update, news))
     }
 
     /// The estimates of the last three hours after `after_ms`, at most one in each `step_ms`.
@@ -142,23 +143,20 @@ impl Inner {
             self.news.clear();
             self.points.clear();
         }
-        let drawn = news
-            .points
-            .iter()
-            .map(|point| (point.id.clone(), point.clone()));
-        self.points.extend(drawn);
-        for change in &news.changes {
-            if change.state() == TransactionState::Removed {
-                self.points.remove(&change.id);
-            } else if let Some(point) = self.points.get_mut(&change.id) {
-                point.state = change.state;
+        self.points.extend(news.points.iter().copied());
+        for (id, state) in &news.changes {
+            if *state == TransactionState::Removed {
+                self.points.remove(id);
+            } else if let Some(dot) = self.points.get_mut(id) {
+                dot.state = *state;
             }
         }
     }
 
-    fn oldest_first(&self) -> Vec<Point> {
-        let mut points: Vec<Point> = self.points.values().cloned().collect();
-        points.sort_by(|one, other| (one.time_ms, &one.id).cmp(&(other.time_ms, &other.id)));
+    fn oldest_first(&self) -> Vec<(DotId, Dot)> {
+        let mut points: Vec<(DotId, Dot)> =
+            self.points.iter().map(|(id, dot)| (*id, *dot)).collect();
+        points.sort_unstable_by_key(|(id, dot)| (dot.time_ms, *id));
         points
     }
 
@@ -182,33 +180,38 @@ impl Inner {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use satscope_proto::v1::PointChange;
-
     use super::*;
 
-    fn news(id: &str) -> News {
-        let point = Point {
-            id: id.to_owned(),
-            ..Point::default()
+    fn id(name: u8) -> DotId {
+        DotId::new(&[name; 32], 0)
+    }
+
+    fn news(name: u8) -> News {
+        let dot = Dot {
+            time_ms: 1,
+            price_usd: 50_000.0,
+            value_sats: 40_000,
+            round_usd: 20.0,
+            state: TransactionState::Mempool,
         };
         News {
-            points: vec![point],
+            points: vec![(id(name), dot)],
             ..News::default()
         }
     }
 
-    fn ids(update: &PriceUpdate) -> Vec<&str> {
-        update
-            .points
-            .iter()
-            .map(|point| point.id.as_str())
-            .collect()
+    fn ids(news: &News) -> Vec<DotId> {
+        news.points.iter().map(|(id, _)| *id).collect()
     }
 
     fn feed() -> Feed {
         let feed = Feed::default();
-        for (number, id) in ["a", "b", "c"].into_iter().enumerate() {
-            feed.publish(PriceUpdate::default(), news(id), 1000 + number as u64 * 500);
+        for (number, name) in [1, 2, 3].into_iter().enumerate() {
+            feed.publish(
+                PriceUpdate::default(),
+                news(name),
+                1000 + number as u64 * 500,
+            );
         }
         feed
     }
@@ -216,10 +219,10 @@ mod tests {
     #[test]
     fn a_subscriber_gets_what_it_missed() {
         let feed = feed();
-        let update = feed.since(1000).unwrap();
+        let (update, news) = feed.since(1000).unwrap();
         assert_eq!(
-            (update.sequence, update.reset, ids(&update)),
-            (2000, false, vec!["b", "c"])
+            (update.sequence, news.reset, ids(&news)),
+            (2000, false, vec![id(2), id(3)])
         );
         assert_eq!(feed.since(2000), None);
     }
@@ -228,8 +231,8 @@ mod tests {
     fn one_that_is_not_known_gets_everything() {
         let feed = feed();
         for unknown in [0, 999, 5000] {
-            let update = feed.since(unknown).unwrap();
-            assert_eq!((update.reset, ids(&update)), (true, vec!["a", "b", "c"]));
+            let (_, news) = feed.since(unknown).unwrap();
+            assert_eq!((news.reset, ids(&news)), (true, vec![id(1), id(2), id(3)]));
         }
     }
 
@@ -238,37 +241,34 @@ mod tests {
         let feed = feed();
         let reset = News {
             reset: true,
-            ..news("d")
+            ..news(4)
         };
         feed.publish(PriceUpdate::default(), reset, 2500);
-        let update = feed.since(2000).unwrap();
-        assert_eq!((update.reset, ids(&update)), (true, vec!["d"]));
+        let (_, news) = feed.since(2000).unwrap();
+        assert_eq!((news.reset, ids(&news)), (true, vec![id(4)]));
+        assert_eq!(feed.since(2500), None);
     }
 
     #[test]
     fn numbers_rise_even_when_the_clock_does_not() {
         let feed = feed();
         feed.publish(PriceUpdate::default(), News::default(), 7);
-        assert_eq!(feed.since(0).unwrap().sequence, 2001);
+        assert_eq!(feed.since(0).unwrap().0.sequence, 2001);
     }
 
     #[test]
     fn changes_reach_those_who_begin_later() {
         let feed = feed();
-        let change = |id: &str, state: TransactionState| PointChange {
-            id: id.to_owned(),
-            state: state.into(),
-        };
         let news = News {
             changes: vec![
-                change("a", TransactionState::Removed),
-                change("b", TransactionState::Confirmed),
+                (id(1), TransactionState::Removed),
+                (id(2), TransactionState::Confirmed),
             ],
             ..News::default()
         };
         feed.publish(PriceUpdate::default(), news, 2500);
-        let update = feed.since(0).unwrap();
-        assert_eq!(ids(&update), ["b", "c"]);
-        assert_eq!(update.points[0].state(), TransactionState::Confirmed);
+        let (_, news) = feed.since(0).unwrap();
+        assert_eq!(ids(&news), [id(2), id(3)]);
+        assert_eq!(news.points[0].1.state, TransactionState::Confirmed);
     }
 }

@@ -1,11 +1,11 @@
 //! The dots of the plot: each output of the window that stands for a round sum, and what happened to it.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use rustc_hash::FxHashMap;
 use satscope_log::{Accepted, State, Txid, Window};
 use satscope_oracle::Estimate;
-use satscope_proto::v1::{Point, PointChange, TransactionState};
+use satscope_proto::v1::TransactionState;
 
 use crate::wire::transaction_state;
 
@@ -20,15 +20,55 @@ pub struct Points {
     made_by: Option<Estimate>,
 }
 
+/// What a dot is known by: the first 8 bytes of its txid as that is displayed, which are enough among a window's, and the
+/// output's place among those that count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DotId {
+    txid: u64,
+    output: u32,
+}
+
+impl DotId {
+    /// Of an output of this transaction.
+    pub fn new(txid: &Txid, output: usize) -> DotId {
+        let displayed_first = txid.last_chunk::<8>().copied();
+        DotId {
+            txid: displayed_first.map_or(0, u64::from_le_bytes),
+            output: output as u32,
+        }
+    }
+}
+
+impl fmt::Display for DotId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}-{}", self.txid, self.output)
+    }
+}
+
+/// An output, and the price that it implies for the round sum that it stands for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dot {
+    /// When it was first seen, Unix milliseconds.
+    pub time_ms: u64,
+    /// USD for one BTC.
+    pub price_usd: f64,
+    /// The amount, in satoshi.
+    pub value_sats: u64,
+    /// The round sum, USD.
+    pub round_usd: f64,
+    /// Where it is.
+    pub state: TransactionState,
+}
+
 /// What is new since the last update.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct News {
     /// All dots were made anew.
     pub reset: bool,
     /// New dots.
-    pub points: Vec<Point>,
+    pub points: Vec<(DotId, Dot)>,
     /// Changed ones.
-    pub changes: Vec<PointChange>,
+    pub changes: Vec<(DotId, TransactionState)>,
 }
 
 impl News {
@@ -66,25 +106,24 @@ impl Points {
     }
 
     /// Makes the dots of a transaction that entered the window.
-    pub fn enter(&mut self, accepted: &Arc<Accepted>, state: State) -> Vec<Point> {
+    pub fn enter(&mut self, accepted: &Arc<Accepted>, state: State) -> Vec<(DotId, Dot)> {
         let Some(estimate) = self.made_by else {
             return Vec::new();
         };
-        let (numbers, points): (Vec<usize>, Vec<Point>) = accepted
+        let (numbers, points): (Vec<usize>, Vec<_>) = accepted
             .values_sats
             .iter()
             .enumerate()
             .filter_map(|(number, value_sats)| {
                 let implied = estimate.implied(*value_sats)?;
-                let point = Point {
-                    id: id(&accepted.txid, number),
+                let dot = Dot {
                     time_ms: accepted.first_seen_ms,
                     price_usd: implied.price_usd,
                     value_sats: *value_sats,
                     round_usd: implied.round_usd,
-                    state: transaction_state(state).into(),
+                    state: transaction_state(state),
                 };
-                Some((number, point))
+                Some((number, (DotId::new(&accepted.txid, number), dot)))
             })
             .unzip();
         if !numbers.is_empty() {
@@ -94,34 +133,37 @@ impl Points {
     }
 
     /// A transaction moved into or out of a block.
-    pub fn move_to(&self, txid: &Txid, state: State) -> Vec<PointChange> {
+    pub fn move_to(&self, txid: &Txid, state: State) -> Vec<(DotId, TransactionState)> {
         let numbers = self.by_txid.get(txid).map_or(&[][..], |numbers| numbers);
         changes(txid, numbers, transaction_state(state))
     }
 
     /// A transaction left the window.
-    pub fn leave(&mut self, txid: &Txid) -> Vec<PointChange> {
+    pub fn leave(&mut self, txid: &Txid) -> Vec<(DotId, TransactionState)> {
         let numbers = self.by_txid.remove(txid).unwrap_or_default();
         changes(txid, &numbers, TransactionState::Removed)
     }
 }
 
-fn changes(txid: &Txid, numbers: &[usize], state: TransactionState) -> Vec<PointChange> {
+fn changes(
+    txid: &Txid,
+    numbers: &[usize],
+    state: TransactionState,
+) -> Vec<(DotId, TransactionState)> {
     numbers
         .iter()
-        .map(|number| PointChange {
-            id: id(txid, *number),
-            state: state.into(),
-        })
+        .map(|number| (DotId::new(txid, *number), state))
         .collect()
 }
 
-/// The first 8 bytes of the txid, which are enough among a window's, and the output's place among those that count.
-fn id(txid: &Txid, number: usize) -> String {
-    let mut id = String::with_capacity(18);
-    for byte in txid.iter().rev().take(8) {
-        id.push_str(&format!("{byte:02x}"));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dot_is_known_by_the_beginning_of_its_displayed_txid() {
+        let mut txid = [0; 32];
+        txid[24..].copy_from_slice(&[0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01]);
+        assert_eq!(DotId::new(&txid, 3).to_string(), "0102030405060708-3");
     }
-    id.push_str(&format!("-{number}"));
-    id
 }

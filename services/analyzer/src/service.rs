@@ -15,7 +15,7 @@ use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::{feed::Feed, follow::Follower, wire};
+use crate::{feed::Feed, follow::Follower, points::News, wire};
 
 /// Points that GetPrice gives.
 const NEWEST: usize = 500;
@@ -62,9 +62,10 @@ impl PriceService for Service {
         &self,
         _: Request<GetPriceRequest>,
     ) -> Result<Response<GetPriceResponse>, Status> {
-        let update = self.feed.since(0).map(|mut update| {
-            let older = update.points.len().saturating_sub(NEWEST);
-            update.points.drain(..older);
+        let update = self.feed.since(0).map(|(mut update, news)| {
+            let older = news.points.len().saturating_sub(NEWEST);
+            update.reset = news.reset;
+            update.points = news.points[older..].iter().map(wire::point).collect();
             update
         });
         Ok(Response::new(GetPriceResponse { update }))
@@ -123,7 +124,8 @@ async fn serve(
         if messages.reserve().await.is_err() {
             return;
         }
-        for update in feed.since(after).map_or_else(Vec::new, in_parts) {
+        let missed = feed.since(after).into_iter();
+        for update in missed.flat_map(|(update, news)| in_parts(update, news)) {
             after = update.sequence;
             let update = Some(update);
             if messages
@@ -140,60 +142,67 @@ async fn serve(
     }
 }
 
-/// An update in messages of bounded size. The parts before the last have the numbers just below its own: updates are
-/// numbered by the millisecond and come further apart than that.
-fn in_parts(mut whole: PriceUpdate) -> Vec<PriceUpdate> {
-    let points = std::mem::take(&mut whole.points);
-    let earlier = points.len().saturating_sub(1) / POINTS;
-    let mut parts: Vec<PriceUpdate> = (0..earlier)
-        .map(|part| PriceUpdate {
-            sequence: whole.sequence - (earlier - part) as u64,
-            reset: whole.reset && part == 0,
-            points: points[part * POINTS..(part + 1) * POINTS].to_vec(),
-            changes: Vec::new(),
+/// An update in messages of bounded size, each made when it is its turn. The parts before the last have the numbers just
+/// below its own: updates are numbered by the millisecond and come further apart than that.
+fn in_parts(whole: PriceUpdate, news: News) -> impl Iterator<Item = PriceUpdate> {
+    let last = news.points.len().saturating_sub(1) / POINTS;
+    (0..=last).map(move |part| {
+        let points = news.points.iter().skip(part * POINTS).take(POINTS);
+        let changes: &[_] = if part == last { &news.changes } else { &[] };
+        PriceUpdate {
+            sequence: whole.sequence - (last - part) as u64,
+            reset: news.reset && part == 0,
+            points: points.map(wire::point).collect(),
+            changes: changes.iter().map(wire::point_change).collect(),
             ..whole.clone()
-        })
-        .collect();
-    whole.reset &= parts.is_empty();
-    whole.points = points[earlier * POINTS..].to_vec();
-    parts.push(whole);
-    parts
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use satscope_proto::v1::Point;
+    use satscope_proto::v1::{Point, TransactionState};
 
     use super::*;
+    use crate::points::{Dot, DotId};
 
-    fn update(points: usize) -> PriceUpdate {
-        let point = |number: usize| Point {
+    fn news(points: usize) -> News {
+        let dot = |number: usize| Dot {
+            time_ms: 1,
+            price_usd: 50_000.0,
             value_sats: number as u64,
-            ..Point::default()
+            round_usd: 20.0,
+            state: TransactionState::Mempool,
         };
-        PriceUpdate {
-            sequence: 1_700_000_000_000,
+        let id = |number| DotId::new(&[7; 32], number);
+        News {
             reset: true,
-            points: (0..points).map(point).collect(),
-            ..PriceUpdate::default()
+            points: (0..points)
+                .map(|number| (id(number), dot(number)))
+                .collect(),
+            changes: vec![(id(0), TransactionState::Confirmed)],
         }
     }
 
     #[test]
     fn a_large_update_goes_out_in_parts_and_nothing_is_lost() {
+        let update = PriceUpdate {
+            sequence: 1_700_000_000_000,
+            ..PriceUpdate::default()
+        };
         for points in [0, 1, POINTS, POINTS + 1, 3 * POINTS] {
-            let parts = in_parts(update(points));
+            let parts: Vec<_> = in_parts(update.clone(), news(points)).collect();
             assert!(parts.iter().all(|part| part.points.len() <= POINTS));
             let resets: Vec<bool> = parts.iter().map(|part| part.reset).collect();
             assert_eq!(resets.iter().filter(|reset| **reset).count(), 1);
             assert!(resets[0]);
             assert!(parts.is_sorted_by(|one, next| one.sequence < next.sequence));
-            assert_eq!(
-                parts.last().map(|part| part.sequence),
-                Some(1_700_000_000_000)
-            );
-            let sent = parts.iter().flat_map(|part| &part.points);
-            assert!(sent.eq(&update(points).points));
+            let last = parts.last().map(|part| (part.sequence, part.changes.len()));
+            assert_eq!(last, Some((1_700_000_000_000, 1)));
+            let sent: Vec<&Point> = parts.iter().flat_map(|part| &part.points).collect();
+            assert_eq!(sent.len(), points);
+            let in_order = |(at, point): (usize, &&Point)| point.value_sats == at as u64;
+            assert!(sent.iter().enumerate().all(in_order));
         }
     }
 }

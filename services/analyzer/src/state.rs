@@ -193,7 +193,7 @@ mod tests {
         let round: Vec<_> = news
             .points
             .iter()
-            .filter(|point| point.round_usd == 50.0)
+            .filter(|(_, dot)| dot.round_usd == 50.0)
             .collect();
         assert!(round.len() >= 50, "{} dots at $50", round.len());
     }

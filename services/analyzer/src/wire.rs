@@ -6,6 +6,8 @@ use satscope_log as log;
 use satscope_proto::v1::{self as proto, event::Kind};
 use thiserror::Error;
 
+use crate::points::{Dot, DotId};
+
 /// A message that ingest would not send.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum WireError {
@@ -161,6 +163,26 @@ pub fn block_message(block: &log::Block) -> proto::Block {
         hash: block.hash.to_vec(),
         height: block.height,
         time_ms: block.time_ms,
+    }
+}
+
+/// A dot as a message.
+pub fn point((id, dot): &(DotId, Dot)) -> proto::Point {
+    proto::Point {
+        id: id.to_string(),
+        time_ms: dot.time_ms,
+        price_usd: dot.price_usd,
+        value_sats: dot.value_sats,
+        round_usd: dot.round_usd,
+        state: dot.state.into(),
+    }
+}
+
+/// A change of a dot as a message.
+pub fn point_change((id, state): &(DotId, proto::TransactionState)) -> proto::PointChange {
+    proto::PointChange {
+        id: id.to_string(),
+        state: (*state).into(),
     }
 }
 
