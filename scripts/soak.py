@@ -80,16 +80,18 @@ class Client(threading.Thread):
         self.messages = self.losses = 0
         self.lags = []
         self.newest = {}
+        self.ended = False
 
     def run(self):
-        while True:
+        while not self.ended:
             try:
                 with connect(self.url, max_size=None) as socket:
                     for text in socket:
                         self.take(json.loads(text)["data"])
             except OSError as error:
                 print(f"the WebSocket: {error}", file=sys.stderr)
-            self.losses += 1
+            if not self.ended:
+                self.losses += 1
             time.sleep(1)
 
     def take(self, data):
@@ -185,6 +187,7 @@ def run(options, folder):
             file.flush()
     listed = metrics(addresses["ingest"])["satscope_ingest_mempool_transactions"]
     print(f"mempool at the end: {listed:.0f} here, {node.call('getmempoolinfo')['size']} at the node")
+    client.ended = True
     codes = {process.name: process.end() for process in (*reversed(parts), node)}
     print("exit codes:", codes)
     return table
