@@ -35,10 +35,12 @@ LABEL org.opencontainers.image.title="Satscope" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=binary /satscope /usr/local/bin/satscope
-# Runs the binary once, so that a library it lacks fails the build; /run/node is for a node's login.
-RUN satscope --version && install -d -o 10001 -g 10001 -m 0700 /run/node
+# Runs the binary once, so that a library it lacks fails the build; /run/node is for a node's login, /var/lib/satscope for
+# ingest's journal, whichever user it runs as.
+RUN satscope --version && install -d -o 10001 -g 10001 -m 0700 /run/node && install -d -m 1777 /var/lib/satscope
 # Inside a container all addresses are the container's own; what is published is up to `docker run -p`.
-ENV SATSCOPE_GATEWAY_LISTEN=0.0.0.0:8000 \
+ENV SATSCOPE_STATE_DIR=/var/lib/satscope \
+    SATSCOPE_GATEWAY_LISTEN=0.0.0.0:8000 \
     SATSCOPE_INGEST_LISTEN=0.0.0.0:50051 \
     SATSCOPE_ANALYZER_LISTEN=0.0.0.0:50052
 # A satscope.toml mounted here is read.

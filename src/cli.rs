@@ -80,10 +80,11 @@ pub struct Parts {
     pub gateway: GatewaySettings,
 }
 
-/// `satscope demo`. Its node takes free ports: those of a real one may be in use.
+/// `satscope demo`. Its node takes free ports, since those of a real one may be in use, and leaves no journal.
 #[derive(Args, Debug)]
 #[command(mut_arg("standin_zmq_listen", |port| port.default_value("tcp://127.0.0.1:0")))]
 #[command(mut_arg("standin_rpc_listen", |port| port.default_value("127.0.0.1:0")))]
+#[command(mut_arg("state_dir", |folder| folder.default_value("none")))]
 pub struct Demo {
     #[command(flatten)]
     pub process: ProcessSettings,

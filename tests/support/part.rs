@@ -24,7 +24,7 @@ pub fn satscope() -> Command {
     bare(env!("CARGO_BIN_EXE_satscope"))
 }
 
-/// Any program, likewise.
+/// Any program, likewise; and no journal, unless a test asks for one.
 pub fn bare(program: &str) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -34,6 +34,7 @@ pub fn bare(program: &str) -> Command {
     }
     command
         .env("NO_COLOR", "1")
+        .env("SATSCOPE_STATE_DIR", "none")
         .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null());
     command

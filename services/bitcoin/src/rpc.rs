@@ -88,10 +88,11 @@ pub struct Rpc {
 /// A call of a batch.
 pub type Call = (&'static str, Value);
 
+/// Read straight into its type: the txids of a large mempool would take many times their size as JSON values.
 #[derive(Deserialize)]
-struct Reply {
-    #[serde(default)]
-    result: Value,
+struct Reply<T> {
+    #[serde(default = "Option::default")]
+    result: Option<T>,
     #[serde(default)]
     error: Option<ReplyError>,
     id: Value,
@@ -113,6 +114,11 @@ impl Rpc {
             .timeout(TIMEOUT)
             .connect_timeout(Duration::from_secs(3))
             .no_proxy()
+            // A connection that died without a word is noticed, so that a question does not wait for its time-out.
+            .tcp_keepalive(Duration::from_secs(3))
+            .tcp_keepalive_interval(Duration::from_secs(1))
+            .tcp_keepalive_retries(2)
+            .tcp_user_timeout(Duration::from_secs(5))
             .build()
             .map_err(|error| unreachable(url, &error))?;
         Ok(Rpc {
@@ -132,7 +138,7 @@ impl Rpc {
         params: Value,
     ) -> Result<T, RpcError> {
         let body = request(0, &(method, params));
-        let reply: Reply = self.post(method, &body).await?;
+        let reply: Reply<T> = self.post(method, &body).await?;
         read(method, reply)
     }
 
@@ -152,7 +158,7 @@ impl Rpc {
             .enumerate()
             .map(|(id, call)| request(id, call))
             .collect();
-        let mut replies: Vec<Reply> = self.post(first, &json!(body)).await?;
+        let mut replies: Vec<Reply<T>> = self.post(first, &json!(body)).await?;
         replies.sort_by_key(|reply| reply.id.as_u64());
         if replies.len() != calls.len() {
             return Err(RpcError::Answer {
@@ -213,7 +219,7 @@ fn request(id: usize, (method, params): &Call) -> Value {
     json!({ "jsonrpc": "1.0", "id": id, "method": method, "params": params })
 }
 
-fn read<T: DeserializeOwned>(method: &'static str, reply: Reply) -> Result<T, RpcError> {
+fn read<T>(method: &'static str, reply: Reply<T>) -> Result<T, RpcError> {
     if let Some(ReplyError { code, message }) = reply.error {
         return Err(RpcError::Node {
             method,
@@ -221,9 +227,9 @@ fn read<T: DeserializeOwned>(method: &'static str, reply: Reply) -> Result<T, Rp
             message,
         });
     }
-    serde_json::from_value(reply.result).map_err(|error| RpcError::Answer {
+    reply.result.ok_or_else(|| RpcError::Answer {
         method,
-        reason: error.to_string(),
+        reason: "neither a result nor an error".to_owned(),
     })
 }
 
@@ -260,6 +266,13 @@ pub struct MempoolListing {
     pub txids: Vec<Txid>,
     /// The number that the next addition or removal will have.
     pub mempool_sequence: u64,
+}
+
+/// `getmempoolinfo`, as far as it is used.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct MempoolInfo {
+    /// How many transactions there are.
+    pub size: usize,
 }
 
 /// `getmempoolentry`, as far as it is used.

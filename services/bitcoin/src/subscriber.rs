@@ -16,6 +16,8 @@ const MAX_MESSAGE_BYTES: i64 = 64 << 20;
 /// A silent peer is pinged, and a half-open connection noticed after interval and time-out together.
 const HEARTBEAT_MS: i32 = 3000;
 const HEARTBEAT_TIMEOUT_MS: i32 = 5000;
+/// A connection that does not come about within this is given up and tried again, so that a returned node is found.
+const CONNECT_TIMEOUT_MS: i32 = 3000;
 /// How soon a stop is noticed.
 const POLL_MS: i64 = 100;
 
@@ -108,6 +110,8 @@ impl Link {
             socket.set_maxmsgsize(MAX_MESSAGE_BYTES)?;
             socket.set_heartbeat_ivl(HEARTBEAT_MS)?;
             socket.set_heartbeat_timeout(HEARTBEAT_TIMEOUT_MS)?;
+            socket.set_connect_timeout(CONNECT_TIMEOUT_MS)?;
+            socket.set_handshake_ivl(CONNECT_TIMEOUT_MS)?;
             socket.set_reconnect_ivl(100)?;
             socket.set_reconnect_ivl_max(2000)?;
             let address = format!("inproc://monitor-{number}");

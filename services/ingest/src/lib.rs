@@ -7,6 +7,7 @@
 mod clock;
 mod counters;
 mod diagnosis;
+mod journal;
 mod node;
 mod resync;
 mod service;
@@ -20,7 +21,7 @@ use std::{net::SocketAddr, sync::Arc};
 use anyhow::Context as _;
 use satscope_bitcoin::{
     rpc::Rpc,
-    subscriber::{self, unix_ms},
+    subscriber::{self, Subscription, unix_ms},
 };
 use satscope_kit::{Context, grpc, net};
 use satscope_proto::v1::ingest_service_server::{IngestServiceServer, SERVICE_NAME};
@@ -37,14 +38,17 @@ const QUERIES: usize = 16;
 /// Starts ingest; the address that it serves on.
 ///
 /// # Errors
-/// When a port is taken or a secret cannot be read. A node that cannot be reached is no error: it is waited for.
+/// When a port is taken, or a secret or the journal cannot be read. A node that cannot be reached is no error: it is
+/// waited for.
 pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Result<SocketAddr> {
     let listener = net::listen("ingest_listen", settings.ingest_listen).await?;
     let address = listener.local_addr().context("the bound address")?;
     let store = Arc::new(store::Store::new(unix_ms()));
+    // Before the first subscriber: what the journal holds is there from the beginning.
+    let node = node(&settings, store.clone(), context)?;
     let (queries, questions) = mpsc::channel(QUERIES);
     let service = service::Service {
-        store: store.clone(),
+        store,
         queries,
         stop: context.tasks.stop(),
     };
@@ -57,17 +61,15 @@ pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Resul
         context,
     )
     .await?;
-    follow_node(settings, store, questions, context).await?;
+    follow(node, settings.subscriptions(), questions, context).await;
     Ok(address)
 }
 
-async fn follow_node(
-    settings: IngestSettings,
+fn node(
+    settings: &IngestSettings,
     store: Arc<store::Store>,
-    questions: mpsc::Receiver<service::MempoolQuery>,
     context: &Context,
-) -> anyhow::Result<()> {
-    let subscriptions = settings.subscriptions();
+) -> anyhow::Result<node::Node> {
     let rpc = match &settings.rpc_url {
         Some(url) => Some(Rpc::new(url, settings.auth()?).context("rpc_url")?),
         None => None,
@@ -77,10 +79,22 @@ async fn follow_node(
         false => clock::Clock::System,
     };
     let condition = context.readiness.condition("node", "the node's ZMQ");
-    let endpoint = settings.zmq_endpoint.clone();
-    let link = node::Link::new(condition, endpoint, subscriptions.len());
-    let ordered = subscriptions.len() == 1;
-    let node = node::Node::new(store, rpc, clock, link, ordered);
+    let endpoints = settings.subscriptions().len();
+    let link = node::Link::new(condition, settings.zmq_endpoint.clone(), endpoints);
+    let ordered = endpoints == 1;
+    let mut node = node::Node::new(store, rpc, clock, link, ordered, settings.intervals());
+    if let Some(folder) = settings.state_dir()? {
+        node.keep_journal(&folder, settings.owner())?;
+    }
+    Ok(node)
+}
+
+async fn follow(
+    node: node::Node,
+    subscriptions: Vec<Subscription>,
+    questions: mpsc::Receiver<service::MempoolQuery>,
+    context: &Context,
+) {
     let (queue, incoming) = mpsc::channel(QUEUE);
     let stop = context.tasks.stop();
     context
@@ -99,5 +113,4 @@ async fn follow_node(
             Ok(())
         })
         .await;
-    Ok(())
 }

@@ -1,29 +1,42 @@
 //! The node's task: takes what the subscriber thread receives, keeps the tracker, and writes the log.
 
+mod catch_up;
+mod comparison;
 mod link;
 mod report;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bitcoin::BlockHash;
 use satscope_bitcoin::{
     frame::{Frame, FrameError, SequenceEvent, StandInLabels, Topic},
-    rpc::{Rpc, RpcError},
+    rpc::Rpc,
     subscriber::Incoming,
 };
 use satscope_filter::Filter;
 use satscope_log::Event;
-use tokio::{sync::mpsc, time::Interval};
+use tokio::{
+    sync::mpsc,
+    time::{Interval, MissedTickBehavior},
+};
 use tracing::{info, warn};
 
 use crate::{
     clock::Clock,
     counters::{Continuity, TopicCounters},
-    diagnosis, resync,
+    diagnosis,
+    journal::Journal,
+    resync,
     service::MempoolQuery,
     store::Store,
-    tracker::{NodeView, Outcome, Tracker},
+    tracker::{Outcome, Tracker},
 };
+use comparison::Comparison;
+pub use comparison::Intervals;
 pub use link::Link;
 use report::Report;
 
@@ -40,8 +53,12 @@ pub struct Node {
     counters: TopicCounters,
     report: Report,
     tick: Interval,
-    /// Additions and removals below this number are in the picture already.
-    covered: u64,
+    comparison: Comparison,
+    journal: Option<Journal>,
+    /// Taken from the queue while the node was being asked; to be handled before what follows.
+    held: VecDeque<Incoming>,
+    /// What the log does not hold yet, each with its stamp.
+    unpublished: Vec<(u64, Event)>,
 }
 
 impl Node {
@@ -52,7 +69,10 @@ impl Node {
         clock: Clock,
         link: Link,
         ordered: bool,
+        intervals: Intervals,
     ) -> Node {
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Node {
             tracker: Tracker::new(Filter::default(), ordered),
             store,
@@ -61,8 +81,11 @@ impl Node {
             link,
             counters: TopicCounters::default(),
             report: Report::start(),
-            tick: tokio::time::interval(std::time::Duration::from_secs(1)),
-            covered: 0,
+            tick,
+            comparison: Comparison::new(intervals, Instant::now()),
+            journal: None,
+            held: VecDeque::new(),
+            unpublished: Vec::new(),
         }
     }
 
@@ -75,14 +98,16 @@ impl Node {
         let mut batch = Vec::with_capacity(AT_ONCE);
         loop {
             tokio::select! {
-                taken = incoming.recv_many(&mut batch, AT_ONCE) => {
+                taken = next_batch(&mut self.held, &mut incoming, &mut batch) => {
                     if taken == 0 {
+                        self.flush();
                         return;
                     }
-                    metrics::gauge!("satscope_ingest_queue_messages").set(incoming.len() as f64);
+                    self.report.queue(self.held.len() + incoming.len());
                     for received in batch.drain(..) {
                         self.receive(received).await;
                     }
+                    self.flush();
                 }
                 Some(query) = queries.recv() => {
                     if query.send(self.tracker.mempool().collect()).is_err() {
@@ -91,12 +116,24 @@ impl Node {
                 }
                 _ = self.tick.tick() => self.beat(),
             }
-            if self.link.wants_resync(Instant::now()) {
-                self.resync().await;
-            }
-            if self.rpc.is_some() && self.link.wants_hint(Instant::now()) {
-                self.ask_why_silent().await;
-            }
+            self.ask_node(&mut incoming).await;
+        }
+    }
+
+    /// Whatever is to be asked now.
+    async fn ask_node(&mut self, incoming: &mut mpsc::Receiver<Incoming>) {
+        let Some(rpc) = self.rpc.clone() else {
+            return;
+        };
+        if self.link.wants_resync(Instant::now()) {
+            self.resync(&rpc, incoming).await;
+        } else if self.link.is_in_step() {
+            self.compare(&rpc).await;
+        }
+        if self.link.wants_hint(Instant::now()) {
+            let endpoint = self.link.endpoint().to_owned();
+            let why = self.beating(diagnosis::why_silent(&rpc, &endpoint)).await;
+            self.link.hint(why);
         }
     }
 
@@ -105,7 +142,6 @@ impl Node {
             Incoming::Up(endpoint) => {
                 info!("connected to the node at {endpoint}");
                 self.counters.clear();
-                self.covered = 0;
                 self.link.up(endpoint, self.rpc.is_some());
                 self.beat();
             }
@@ -147,14 +183,11 @@ impl Node {
                     .tracker
                     .transaction(&body, now_ms)
                     .map_err(|error| FrameError::Body("rawtx", error.to_string()))?;
-                self.publish(outcome, now_ms).await;
+                self.take(outcome, now_ms).await;
             }
             Topic::Sequence => {
-                let event = SequenceEvent::decode(&body)?;
-                if !self.is_covered(event) {
-                    let outcome = self.tracker.sequence(event, now_ms);
-                    self.publish(outcome, now_ms).await;
-                }
+                let outcome = self.tracker.sequence(SequenceEvent::decode(&body)?, now_ms);
+                self.take(outcome, now_ms).await;
             }
             Topic::RawBlock | Topic::HashBlock | Topic::StandIn => {}
         }
@@ -163,26 +196,21 @@ impl Node {
 
     fn check_continuity(&mut self, topic: Topic, counter: u32) {
         match self.counters.take(topic, counter) {
-            Continuity::Next => {}
+            Continuity::Next => return,
             Continuity::Gap(lost) => {
                 warn!(
                     "{lost} {} messages were lost before counter {counter}",
                     topic.name()
                 );
                 self.report.gap(topic);
-                self.tracker.lost_messages(self.rpc.is_some());
-                self.link.missed_something(self.rpc.is_some());
             }
-            Continuity::Restart => {
-                info!(
-                    "the node's {} counter started again at {counter}",
-                    topic.name()
-                );
-                self.covered = 0;
-                self.tracker.lost_messages(self.rpc.is_some());
-                self.link.missed_something(self.rpc.is_some());
-            }
+            Continuity::Restart => info!(
+                "the node's {} counter started again at {counter}",
+                topic.name()
+            ),
         }
+        self.tracker.lost_messages(self.rpc.is_some());
+        self.link.missed_something(self.rpc.is_some());
     }
 
     /// A tick whenever a stand-in's clock enters a new second, so that the stream's own time is whole at any speed.
@@ -194,25 +222,31 @@ impl Node {
         }
     }
 
-    fn is_covered(&self, event: SequenceEvent) -> bool {
-        match event {
-            SequenceEvent::Added(_, number) | SequenceEvent::Removed(_, number) => {
-                number < self.covered
-            }
-            SequenceEvent::BlockConnected(_) | SequenceEvent::BlockDisconnected(_) => false,
-        }
-    }
-
-    async fn publish(&mut self, outcome: Outcome, now_ms: u64) {
+    async fn take(&mut self, outcome: Outcome, now_ms: u64) {
         self.write(outcome.events, now_ms);
         if let Some(hash) = outcome.unknown_block {
             self.fetch_block(hash, now_ms).await;
         }
     }
 
-    fn write(&mut self, events: Vec<Event>, now_ms: u64) {
-        self.report.count(self.tracker.take_first_sights(), &events);
-        self.store.publish(now_ms, events);
+    /// Counts events, and keeps them for the next [`Node::flush`].
+    fn write(&mut self, events: impl IntoIterator<Item = Event>, now_ms: u64) {
+        let first = self.unpublished.len();
+        self.unpublished
+            .extend(events.into_iter().map(|event| (now_ms, event)));
+        self.report.count(
+            self.tracker.take_first_sights(),
+            self.unpublished[first..].iter().map(|(_, event)| event),
+        );
+    }
+
+    /// Into the journal first, then to the subscribers: what they were told is not forgotten.
+    fn flush(&mut self) {
+        let records = self.tracker.take_records();
+        if let Some(journal) = &mut self.journal {
+            journal.append(self.clock.now().unwrap_or(0), &records);
+        }
+        self.store.publish(std::mem::take(&mut self.unpublished));
     }
 
     /// The heartbeat: settles what time settles and publishes the status. Its stamp is 0 before a stand-in's first
@@ -227,7 +261,11 @@ impl Node {
         );
         events.push(Event::Status(Arc::new(status)));
         self.write(events, now_ms);
+        self.flush();
         self.report.active(self.store.active());
+        if let Some(journal) = &mut self.journal {
+            journal.keep_short(now_ms, self.tracker.records());
+        }
     }
 
     /// Waits for an answer of the node while the heartbeat goes on.
@@ -261,79 +299,17 @@ impl Node {
             }
         }
     }
+}
 
-    async fn ask_why_silent(&mut self) {
-        let Some(rpc) = self.rpc.clone() else {
-            return;
-        };
-        let endpoint = self.link.endpoint().to_owned();
-        let why = self.beating(diagnosis::why_silent(&rpc, &endpoint)).await;
-        self.link.hint(why);
+/// What was held back first, then what is in the queue; 0 when nothing can come any more.
+async fn next_batch(
+    held: &mut VecDeque<Incoming>,
+    incoming: &mut mpsc::Receiver<Incoming>,
+    batch: &mut Vec<Incoming>,
+) -> usize {
+    if held.is_empty() {
+        return incoming.recv_many(batch, AT_ONCE).await;
     }
-
-    /// Makes the picture equal to the node's. Messages that arrive meanwhile wait in the queue.
-    async fn resync(&mut self) {
-        let (Some(rpc), Some(now_ms)) = (self.rpc.clone(), self.clock.now()) else {
-            return;
-        };
-        self.link.begin_resync();
-        self.beat();
-        match self.read_node(&rpc, now_ms).await {
-            Ok((view, covered, still_loading)) => {
-                let events = self.tracker.reconcile(view, now_ms);
-                self.covered = covered;
-                self.write(events, now_ms);
-                self.link.end_resync(still_loading, Instant::now());
-                info!(
-                    mempool = self.tracker.mempool_len(),
-                    active = self.store.active(),
-                    "in step with the node"
-                );
-            }
-            Err(error) => {
-                warn!("cannot ask the node for what was missed: {error}");
-                self.link
-                    .end_resync(Some(error.to_string()), Instant::now());
-            }
-        }
-        self.report.resync();
-        self.beat();
-    }
-
-    async fn read_node(
-        &mut self,
-        rpc: &Rpc,
-        now_ms: u64,
-    ) -> Result<(NodeView, u64, Option<String>), RpcError> {
-        let moment = self.beating(resync::moment(rpc)).await?;
-        let still_loading = diagnosis::initial_download(&moment.info);
-        self.report.chain(&moment.info.chain);
-        let known = self.tracker.known_blocks();
-        let tip = moment.info.best_block_hash;
-        let (blocks, abandoned) = self
-            .beating(resync::blocks(rpc, tip, &known, now_ms))
-            .await?;
-        let mempool = moment.listing.txids;
-        let wanted: Vec<_> = self
-            .tracker
-            .missing(&mempool)
-            .into_iter()
-            .copied()
-            .collect();
-        let mut missing = Vec::with_capacity(wanted.len());
-        for batch in wanted.chunks(resync::BATCH) {
-            missing.extend(
-                self.beating(resync::transactions(rpc, batch, now_ms))
-                    .await?,
-            );
-            self.link.progress(missing.len(), wanted.len());
-        }
-        let view = NodeView {
-            mempool,
-            missing,
-            blocks,
-            abandoned,
-        };
-        Ok((view, moment.listing.mempool_sequence, still_loading))
-    }
+    batch.extend(held.drain(..held.len().min(AT_ONCE)));
+    batch.len()
 }

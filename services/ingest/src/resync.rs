@@ -2,15 +2,18 @@
 //!
 //! Nothing here changes any state: each step is a request, made while the heartbeat goes on elsewhere.
 
-use bitcoin::{BlockHash, Txid, block::Block, consensus::deserialize, hex::FromHex as _};
+use bitcoin::{
+    BlockHash, Transaction, Txid, block::Block, consensus::deserialize, hex::FromHex as _,
+};
 use satscope_bitcoin::rpc::{
-    BlockHeader, BlockchainInfo, Call, MempoolEntry, MempoolListing, Rpc, RpcError,
+    BlockHeader, BlockchainInfo, Call, MempoolEntry, MempoolInfo, MempoolListing, Rpc, RpcError,
 };
 use satscope_log::WINDOW_MS;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tracing::info;
 
-use crate::tracker::{FetchedBlock, FetchedTransaction, is_in_window};
+use crate::tracker::FetchedBlock;
 
 /// Transactions asked for in one request.
 pub const BATCH: usize = 500;
@@ -28,11 +31,20 @@ pub struct Moment {
     pub listing: MempoolListing,
 }
 
+/// How the node's chain differs from the known one.
+#[derive(Debug)]
+pub struct Branch {
+    /// The headers of its blocks that are not known, oldest first.
+    pub missing: Vec<BlockHeader>,
+    /// The known blocks that are not in it, oldest first; `None` when it is another chain altogether.
+    pub abandoned: Option<Vec<BlockHash>>,
+}
+
 /// Reads tip and mempool so that they belong together: the tip is the same before and after.
 pub async fn moment(rpc: &Rpc) -> Result<Moment, RpcError> {
     for _ in 0..TRIES {
         let info: BlockchainInfo = rpc.call("getblockchaininfo", json!([])).await?;
-        let listing: MempoolListing = rpc.call("getrawmempool", json!([false, true])).await?;
+        let listing = mempool(rpc).await?;
         let tip: BlockHash = rpc.call("getbestblockhash", json!([])).await?;
         if tip == info.best_block_hash {
             return Ok(Moment { info, listing });
@@ -44,15 +56,26 @@ pub async fn moment(rpc: &Rpc) -> Result<Moment, RpcError> {
     })
 }
 
-/// The blocks from `tip` back to one of `known`, or to three hours before `now_ms`; oldest first. And those
-/// of `known` that are above the point where both chains meet.
-pub async fn blocks(
+/// The txids in the mempool.
+pub async fn mempool(rpc: &Rpc) -> Result<MempoolListing, RpcError> {
+    rpc.call("getrawmempool", json!([false, true])).await
+}
+
+/// How many transactions are in the mempool, and the tip.
+pub async fn count_and_tip(rpc: &Rpc) -> Result<(usize, BlockHash), RpcError> {
+    let info: MempoolInfo = rpc.call("getmempoolinfo", json!([])).await?;
+    let tip = rpc.call("getbestblockhash", json!([])).await?;
+    Ok((info.size, tip))
+}
+
+/// Walks from `tip` back to one of the `known` blocks (oldest first), or to three hours before `now_ms`.
+pub async fn branch(
     rpc: &Rpc,
     tip: BlockHash,
     known: &[BlockHash],
     now_ms: u64,
-) -> Result<(Vec<FetchedBlock>, Vec<BlockHash>), RpcError> {
-    let mut missing = Vec::new();
+) -> Result<Branch, RpcError> {
+    let mut missing: Vec<BlockHeader> = Vec::new();
     let mut next = Some(tip);
     let mut meeting = None;
     while let Some(hash) = next.filter(|_| missing.len() < MOST_BLOCKS) {
@@ -60,43 +83,50 @@ pub async fn blocks(
         if meeting.is_some() {
             break;
         }
-        let Some((block, previous)) = block_of_window(rpc, hash, now_ms).await? else {
+        let Some(header) = header_of_window(rpc, hash, now_ms).await? else {
             break;
         };
-        missing.push(block);
-        next = previous;
+        next = header.previous;
+        missing.push(header);
     }
     missing.reverse();
-    // Chains that do not meet within the window were apart for longer than anything in it lasts.
-    let abandoned = meeting.map_or_else(Vec::new, |at| known[at + 1..].to_vec());
-    Ok((missing, abandoned))
+    let abandoned = match (meeting, known.last()) {
+        (Some(at), _) => Some(known[at + 1..].to_vec()),
+        (None, None) => Some(Vec::new()),
+        // The node may have been without us for so long that the chains cannot meet within the window.
+        (None, Some(newest)) => {
+            let newest: Option<BlockHeader> =
+                if_known(rpc.call("getblockheader", json!([newest])).await)?;
+            newest.map(|_| Vec::new())
+        }
+    };
+    Ok(Branch { missing, abandoned })
 }
 
-/// A block and the one before it; `None` where it is older than the window, or the node does not have it.
-async fn block_of_window(
+/// A block's header; `None` where it is older than the window, or the node does not have it.
+async fn header_of_window(
     rpc: &Rpc,
     hash: BlockHash,
     now_ms: u64,
-) -> Result<Option<(FetchedBlock, Option<BlockHash>)>, RpcError> {
-    let fetched = async {
-        let header: BlockHeader = rpc.call("getblockheader", json!([hash])).await?;
-        if header.time * 1000 + WINDOW_MS <= now_ms {
-            return Ok(None);
-        }
-        let block = block(rpc, &header).await?;
-        Ok(Some((block, header.previous)))
-    };
-    match fetched.await {
-        // A pruned node, or the chain's beginning: the window begins with what there is.
+) -> Result<Option<BlockHeader>, RpcError> {
+    let header: Option<BlockHeader> = if_known(rpc.call("getblockheader", json!([hash])).await)?;
+    Ok(header.filter(|header| header.time * 1000 + WINDOW_MS > now_ms))
+}
+
+/// `None` where the node answers that it does not have it.
+fn if_known<T: DeserializeOwned>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
         Err(RpcError::Node { message, .. }) => {
-            info!("the window's blocks end before {hash}: {message}");
+            info!("the node does not have a block that was asked for: {message}");
             Ok(None)
         }
-        fetched => fetched,
+        Err(error) => Err(error),
     }
 }
 
-async fn block(rpc: &Rpc, header: &BlockHeader) -> Result<FetchedBlock, RpcError> {
+/// A block whose header is known.
+pub async fn block(rpc: &Rpc, header: &BlockHeader) -> Result<FetchedBlock, RpcError> {
     let hex: String = rpc.call("getblock", json!([header.hash, 0])).await?;
     let block: Block = decode("getblock", &hex)?;
     Ok(FetchedBlock {
@@ -113,51 +143,34 @@ pub async fn fetch_block(rpc: &Rpc, hash: BlockHash) -> Result<FetchedBlock, Rpc
     block(rpc, &header).await
 }
 
-/// Entry times of all `txids`, and the content of those that entered within the window. A transaction that has
-/// left the mempool since it was listed is left out: its `R` or its block tells the rest.
-pub async fn transactions(
+/// When each transaction entered the mempool, Unix milliseconds. One that has left since it was listed is left out: its
+/// `R` or its block tells the rest.
+pub async fn entry_times(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<(Txid, u64)>, RpcError> {
+    let entries = each::<MempoolEntry>(rpc, "getmempoolentry", txids).await?;
+    let entered = txids.iter().zip(entries);
+    Ok(entered
+        .filter_map(|(txid, entry)| Some((*txid, entry.ok()?.time * 1000)))
+        .collect())
+}
+
+/// The transactions of the mempool by these ids; those that have left since they were listed are left out.
+pub async fn contents(rpc: &Rpc, entered: &[(Txid, u64)]) -> Result<Vec<Transaction>, RpcError> {
+    let txids: Vec<Txid> = entered.iter().map(|(txid, _)| *txid).collect();
+    let contents = each::<String>(rpc, "getrawtransaction", &txids).await?;
+    contents
+        .into_iter()
+        .filter_map(Result::ok)
+        .map(|hex| decode("getrawtransaction", &hex))
+        .collect()
+}
+
+async fn each<T: DeserializeOwned>(
     rpc: &Rpc,
+    method: &'static str,
     txids: &[Txid],
-    now_ms: u64,
-) -> Result<Vec<FetchedTransaction>, RpcError> {
-    let calls = |method: &'static str, txids: &[Txid]| -> Vec<Call> {
-        txids.iter().map(|txid| (method, json!([txid]))).collect()
-    };
-    let entries = rpc
-        .batch::<MempoolEntry>(&calls("getmempoolentry", txids))
-        .await?;
-    let mut fetched: Vec<FetchedTransaction> = txids
-        .iter()
-        .zip(entries)
-        .filter_map(|(txid, entry)| {
-            Some(FetchedTransaction {
-                txid: *txid,
-                entered_ms: entry.ok()?.time * 1000,
-                transaction: None,
-            })
-        })
-        .collect();
-    let recent: Vec<Txid> = fetched
-        .iter()
-        .filter(|fetched| is_in_window(fetched.entered_ms, now_ms))
-        .map(|fetched| fetched.txid)
-        .collect();
-    let contents = rpc
-        .batch::<String>(&calls("getrawtransaction", &recent))
-        .await?;
-    let mut contents = recent.into_iter().zip(contents).peekable();
-    let mut vanished = Vec::new();
-    for entry in &mut fetched {
-        let Some((txid, content)) = contents.next_if(|(txid, _)| *txid == entry.txid) else {
-            continue;
-        };
-        match content {
-            Ok(hex) => entry.transaction = Some(decode("getrawtransaction", &hex)?),
-            Err(_) => vanished.push(txid),
-        }
-    }
-    fetched.retain(|entry| !vanished.contains(&entry.txid));
-    Ok(fetched)
+) -> Result<Vec<Result<T, RpcError>>, RpcError> {
+    let calls: Vec<Call> = txids.iter().map(|txid| (method, json!([txid]))).collect();
+    rpc.batch(&calls).await
 }
 
 fn decode<T: bitcoin::consensus::Decodable>(

@@ -1,10 +1,19 @@
 //! The settings of ingest.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use satscope_bitcoin::{frame::Topic, rpc::Auth, subscriber::Subscription};
-use satscope_kit::config::{Secret, http_url, socket_address, zmq_endpoint};
+use satscope_kit::config::{Secret, http_url, seconds, socket_address, zmq_endpoint};
+
+use crate::{journal::Owner, node::Intervals};
+
+/// The value of `state_dir` that stands for no journal.
+const NO_FOLDER: &str = "none";
 
 /// Where the node is, and where ingest serves.
 #[derive(Args, Clone, Debug)]
@@ -36,6 +45,19 @@ pub struct IngestSettings {
     /// The node is a stand-in: take the time and the labels from its `satscope` topic
     #[arg(long, env = "SATSCOPE_NODE_IS_STANDIN")]
     pub node_is_standin: bool,
+
+    /// Where ingest keeps its journal of what it has seen; "none" for nowhere [default: $STATE_DIRECTORY, else
+    /// $XDG_STATE_HOME/satscope, else ~/.local/state/satscope]
+    #[arg(long, env = "SATSCOPE_STATE_DIR", value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+
+    /// How often the mempool's count is compared with the node's, in seconds
+    #[arg(long, env = "SATSCOPE_COMPARE_SECONDS", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub compare_seconds: f64,
+
+    /// How often all of the mempool is compared with the node's, in seconds
+    #[arg(long, env = "SATSCOPE_AUDIT_SECONDS", value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    pub audit_seconds: f64,
 
     /// Where ingest serves gRPC
     #[arg(
@@ -72,6 +94,46 @@ impl IngestSettings {
                 endpoint: self.zmq_endpoint.clone(),
                 topics,
             }],
+        }
+    }
+
+    /// Where the journal is kept; `None` where there is to be none.
+    ///
+    /// # Errors
+    /// When there is neither a setting nor a place that the system names.
+    pub(crate) fn state_dir(&self) -> anyhow::Result<Option<PathBuf>> {
+        let named = |variable: &str, below: &str| {
+            let folder = std::env::var_os(variable).filter(|value| !value.is_empty())?;
+            Some(Path::new(&folder).join(below))
+        };
+        let found = self
+            .state_dir
+            .clone()
+            .or_else(|| named("STATE_DIRECTORY", ""))
+            .or_else(|| named("XDG_STATE_HOME", "satscope"))
+            .or_else(|| named("HOME", ".local/state/satscope"));
+        match found {
+            Some(folder) if folder == Path::new(NO_FOLDER) => Ok(None),
+            Some(folder) => Ok(Some(folder)),
+            None => anyhow::bail!(
+                "state_dir is not set, and there is no home folder; expected a folder, or {NO_FOLDER}"
+            ),
+        }
+    }
+
+    /// Whose journal it is.
+    pub(crate) fn owner(&self) -> Owner {
+        Owner {
+            zmq_endpoint: self.zmq_endpoint.clone(),
+            is_standin: self.node_is_standin,
+        }
+    }
+
+    /// How often the picture is compared with the node's.
+    pub(crate) fn intervals(&self) -> Intervals {
+        Intervals {
+            count: Duration::from_secs_f64(self.compare_seconds),
+            txids: Duration::from_secs_f64(self.audit_seconds),
         }
     }
 

@@ -57,15 +57,15 @@ impl Store {
         }
     }
 
-    /// Writes events to the log and the window, then wakes the subscribers.
-    pub fn publish(&self, time_ms: u64, events: Vec<Event>) {
+    /// Writes events, each with its stamp, to the log and the window, then wakes the subscribers.
+    pub fn publish(&self, events: Vec<(u64, Event)>) {
         if events.is_empty() {
             return;
         }
         let head = {
             let mut inner = self.lock();
-            inner.time_ms = time_ms;
-            for event in events {
+            for (time_ms, event) in events {
+                inner.time_ms = time_ms;
                 inner.window.apply(&event, time_ms);
                 if let Event::Status(status) = &event {
                     inner.status = Some(status.clone());

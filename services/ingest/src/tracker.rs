@@ -7,23 +7,29 @@
 mod chain;
 mod reconcile;
 mod removal;
+mod restore;
 mod seen;
 
 use std::{collections::VecDeque, sync::Arc};
 
 use bitcoin::{BlockHash, Transaction, Txid, consensus::deserialize, hashes::Hash as _};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use satscope_bitcoin::frame::SequenceEvent;
 use satscope_filter::{Filter, Rejection};
 use satscope_log::{Accepted, Event, RemovalReason, State, WINDOW_MS};
 
+use crate::journal::Record;
 use chain::{ChainBlock, bip34_height};
-pub use reconcile::{FetchedBlock, FetchedTransaction, NodeView, is_in_window};
+pub use reconcile::{FetchedBlock, is_in_window};
 use removal::{Cause, Departure};
-use seen::{Outpoint, Place, Seen, Verdict, outpoints};
+pub use seen::{Outpoint, Place};
+use seen::{Seen, Verdict, outpoints};
 
 /// A transaction of a disconnected block that nothing has settled for so long is gone.
 const PENDING_MS: u64 = 2000;
+
+/// How often what is long over is looked for.
+const SWEEP_EVERY_MS: u64 = 60_000;
 
 /// What one message led to.
 #[derive(Debug, Default)]
@@ -43,6 +49,8 @@ pub enum FirstSight {
     Filtered(Rejection),
     /// It was in the mempool before the window began; not looked into.
     BeforeWindow,
+    /// An earlier process left it out.
+    Restored,
 }
 
 /// No block holds so many transactions: the smallest possible one takes 240 of a block's 4,000,000 weight units.
@@ -61,8 +69,13 @@ pub struct Tracker {
     run: Vec<RunEntry>,
     departures: Vec<Departure>,
     chain: VecDeque<ChainBlock>,
-    forget: VecDeque<(u64, Txid)>,
+    /// When to look next for what is long over, Unix milliseconds.
+    next_sweep_ms: u64,
     first_sights: Vec<FirstSight>,
+    /// What the journal must hold, since it was last taken.
+    records: Vec<Record>,
+    /// The transactions that moved while they are being watched.
+    moved: Option<FxHashSet<Txid>>,
 }
 
 #[derive(Debug)]
@@ -85,8 +98,10 @@ impl Tracker {
             run: Vec::new(),
             departures: Vec::new(),
             chain: VecDeque::new(),
-            forget: VecDeque::new(),
+            next_sweep_ms: 0,
             first_sights: Vec::new(),
+            records: Vec::new(),
+            moved: None,
         }
     }
 
@@ -145,7 +160,7 @@ impl Tracker {
     /// Takes a connected block as the node gave it on request.
     pub fn fetched_block(&mut self, block: FetchedBlock, now_ms: u64) -> Vec<Event> {
         let mut events = Vec::new();
-        if !self.knows_block(&block.hash) {
+        if self.place_in_chain(&block.hash).is_none() {
             self.take_block(block, now_ms, &mut events);
         }
         events
@@ -168,6 +183,12 @@ impl Tracker {
             .map(|(txid, _)| *txid)
     }
 
+    /// Whether it is one of them.
+    pub fn is_in_mempool(&self, txid: &Txid) -> bool {
+        let seen = self.seen.get(txid);
+        seen.is_some_and(|seen| seen.place == Place::Mempool)
+    }
+
     /// How many there are.
     pub fn mempool_len(&self) -> usize {
         self.mempool
@@ -176,6 +197,21 @@ impl Tracker {
     /// What became of the transactions first seen since the last call.
     pub fn take_first_sights(&mut self) -> Vec<FirstSight> {
         std::mem::take(&mut self.first_sights)
+    }
+
+    /// What the journal must hold, since the last call.
+    pub fn take_records(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.records)
+    }
+
+    /// Begins to note which transactions come and go.
+    pub fn watch_moves(&mut self) {
+        self.moved = Some(FxHashSet::default());
+    }
+
+    /// Those that did since [`Tracker::watch_moves`]; noting ends.
+    pub fn moved(&mut self) -> FxHashSet<Txid> {
+        self.moved.take().unwrap_or_default()
     }
 
     /// Counts and judges a transaction if its txid is new, or was known without its content.
@@ -223,19 +259,15 @@ impl Tracker {
             };
             Event::Accepted(accepted.clone(), state)
         });
-        if place == Place::Announced {
-            self.forget.push_back((now_ms + WINDOW_MS, txid));
-        }
         let since_ms = known.map_or(now_ms, |seen| seen.since_ms);
-        self.seen.insert(
-            txid,
-            Seen {
-                first_seen_ms,
-                verdict,
-                place,
-                since_ms,
-            },
-        );
+        let seen = Seen {
+            first_seen_ms,
+            verdict,
+            place,
+            since_ms,
+        };
+        self.records.push(seen.record(&txid));
+        self.seen.insert(txid, seen);
         event
     }
 
@@ -246,7 +278,14 @@ impl Tracker {
             .entry(txid)
             .or_insert_with(|| Seen::without_content(now_ms));
         let before = std::mem::replace(&mut seen.place, place);
+        if let Some(moved) = &mut self.moved {
+            moved.insert(txid);
+        }
+        if before == place {
+            return;
+        }
         seen.since_ms = now_ms;
+        self.records.push(Record::Moved(txid, place, now_ms));
         if before == Place::Gone && place != Place::Gone {
             events.extend(
                 seen.verdict
@@ -258,9 +297,6 @@ impl Tracker {
         self.mempool -= usize::from(before == Place::Mempool);
         self.pending += usize::from(place == Place::Pending);
         self.pending -= usize::from(before == Place::Pending);
-        if matches!(place, Place::Block | Place::Gone) {
-            self.forget.push_back((now_ms + WINDOW_MS, txid));
-        }
     }
 
     fn enter_mempool(&mut self, txid: Txid, now_ms: u64, events: &mut Vec<Event>) {
@@ -296,26 +332,24 @@ impl Tracker {
         Some(Event::Removed(accepted.txid, reason))
     }
 
-    /// Three hours after a transaction left or was mined, no re-org within the window brings it back.
+    /// Three hours after a transaction left or was mined, no re-org within the window brings it back; three hours after
+    /// its stamp, its content is of no use.
     fn forget(&mut self, now_ms: u64) {
-        while self
-            .forget
-            .front()
-            .is_some_and(|(due_ms, _)| *due_ms <= now_ms)
-        {
-            let Some((_, txid)) = self.forget.pop_front() else {
-                return;
-            };
-            let over = self.seen.get(&txid).is_some_and(|seen| {
-                !matches!(seen.place, Place::Mempool | Place::Pending)
-                    && seen.since_ms + WINDOW_MS <= now_ms
-            });
-            if over {
-                self.seen.remove(&txid);
-            }
+        if now_ms < self.next_sweep_ms {
+            return;
         }
+        self.next_sweep_ms = now_ms + SWEEP_EVERY_MS;
+        self.seen.retain(|_, seen| {
+            if seen.first_seen_ms + WINDOW_MS <= now_ms && seen.verdict.accepted().is_some() {
+                seen.verdict = Verdict::Past;
+            }
+            matches!(seen.place, Place::Mempool | Place::Pending)
+                || seen.since_ms + WINDOW_MS > now_ms
+        });
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,9 @@ pub struct Limits {
     pub bytes: usize,
 }
 
+/// Room that is kept for entries in any case.
+const LEAST_ROOM: usize = 1024;
+
 /// The newest entries, in order.
 #[derive(Debug)]
 pub struct EventLog {
@@ -49,6 +52,10 @@ impl EventLog {
             if let Some(oldest) = self.entries.pop_front() {
                 self.bytes -= oldest.event.bytes();
             }
+        }
+        // The room of a start's thousands of entries at once is not kept for ever.
+        if self.entries.capacity() > 8 * self.entries.len().max(LEAST_ROOM) {
+            self.entries.shrink_to(2 * self.entries.len());
         }
         &self.entries[self.entries.len() - 1]
     }

@@ -32,9 +32,11 @@
 //!
 //! **Time.** The price is taken as a hidden chain that moves a little each minute, seldom more, and never by a factor. One pass
 //! forward over the window's minutes, from three hours ago until now, leaves the probability of each price now ([`Motion`]).
-//! The newest minutes weigh most; older ones hold the lock when few payments come. No earlier estimate feeds back: the pass
-//! begins anew each time, so that the same window gives the same bits, and a wrong lock is left as soon as the window's
-//! evidence for the right price outweighs it, at the latest when what misled it is three hours old.
+//! The newest minutes weigh most; older ones hold the lock when few payments come. Which of two prices a whole factor apart it
+//! is, all minutes decide together, each counted alike: a pass that has begun with the wrong one is made again near the other.
+//! No earlier estimate feeds back: the pass begins anew each time, so that the same window gives the same bits, and a wrong
+//! lock is left as soon as the window's evidence for the right price outweighs it, at the latest when what misled it is
+//! three hours old.
 //!
 //! **Doubt.** The width of the probability around the best price, and an error that all payments of a minute share, give
 //! the 90 % interval. The odds against the best rival far away, the number of payments and the age of the newest give the
@@ -58,10 +60,11 @@
 //! assert!(window.estimate(now_ms).is_none());
 //! ```
 //!
-//! The parts: `grid` is the scale, `kernel` the evidence of one amount, `minutes` adds it up, `track` is the pass over the
-//! minutes, `reading` makes the answer; [`baseline`] is a simpler method to compare with.
+//! The parts: `grid` is the scale, `kernel` the evidence of one amount, `minutes` adds it up, `chain` is the moving price,
+//! `track` the pass over the minutes, `reading` makes the answer; [`baseline`] is a simpler method to compare with.
 
 pub mod baseline;
+mod chain;
 mod estimate;
 mod grid;
 mod kernel;

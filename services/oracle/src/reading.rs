@@ -2,15 +2,12 @@
 
 use crate::estimate::{Estimate, Evidence, NINETY_PERCENT};
 use crate::grid::{self, ANSWERS_USD, BIN, PRICE_BINS};
-use crate::track::Posterior;
+use crate::track::{Posterior, RIVAL_BINS};
 
 /// What lies within this many bins of a price is the same answer: 1 %.
 const SAME_BINS: usize = 10;
 /// A peak of probability ends within this many bins: 3 %.
 const PEAK_BINS: usize = 30;
-/// What lies further off than this many bins is a rival: 20 %, which no motion of a minute reaches. The nearest price that
-/// maps much of the ladder on to itself is 25 % away.
-const RIVAL_BINS: usize = 180;
 /// The least evidence for a price, in nats, that is an answer: 3 to 1 against chance.
 const LEAST_EVIDENCE: f64 = 1.0;
 /// Where the best bin is more probable than those beside it by so many nats, it is nearly certain.

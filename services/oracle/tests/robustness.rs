@@ -89,6 +89,21 @@ fn a_full_window_that_is_clear_is_trusted() {
 }
 
 #[test]
+fn a_very_full_window_is_read_as_a_small_one_is() {
+    // Of its amounts half again as large as usual as a whole, so that twice the price is as typical at first sight.
+    for (seed, unusual) in [(12, 1.0), (13, 1.6), (14, 0.62)] {
+        let (mut window, mut market) = (Window::new(), Market::new(seed));
+        market.typical_usd *= unusual;
+        market.fill(&mut window, 0..180, 1000, |_| 64_000.0);
+        let estimate = window.estimate(START_MS + 180 * MINUTE_MS - 1).unwrap();
+        assert!(
+            window.payments() == 180_000 && error_percent(estimate.price_usd, 64_000.0) < 0.3,
+            "{unusual}: {estimate:?}"
+        );
+    }
+}
+
+#[test]
 fn dust_alone_has_no_price() {
     let mut window = Window::new();
     for (number, value_sats) in [294, 330, 546, 547, 600, 999]

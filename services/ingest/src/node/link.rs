@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use satscope_kit::health::Condition;
 use satscope_log::{Hop, HopState};
+use time::OffsetDateTime;
 use tracing::{info, warn};
 
 /// The pause after a resync that succeeded, and after one that failed.
@@ -12,6 +13,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// A connection may take so long before anybody is asked.
 const FIRST_HINT: Duration = Duration::from_secs(3);
 const PAUSE_BETWEEN_HINTS: Duration = Duration::from_secs(10);
+const PAUSE_BETWEEN_LINES: Duration = Duration::from_secs(1);
 
 /// The state of the link.
 #[derive(Debug)]
@@ -28,8 +30,14 @@ pub struct Link {
     resync_wanted: bool,
     not_before: Option<Instant>,
     progress: Option<String>,
+    /// When progress was last written to the log.
+    said: Option<Instant>,
     /// Why the picture may be incomplete.
     degraded: Option<String>,
+    /// Why it cannot be compared with the node's.
+    incomparable: Option<String>,
+    /// The last word of an earlier process, as long as nothing has filled the gap since.
+    known_until: Option<u64>,
 }
 
 impl Link {
@@ -46,7 +54,10 @@ impl Link {
             resync_wanted: false,
             not_before: None,
             progress: None,
+            said: None,
             degraded: None,
+            incomparable: None,
+            known_until: None,
         }
     }
 
@@ -74,8 +85,50 @@ impl Link {
         if has_rpc {
             self.resync_wanted = true;
         } else {
-            self.degraded = Some("no RPC: what came before the connection is not known".to_owned());
+            self.degraded = Some(self.gap());
         }
+    }
+
+    /// An earlier process has left its journal; its last word was at `last_ms`, Unix milliseconds.
+    pub fn restored(&mut self, last_ms: u64) {
+        self.known_until = Some(last_ms);
+    }
+
+    /// What is not known without RPC.
+    fn gap(&self) -> String {
+        let from = self
+            .known_until
+            .and_then(|ms| OffsetDateTime::from_unix_timestamp((ms / 1000) as i64).ok());
+        let until = OffsetDateTime::now_utc();
+        let clock = |time: OffsetDateTime| {
+            format!(
+                "{:02}:{:02}:{:02}",
+                time.hour(),
+                time.minute(),
+                time.second()
+            )
+        };
+        match from {
+            None => "no RPC: what came before the connection is not known".to_owned(),
+            Some(from) => format!(
+                "no RPC: what came from {} to {} UTC is not known",
+                clock(from),
+                clock(until)
+            ),
+        }
+    }
+
+    /// Whether the picture is believed to be the node's.
+    pub fn is_in_step(&self) -> bool {
+        self.is_up() && !self.resync_wanted
+    }
+
+    /// The picture was compared with the node's, or why it could not be.
+    pub fn compared(&mut self, failure: Option<String>) {
+        if let Some(failure) = failure.as_ref().filter(|_| self.incomparable.is_none()) {
+            warn!("cannot compare with the node: {failure}");
+        }
+        self.incomparable = failure;
     }
 
     /// Whether to resync now.
@@ -111,10 +164,17 @@ impl Link {
         self.progress = Some("reading the node's mempool".to_owned());
     }
 
-    /// So many of the missing transactions have come.
-    pub fn progress(&mut self, done: usize, of: usize) {
-        let line = format!("{done} of {of} transactions");
-        info!("reading the node's mempool: {line}");
+    /// So many of what was missing have come; logged at most once a second.
+    pub fn progress(&mut self, what: &str, done: usize, of: usize) {
+        let line = format!("{done} of {of} {what}");
+        let now = Instant::now();
+        if self
+            .said
+            .is_none_or(|said| said + PAUSE_BETWEEN_LINES <= now)
+        {
+            info!("reading from the node: {line}");
+            self.said = Some(now);
+        }
         self.progress = Some(line);
     }
 
@@ -128,12 +188,14 @@ impl Link {
         };
         self.not_before = Some(now + pause);
         self.degraded = failure;
+        self.incomparable = None;
     }
 
     /// The node's hop, and ingest's own.
     pub fn hops(&self) -> Vec<Hop> {
         let why = |otherwise| self.hint.as_deref().unwrap_or(otherwise);
-        let (state, detail) = match (&self.progress, &self.degraded) {
+        let degraded = self.degraded.as_ref().or(self.incomparable.as_ref());
+        let (state, detail) = match (&self.progress, degraded) {
             _ if !self.is_up() && self.ever_up => {
                 (HopState::Disconnected, why("its ZMQ is gone; trying again"))
             }
@@ -199,6 +261,31 @@ mod tests {
         link.up("tcp://node:1".to_owned(), false);
         assert_eq!(node_state(&link), HopState::Degraded);
         assert!(!link.wants_resync(Instant::now()));
+        link.restored(1_700_000_000_000);
+        link.missed_something(false);
+        let gap = &link.hops()[0].detail;
+        assert!(
+            gap.starts_with("no RPC: what came from 22:13:20 to "),
+            "{gap}"
+        );
+    }
+
+    #[test]
+    fn a_node_that_cannot_be_compared_with_is_said_to_be_so() {
+        let readiness = satscope_kit::health::Readiness::default();
+        let mut link = link(&readiness);
+        link.up("tcp://node:1".to_owned(), true);
+        assert!(!link.is_in_step());
+        link.begin_resync();
+        link.end_resync(None, Instant::now());
+        assert!(link.is_in_step());
+        link.compared(Some("refused".to_owned()));
+        assert_eq!(
+            (node_state(&link), link.hops()[0].detail.as_str()),
+            (HopState::Degraded, "refused")
+        );
+        link.compared(None);
+        assert_eq!(node_state(&link), HopState::Connected);
     }
 
     #[test]

@@ -32,12 +32,13 @@ impl Report {
     }
 
     /// Transactions first seen, and events written.
-    pub fn count(&mut self, sights: Vec<FirstSight>, events: &[Event]) {
+    pub fn count<'a>(&mut self, sights: Vec<FirstSight>, events: impl Iterator<Item = &'a Event>) {
         for sight in sights {
             let (outcome, reason) = match sight {
                 FirstSight::Accepted => ("accepted", ""),
                 FirstSight::Filtered(reason) => ("filtered", reason.as_str()),
                 FirstSight::BeforeWindow => ("filtered", "before_window"),
+                FirstSight::Restored => ("filtered", "restored"),
             };
             self.counters.received += 1;
             self.counters.filtered += u64::from(outcome == "filtered");
@@ -94,8 +95,21 @@ impl Report {
     }
 
     /// A resync ended.
-    pub fn resync(&self) {
-        counter!("satscope_ingest_resyncs_total").increment(1);
+    pub fn resync(&self, succeeded: bool) {
+        let outcome = if succeeded { "succeeded" } else { "failed" };
+        counter!("satscope_ingest_resyncs_total", "outcome" => outcome).increment(1);
+    }
+
+    /// The picture was compared with the node's.
+    pub fn compared(&self, what: &'static str, is_equal: bool) {
+        let outcome = if is_equal { "equal" } else { "different" };
+        counter!("satscope_ingest_comparisons_total", "what" => what, "outcome" => outcome)
+            .increment(1);
+    }
+
+    /// Messages that wait.
+    pub fn queue(&self, messages: usize) {
+        gauge!("satscope_ingest_queue_messages").set(messages as f64);
     }
 
     /// The chain that the node is on.
@@ -157,7 +171,11 @@ fn describe() {
     );
     describe_counter!(
         "satscope_ingest_resyncs_total",
-        "Times that the node was asked for what was missed."
+        "Times that the node was asked for what was missed, by outcome."
+    );
+    describe_counter!(
+        "satscope_ingest_comparisons_total",
+        "Times that the mempool was compared with the node's, by what was compared and outcome."
     );
     describe_gauge!(
         "satscope_ingest_mempool_transactions",

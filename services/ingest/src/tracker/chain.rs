@@ -4,6 +4,7 @@ use bitcoin::{BlockHash, Transaction, Txid, hashes::Hash as _};
 use satscope_log::{Block, Event, WINDOW_MS};
 
 use super::{Outcome, RunEntry, Tracker, removal::Cause, seen::Place};
+use crate::journal::Record;
 
 /// Blocks kept, beyond those of the window, to be disconnected again.
 const MIN_BLOCKS: usize = 16;
@@ -25,9 +26,17 @@ impl Tracker {
         self.run.clear();
     }
 
-    pub(super) fn knows_block(&self, hash: &BlockHash) -> bool {
+    /// The newest known block of the best chain.
+    pub fn tip(&self) -> Option<BlockHash> {
+        let newest = self.chain.back()?;
+        Some(BlockHash::from_byte_array(newest.block.hash))
+    }
+
+    pub(super) fn place_in_chain(&self, hash: &BlockHash) -> Option<usize> {
         let hash = hash.as_byte_array();
-        self.chain.iter().any(|known| known.block.hash == *hash)
+        self.chain
+            .iter()
+            .position(|known| known.block.hash == *hash)
     }
 
     pub(super) fn connected(
@@ -37,10 +46,11 @@ impl Tracker {
         now_ms: u64,
         outcome: &mut Outcome,
     ) {
-        if self.knows_block(&hash) {
+        self.settle_departures(Cause::Mined(&run), now_ms, &mut outcome.events);
+        if let Some(at) = self.place_in_chain(&hash) {
+            self.connect_again(at, now_ms, &mut outcome.events);
             return;
         }
-        self.settle_departures(Cause::Mined(&run), now_ms, &mut outcome.events);
         match run.first() {
             Some(RunEntry {
                 coinbase: Some(height),
@@ -58,6 +68,22 @@ impl Tracker {
         }
     }
 
+    /// A block is said to be connected that is known to be: the message is older than what a resync has brought. All that
+    /// such messages moved since must be back in its place, and the blocks in their order.
+    fn connect_again(&mut self, at: usize, now_ms: u64, events: &mut Vec<Event>) {
+        let is_in_block = |txid: &Txid| {
+            let seen = self.seen.get(txid);
+            seen.is_none_or(|seen| seen.place == Place::Block)
+        };
+        let is_newest = at + 1 == self.chain.len();
+        if is_newest && self.chain[at].txids.iter().all(is_in_block) {
+            return;
+        }
+        if let Some(ChainBlock { block, txids }) = self.chain.remove(at) {
+            self.connect(block, txids, now_ms, events);
+        }
+    }
+
     pub(super) fn connect(
         &mut self,
         block: Block,
@@ -69,7 +95,12 @@ impl Tracker {
             self.put(*txid, Place::Block, now_ms, events);
         }
         events.push(Event::BlockConnected(block, self.accepted_of(&txids)));
+        self.records.push(Record::Connected(block, txids.clone()));
         self.chain.push_back(ChainBlock { block, txids });
+        self.trim_chain(now_ms);
+    }
+
+    pub(super) fn trim_chain(&mut self, now_ms: u64) {
         let long_ago = |known: &ChainBlock| known.block.time_ms + WINDOW_MS < now_ms;
         while self.chain.len() > MIN_BLOCKS && self.chain.front().is_some_and(long_ago) {
             self.chain.pop_front();
@@ -77,13 +108,13 @@ impl Tracker {
     }
 
     pub(super) fn disconnect(&mut self, hash: BlockHash, now_ms: u64, events: &mut Vec<Event>) {
-        let hash = hash.to_byte_array();
-        let Some(at) = self.chain.iter().position(|known| known.block.hash == hash) else {
+        let Some(known) = self
+            .place_in_chain(&hash)
+            .and_then(|at| self.chain.remove(at))
+        else {
             return;
         };
-        let Some(known) = self.chain.remove(at) else {
-            return;
-        };
+        self.records.push(Record::Disconnected(hash));
         for txid in &known.txids {
             self.put(*txid, Place::Pending, now_ms, events);
         }

@@ -1,38 +1,18 @@
-//! Making the picture equal to the node's own, as JSON-RPC gave it: at the start, and whenever something was missed.
-
-use std::collections::HashSet;
+//! Making the picture equal to the node's own, as JSON-RPC gives it: at the start, and whenever something was missed.
+//!
+//! It comes in steps, so that no more than one step's transactions are held at once: [`Tracker::abandon`], each missing
+//! block, the stamps of the missing mempool transactions, then their contents, and at last [`Tracker::settle`]. Frames
+//! that were sent before the node's answer and are taken after it do no harm: they end with the state that the answer has.
 
 use bitcoin::{BlockHash, Transaction, Txid, hashes::Hash as _};
+use rustc_hash::FxHashSet;
 use satscope_log::{Block, Event, RemovalReason, WINDOW_MS};
 
 use super::{
     FirstSight, Tracker,
+    removal::Cause,
     seen::{Place, Seen, Verdict},
 };
-
-/// The node's mempool and the blocks that were missing here, all as of one moment.
-#[derive(Debug, Default)]
-pub struct NodeView {
-    /// Every txid in the mempool.
-    pub mempool: Vec<Txid>,
-    /// Those of them that were missing here.
-    pub missing: Vec<FetchedTransaction>,
-    /// Blocks of the best chain that were missing here, oldest first.
-    pub blocks: Vec<FetchedBlock>,
-    /// Known blocks that are not in the best chain (any more).
-    pub abandoned: Vec<BlockHash>,
-}
-
-/// A mempool transaction.
-#[derive(Clone, Debug)]
-pub struct FetchedTransaction {
-    /// Its id.
-    pub txid: Txid,
-    /// When it entered the mempool, Unix milliseconds.
-    pub entered_ms: u64,
-    /// Its content; `None` when it entered before the window.
-    pub transaction: Option<Transaction>,
-}
 
 /// A block.
 #[derive(Clone, Debug)]
@@ -48,13 +28,13 @@ pub struct FetchedBlock {
 }
 
 impl Tracker {
-    /// The txids of `mempool` that are not known here.
-    pub fn missing<'a>(&self, mempool: &'a [Txid]) -> Vec<&'a Txid> {
+    /// The txids of `mempool` whose content is not known here.
+    pub fn missing(&self, mempool: &[Txid]) -> Vec<Txid> {
         let unknown = |txid: &&Txid| {
             let seen = self.seen.get(*txid);
             seen.is_none_or(|seen| seen.verdict == Verdict::Unknown)
         };
-        mempool.iter().filter(unknown).collect()
+        mempool.iter().filter(unknown).copied().collect()
     }
 
     /// The known blocks, newest last.
@@ -65,28 +45,65 @@ impl Tracker {
             .collect()
     }
 
-    /// Takes the node's view over.
-    pub fn reconcile(&mut self, view: NodeView, now_ms: u64) -> Vec<Event> {
+    /// The first step: these known blocks, oldest first, are not in the best chain (any more).
+    pub fn abandon(&mut self, blocks: &[BlockHash], now_ms: u64) -> Vec<Event> {
         self.run.clear();
         let mut events = Vec::new();
-        self.settle_departures(super::Cause::Nothing, now_ms, &mut events);
-        for hash in view.abandoned.iter().rev() {
+        self.settle_departures(Cause::Nothing, now_ms, &mut events);
+        for hash in blocks.iter().rev() {
             self.disconnect(*hash, now_ms, &mut events);
         }
-        for block in view.blocks {
-            self.take_block(block, now_ms, &mut events);
+        events
+    }
+
+    /// Notes when transactions of the mempool were first seen, Unix milliseconds, before any of them is judged: a child
+    /// must know its parent's stamp. What is known already keeps its own.
+    pub fn stamp(&mut self, entered: &[(Txid, u64)], now_ms: u64) {
+        for (txid, entered_ms) in entered {
+            self.seen.entry(*txid).or_insert_with(|| {
+                let seen = Seen::without_content(*entered_ms.min(&now_ms));
+                self.records.push(seen.record(txid));
+                seen
+            });
         }
-        self.take_mempool(view.missing, now_ms, &mut events);
-        let listed: HashSet<&Txid> = view.mempool.iter().collect();
-        for txid in &view.mempool {
+    }
+
+    /// Takes the content of a mempool transaction that has its stamp.
+    pub fn fetched_transaction(&mut self, transaction: &Transaction, now_ms: u64) -> Option<Event> {
+        self.sight(transaction.compute_txid(), transaction, now_ms, now_ms)
+    }
+
+    /// A transaction from before the window can be no payment of it, and is left out without being read.
+    pub fn pass_over(&mut self, txid: &Txid) {
+        if let Some(seen) = self.seen.get_mut(txid)
+            && seen.verdict == Verdict::Unknown
+        {
+            seen.verdict = Verdict::Filtered;
+            self.records.push(seen.record(txid));
+            self.first_sights.push(FirstSight::BeforeWindow);
+        }
+    }
+
+    /// These are in the node's mempool: a part of what [`Tracker::settle`] is then given as a whole.
+    pub fn are_in_mempool(&mut self, txids: &[Txid], now_ms: u64) -> Vec<Event> {
+        let mut events = Vec::new();
+        for txid in txids {
             self.put(*txid, Place::Mempool, now_ms, &mut events);
         }
+        events
+    }
+
+    /// The last step: `mempool` is all that is in the node's mempool. What is neither there nor in a block is gone.
+    pub fn settle(&mut self, mempool: &[Txid], now_ms: u64) -> Vec<Event> {
+        let mut events = self.are_in_mempool(mempool, now_ms);
+        let listed: FxHashSet<&Txid> = mempool.iter().collect();
+        let is_unlisted = |(txid, seen): &(&Txid, &Seen)| {
+            !matches!(seen.place, Place::Block | Place::Gone) && !listed.contains(txid)
+        };
         let unlisted: Vec<Txid> = self
             .seen
             .iter()
-            .filter(|(txid, seen)| {
-                !matches!(seen.place, Place::Block | Place::Gone) && !listed.contains(txid)
-            })
+            .filter(is_unlisted)
             .map(|(txid, _)| *txid)
             .collect();
         for txid in unlisted {
@@ -115,43 +132,6 @@ impl Tracker {
             time_ms,
         };
         self.connect(block, txids, now_ms, events);
-    }
-
-    /// All stamps first, then the verdicts: entry times are whole seconds, and a child must know its parent's.
-    fn take_mempool(
-        &mut self,
-        mut missing: Vec<FetchedTransaction>,
-        now_ms: u64,
-        events: &mut Vec<Event>,
-    ) {
-        missing.sort_by_key(|fetched| (fetched.entered_ms, fetched.txid));
-        for fetched in &missing {
-            let first_seen_ms = fetched.entered_ms.min(now_ms);
-            self.seen
-                .entry(fetched.txid)
-                .or_insert_with(|| Seen::without_content(first_seen_ms));
-        }
-        for fetched in missing {
-            match fetched.transaction {
-                Some(transaction) => events.extend(self.sight(
-                    fetched.txid,
-                    &transaction,
-                    fetched.entered_ms.min(now_ms),
-                    now_ms,
-                )),
-                None => self.take_unread(&fetched.txid),
-            }
-        }
-    }
-
-    /// A transaction from before the window can be no payment of it, and is left out without being read.
-    fn take_unread(&mut self, txid: &Txid) {
-        if let Some(seen) = self.seen.get_mut(txid)
-            && seen.verdict == Verdict::Unknown
-        {
-            seen.verdict = Verdict::Filtered;
-            self.first_sights.push(FirstSight::BeforeWindow);
-        }
     }
 }
 

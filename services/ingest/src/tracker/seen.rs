@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use bitcoin::{Transaction, hashes::Hash as _};
+use bitcoin::{Transaction, Txid, hashes::Hash as _};
 use satscope_log::Accepted;
+use serde::{Deserialize, Serialize};
+
+use crate::journal::{Content, Record};
 
 /// A transaction that has been met.
 #[derive(Debug)]
@@ -26,18 +29,40 @@ impl Seen {
             since_ms: now_ms,
         }
     }
+
+    /// The same for the journal.
+    pub fn record(&self, txid: &Txid) -> Record {
+        Record::Seen {
+            txid: *txid,
+            first_seen_ms: self.first_seen_ms,
+            place: self.place,
+            since_ms: self.since_ms,
+            content: match &self.verdict {
+                Verdict::Unknown => Content::Unknown,
+                Verdict::Filtered => Content::Filtered,
+                Verdict::Past => Content::Past,
+                Verdict::Accepted { accepted, spends } => Content::Accepted {
+                    values_sats: accepted.values_sats.clone(),
+                    input_count: accepted.input_count,
+                    spends: spends.clone(),
+                },
+            },
+        }
+    }
 }
 
 /// Where a transaction is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
     /// Published; `sequence` has not said yet where it went.
     Announced,
+    /// Waiting to be mined.
     Mempool,
     /// In a block of the best chain.
     Block,
     /// Its block was disconnected, and nothing has settled yet where it is now.
     Pending,
+    /// It left without being mined.
     Gone,
 }
 
@@ -52,26 +77,28 @@ pub(super) enum Verdict {
         spends: Box<[Outpoint]>,
     },
     Filtered,
+    /// It passed, and is older than the window.
+    Past,
 }
 
 impl Verdict {
     pub fn accepted(&self) -> Option<&Arc<Accepted>> {
         match self {
             Verdict::Accepted { accepted, .. } => Some(accepted),
-            Verdict::Unknown | Verdict::Filtered => None,
+            Verdict::Unknown | Verdict::Filtered | Verdict::Past => None,
         }
     }
 
     pub fn spends(&self) -> &[Outpoint] {
         match self {
             Verdict::Accepted { spends, .. } => spends,
-            Verdict::Unknown | Verdict::Filtered => &[],
+            Verdict::Unknown | Verdict::Filtered | Verdict::Past => &[],
         }
     }
 }
 
 /// An output of another transaction: the first 8 bytes of its txid, which is enough to compare, and its number.
-pub(super) type Outpoint = (u64, u32);
+pub type Outpoint = (u64, u32);
 
 pub(super) fn outpoints(transaction: &Transaction) -> Box<[Outpoint]> {
     transaction

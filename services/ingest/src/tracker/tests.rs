@@ -287,27 +287,29 @@ fn what_was_missed_is_taken_from_the_nodes_own_view() {
     let parent = payment(old(3), 71_234);
     let child = payment((parent.compute_txid(), 0), 41_234);
     let ancient = Txid::from_byte_array([9; 32]);
-    let view = NodeView {
-        mempool: vec![stays, parent.compute_txid(), child.compute_txid(), ancient],
-        missing: [Some(&child), Some(&parent), None]
-            .map(|transaction| FetchedTransaction {
-                txid: transaction.map_or(ancient, Transaction::compute_txid),
-                entered_ms: NOW,
-                transaction: transaction.cloned(),
-            })
-            .to_vec(),
-        blocks: vec![FetchedBlock {
-            hash: block(2),
-            height: 800_000,
-            time_ms: NOW,
-            transactions: vec![coinbase(800_000), payment(old(4), 81_234)],
-        }],
-        abandoned: vec![block(1)],
+    let mempool = [stays, parent.compute_txid(), child.compute_txid(), ancient];
+    let fetched = FetchedBlock {
+        hash: block(2),
+        height: 800_000,
+        time_ms: NOW,
+        transactions: vec![coinbase(800_000), payment(old(4), 81_234)],
     };
     scene.tracker.take_first_sights();
     let now_ms = scene.now_ms;
-    let events = scene.tracker.reconcile(view, now_ms);
-    scene.events.extend(events);
+    let Scene {
+        tracker, events, ..
+    } = &mut scene;
+    events.extend(tracker.abandon(&[block(1)], now_ms));
+    events.extend(tracker.fetched_block(fetched, now_ms));
+    let missing = tracker.missing(&mempool);
+    assert_eq!(missing, mempool[1..]);
+    let entered: Vec<(Txid, u64)> = missing.into_iter().map(|txid| (txid, NOW)).collect();
+    tracker.stamp(&entered, now_ms);
+    tracker.pass_over(&ancient);
+    for transaction in [&child, &parent] {
+        events.extend(tracker.fetched_transaction(transaction, now_ms));
+    }
+    events.extend(tracker.settle(&mempool, now_ms));
     assert_eq!(
         scene.mempool(),
         sorted([stays, parent.compute_txid(), child.compute_txid(), ancient])
@@ -331,9 +333,9 @@ fn what_is_long_over_is_forgotten() {
     scene.add(&mined);
     let waiting = scene.add(&payment(old(2), 61_234));
     scene.mine(block(1), 800_000, &[&mined]);
-    scene.pass(WINDOW_MS - 1);
+    scene.pass(WINDOW_MS - SWEEP_EVERY_MS);
     assert_eq!(scene.tracker.seen.len(), 2);
-    scene.pass(1);
+    scene.pass(SWEEP_EVERY_MS);
     assert_eq!(scene.tracker.seen.len(), 1);
     assert_eq!(
         scene.mempool(),

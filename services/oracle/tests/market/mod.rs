@@ -19,6 +19,8 @@ pub struct Market {
     random: u64,
     /// The share of payments that are round sums.
     pub round: f64,
+    /// The median of the others, in dollars.
+    pub typical_usd: f64,
 }
 
 impl Market {
@@ -26,6 +28,7 @@ impl Market {
         Self {
             random: seed,
             round: 0.25,
+            typical_usd: 10f64.powf(2.1),
         }
     }
 
@@ -54,7 +57,10 @@ impl Market {
             let sum_usd = SUMS_USD[(self.uniform() * SUMS_USD.len() as f64) as usize];
             return self.about(sum_usd, price_usd);
         }
-        sats(10f64.powf(2.1 + 1.1 * self.normal()), price_usd)
+        sats(
+            self.typical_usd * 10f64.powf(1.1 * self.normal()),
+            price_usd,
+        )
     }
 
     /// Puts into a window `per_minute` payments in each of some minutes, at a price that may change by the minute.
