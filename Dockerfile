@@ -16,11 +16,11 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock -delete \
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY --from=manifests /src .
-RUN cargo build --release --locked --bin satscope
+RUN cargo build --release --locked --features jemalloc --bin satscope
 COPY . .
 # Cargo goes by time stamps, and the sources are older than the empty crates that they replace.
 RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + \
- && cargo build --release --locked --bin satscope \
+ && cargo build --release --locked --features jemalloc --bin satscope \
  && strip --strip-debug -o /satscope target/release/satscope
 
 FROM ${BINARY} AS binary
