@@ -106,7 +106,7 @@ impl Fault {
 /// One fault after the other on one link.
 async fn plague(scene: &Scene, chain: &mut Plagued, link: Link) {
     for (fault, length) in FAULTS {
-        let from_ms = scene.now_ms().await;
+        let from_ms = chain.has_seen_ms().await;
         let (began, losses) = (Instant::now(), link.losses(chain));
         fault.begin(link.of(chain));
         if link == Link::Rpc {

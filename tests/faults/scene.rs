@@ -168,6 +168,14 @@ impl Plagued {
         self.gateway = Served::gateway(self.to_analyzer.address).await;
     }
 
+    /// Up to when its ingest has certainly taken in all that came, by the node's clock in Unix milliseconds: what it
+    /// passes on, it has written down. What came later may be on its way yet.
+    pub async fn has_seen_ms(&self) -> u64 {
+        let mut client = prices(self.analyzer.address).await;
+        let answer = client.get_price(GetPriceRequest {}).await.unwrap();
+        answer.into_inner().update.unwrap().time_ms
+    }
+
     /// Waits until the end of the chain says that a link is not well; how long that took.
     pub async fn notices(&self) -> Duration {
         let began = Instant::now();
