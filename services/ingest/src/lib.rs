@@ -5,7 +5,6 @@
 //! them to subscribers, each from where it left off.
 
 mod clock;
-mod counters;
 mod diagnosis;
 mod node;
 mod resync;

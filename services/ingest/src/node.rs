@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Instant};
 
 use bitcoin::BlockHash;
 use satscope_bitcoin::{
+    counters::{Continuity, TopicCounters},
     frame::{Frame, FrameError, SequenceEvent, StandInLabels, Topic},
     rpc::{Rpc, RpcError},
     subscriber::Incoming,
@@ -18,7 +19,6 @@ use tracing::{info, warn};
 
 use crate::{
     clock::Clock,
-    counters::{Continuity, TopicCounters},
     diagnosis, resync,
     service::MempoolQuery,
     store::Store,
