@@ -146,6 +146,11 @@ impl Part {
         }
     }
 
+    /// Sends SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
     /// Waits until it has ended by itself; its log is complete then.
     pub async fn ended(&mut self) -> ExitStatus {
         let what = format!("the end of {}", self.name);

@@ -7,6 +7,7 @@
 mod clock;
 mod diagnosis;
 mod node;
+mod recording;
 mod resync;
 mod service;
 mod settings;
@@ -18,6 +19,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use satscope_bitcoin::{
+    recording::Limits,
     rpc::Rpc,
     subscriber::{self, unix_ms},
 };
@@ -76,10 +78,11 @@ async fn follow_node(
         false => clock::Clock::System,
     };
     let condition = context.readiness.condition("node", "the node's ZMQ");
-    let endpoint = settings.zmq_endpoint.clone();
+    let endpoint = settings.zmq.zmq_endpoint.clone();
     let link = node::Link::new(condition, endpoint, subscriptions.len());
     let ordered = subscriptions.len() == 1;
-    let node = node::Node::new(store, rpc, clock, link, ordered);
+    let recording = recording(&settings, clock, context).await?;
+    let node = node::Node::new(store, rpc, clock, link, ordered, recording);
     let (queue, incoming) = mpsc::channel(QUEUE);
     let stop = context.tasks.stop();
     context
@@ -99,4 +102,26 @@ async fn follow_node(
         })
         .await;
     Ok(())
+}
+
+/// Where to record, and what the recording tells of the last three hours; the node itself, if it can be asked, knows
+/// better.
+async fn recording(
+    settings: &IngestSettings,
+    clock: clock::Clock,
+    context: &Context,
+) -> anyhow::Result<(recording::Recorder, Option<recording::Past>)> {
+    let Some(folder) = &settings.record else {
+        return Ok((recording::Recorder::default(), None));
+    };
+    let limits = Limits::new(
+        settings.record_limits.record_file_bytes,
+        settings.record_limits.record_max_bytes,
+    );
+    let recorder = recording::Recorder::start(folder, limits, context).await?;
+    let past = match settings.rpc_url {
+        Some(_) => None,
+        None => Some(recording::past(folder, clock.now()).context("record")?),
+    };
+    Ok((recorder, past))
 }

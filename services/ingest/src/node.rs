@@ -1,6 +1,7 @@
 //! The node's task: takes what the subscriber thread receives, keeps the tracker, and writes the log.
 
 mod link;
+mod past;
 mod report;
 
 use std::{sync::Arc, time::Instant};
@@ -19,7 +20,9 @@ use tracing::{info, warn};
 
 use crate::{
     clock::Clock,
-    diagnosis, resync,
+    diagnosis,
+    recording::{Known, Past, Recorder},
+    resync,
     service::MempoolQuery,
     store::Store,
     tracker::{NodeView, Outcome, Tracker},
@@ -38,6 +41,11 @@ pub struct Node {
     clock: Clock,
     link: Link,
     counters: TopicCounters,
+    recorder: Recorder,
+    /// What a recording tells; taken at the start.
+    past: Option<Past>,
+    /// What it told of, until messages come again.
+    known: Option<Known>,
     report: Report,
     tick: Interval,
     /// Additions and removals below this number are in the picture already.
@@ -45,13 +53,15 @@ pub struct Node {
 }
 
 impl Node {
-    /// Knows nothing yet. `ordered` says whether `rawtx` and `sequence` share an endpoint.
+    /// Knows nothing yet. `ordered` says whether `rawtx` and `sequence` share an endpoint; what comes is put into
+    /// `recorder`, and what `past` tells comes first.
     pub fn new(
         store: Arc<Store>,
         rpc: Option<Rpc>,
         clock: Clock,
         link: Link,
         ordered: bool,
+        (recorder, past): (Recorder, Option<Past>),
     ) -> Node {
         Node {
             tracker: Tracker::new(Filter::default(), ordered),
@@ -60,6 +70,9 @@ impl Node {
             clock,
             link,
             counters: TopicCounters::default(),
+            recorder,
+            past,
+            known: None,
             report: Report::start(),
             tick: tokio::time::interval(std::time::Duration::from_secs(1)),
             covered: 0,
@@ -72,6 +85,9 @@ impl Node {
         mut incoming: mpsc::Receiver<Incoming>,
         mut queries: mpsc::Receiver<MempoolQuery>,
     ) {
+        if let Some(past) = self.past.take() {
+            self.take_past(past).await;
+        }
         let mut batch = Vec::with_capacity(AT_ONCE);
         loop {
             tokio::select! {
@@ -104,17 +120,23 @@ impl Node {
         match received {
             Incoming::Up(endpoint) => {
                 info!("connected to the node at {endpoint}");
+                self.recorder.connected(self.clock.now(), &endpoint);
                 self.counters.clear();
                 self.covered = 0;
                 self.link.up(endpoint, self.rpc.is_some());
+                self.end_gap_at_connection();
                 self.beat();
             }
             Incoming::Down(endpoint) => {
                 warn!("lost the node at {endpoint}; trying again");
+                self.recorder.disconnected(self.clock.now(), &endpoint);
                 self.link.down(&endpoint);
                 self.beat();
             }
             Incoming::Message(at_ms, message) => {
+                if let Ok(frame) = &message {
+                    self.record(at_ms, frame);
+                }
                 if let Err(error) = self.message(at_ms, message).await {
                     self.report.malformed(&error);
                 }

@@ -32,6 +32,14 @@ pub enum Entry {
     Note(u64, String, Map<String, Value>),
 }
 
+impl Entry {
+    /// A note with these fields.
+    pub fn note<const N: usize>(stamp_ms: u64, text: &str, fields: [(&str, Value); N]) -> Entry {
+        let fields = fields.map(|(name, value)| (name.to_owned(), value));
+        Entry::Note(stamp_ms, text.to_owned(), Map::from_iter(fields))
+    }
+}
+
 /// Writes what the queue gives until its other end is dropped. Blocks: give it a thread of its own.
 ///
 /// A disk that takes nothing is tried again and again; the queue fills meanwhile. Once `stop` is cancelled, it is given
@@ -91,7 +99,9 @@ impl Keeper {
     fn add(&mut self, entry: Entry) -> Result<(), WriteError> {
         match entry {
             Entry::Frame(stamp_ms, frame) => {
-                self.note_gap(stamp_ms, &frame)?;
+                if let Some(gap) = self.gap(stamp_ms, &frame) {
+                    self.add(gap)?;
+                }
                 self.messages += 1;
                 counter!("satscope_recording_messages_total", "topic" => frame.topic.name())
                     .increment(1);
@@ -107,10 +117,11 @@ impl Keeper {
         }
     }
 
-    fn note_gap(&mut self, stamp_ms: u64, frame: &Frame) -> Result<(), WriteError> {
+    /// What the counters say about the messages before this one, if that is worth a note.
+    fn gap(&mut self, stamp_ms: u64, frame: &Frame) -> Option<Entry> {
         let (topic, before) = (frame.topic.name(), frame.counter);
         let (text, lost) = match self.counters.take(frame.topic, before) {
-            Continuity::Next => return Ok(()),
+            Continuity::Next => return None,
             Continuity::Gap(lost) => ("messages lost", json!(lost)),
             Continuity::Restart => ("counter restarted", Value::Null),
         };
@@ -121,8 +132,7 @@ impl Keeper {
             ("before", json!(before)),
             ("lost", lost),
         ];
-        let fields = fields.map(|(name, value)| (name.to_owned(), value));
-        self.trying(|writer| writer.note(stamp_ms, text, &Map::from_iter(fields.clone())))
+        Some(Entry::note(stamp_ms, text, fields))
     }
 
     fn flush_if_due(&mut self) -> Result<(), WriteError> {

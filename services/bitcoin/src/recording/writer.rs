@@ -32,6 +32,16 @@ pub struct Limits {
     pub total_bytes: u64,
 }
 
+impl Limits {
+    /// Of at least two files, so that there is always a whole one.
+    pub fn new(file_bytes: u64, total_bytes: u64) -> Limits {
+        Limits {
+            file_bytes: file_bytes.min(total_bytes / 2),
+            total_bytes,
+        }
+    }
+}
+
 /// A folder or file that cannot be written to.
 #[derive(Debug, Error)]
 #[error("{}: {error}", path.display())]

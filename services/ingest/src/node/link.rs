@@ -78,6 +78,11 @@ impl Link {
         }
     }
 
+    /// The picture may be incomplete, and why.
+    pub fn degrade(&mut self, why: String) {
+        self.degraded = Some(why);
+    }
+
     /// Whether to resync now.
     pub fn wants_resync(&self, now: Instant) -> bool {
         self.resync_wanted && self.is_up() && self.not_before.is_none_or(|time| time <= now)
