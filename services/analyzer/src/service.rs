@@ -4,8 +4,9 @@ use std::{pin::Pin, sync::Arc};
 
 use futures_util::Stream;
 use satscope_proto::v1::{
-    GetHistoryRequest, GetHistoryResponse, GetPriceRequest, GetPriceResponse, PriceUpdate,
-    PriceUpdatesRequest, PriceUpdatesResponse, price_service_server::PriceService,
+    GetAmountsRequest, GetAmountsResponse, GetHistoryRequest, GetHistoryResponse, GetPriceRequest,
+    GetPriceResponse, PriceUpdate, PriceUpdatesRequest, PriceUpdatesResponse,
+    price_service_server::PriceService,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -68,6 +69,14 @@ impl PriceService for Service {
         let GetHistoryRequest { after_ms, step_ms } = request.into_inner();
         let entries = self.feed.history(after_ms, step_ms);
         Ok(Response::new(GetHistoryResponse { entries }))
+    }
+
+    async fn get_amounts(
+        &self,
+        _: Request<GetAmountsRequest>,
+    ) -> Result<Response<GetAmountsResponse>, Status> {
+        let amounts = self.feed.amounts();
+        Ok(Response::new(GetAmountsResponse { amounts }))
     }
 }
 
