@@ -89,6 +89,10 @@ mod tests {
         for name in &names {
             assert!(find(name).is_some(), "{name}");
         }
+        // Each module is asked for at once, and not only when the one that needs it has been read.
+        for file in Files::iter().filter(|file| file.starts_with("js/")) {
+            assert!(names.contains(&&*file), "{file} is not preloaded");
+        }
     }
 
     #[test]

@@ -1,0 +1,63 @@
+// What dots look like: round marks in the colour of their part, fresh ones of the mempool larger and moving in from the
+// right. Pure.
+
+/** @typedef {import("./layout.js").Layout} Layout */
+/** @typedef {import("./points.js").Points} Points */
+/** @typedef {{ rest: number, alpha: number, shown: boolean }} Kind radius at rest in CSS pixels, opacity */
+/**
+ * How the dots of one frame look.
+ * @typedef {object} Look
+ * @property {Kind} confirmed
+ * @property {Kind} mempool
+ * @property {number} fresh what a mempool dot of this moment has more of radius, CSS pixels
+ * @property {number} clock seconds of the page's own clock; points whose arrival is less than `ARRIVES_IN` before it move
+ */
+
+/** Seconds that a new dot takes from the right edge to its place. */
+export const ARRIVES_IN = 0.9;
+
+/** How fast a mempool dot shrinks: to a third of what it has more, in seconds. */
+export const SHRINKS_WITHIN = 90;
+
+/** Radii in CSS pixels on a plot of the usual height: the largest at rest, and what a fresh mempool dot has more. */
+const REST = 1.9;
+const FRESH = 2.6;
+const LEAST_REST = 0.8;
+
+/** The height of plot, in CSS pixels, above which dots grow with it. */
+const USUAL_HEIGHT = 420;
+
+/** Dots at rest cover no more than this share of their part, so that where they pile up still stands out. */
+const COVERED = 0.3;
+
+/** Opacity of a dot that has room, and the least of one that has none. */
+const OPAQUE = 0.8;
+const FAINT = 0.25;
+
+/**
+ * @param {Points} points
+ * @param {Layout} layout
+ * @param {import("./view.js").View} view
+ * @param {number} clock seconds of the page's own clock
+ * @returns {Look}
+ */
+export function lookOf(points, layout, view, clock) {
+  const scale = Math.min(2, Math.max(1, (layout.bottom - layout.top) / USUAL_HEIGHT));
+  /**
+   * @param {"confirmed" | "mempool"} name
+   * @param {number} count
+   */
+  const kind = (name, count) => {
+    const area = (layout.bottom - layout.top) * (layout[name].right - layout[name].left);
+    const fitting = Math.sqrt((COVERED * area) / Math.PI / Math.max(1, count));
+    const rest = Math.min(REST, Math.max(LEAST_REST, fitting)) * scale;
+    const alpha = Math.max(FAINT, OPAQUE * Math.min(1, fitting / LEAST_REST / 1.25));
+    return { rest, alpha, shown: !view.hides.has(name) };
+  };
+  return {
+    confirmed: kind("confirmed", points.confirmedCount),
+    mempool: kind("mempool", points.count - points.confirmedCount),
+    fresh: FRESH * scale,
+    clock,
+  };
+}
