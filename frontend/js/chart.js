@@ -33,6 +33,7 @@ export class Chart {
   #onChange;
   #size = { width: 0, height: 0 };
   #ratio = 0;
+  #counts = { confirmed: 0, mempool: 0 };
   #themeOf = "";
   /** @type {Theme | null} */
   #theme = null;
@@ -69,7 +70,8 @@ export class Chart {
     if (state.timestamp === null) return;
     const theme = this.#currentTheme();
     const layout = (this.layout = this.#layOut(grid, state, axis ?? NO_PRICE, theme));
-    drawBehind(grid, layout, state, theme);
+    this.#counts = state.points.countIn(layout);
+    drawBehind(grid, layout, state, this.#counts, theme);
     this.showDots(state, clock);
     drawInFront(front, layout, state, theme);
   }
@@ -81,7 +83,7 @@ export class Chart {
    */
   showDots({ points, view }, clock) {
     if (!this.layout || !this.#theme) return;
-    this.#renderer.draw(points, this.layout, lookOf(points, this.layout, view, clock), this.#theme);
+    this.#renderer.draw(points, this.layout, lookOf(this.#counts, this.layout, view, clock), this.#theme);
   }
 
   /** How the dots are drawn. */
@@ -169,14 +171,15 @@ export class Chart {
  * @param {Context} context
  * @param {Layout} layout
  * @param {State} state
+ * @param {{ confirmed: number, mempool: number }} counts of the dots that each part shows
  * @param {Theme} theme
  */
-function drawBehind(context, layout, state, theme) {
+function drawBehind(context, layout, state, counts, theme) {
   const { view, estimate, priceAxis, history, blocks } = state;
   context.font = `${theme.em}px ${theme.font}`;
   context.textBaseline = "middle";
   drawFrames(context, layout, theme);
-  drawTitles(context, layout, state, theme);
+  drawTitles(context, layout, counts, theme);
   if (!priceAxis) return;
   drawPriceTicks(context, layout, estimate?.price ?? null, theme);
   if (!view.hides.has("interval")) drawInterval(context, layout, history.entries, theme);

@@ -5,13 +5,9 @@ import { drawThrough, isRoomy, xOf, yOf } from "./layout.js";
 import { roundTicks, timeTicks } from "./scale.js";
 
 /** @typedef {import("./layout.js").Part} Part */
-/** @typedef {import("./state.js").State} State */
 /** @typedef {import("./layout.js").Layout} Layout */
 /** @typedef {import("./theme.js").Theme} Theme */
 /** @typedef {CanvasRenderingContext2D} Context */
-
-/** Below this many seconds on an axis its labels need seconds too. */
-const FINE_SECONDS = 300;
 
 /**
  * @param {Context} context
@@ -36,10 +32,12 @@ export function drawFrames(context, layout, theme) {
  */
 function drawTimes(context, layout, part, theme) {
   const { em } = theme;
-  const fine = part.end - part.start < FINE_SECONDS;
+  const [narrow, wide] = [4.4, 6].map((ems) => timeTicks(part.start, part.end, (part.right - part.left) / (ems * em)));
+  // Less than a minute apart, labels need their seconds and so more room.
+  const fine = narrow.length > 1 && narrow[1] - narrow[0] < 60;
   context.fillStyle = theme.muted;
   context.strokeStyle = theme.tick;
-  for (const time of timeTicks(part.start, part.end, (part.right - part.left) / ((fine ? 6 : 4.4) * em))) {
+  for (const time of fine ? wide : narrow) {
     const x = xOf(part, time);
     context.beginPath();
     context.moveTo(crisp(x), layout.bottom);
@@ -133,11 +131,10 @@ export function drawPriceTicks(context, layout, estimate, theme) {
 /**
  * @param {Context} context
  * @param {Layout} layout
- * @param {State} state
+ * @param {{ confirmed: number, mempool: number }} counts of the dots that each part shows
  * @param {Theme} theme
  */
-export function drawTitles(context, layout, state, theme) {
-  const counts = countShown(layout, state);
+export function drawTitles(context, layout, counts, theme) {
   const titles = { confirmed: "Confirmed", mempool: "Mempool" };
   for (const name of /** @type {const} */ (["confirmed", "mempool"])) {
     const part = layout[name];
@@ -157,23 +154,6 @@ export function drawTitles(context, layout, state, theme) {
     const none = name === "confirmed" ? "none confirmed yet" : "no payments yet";
     context.fillText(none, (part.left + part.right) / 2, layout.bottom - 1.2 * theme.em);
   }
-}
-
-/**
- * @param {Layout} layout
- * @param {State} state
- */
-function countShown({ confirmed, mempool }, { points }) {
-  const counts = { confirmed: 0, mempool: 0 };
-  for (let slot = 0; slot < points.count; slot += 1) {
-    const isConfirmed = points.confirmed[slot] === 1;
-    const { start, end, live } = isConfirmed ? confirmed : mempool;
-    const place = points.places[slot];
-    if (place < start || (place > end && !live)) continue;
-    if (isConfirmed) counts.confirmed += 1;
-    else counts.mempool += 1;
-  }
-  return counts;
 }
 
 /**

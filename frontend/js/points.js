@@ -23,8 +23,6 @@ const LONG_AGO = -1e6;
 export class Points {
   /** How many there are. The columns hold them from 0 to `count - 1`, in no particular order. */
   count = 0;
-  /** How many of them are confirmed. */
-  confirmedCount = 0;
   /** First seen, Unix seconds. */
   timestamps = new Float64Array(FIRST_ROOM);
   /** Where it is drawn, Unix seconds: as `timestamps`, but for what is only known from its block. */
@@ -91,6 +89,23 @@ export class Points {
     return this.places[slot] !== this.timestamps[slot];
   }
 
+  /**
+   * How many dots each part shows.
+   * @param {import("./layout.js").Layout} layout
+   */
+  countIn({ confirmed, mempool }) {
+    const counts = { confirmed: 0, mempool: 0 };
+    for (let slot = 0; slot < this.count; slot += 1) {
+      const isConfirmed = this.confirmed[slot] === 1;
+      const { start, end, live } = isConfirmed ? confirmed : mempool;
+      const place = this.places[slot];
+      if (place < start || (place > end && !live)) continue;
+      if (isConfirmed) counts.confirmed += 1;
+      else counts.mempool += 1;
+    }
+    return counts;
+  }
+
   /** The slots that have changed since the last call; `from` is not below `to` when there are none. */
   takeChanged() {
     const changed = this.#changed;
@@ -101,7 +116,6 @@ export class Points {
   /** Forgets all; `mergeRest` is awaited from now on. */
   reset() {
     this.count = 0;
-    this.confirmedCount = 0;
     this.ids = [];
     this.#slots.clear();
     this.#sinceReset = new Map();
@@ -188,7 +202,6 @@ export class Points {
       this.ids[slot] = point.id;
       this.#slots.set(point.id, slot);
       this.arrivals[slot] = arrival;
-      this.confirmed[slot] = 0;
     }
     this.timestamps[slot] = point.timestamp;
     this.places[slot] = this.#spread.placeOf(point.timestamp, point.id);
@@ -203,9 +216,7 @@ export class Points {
    * @param {"mempool" | "confirmed"} state
    */
   #move(slot, state) {
-    const confirmed = state === "confirmed" ? 1 : 0;
-    this.confirmedCount += confirmed - this.confirmed[slot];
-    this.confirmed[slot] = confirmed;
+    this.confirmed[slot] = state === "confirmed" ? 1 : 0;
     this.#touch(slot, slot + 1);
   }
 
@@ -213,7 +224,6 @@ export class Points {
   #remove(slot) {
     const last = this.count - 1;
     this.#slots.delete(this.ids[slot]);
-    this.confirmedCount -= this.confirmed[slot];
     if (slot !== last) {
       for (const column of this.#columns()) column[slot] = column[last];
       this.ids[slot] = this.ids[last];

@@ -65,7 +65,9 @@ test("the columns hold what was put in, whatever went and came before", () => {
     held.delete(gone);
   }
   assert.deepEqual(new Map([...points.values()].map((one) => [one.id, one])), held);
-  assert.equal(points.confirmedCount, [...held.values()].filter(({ state }) => state === "confirmed").length);
+  const whole = { start: 0, end: 9e9, live: true };
+  const confirmed = [...held.values()].filter(({ state }) => state === "confirmed").length;
+  assert.deepEqual(points.countIn({ confirmed: whole, mempool: whole }), { confirmed, mempool: held.size - confirmed });
   for (const id of held.keys()) assert.equal(points.ids[points.slotOf(id)], id);
 });
 
