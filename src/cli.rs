@@ -5,7 +5,7 @@ use satscope_analyzer::AnalyzerSettings;
 use satscope_backtest::BacktestArgs;
 use satscope_gateway::GatewaySettings;
 use satscope_ingest::IngestSettings;
-use satscope_standin::{ReplaySettings, SimulateSettings};
+use satscope_standin::{RecordSettings, ReplaySettings, SimulateSettings};
 
 use crate::{
     health::HealthSettings,
@@ -40,6 +40,8 @@ pub enum Command {
     Simulate(Box<Simulate>),
     /// A stand-in node, from raw block files or a recording
     Replay(Box<Replay>),
+    /// Keep what a node sends, for `replay`
+    Record(Box<Record>),
     /// The estimator alone, over labelled data
     Backtest(BacktestArgs),
     /// The configuration in force, and where each value came from
@@ -67,6 +69,8 @@ pub enum SettingsOf {
     Gateway(Box<Gateway>),
     /// Of `satscope simulate`
     Simulate(Box<Simulate>),
+    /// Of `satscope record`
+    Record(Box<Record>),
 }
 
 /// The settings of all three parts together. The parts of one process find each other by themselves.
@@ -148,4 +152,13 @@ pub struct Replay {
     pub log: LogSettings,
     #[command(flatten)]
     pub replay: ReplaySettings,
+}
+
+/// `satscope record`.
+#[derive(Args, Debug)]
+pub struct Record {
+    #[command(flatten)]
+    pub process: ProcessSettings,
+    #[command(flatten)]
+    pub record: RecordSettings,
 }

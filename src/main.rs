@@ -59,6 +59,9 @@ fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<()> {
         Command::Replay(command) => process::run_stand_in(&command.log, async |stop| {
             satscope_standin::replay(command.replay.clone(), stop).await
         }),
+        Command::Record(command) => process::run(&command.process, async |context| {
+            satscope_standin::start_recording(command.record.clone(), context).await
+        }),
         Command::Backtest(arguments) => satscope_backtest::run(arguments),
         Command::Config { of: Some(_) } => {
             for row in config::list(&sources) {

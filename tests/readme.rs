@@ -32,7 +32,7 @@ const NOT_RUN: [(&str, &str); 2] = [
 ];
 
 /// Queries of a running demo, and what their answers hold.
-const QUERIES: [(&str, &str); 9] = [
+const QUERIES: [(&str, &str); 11] = [
     ("curl -s http://localhost:8000/api/v1/price", r#""price":"#),
     (
         "curl -s -H 'Accept: text/plain' http://localhost:8000/api/v1/price",
@@ -41,6 +41,14 @@ const QUERIES: [(&str, &str); 9] = [
     (
         "curl -s http://localhost:8000/api/v1/points",
         r#""points":"#,
+    ),
+    (
+        "curl -s 'http://localhost:8000/api/v1/history?range=3h&step=10s'",
+        r#""estimates":[{"timestamp":"#,
+    ),
+    (
+        "curl -s http://localhost:8000/api/v1/evidence",
+        r#""ladder":"#,
     ),
     (
         "curl -s http://localhost:9101/metrics",

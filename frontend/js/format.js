@@ -7,9 +7,35 @@ const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 /**
  * A price in US dollars: whole dollars, and cents below $1,000 where a dollar is more than the doubt.
  * @param {number} usd
+ * @param {boolean} [cents] in any case
  */
-export function formatUsd(usd) {
-  return (usd < 1000 ? dollarsAndCents : dollars).format(usd);
+export function formatUsd(usd, cents = false) {
+  return (cents || usd < 1000 ? dollarsAndCents : dollars).format(usd);
+}
+
+/**
+ * A round sum in US dollars, as people say it: `$5`, `$2,500`.
+ * @param {number} usd
+ */
+export function formatRoundUsd(usd) {
+  return dollars.format(usd);
+}
+
+/**
+ * An amount in bitcoin, to the satoshi: `0.00104281 BTC`.
+ * @param {number} sats
+ */
+export function formatBtc(sats) {
+  return `${(sats / 1e8).toFixed(8)} BTC`;
+}
+
+/**
+ * A price in three or four characters, for where there is no more room: `97k`, `1.2M`, `850`.
+ * @param {number} usd
+ */
+export function formatTiny(usd) {
+  if (usd >= 999_500) return `${(usd / 1e6).toFixed(usd < 9.95e6 ? 1 : 0)}M`;
+  return usd >= 999.5 ? `${Math.round(usd / 1000)}k` : String(Math.round(usd));
 }
 
 /**

@@ -1,11 +1,23 @@
-// Where things lie on the chart: two parts side by side, one price axis to their right.
+// Where things lie on the chart: two parts side by side, one price axis to their right. Pure.
 
-/** @typedef {{ left: number, right: number, start: number, end: number }} Part its edges in CSS pixels, and in Unix seconds */
+/** @typedef {import("./scale.js").Span} Span */
+/** @typedef {import("./state.js").State} State */
+/**
+ * One of the two parts.
+ * @typedef {object} Part
+ * @property {number} left edge, CSS pixels
+ * @property {number} right edge
+ * @property {number} inset free space at the right edge in which the largest dot of this moment fits
+ * @property {number} start Unix seconds at the left edge
+ * @property {number} end Unix seconds at the right edge, less the inset
+ * @property {boolean} live whether `end` is now
+ */
 /**
  * @typedef {object} Layout
  * @property {number} top edge of the plot, in CSS pixels
  * @property {number} bottom
  * @property {number} right edge of the whole chart, price axis included
+ * @property {number} height of the whole chart
  * @property {Part} confirmed
  * @property {Part} mempool
  * @property {number} low price at the bottom, USD; meaningless while there is no price
@@ -13,35 +25,59 @@
  */
 
 /** Room for what stands around the plot, in em. */
-const TITLE_HEIGHT = 2.2;
+const TITLE_HEIGHT = 2;
 const TIMES_HEIGHT = 1.9;
-const GAP = 1.6;
+const GAP = 1.2;
 
-/** Free space at a part's right edge, in CSS pixels, in which the largest dot of this moment fits. */
-const INSET = 9;
+/** Free space at the right edge of what is live, in em. */
+const INSET = 0.8;
+
+/**
+ * What each axis spans: what was zoomed to, or what follows the newest.
+ * @param {State} state
+ * @param {Span} livePrice where the price axis is when it follows
+ * @returns {{ confirmed: Span, mempool: Span, price: Span }}
+ */
+export function shownSpans({ view, timestamp, mempoolSpan }, livePrice) {
+  const now = timestamp ?? 0;
+  const { confirmed, mempool, price } = view.zoom;
+  return {
+    confirmed: confirmed ?? { low: now - view.range, high: now },
+    mempool: mempool ?? { low: now - Math.min(view.range, mempoolSpan ?? view.range), high: now },
+    price: price ?? livePrice,
+  };
+}
 
 /**
  * @param {{ width: number, height: number }} size of the canvas, CSS pixels
  * @param {number} em the size of its type, CSS pixels
  * @param {number} axisWidth CSS pixels that the labels of the price axis take
- * @param {import("./scale.js").PriceAxis | null} axis
- * @param {number} now the event clock, Unix seconds
- * @param {import("./state.js").State["spans"]} spans
+ * @param {{ confirmed: Span, mempool: Span, price: Span }} spans
+ * @param {import("./view.js").View["zoom"]} zoom
  * @returns {Layout}
  */
-export function layOut({ width, height }, em, axisWidth, axis, now, spans) {
-  const { centre, reach } = axis ?? { centre: 1, reach: 1 };
+export function layOut({ width, height }, em, axisWidth, spans, zoom) {
   const [top, gap] = [Math.round(TITLE_HEIGHT * em), Math.round(GAP * em)];
   const plotWidth = Math.max(2, width - axisWidth - gap);
   const middle = Math.round(plotWidth / 2);
+  /**
+   * @param {"confirmed" | "mempool"} name
+   * @param {number} left
+   * @param {number} right
+   */
+  const part = (name, left, right) => {
+    const live = zoom[name] === null;
+    return { left, right, inset: live ? INSET * em : 0, start: spans[name].low, end: spans[name].high, live };
+  };
   return {
     top,
     bottom: Math.max(top + 1, Math.round(height - TIMES_HEIGHT * em)),
     right: width,
-    confirmed: { left: 0, right: middle, start: now - (spans.confirmed ?? 1), end: now },
-    mempool: { left: middle + gap, right: plotWidth + gap, start: now - (spans.mempool ?? 1), end: now },
-    low: centre * (1 - reach),
-    high: centre * (1 + reach),
+    height,
+    confirmed: part("confirmed", 0, middle),
+    mempool: part("mempool", middle + gap, plotWidth + gap),
+    low: spans.price.low,
+    high: spans.price.high,
   };
 }
 
@@ -50,8 +86,17 @@ export function layOut({ width, height }, em, axisWidth, axis, now, spans) {
  * @param {Part} part
  * @param {number} timestamp
  */
-export function xOf({ left, right, start, end }, timestamp) {
-  return left + ((timestamp - start) / (end - start)) * (right - INSET - left);
+export function xOf({ left, right, inset, start, end }, timestamp) {
+  return left + ((timestamp - start) / (end - start)) * (right - inset - left);
+}
+
+/**
+ * The moment at a place.
+ * @param {Part} part
+ * @param {number} x CSS pixels
+ */
+export function timeAt({ left, right, inset, start, end }, x) {
+  return start + ((x - left) / (right - inset - left)) * (end - start);
 }
 
 /**
@@ -61,6 +106,25 @@ export function xOf({ left, right, start, end }, timestamp) {
  */
 export function yOf({ top, bottom, low, high }, price) {
   return bottom - ((price - low) / (high - low)) * (bottom - top);
+}
+
+/**
+ * The price at a place.
+ * @param {Layout} layout
+ * @param {number} y CSS pixels
+ */
+export function priceAt({ top, bottom, low, high }, y) {
+  return low + ((bottom - y) / (bottom - top)) * (high - low);
+}
+
+/**
+ * The part at a place; that of the mempool is as good as any beside both.
+ * @param {Layout} layout
+ * @param {number} x CSS pixels
+ * @returns {"confirmed" | "mempool"}
+ */
+export function partAt({ confirmed }, x) {
+  return x <= confirmed.right ? "confirmed" : "mempool";
 }
 
 /**
@@ -84,4 +148,20 @@ export function drawThrough(context, { confirmed, mempool }, y) {
     context.lineTo(right, y);
   }
   context.stroke();
+}
+
+/**
+ * Draws within a part and nowhere else.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Layout} layout
+ * @param {Part} part
+ * @param {() => void} draw
+ */
+export function within(context, { top, bottom }, { left, right }, draw) {
+  context.save();
+  context.beginPath();
+  context.rect(left, top, right - left, bottom - top);
+  context.clip();
+  draw();
+  context.restore();
 }

@@ -1,28 +1,64 @@
-// The lines through both parts: the estimate with its interval, and the price that a simulation hides.
+// The lines through both parts: the estimate over time with its interval, and the price that a simulation hides.
 
 import { formatUsd } from "./format.js";
-import { drawThrough, isRoomy, yOf } from "./layout.js";
+import { drawThrough, isRoomy, within, xOf, yOf } from "./layout.js";
 
-/** @typedef {import("./message.js").Estimate} Estimate */
+/** @typedef {import("./history.js").Past} Past */
 /** @typedef {import("./layout.js").Layout} Layout */
+/** @typedef {import("./layout.js").Part} Part */
 /** @typedef {import("./theme.js").Theme} Theme */
 /** @typedef {CanvasRenderingContext2D} Context */
+
+/** Estimates further apart than this many seconds are not joined: in between there was none. */
+const GAP_SECONDS = 420;
+
+/** Nor are those whose logarithms are further apart than this: the price has locked on elsewhere. */
+const ELSEWHERE = 0.095;
+
+/**
+ * The estimates that a part shows, and one beyond each edge, in stretches without a gap.
+ * @param {Past[]} entries oldest first
+ * @param {Part} part
+ * @returns {Past[][]}
+ */
+export function stretches(entries, { start, end }) {
+  const first = entries.findIndex(({ timestamp }) => timestamp >= start);
+  if (first < 0) return [];
+  const after = entries.findIndex(({ timestamp }) => timestamp > end);
+  const shown = entries.slice(Math.max(0, first - 1), after < 0 ? entries.length : after + 1);
+  /** @type {Past[][]} */
+  const found = [];
+  shown.forEach((past, at) => {
+    const before = shown[at - 1];
+    const near = before && past.timestamp - before.timestamp <= GAP_SECONDS;
+    if (near && Math.abs(Math.log(past.price / before.price)) <= ELSEWHERE) found[found.length - 1].push(past);
+    else found.push([past]);
+  });
+  return found;
+}
 
 /**
  * @param {Context} context
  * @param {Layout} layout
- * @param {Estimate | null} estimate
+ * @param {Past[]} entries
  * @param {Theme} theme
  */
-export function drawBand(context, layout, estimate, theme) {
-  if (!estimate?.interval) return;
-  const top = Math.max(layout.top, yOf(layout, estimate.interval.high));
-  const bottom = Math.min(layout.bottom, yOf(layout, estimate.interval.low));
+export function drawInterval(context, layout, entries, theme) {
   context.save();
-  context.globalAlpha = 0.16;
   context.fillStyle = theme.level;
-  for (const { left, right } of [layout.confirmed, layout.mempool]) {
-    context.fillRect(left, top, right - left, Math.max(1, bottom - top));
+  context.globalAlpha = theme.band;
+  for (const part of [layout.confirmed, layout.mempool]) {
+    within(context, layout, part, () => {
+      for (const stretch of stretches(entries, part)) {
+        context.beginPath();
+        for (const past of stretch) context.lineTo(xOf(part, past.timestamp), yOf(layout, past.high));
+        const last = stretch[stretch.length - 1];
+        context.lineTo(endOf(part, last), yOf(layout, last.high));
+        context.lineTo(endOf(part, last), yOf(layout, last.low));
+        for (const past of stretch.slice().reverse()) context.lineTo(xOf(part, past.timestamp), yOf(layout, past.low));
+        context.fill();
+      }
+    });
   }
   context.restore();
 }
@@ -30,27 +66,72 @@ export function drawBand(context, layout, estimate, theme) {
 /**
  * @param {Context} context
  * @param {Layout} layout
+ * @param {Past[]} entries
+ * @param {Theme} theme
+ */
+export function drawEstimates(context, layout, entries, theme) {
+  context.save();
+  context.lineJoin = "round";
+  for (const [width, colour] of /** @type {const} */ ([[4, theme.ground], [1.75, theme.level]])) {
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.globalAlpha = colour === theme.ground ? 0.55 : 1;
+    for (const part of [layout.confirmed, layout.mempool]) {
+      within(context, layout, part, () => {
+        for (const stretch of stretches(entries, part)) strokeStretch(context, layout, part, stretch);
+      });
+    }
+  }
+  context.restore();
+}
+
+/**
+ * @param {Context} context
+ * @param {Layout} layout
+ * @param {Part} part
+ * @param {Past[]} stretch
+ */
+function strokeStretch(context, layout, part, stretch) {
+  context.beginPath();
+  for (const past of stretch) context.lineTo(xOf(part, past.timestamp), yOf(layout, past.price));
+  const last = stretch[stretch.length - 1];
+  context.lineTo(endOf(part, last), yOf(layout, last.price));
+  context.stroke();
+}
+
+/**
+ * How far to the right an estimate holds: what is live, to the edge.
+ * @param {Part} part
+ * @param {Past} last of its stretch
+ */
+function endOf(part, { timestamp }) {
+  return part.live && timestamp > part.end - GAP_SECONDS ? part.right : xOf(part, timestamp);
+}
+
+/**
+ * The present estimate's own label on the price axis.
+ * @param {Context} context
+ * @param {Layout} layout
  * @param {number} price
  * @param {Theme} theme
  */
-export function drawEstimate(context, layout, price, theme) {
-  const y = yOf(layout, price);
-  context.strokeStyle = theme.level;
-  context.lineWidth = 1.5;
-  drawThrough(context, layout, y);
+export function drawPriceLabel(context, layout, price, theme) {
+  const { em } = theme;
+  const y = Math.min(layout.bottom, Math.max(layout.top, yOf(layout, price)));
   const left = layout.mempool.right;
   context.fillStyle = theme.level;
   context.beginPath();
   context.moveTo(left, y);
-  context.lineTo(left + 0.6 * theme.em, y - 0.85 * theme.em);
-  context.lineTo(layout.right, y - 0.85 * theme.em);
-  context.lineTo(layout.right, y + 0.85 * theme.em);
-  context.lineTo(left + 0.6 * theme.em, y + 0.85 * theme.em);
+  context.lineTo(left + 0.6 * em, y - 0.85 * em);
+  context.lineTo(layout.right, y - 0.85 * em);
+  context.lineTo(layout.right, y + 0.85 * em);
+  context.lineTo(left + 0.6 * em, y + 0.85 * em);
   context.fill();
   context.fillStyle = theme.ground;
-  context.font = `bold ${theme.em}px ${theme.font}`;
+  context.font = `600 ${em}px ${theme.font}`;
   context.textAlign = "right";
   context.fillText(formatUsd(price), layout.right - 5, y + 0.5);
+  context.font = `${em}px ${theme.font}`;
 }
 
 /**
@@ -58,7 +139,7 @@ export function drawEstimate(context, layout, price, theme) {
  * @param {Context} context
  * @param {Layout} layout
  * @param {number} price
- * @param {Estimate | null} estimate
+ * @param {number | null} estimate
  * @param {Theme} theme
  */
 export function drawHiddenPrice(context, layout, price, estimate, theme) {
@@ -70,26 +151,15 @@ export function drawHiddenPrice(context, layout, price, estimate, theme) {
   context.setLineDash([7, 6]);
   drawThrough(context, layout, y);
   context.restore();
-  const awayFromEstimate = (estimate && price < estimate.price ? 1.25 : -1.25) * theme.em;
+  const awayFromEstimate = (estimate !== null && price < estimate ? 1.25 : -1.25) * theme.em;
   const words = isRoomy(layout) ? "hidden price" : "hidden";
-  drawLabel(context, `${words} ${formatUsd(price)}`, layout.confirmed.left + 8, y + awayFromEstimate, theme);
-}
-
-/**
- * The hidden price's words, on a ground of their own so that dots do not run through them.
- * @param {Context} context
- * @param {string} text
- * @param {number} x left edge
- * @param {number} y middle
- * @param {Theme} theme
- */
-function drawLabel(context, text, x, y, theme) {
-  context.font = `${theme.em}px ${theme.font}`;
+  const text = `${words} ${formatUsd(price)}`;
+  const x = layout.confirmed.left + 8;
   context.textAlign = "left";
   context.fillStyle = theme.ground;
   context.globalAlpha = 0.75;
-  context.fillRect(x - 5, y - 0.75 * theme.em, context.measureText(text).width + 10, 1.5 * theme.em);
+  context.fillRect(x - 5, y + awayFromEstimate - 0.75 * theme.em, context.measureText(text).width + 10, 1.5 * theme.em);
   context.globalAlpha = 1;
   context.fillStyle = theme.hidden;
-  context.fillText(text, x, y);
+  context.fillText(text, x, y + awayFromEstimate);
 }

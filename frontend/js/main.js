@@ -1,50 +1,119 @@
-// Puts the page together: messages change the state, and each change asks for a frame that shows it.
+// Puts the page together: messages and gestures change the state, and each change asks for a frame that shows it.
 
-import { Connection } from "./connection.js";
 import { Chart } from "./chart.js";
+import { Connection } from "./connection.js";
+import { listenToControls, showControls } from "./controls.js";
+import { showTooltip, speakDot } from "./crosshair.js";
 import { byId } from "./dom.js";
+import { Evidence } from "./evidence.js";
+import { showTab } from "./favicon.js";
+import { listen } from "./gestures.js";
 import { showHops } from "./hops.js";
+import { ARRIVES_IN } from "./look.js";
 import { readMessage } from "./message.js";
+import { Glide, spanOf, Strength } from "./motion.js";
 import { showNotice } from "./notice.js";
 import { showOrigin } from "./origin.js";
-import { showPrice, titleOf } from "./price.js";
-import { RestOfPicture } from "./rest.js";
+import { showPrice } from "./price.js";
+import { amountsWhile, pastEstimates, restOfPoints } from "./rest.js";
+import { setUpScreen } from "./screen.js";
+import { listenToShare } from "./share.js";
 import { applyRest, applyUpdate, createState } from "./state.js";
 import { showStats } from "./stats.js";
+import { applyTheme } from "./theme.js";
+import { fromFragment, toFragment } from "./view.js";
 
+const THEME = "satscope.theme";
+/** More dots than this are not moved by the plain canvas: it draws each by itself. */
+const MOST_MOVED_BY_CANVAS = 3000;
+
+const query = new URLSearchParams(location.search);
 const state = createState();
+state.view = viewOfLink();
+
+const front = /** @type {HTMLCanvasElement} */ (byId("chart"));
+const canvases = { grid: /** @type {HTMLCanvasElement} */ (byId("grid")), dots: /** @type {HTMLCanvasElement} */ (byId("dots")), front };
+const chart = new Chart(canvases, requestFrame, query.has("canvas"));
+const evidence = new Evidence(requestFrame);
+const views = [showPrice, showNotice, showOrigin, showHops, showStats, showControls, evidence.show];
+
+const axis = new Glide();
+const strength = new Strength();
+const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 let frameRequested = false;
-const chart = new Chart(/** @type {HTMLCanvasElement} */ (byId("chart")), requestFrame);
-const views = [showPrice, showNotice, showOrigin, showHops, showStats, chart.show];
+let allWanted = false;
+let followsFrameAt = -Infinity;
+
+/** Seconds of the page's own clock. */
+const clockNow = () => performance.now() / 1000;
 
 /** At most one frame for all changes before it, and none while nobody looks. */
 function requestFrame() {
+  allWanted = true;
+  schedule();
+}
+
+function schedule() {
   if (frameRequested || document.hidden) return;
   frameRequested = true;
   requestAnimationFrame(() => {
     frameRequested = false;
-    for (const show of views) show(state);
+    draw();
   });
+}
+
+function draw() {
+  const clock = clockNow();
+  const still = lessMotion.matches || !strength.suffices(clock) || (chart.renderer === "canvas" && state.points.count > MOST_MOVED_BY_CANVAS);
+  if (Number.isFinite(followsFrameAt)) strength.frame(clock - followsFrameAt, clock);
+  const gliding = axis.towards(state.priceAxis && spanOf(state.priceAxis), clock, still);
+  const dotClock = still ? Infinity : clock;
+  if (allWanted || gliding) {
+    allWanted = false;
+    for (const show of views) show(state);
+    chart.show(state, axis.at, dotClock);
+    showTooltip(state, chart.layout);
+  } else {
+    chart.showDots(state, dotClock);
+  }
+  const arriving = !still && clock - state.points.newestArrival < ARRIVES_IN;
+  followsFrameAt = gliding || arriving ? clock : -Infinity;
+  if (gliding || arriving) schedule();
 }
 
 function changed() {
   document.body.dataset.updates = String(state.updates);
-  const title = titleOf(state);
-  if (document.title !== title) document.title = title;
+  showTab(state);
   requestFrame();
 }
 
-const rest = new RestOfPicture((picture) => {
+const rest = restOfPoints((picture) => {
   applyRest(state, picture);
   changed();
 });
+const past = pastEstimates((estimates) => {
+  state.history.merge(estimates);
+  changed();
+});
+const askForAmounts = amountsWhile(
+  () => state.view.evidence && !document.hidden && state.link.phase === "connected",
+  (amounts) => {
+    state.amounts = amounts;
+    requestFrame();
+  },
+);
 
 /** @param {string} message */
 function onMessage(message) {
   const update = readOrWarn(message);
   if (!update) return;
-  applyUpdate(state, update, Date.now());
+  const hadSince = state.historySince;
+  const first = state.updates === 0;
+  applyUpdate(state, update, Date.now(), document.hidden ? undefined : clockNow());
   if (update.reset) void rest.fetch();
+  // More of the past has become known, or some of it went by while the gateway was away.
+  if (update.reset || state.historySince < hadSince) void past.fetch();
+  if (first || (update.reset && !state.amounts)) askForAmounts();
   changed();
 }
 
@@ -58,23 +127,74 @@ function readOrWarn(message) {
   }
 }
 
+/** The link says how to look; what it leaves out is as it was the last time. */
+function viewOfLink() {
+  const view = fromFragment(location.hash);
+  if (!/[#&]theme=/.test(location.hash)) view.theme = remembered() === "light" ? "light" : "dark";
+  applyTheme(view.theme);
+  return view;
+}
+
+function remembered() {
+  try {
+    return localStorage.getItem(THEME);
+  } catch {
+    return null;
+  }
+}
+
+function viewChanged() {
+  applyTheme(state.view.theme);
+  try {
+    localStorage.setItem(THEME, state.view.theme);
+  } catch (error) {
+    console.info("The theme cannot be remembered:", error);
+  }
+  const fragment = toFragment(state.view);
+  window.history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);
+  if (state.view.evidence && !state.amounts) askForAmounts();
+  requestFrame();
+}
+
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const connection = new Connection(`${scheme}//${location.host}/ws/mempool`, {
   after: () => state.sequence,
   onMessage,
   onLink(link) {
+    const back = link.phase === "connected" && state.link.phase !== "connected" && state.updates > 0;
     state.link = link;
+    if (back) void past.fetch();
     changed();
   },
 });
 
 connection.open();
+setUpScreen(query.has("kiosk"), query.has("compact"));
+listenToControls(state, viewChanged);
+listenToShare(state, () => {
+  chart.show(state, axis.at, Infinity);
+  return chart.layers;
+});
+listen(front, {
+  state,
+  layout: () => chart.layout,
+  onView: viewChanged,
+  onPoint: requestFrame,
+  onStep: () => speakDot(state),
+});
 byId("retry").addEventListener("click", () => connection.open());
 window.addEventListener("online", () => connection.open());
+window.addEventListener("hashchange", () => {
+  state.view = viewOfLink();
+  requestFrame();
+});
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   connection.open();
-  requestFrame();
+  askForAmounts();
+  // At once, not when the browser next thinks of a frame.
+  allWanted = true;
+  draw();
 });
 // A countdown and the age of an old price move without any message.
 setInterval(() => {

@@ -44,7 +44,9 @@
  * @property {boolean | null} simulated
  * @property {number | null} hiddenPriceUsd
  * @property {string | null} chain
- * @property {Block | null} block
+ * @property {Block | null} block the newest
+ * @property {Block[] | null} blocks those of the last three hours, oldest first
+ * @property {number | null} historySince since when there are estimates to be fetched, Unix seconds
  */
 /** @typedef {Record<string, unknown>} Json */
 
@@ -94,7 +96,9 @@ export function readMessage(message) {
     simulated: flag(fields.simulated),
     hiddenPriceUsd: positive(fields.hidden_price_usd),
     chain: text(fields.chain),
-    block: readBlock(object(fields.block)),
+    block: readBlock(fields.block)[0] ?? null,
+    blocks: Array.isArray(fields.blocks) ? fields.blocks.flatMap(readBlock) : null,
+    historySince: positive(fields.history_since),
   };
 }
 
@@ -175,10 +179,53 @@ function readStats(fields) {
 }
 
 /**
- * @param {Json} fields
- * @returns {Block | null}
+ * @param {unknown} value
+ * @returns {Block[]}
  */
-function readBlock(fields) {
+function readBlock(value) {
+  const fields = object(value);
   const timestamp = positive(fields.timestamp);
-  return timestamp === null ? null : { height: number(fields.height), timestamp };
+  return timestamp === null ? [] : [{ height: number(fields.height), timestamp }];
+}
+
+/**
+ * Reads the answer to `/api/v1/history`; an unusable estimate is left out.
+ * @param {unknown} answer
+ * @returns {import("./history.js").Past[]}
+ */
+export function readHistory(answer) {
+  return list(object(answer).estimates).flatMap((item) => {
+    const fields = object(item);
+    const interval = object(fields.interval);
+    const [timestamp, price] = [positive(fields.timestamp), positive(fields.price)];
+    if (timestamp === null || price === null) return [];
+    return { timestamp, price, low: positive(interval.low) ?? price, high: positive(interval.high) ?? price };
+  });
+}
+
+/**
+ * How many amounts lie in each bin of a logarithmic scale, and the round sums that are laid on it.
+ * @typedef {object} Amounts
+ * @property {number} firstSats lower edge of the first bin
+ * @property {number} binWidth natural logarithm of the ratio of a bin's edges
+ * @property {number[]} counts
+ * @property {{ roundUsd: number, strength: number }[]} ladder ascending
+ */
+
+/**
+ * Reads the answer to `/api/v1/evidence`.
+ * @param {unknown} answer
+ * @returns {Amounts | null} `null` when it cannot be used
+ */
+export function readAmounts(answer) {
+  const fields = object(answer);
+  const [firstSats, binWidth] = [positive(fields.first_sats), positive(fields.bin_width)];
+  const counts = list(fields.counts).map((count) => number(count) ?? 0);
+  if (firstSats === null || binWidth === null || counts.length === 0) return null;
+  const ladder = list(fields.ladder).flatMap((item) => {
+    const rung = object(item);
+    const roundUsd = positive(rung.round_usd);
+    return roundUsd === null ? [] : [{ roundUsd, strength: number(rung.strength) ?? 0 }];
+  });
+  return { firstSats, binWidth, counts, ladder };
 }

@@ -3,6 +3,7 @@
 import { byId, setText } from "./dom.js";
 import { formatAge } from "./format.js";
 import { secondsUntil } from "./hops.js";
+import { WINDOW_SECONDS } from "./points.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./message.js").Hop} Hop */
@@ -10,6 +11,9 @@ import { secondsUntil } from "./hops.js";
 const notice = byId("notice");
 const countdown = byId("countdown");
 const retry = byId("retry");
+
+/** The window fills until there are so many payments in it, or it is so old. */
+const ENOUGH_PAYMENTS = 1000;
 
 /** @type {Record<string, string>} */
 const CALLED = { node: "the node", ingest: "ingest", analyzer: "the analyzer", gateway: "the gateway" };
@@ -23,7 +27,7 @@ export function noticeOf(state) {
   if (isCutOff(state)) return lostGateway(state);
   if (state.updates === 0) return "Connecting to the gateway";
   if (!state.estimate) return waitingFor(state.hops);
-  return [...doubts(state.estimate), ...state.hops.flatMap(trouble)].join(" · ");
+  return [...doubts(state.estimate, state.stats), ...state.hops.flatMap(trouble)].join(" · ");
 }
 
 /**
@@ -47,10 +51,15 @@ function waitingFor(hops) {
   return `Waiting for ${describe(blocking)}`;
 }
 
-/** @param {import("./message.js").Estimate} estimate */
-function doubts({ stale, confidence, newestPaymentAgeSeconds: age }) {
+/**
+ * @param {import("./message.js").Estimate} estimate
+ * @param {import("./message.js").Stats | null} stats
+ */
+function doubts({ stale, confidence, payments, newestPaymentAgeSeconds: age }, stats) {
   if (stale) return [age === null ? "No new payments" : `No payments for ${formatAge(age)}`];
-  return confidence < 0.5 ? ["Low confidence – warming up"] : [];
+  if (confidence >= 0.5) return [];
+  const filling = (payments ?? 0) < ENOUGH_PAYMENTS || (stats?.uptimeSeconds ?? 0) < WINDOW_SECONDS;
+  return [filling ? "Low confidence – warming up" : "Low confidence – the payments do not agree on one price"];
 }
 
 /** @param {Hop} hop */

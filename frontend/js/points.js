@@ -1,7 +1,9 @@
-// The points of the plot: bounded in age and number, and put together from the socket and from the picture by REST.
+// The points of the plot, in columns: bounded in age and number, and put together from the socket and from the picture
+// by REST. Columns, because a graphics card takes them as they are, and because objects by the ten thousand cost memory.
 
 /** @typedef {import("./message.js").Point} Point */
 /** @typedef {import("./message.js").Change} Change */
+/** @typedef {import("./spread.js").Spread} Spread */
 
 /** The window, in seconds: older points are forgotten. */
 export const WINDOW_SECONDS = 3 * 3600;
@@ -12,9 +14,38 @@ export const MOST_POINTS = 50_000;
 /** How many go at once at the bound, so that it costs one sort in a thousand points and not one in each message. */
 const TRIMMED_AT_ONCE = 1000;
 
+/** Room at the start; it doubles when it is full. */
+const FIRST_ROOM = 2048;
+
+/** The arrival of a point that was there before the page looked. */
+const LONG_AGO = -1e6;
+
 export class Points {
-  /** @type {Map<string, Point>} */
-  #held = new Map();
+  /** How many there are. The columns hold them from 0 to `count - 1`, in no particular order. */
+  count = 0;
+  /** First seen, Unix seconds. */
+  timestamps = new Float64Array(FIRST_ROOM);
+  /** Where it is drawn, Unix seconds: as `timestamps`, but for what is only known from its block. */
+  places = new Float64Array(FIRST_ROOM);
+  /** USD for one BTC. */
+  prices = new Float64Array(FIRST_ROOM);
+  valuesSats = new Float64Array(FIRST_ROOM);
+  roundsUsd = new Float64Array(FIRST_ROOM);
+  /** 1 if confirmed, 0 if in the mempool. */
+  confirmed = new Uint8Array(FIRST_ROOM);
+  /** When the page learned of it, in seconds of the page's own clock. */
+  arrivals = new Float64Array(FIRST_ROOM);
+  /** @type {string[]} */
+  ids = [];
+  /** The latest of all arrivals. */
+  newestArrival = LONG_AGO;
+
+  /** @type {Map<string, number>} */
+  #slots = new Map();
+  /** The slots that have changed since `takeChanged`, as a half-open range. */
+  #changed = { from: Infinity, to: 0 };
+  /** @type {Spread} */
+  #spread = { placeOf: (timestamp) => timestamp };
   /**
    * Changes since the last reset, kept until the rest of the picture has come: that is fetched apart and may be older.
    * @type {Map<string, { state: Change["state"], sequence: number }> | null}
@@ -22,17 +53,71 @@ export class Points {
   #sinceReset = null;
 
   get size() {
-    return this.#held.size;
+    return this.count;
   }
 
-  /** All points, in no particular order. */
-  values() {
-    return this.#held.values();
+  /** All points as objects, in no particular order. */
+  *values() {
+    for (let slot = 0; slot < this.count; slot += 1) yield this.at(slot);
+  }
+
+  /**
+   * @param {number} slot
+   * @returns {Point}
+   */
+  at(slot) {
+    return {
+      id: this.ids[slot],
+      timestamp: this.timestamps[slot],
+      price: this.prices[slot],
+      valueSats: this.valuesSats[slot],
+      roundUsd: this.roundsUsd[slot],
+      state: this.confirmed[slot] === 1 ? "confirmed" : "mempool",
+    };
+  }
+
+  /**
+   * Where a point is now; slots change.
+   * @param {string} id
+   */
+  slotOf(id) {
+    return this.#slots.get(id);
+  }
+
+  /** Whether this point is only known from its block, so that its place is made up. @param {number} slot */
+  isSpread(slot) {
+    return this.places[slot] !== this.timestamps[slot];
+  }
+
+  /**
+   * How many dots each part shows.
+   * @param {import("./layout.js").Layout} layout
+   */
+  countIn({ confirmed, mempool }) {
+    const counts = { confirmed: 0, mempool: 0 };
+    for (let slot = 0; slot < this.count; slot += 1) {
+      const isConfirmed = this.confirmed[slot] === 1;
+      const { start, end, live } = isConfirmed ? confirmed : mempool;
+      const place = this.places[slot];
+      if (place < start || (place > end && !live)) continue;
+      if (isConfirmed) counts.confirmed += 1;
+      else counts.mempool += 1;
+    }
+    return counts;
+  }
+
+  /** The slots that have changed since the last call; `from` is not below `to` when there are none. */
+  takeChanged() {
+    const changed = this.#changed;
+    this.#changed = { from: Infinity, to: 0 };
+    return changed;
   }
 
   /** Forgets all; `mergeRest` is awaited from now on. */
   reset() {
-    this.#held.clear();
+    this.count = 0;
+    this.ids = [];
+    this.#slots.clear();
     this.#sinceReset = new Map();
   }
 
@@ -41,15 +126,17 @@ export class Points {
    * @param {Point[]} added
    * @param {Change[]} changes
    * @param {number} sequence the message's
+   * @param {number} [arrival] seconds of the page's clock; none for what is not news
    */
-  apply(added, changes, sequence) {
-    for (const point of added) this.#held.set(point.id, point);
+  apply(added, changes, sequence, arrival = LONG_AGO) {
+    for (const point of added) this.#put(point, arrival);
+    if (added.length > 0) this.newestArrival = Math.max(this.newestArrival, arrival);
     for (const { id, state } of changes) {
       this.#sinceReset?.set(id, { state, sequence });
-      const point = this.#held.get(id);
-      if (!point) continue;
-      if (state === "removed") this.#held.delete(id);
-      else point.state = state;
+      const slot = this.#slots.get(id);
+      if (slot === undefined) continue;
+      if (state === "removed") this.#remove(slot);
+      else this.#move(slot, state);
     }
   }
 
@@ -61,13 +148,13 @@ export class Points {
    */
   mergeRest(points, sequence) {
     for (const point of points) {
-      if (this.#held.has(point.id)) continue;
+      if (this.#slots.has(point.id)) continue;
       const change = this.#sinceReset?.get(point.id);
       if (change && change.sequence > sequence) {
         if (change.state === "removed") continue;
         point.state = change.state;
       }
-      this.#held.set(point.id, point);
+      this.#put(point, LONG_AGO);
     }
     this.#sinceReset = null;
   }
@@ -77,11 +164,104 @@ export class Points {
    * @param {number} now the event clock, Unix seconds
    */
   trim(now) {
-    for (const [id, point] of this.#held) {
-      if (point.timestamp < now - WINDOW_SECONDS) this.#held.delete(id);
+    this.#removeBefore(now - WINDOW_SECONDS);
+    if (this.count <= MOST_POINTS) return;
+    const stamps = this.timestamps.slice(0, this.count).sort();
+    this.#removeBefore(stamps[this.count - MOST_POINTS + TRIMMED_AT_ONCE]);
+  }
+
+  /**
+   * Puts all points in their places anew.
+   * @param {Spread} spread
+   */
+  spreadBy(spread) {
+    this.#spread = spread;
+    for (let slot = 0; slot < this.count; slot += 1) {
+      this.places[slot] = spread.placeOf(this.timestamps[slot], this.ids[slot]);
     }
-    if (this.#held.size <= MOST_POINTS) return;
-    const oldestFirst = [...this.#held.values()].sort((a, b) => a.timestamp - b.timestamp);
-    for (const { id } of oldestFirst.slice(0, this.#held.size - MOST_POINTS + TRIMMED_AT_ONCE)) this.#held.delete(id);
+    this.#touch(0, this.count);
+  }
+
+  /** @param {number} timestamp */
+  #removeBefore(timestamp) {
+    for (let slot = this.count - 1; slot >= 0; slot -= 1) {
+      if (this.timestamps[slot] < timestamp) this.#remove(slot);
+    }
+  }
+
+  /**
+   * @param {Point} point
+   * @param {number} arrival
+   */
+  #put(point, arrival) {
+    const held = this.#slots.get(point.id);
+    const slot = held ?? this.count;
+    if (held === undefined) {
+      if (slot === this.timestamps.length) this.#grow();
+      this.count += 1;
+      this.ids[slot] = point.id;
+      this.#slots.set(point.id, slot);
+      this.arrivals[slot] = arrival;
+    }
+    this.timestamps[slot] = point.timestamp;
+    this.places[slot] = this.#spread.placeOf(point.timestamp, point.id);
+    this.prices[slot] = point.price;
+    this.valuesSats[slot] = point.valueSats;
+    this.roundsUsd[slot] = point.roundUsd;
+    this.#move(slot, point.state);
+  }
+
+  /**
+   * @param {number} slot
+   * @param {"mempool" | "confirmed"} state
+   */
+  #move(slot, state) {
+    this.confirmed[slot] = state === "confirmed" ? 1 : 0;
+    this.#touch(slot, slot + 1);
+  }
+
+  /** The last takes the place of the one that goes. @param {number} slot */
+  #remove(slot) {
+    const last = this.count - 1;
+    this.#slots.delete(this.ids[slot]);
+    if (slot !== last) {
+      for (const column of this.#columns()) column[slot] = column[last];
+      this.ids[slot] = this.ids[last];
+      this.#slots.set(this.ids[slot], slot);
+      this.#touch(slot, slot + 1);
+    }
+    this.ids.length = last;
+    this.count = last;
+  }
+
+  #columns() {
+    return [this.timestamps, this.places, this.prices, this.valuesSats, this.roundsUsd, this.confirmed, this.arrivals];
+  }
+
+  #grow() {
+    /** @param {Float64Array} column */
+    const doubled = (column) => {
+      const room = new Float64Array(2 * column.length);
+      room.set(column);
+      return room;
+    };
+    const confirmed = new Uint8Array(2 * this.confirmed.length);
+    confirmed.set(this.confirmed);
+    this.confirmed = confirmed;
+    this.timestamps = doubled(this.timestamps);
+    this.places = doubled(this.places);
+    this.prices = doubled(this.prices);
+    this.valuesSats = doubled(this.valuesSats);
+    this.roundsUsd = doubled(this.roundsUsd);
+    this.arrivals = doubled(this.arrivals);
+  }
+
+  /**
+   * @param {number} from
+   * @param {number} to
+   */
+  #touch(from, to) {
+    this.#changed.from = Math.min(this.#changed.from, from);
+    this.#changed.to = Math.max(this.#changed.to, to);
   }
 }

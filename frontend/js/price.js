@@ -1,7 +1,7 @@
-// The price in large type, its confidence and interval; the same for those who listen, and in the title.
+// The price in large type, and beside it how much to trust it, how it has moved, and how old it is.
 
 import { byId, setText } from "./dom.js";
-import { formatAge, formatCount, formatUsd } from "./format.js";
+import { formatAge, formatCount, formatSignedPercent, formatUsd } from "./format.js";
 import { confidenceLevel } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -10,18 +10,23 @@ import { confidenceLevel } from "./state.js";
 /** The least time between two spoken prices, in milliseconds. */
 const SPEAK_EVERY_MS = 30_000;
 
+const HOUR_SECONDS = 3600;
+
 const price = byId("price");
 const confidence = byId("confidence");
 const confidenceBar = byId("confidence-bar");
 const interval = byId("interval");
 const intervalWidth = byId("interval-width");
+const change = byId("change");
+const changeFrom = byId("change-from");
+const age = byId("age");
 const payments = byId("payments");
-const paymentAge = byId("payment-age");
 const spoken = byId("spoken");
 let spokenAt = -Infinity;
 
 /** @param {State} state */
-export function showPrice({ estimate, link, receivedAt }) {
+export function showPrice(state) {
+  const { estimate, link } = state;
   const level = estimate ? confidenceLevel(estimate.confidence) : "none";
   document.body.dataset.level = level;
   document.body.classList.toggle("old", link.phase !== "connected" || estimate?.stale === true);
@@ -34,20 +39,10 @@ export function showPrice({ estimate, link, receivedAt }) {
   setText(confidence, estimate ? `${level} ${estimate.confidence.toFixed(2)}` : "–");
   confidenceBar.style.setProperty("inline-size", `${(estimate?.confidence ?? 0) * 100}%`);
   showInterval(estimate);
-  setText(payments, estimate?.payments != null ? `${formatCount(estimate.payments)} payments` : "–");
-  const age = ageOfNewestPayment(estimate, link.phase === "connected" ? 0 : Date.now() - receivedAt);
-  setText(paymentAge, age === null ? "" : `newest ${formatAge(age)} ago`);
+  showChange(state);
+  setText(age, ageOf(state));
+  setText(payments, estimate?.payments != null ? `of ${formatCount(estimate.payments)}` : "");
   if (estimate) speak(`${formatUsd(estimate.price)}, ${level} confidence`);
-}
-
-/**
- * The title carries the price, also of a tab that is not drawn.
- * @param {State} state
- */
-export function titleOf({ estimate, simulated, link }) {
-  if (!estimate) return "Satscope";
-  const remarks = [simulated ? "simulated" : "", link.phase === "connected" ? "" : "offline"].filter(Boolean);
-  return `${formatUsd(estimate.price)}${remarks.length > 0 ? ` (${remarks.join(", ")})` : ""} · Satscope`;
 }
 
 /** @param {Estimate | null} estimate */
@@ -58,13 +53,21 @@ function showInterval(estimate) {
   setText(intervalWidth, half === null ? "" : `± ${(half * 100).toFixed(2)} %`);
 }
 
-/**
- * @param {Estimate | null} estimate
- * @param {number} silentMs how long the gateway has not been heard, in milliseconds
- */
-function ageOfNewestPayment(estimate, silentMs) {
-  const age = estimate?.newestPaymentAgeSeconds ?? null;
-  return age === null ? null : age + silentMs / 1000;
+/** @param {State} state */
+function showChange({ estimate, timestamp, history }) {
+  const before = timestamp === null ? null : history.at(timestamp - HOUR_SECONDS);
+  const share = estimate && before ? estimate.price / before.price - 1 : null;
+  change.dataset.direction = share === null ? "none" : share < 0 ? "down" : "up";
+  setText(change, share === null ? "–" : `${share < 0 ? "▼" : "▲"} ${formatSignedPercent(share)}`);
+  setText(changeFrom, before && share !== null ? `from ${formatUsd(before.price)}` : "");
+}
+
+/** How old the newest payment is; while the gateway is not heard, that goes on. @param {State} state */
+function ageOf({ estimate, link, receivedAt }) {
+  const told = estimate?.newestPaymentAgeSeconds ?? null;
+  if (told === null) return "–";
+  const silent = link.phase === "connected" ? 0 : (Date.now() - receivedAt) / 1000;
+  return `${formatAge(told + silent)} ago`;
 }
 
 /** @param {string} text */

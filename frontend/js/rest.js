@@ -1,48 +1,95 @@
-// The rest of the picture: a reset brings the newest points by WebSocket, all others are fetched here.
+// What comes beside the socket: the points that a reset leaves out, the estimates of the past, and the amounts.
 
-import { readPoints } from "./message.js";
 import { retryDelayMs } from "./connection.js";
-
-const ADDRESS = "/api/v1/points";
+import { readAmounts, readHistory, readPoints } from "./message.js";
 
 /** @typedef {{ sequence: number, points: import("./message.js").Point[] }} Rest */
 
-export class RestOfPicture {
+/** How often the amounts are asked for while somebody looks at them, in milliseconds. */
+const AMOUNTS_EVERY_MS = 10_000;
+
+/** Something that is fetched until it is there; a later call supersedes an earlier one. @template T */
+export class Fetched {
   /** @type {AbortController | null} */
   #fetching = null;
-  #onRest;
+  #address;
+  #read;
+  #onAnswer;
 
-  /** @param {(rest: Rest) => void} onRest */
-  constructor(onRest) {
-    this.#onRest = onRest;
+  /**
+   * @param {string} address
+   * @param {(answer: unknown) => T} read throws what is wrong with an answer
+   * @param {(answer: T) => void} onAnswer
+   */
+  constructor(address, read, onAnswer) {
+    this.#address = address;
+    this.#read = read;
+    this.#onAnswer = onAnswer;
   }
 
-  /** Fetches it, and tries until it is there; a later call supersedes an earlier one. */
   async fetch() {
     this.#fetching?.abort();
     const { signal } = (this.#fetching = new AbortController());
     for (let failures = 0; !signal.aborted; failures += 1) {
-      const rest = await fetchRest(signal);
+      const answer = await this.#ask(signal);
       if (signal.aborted) return;
-      if (rest) return this.#onRest(rest);
+      if (answer) return this.#onAnswer(answer.read);
       await new Promise((resolve) => setTimeout(resolve, retryDelayMs(failures, Math.random())));
+    }
+  }
+
+  /** Gives up what is being fetched. */
+  stop() {
+    this.#fetching?.abort();
+  }
+
+  /**
+   * @param {AbortSignal} signal
+   * @returns {Promise<{ read: T } | null>} `null` when it could not be had this time
+   */
+  async #ask(signal) {
+    try {
+      const response = await fetch(this.#address, { signal });
+      if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+      return { read: this.#read(await response.json()) };
+    } catch (error) {
+      if (!signal.aborted) console.info(`${this.#address} could not be read, will be tried again:`, error);
+      return null;
     }
   }
 }
 
+/** @param {(rest: Rest) => void} onAnswer */
+export function restOfPoints(onAnswer) {
+  return new Fetched("/api/v1/points", readRest, onAnswer);
+}
+
+/** @param {(past: import("./history.js").Past[]) => void} onAnswer */
+export function pastEstimates(onAnswer) {
+  return new Fetched("/api/v1/history?range=3h&step=10s", readHistory, onAnswer);
+}
+
 /**
- * @param {AbortSignal} signal
- * @returns {Promise<Rest | null>} `null` when it could not be had this time
+ * Asks for the amounts at once and then now and then, as long as `wanted` says so.
+ * @param {() => boolean} wanted
+ * @param {(amounts: import("./message.js").Amounts | null) => void} onAnswer
  */
-async function fetchRest(signal) {
-  try {
-    const response = await fetch(ADDRESS, { signal });
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-    const { sequence, points } = await response.json();
-    if (typeof sequence !== "number") throw new Error("no sequence in it");
-    return { sequence, points: readPoints(points) };
-  } catch (error) {
-    if (!signal.aborted) console.warn(`${ADDRESS} could not be read, will be tried again:`, error);
-    return null;
-  }
+export function amountsWhile(wanted, onAnswer) {
+  const amounts = new Fetched("/api/v1/evidence", readAmounts, onAnswer);
+  const ask = () => {
+    if (wanted()) void amounts.fetch();
+    else amounts.stop();
+  };
+  setInterval(ask, AMOUNTS_EVERY_MS);
+  return ask;
+}
+
+/**
+ * @param {unknown} answer
+ * @returns {Rest}
+ */
+function readRest(answer) {
+  const { sequence, points } = /** @type {Record<string, unknown>} */ (answer);
+  if (typeof sequence !== "number") throw new Error("no sequence in it");
+  return { sequence, points: readPoints(points) };
 }

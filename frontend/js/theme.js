@@ -1,4 +1,4 @@
-// The colours and type of the canvas, as style.css has them, so that they are set in one place.
+// The colours and type of the canvases, as style.css has them, so that they are set in one place.
 
 /**
  * @typedef {object} Theme
@@ -8,10 +8,12 @@
  * @property {string} text
  * @property {string} muted
  * @property {string} line grid and frame
- * @property {string} confirmed
- * @property {string} mempool
+ * @property {string} tick
+ * @property {string} confirmed `#rrggbb`
+ * @property {string} mempool `#rrggbb`
  * @property {string} hidden
  * @property {string} level the colour of the present confidence
+ * @property {number} band opacity of the interval
  */
 
 /** Small type, as a share of the page's. */
@@ -27,14 +29,27 @@ export function readTheme(element) {
   const value = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
   return {
     font: style.fontFamily,
-    em: Math.round(parseFloat(style.fontSize) * SMALL),
+    em: Math.max(10, Math.round(parseFloat(style.fontSize) * SMALL)),
     ground: value("--ground"),
     text: value("--text"),
     muted: value("--muted"),
     line: value("--line"),
+    tick: value("--tick"),
     confirmed: value("--confirmed"),
     mempool: value("--mempool"),
     hidden: value("--hidden"),
     level: value("--level"),
+    band: Number(value("--band")),
   };
+}
+
+/**
+ * Makes a theme the page's.
+ * @param {"dark" | "light"} theme
+ */
+export function applyTheme(theme) {
+  if (document.documentElement.dataset.theme === theme) return;
+  document.documentElement.dataset.theme = theme;
+  const ground = getComputedStyle(document.documentElement).getPropertyValue("--ground").trim();
+  document.querySelector('meta[name="theme-color"]')?.setAttribute("content", ground);
 }

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { retryDelayMs } from "../js/connection.js";
-import { formatAge, formatSignedPercent, formatUptime, formatUsd, formatUtc } from "../js/format.js";
+import { formatAge, formatBtc, formatRoundUsd, formatSignedPercent, formatTiny, formatUptime, formatUsd, formatUtc } from "../js/format.js";
 
-test("prices", () => assert.deepEqual([104_231.4, 999.5, 1e7].map(formatUsd), ["$104,231", "$999.50", "$10,000,000"]));
+test("prices", () => assert.deepEqual([104_231.4, 999.5, 1e7].map((usd) => formatUsd(usd)), ["$104,231", "$999.50", "$10,000,000"]));
 
 test("spans", () => {
   assert.deepEqual([0, 59.9, 725, 3720, 273_600].map(formatUptime), ["0s", "59s", "12m 05s", "1h 02m", "3d 04h"]);
@@ -20,4 +20,10 @@ test("shares and moments", () => {
 test("waits double up to a limit, and are scattered over their upper half", () => {
   assert.deepEqual([0, 1, 2, 5, 50].map((failures) => retryDelayMs(failures, 1)), [500, 1000, 2000, 15_000, 15_000]);
   assert.equal(retryDelayMs(2, 0), 1000);
+});
+
+test("amounts, round sums and tiny prices", () => {
+  assert.equal(formatBtc(104_281), "0.00104281 BTC");
+  assert.deepEqual([5, 2500].map(formatRoundUsd), ["$5", "$2,500"]);
+  assert.deepEqual([850, 999.6, 97_253, 104_600, 999_499, 999_500, 1.24e6, 9.96e6].map(formatTiny), ["850", "1k", "97k", "105k", "999k", "1.0M", "1.2M", "10M"]);
 });

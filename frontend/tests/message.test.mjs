@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readMessage } from "../js/message.js";
+import { readAmounts, readHistory, readMessage } from "../js/message.js";
 import { applyUpdate, confidenceLevel, createState } from "../js/state.js";
 
 const read = (type, data) => readMessage(JSON.stringify({ type, data }));
@@ -21,7 +21,7 @@ test("an update is read whole", () => {
     transactions: [{ id: "a:0", timestamp: 99, price: 1e5, value_sats: 50_000, round_usd: 50, state: "confirmed" }],
     changes: [{ id: "b:1", state: "removed" }], hops: [{ name: "node", state: "connected", detail: "" }],
     stats: { total_received: 5, total_filtered: 2, active_in_window: 3, uptime_seconds: 9, mempool_transactions: 4 },
-    simulated: true, hidden_price_usd: 100_100, chain: "regtest", block: { height: 9, timestamp: 90 }, later: "field",
+    simulated: true, hidden_price_usd: 100_100, chain: "regtest", block: { height: 9, timestamp: 90 }, blocks: [{ timestamp: 80 }, {}], history_since: 70, later: "field",
   });
   assert.deepEqual(update, {
     sequence: 7, reset: true, timestamp: 100.5,
@@ -29,7 +29,7 @@ test("an update is read whole", () => {
     points: [{ id: "a:0", timestamp: 99, price: 1e5, valueSats: 50_000, roundUsd: 50, state: "confirmed" }],
     changes: [{ id: "b:1", state: "removed" }], hops: [{ name: "node", state: "connected", detail: "" }],
     stats: { received: 5, filtered: 2, active: 3, uptimeSeconds: 9, mempool: 4 },
-    simulated: true, hiddenPriceUsd: 100_100, chain: "regtest", block: { height: 9, timestamp: 90 },
+    simulated: true, hiddenPriceUsd: 100_100, chain: "regtest", block: { height: 9, timestamp: 90 }, blocks: [{ height: null, timestamp: 80 }], historySince: 70,
   });
 });
 
@@ -45,6 +45,16 @@ test("unusable points, changes and hops are left out, the others kept", () => {
   assert.deepEqual(update.points.map(({ id }) => id), ["1:2"]);
   assert.deepEqual(update.changes, [{ id: "y", state: "mempool" }]);
   assert.deepEqual(update.hops, []);
+});
+
+test("the past and the amounts are read, and what is odd in them is left out", () => {
+  const estimates = [{ timestamp: 5, price: 10, interval: { low: 9, high: 11 } }, { timestamp: 6 }, { timestamp: 7, price: 12 }];
+  assert.deepEqual(readHistory({ estimates }), [{ timestamp: 5, price: 10, low: 9, high: 11 }, { timestamp: 7, price: 12, low: 12, high: 12 }]);
+  assert.deepEqual(readHistory(null), []);
+  const ladder = [{ round_usd: 5, strength: 4 }, {}];
+  assert.deepEqual(readAmounts({ first_sats: 1000, bin_width: 0.01, counts: [1, null], ladder }),
+    { firstSats: 1000, binWidth: 0.01, counts: [1, 0], ladder: [{ roundUsd: 5, strength: 4 }] });
+  assert.equal(readAmounts({ first_sats: 0, bin_width: 0.01, counts: [1] }), null);
 });
 
 test("what a message does not mention stays as it was, but an estimate does not", () => {

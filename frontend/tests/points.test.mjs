@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MOST_POINTS, Points, WINDOW_SECONDS } from "../js/points.js";
+import { share, spreadOver } from "../js/spread.js";
 
 const point = (id, timestamp = 1000, state = "mempool") => ({ id, timestamp, price: 1e5, valueSats: 1, roundUsd: 50, state });
 const states = (points) => Object.fromEntries([...points.values()].map(({ id, state }) => [id, state]));
@@ -51,4 +52,47 @@ test("beyond the bound the oldest go, in whatever order they came", () => {
   points.trim(3000);
   assert.ok(points.size <= MOST_POINTS && points.size > MOST_POINTS * 0.9);
   assert.ok(!("late but old" in states(points)) && `p${MOST_POINTS - 1}` in states(points));
+});
+
+test("the columns hold what was put in, whatever went and came before", () => {
+  const points = new Points();
+  const held = new Map();
+  for (let at = 0; at < 5000; at += 1) {
+    const added = { ...point(`p${at}`, 1000 + at, at % 3 ? "mempool" : "confirmed"), price: 1e5 + at };
+    const gone = at % 2 ? `p${Math.floor(at / 3)}` : "none";
+    points.apply([added], [{ id: gone, state: "removed" }], at);
+    held.set(added.id, added);
+    held.delete(gone);
+  }
+  assert.deepEqual(new Map([...points.values()].map((one) => [one.id, one])), held);
+  const whole = { start: 0, end: 9e9, live: true };
+  const confirmed = [...held.values()].filter(({ state }) => state === "confirmed").length;
+  assert.deepEqual(points.countIn({ confirmed: whole, mempool: whole }), { confirmed, mempool: held.size - confirmed });
+  for (const id of held.keys()) assert.equal(points.ids[points.slotOf(id)], id);
+});
+
+test("who draws is told which slots have changed, once", () => {
+  const points = new Points();
+  points.apply([point("a"), point("b"), point("c")], [], 1);
+  assert.deepEqual(points.takeChanged(), { from: 0, to: 3 });
+  points.apply([], [{ id: "b", state: "confirmed" }], 2);
+  assert.deepEqual(points.takeChanged(), { from: 1, to: 2 });
+  points.apply([], [{ id: "a", state: "removed" }], 3);
+  assert.deepEqual(points.takeChanged(), { from: 0, to: 1 });
+  const { from, to } = points.takeChanged();
+  assert.ok(from >= to);
+});
+
+test("what is known only from its block is spread over the time since the block before", () => {
+  const points = new Points();
+  points.spreadBy(spreadOver([{ height: 1, timestamp: 5000 }, { height: 2, timestamp: 5900.25 }]));
+  points.apply([...Array(200).keys()].map((at) => point(`id${at}`, 5900.25, "confirmed")), [], 1);
+  points.apply([point("seen", 5800, "confirmed")], [], 2);
+  const places = [...points.places.slice(0, 200)];
+  assert.ok(places.every((place) => place > 5000 && place <= 5900.25));
+  const earlier = places.filter((place) => place < 5450).length;
+  assert.ok(earlier > 70 && earlier < 130, `${earlier} of 200 in the first half`);
+  assert.equal(points.places[200], 5800);
+  assert.deepEqual([points.isSpread(0), points.isSpread(200)], [true, false]);
+  assert.equal(share("id7"), share("id7"));
 });

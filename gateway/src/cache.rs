@@ -5,28 +5,60 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
+
+use crate::encoded::Encoded;
 
 /// An answer that a client may keep and must ask about before it uses it again. `tag` is without quotes.
 pub fn revalidated(
     request: &HeaderMap,
     tag: &str,
     content_type: &'static str,
-    body: impl FnOnce() -> Bytes,
+    body: &Encoded,
 ) -> Response {
-    let mut response = match known(request, tag) {
-        true => StatusCode::NOT_MODIFIED.into_response(),
-        false => ([(header::CONTENT_TYPE, content_type)], Body::from(body())).into_response(),
-    };
+    match is_known(request, tag) {
+        true => unchanged(tag),
+        false => fresh(request, tag, content_type, body),
+    }
+}
+
+/// For who has it already.
+pub fn unchanged(tag: &str) -> Response {
+    tagged(StatusCode::NOT_MODIFIED.into_response(), tag)
+}
+
+/// For who has it not yet, or not any more.
+pub fn fresh(
+    request: &HeaderMap,
+    tag: &str,
+    content_type: &'static str,
+    body: &Encoded,
+) -> Response {
+    let (bytes, encoding) = body.for_request(request);
+    let mut response = ([(header::CONTENT_TYPE, content_type)], Body::from(bytes)).into_response();
+    if let Some(encoding) = encoding {
+        let encoding = HeaderValue::from_static(encoding);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_ENCODING, encoding);
+    }
+    tagged(response, tag)
+}
+
+fn tagged(mut response: Response, tag: &str) -> Response {
     let headers = response.headers_mut();
     if let Ok(tag) = HeaderValue::try_from(format!("W/\"{tag}\"")) {
         headers.insert(header::ETAG, tag);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("accept, accept-encoding"),
+    );
     response
 }
 
-fn known(request: &HeaderMap, tag: &str) -> bool {
+/// Whether the client says that it has the answer of this tag.
+pub fn is_known(request: &HeaderMap, tag: &str) -> bool {
     request
         .get_all(header::IF_NONE_MATCH)
         .iter()
@@ -39,12 +71,15 @@ fn known(request: &HeaderMap, tag: &str) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn asked(if_none_match: &str) -> StatusCode {
         let mut request = HeaderMap::new();
         request.insert(header::IF_NONE_MATCH, if_none_match.parse().unwrap());
-        revalidated(&request, "abc", "text/plain", || Bytes::from_static(b"x")).status()
+        let body = Encoded::best(Bytes::from_static(b"x"));
+        revalidated(&request, "abc", "text/plain", &body).status()
     }
 
     #[test]

@@ -4,8 +4,11 @@
 //! [`socket`] and [`rest`] read it there. No client's doing reaches another's, nor the analyzer.
 
 mod cache;
+mod encoded;
 mod handshake;
 mod headers;
+mod history;
+mod kept;
 mod message;
 mod metrics;
 mod page;
@@ -26,6 +29,7 @@ use anyhow::Context as _;
 use satscope_kit::{Context, net};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::transport::Endpoint;
 
 use crate::{settings::Patience, state::State};
 
@@ -35,6 +39,7 @@ pub use settings::GatewaySettings;
 #[derive(Clone, Debug)]
 struct Gateway {
     state: watch::Receiver<State>,
+    questions: history::Questions,
     /// A permit for each WebSocket client that there is room for.
     room: Arc<Semaphore>,
     /// Connections and WebSocket clients, waited for at the end.
@@ -53,9 +58,11 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
     metrics::describe();
     let state = State::new(usize::try_from(settings.gateway_max_points)?);
     let (state, readers) = watch::channel(state);
-    upstream::start(&settings.analyzer_url, state, context).await?;
+    let analyzer = Endpoint::from_shared(settings.analyzer_url.clone()).context("analyzer_url")?;
+    upstream::start(&analyzer, state, context).await?;
     let gateway = Gateway {
         state: readers,
+        questions: history::Questions::to(analyzer),
         room: Arc::new(Semaphore::new(usize::try_from(
             settings.gateway_max_clients,
         )?)),

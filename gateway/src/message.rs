@@ -39,6 +39,13 @@ pub struct Current {
     /// The newest; absent while none is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<Block>,
+    /// The oldest estimate that `/api/v1/history` has, Unix milliseconds; absent while it has none.
+    #[serde(
+        rename = "history_since",
+        serialize_with = "some_seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub history_since_ms: Option<u64>,
 }
 
 /// The price and the doubt about it. All numbers are finite.
@@ -171,6 +178,8 @@ pub struct News<'a> {
     pub points: Vec<&'a Point>,
     /// To points that it may have.
     pub changes: Vec<Change>,
+    /// The blocks of the window, where the client may not have them.
+    pub blocks: Option<&'a [Block]>,
 }
 
 /// One WebSocket message: `mempool_update`, or `status` while there is no estimate.
@@ -187,6 +196,8 @@ pub fn message(current: &Current, news: &News<'_>) -> Bytes {
         current: &'a Current,
         transactions: &'a [&'a Point],
         changes: &'a [Change],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        blocks: Option<&'a [Block]>,
     }
     json(&Message {
         r#type: match current.estimate {
@@ -198,6 +209,7 @@ pub fn message(current: &Current, news: &News<'_>) -> Bytes {
             current,
             transactions: &news.points,
             changes: &news.changes,
+            blocks: news.blocks,
         },
     })
 }
@@ -226,8 +238,9 @@ pub fn json(value: &impl Serialize) -> Bytes {
     }
 }
 
+/// Milliseconds as seconds.
 #[allow(clippy::cast_precision_loss)]
-fn seconds<S: Serializer>(ms: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn seconds<S: Serializer>(ms: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(*ms as f64 / 1000.0)
 }
 

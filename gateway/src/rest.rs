@@ -5,10 +5,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
+use tracing::error;
 
 use crate::{
-    Gateway,
-    cache::revalidated,
+    Gateway, cache,
     message::{Current, HopState, json},
     problem::Problem,
 };
@@ -43,7 +43,16 @@ pub async fn points(State(gateway): State<Gateway>, headers: HeaderMap) -> Respo
         return Problem::later(why_no_price(&current)).into_response();
     };
     let tag = picture.sequence.to_string();
-    revalidated(&headers, &tag, "application/json", || picture.text())
+    if cache::is_known(&headers, &tag) {
+        return cache::unchanged(&tag);
+    }
+    match picture.body().await {
+        Ok(body) => cache::fresh(&headers, &tag, "application/json", &body),
+        Err(fault) => {
+            error!("the points could not be written: {fault}");
+            Problem::later("the points could not be written").into_response()
+        }
+    }
 }
 
 /// The first hop that is not well is the cause; when all are, there is too little to read a price from.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::debug;
 
-use crate::{Gateway, handshake, headers, page, problem::Problem, rest};
+use crate::{Gateway, handshake, headers, history, page, problem::Problem, rest};
 
 /// For a client to send a request's head, counted from the connection or from the answer before.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,6 +32,8 @@ pub fn routes(gateway: Gateway, readiness: Readiness) -> Router {
         .route("/ws/mempool", get(handshake::open))
         .route("/api/v1/price", get(rest::price))
         .route("/api/v1/points", get(rest::points))
+        .route("/api/v1/history", get(history::history))
+        .route("/api/v1/evidence", get(history::amounts))
         .with_state(gateway)
         .merge(admin::health_routes(readiness))
         .fallback(page::serve)

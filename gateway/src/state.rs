@@ -5,9 +5,14 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use tokio::{
+    sync::OnceCell,
+    task::{JoinError, spawn_blocking},
+};
 
 use crate::{
-    message::{Change, Current, Hop, HopState, News, PointState, all_points, message},
+    encoded::Encoded,
+    message::{Block, Change, Current, Hop, HopState, News, PointState, all_points, message},
     points::Points,
     recent::Recent,
     update::Update,
@@ -23,11 +28,13 @@ const GATEWAY: &str = "gateway";
 pub struct State {
     current: Current,
     points: Arc<Points>,
+    /// Those of the window, oldest first.
+    blocks: Vec<Block>,
     recent: Recent,
     /// The hops as the analyzer told them; `current` adds ours.
     told_hops: Vec<Hop>,
     shared: Shared,
-    all_points: Arc<OnceLock<Bytes>>,
+    all_points: Arc<OnceCell<Encoded>>,
     capacity: usize,
 }
 
@@ -57,15 +64,30 @@ pub struct Picture {
     /// The update that they go with.
     pub sequence: u64,
     points: Arc<Points>,
-    text: Arc<OnceLock<Bytes>>,
+    body: Arc<OnceCell<Encoded>>,
 }
 
 impl Picture {
-    /// The answer to `/api/v1/points`, made once however many ask.
-    pub fn text(&self) -> Bytes {
-        self.text
-            .get_or_init(|| all_points(self.sequence, self.points.iter()))
-            .clone()
+    /// The answer to `/api/v1/points`, made once however many ask, on a thread where it holds nobody up.
+    ///
+    /// # Errors
+    /// When that thread could not finish.
+    pub async fn body(&self) -> Result<Encoded, JoinError> {
+        let write = || {
+            let (sequence, points) = (self.sequence, self.points.clone());
+            spawn_blocking(move || Encoded::fast(all_points(sequence, points.iter())))
+        };
+        self.body.get_or_try_init(write).await.cloned()
+    }
+}
+
+impl Shared {
+    /// `after` is whom the news is for, if anybody.
+    fn new(current: &Current, after: Option<u64>, news: &News<'_>) -> Self {
+        Shared {
+            news: after.map(|after| (after, message(current, news))),
+            greeting: OnceLock::new(),
+        }
     }
 }
 
@@ -75,6 +97,7 @@ impl State {
         let mut state = State {
             current: Current::default(),
             points: Arc::new(Points::new(capacity)),
+            blocks: Vec::new(),
             recent: Recent::default(),
             told_hops: Vec::new(),
             shared: Shared::default(),
@@ -95,7 +118,7 @@ impl State {
         Some(Picture {
             sequence: self.current.sequence?,
             points: self.points.clone(),
-            text: self.all_points.clone(),
+            body: self.all_points.clone(),
         })
     }
 
@@ -118,12 +141,15 @@ impl State {
         self.current = update.current;
         self.told_hops = std::mem::take(&mut self.current.hops);
         self.set_analyzer(HopState::Connected, "");
+        let new_blocks = update.blocks != self.blocks;
+        self.blocks = update.blocks;
         let news = News {
             reset: false,
             points: update.points.iter().collect(),
             changes: update.changes,
+            blocks: new_blocks.then_some(&self.blocks[..]),
         };
-        self.publish(goes_on_from, &news);
+        self.shared = Shared::new(&self.current, goes_on_from, &news);
     }
 
     /// Notes that the analyzer cannot be reached; false when that is nothing new.
@@ -143,7 +169,7 @@ impl State {
     /// Makes a message that says again what holds, with no points: its sequence is still that of the last update,
     /// so that `?after=` means the same whenever it is asked.
     pub fn repeat(&mut self) {
-        self.publish(self.current.sequence, &News::default());
+        self.shared = Shared::new(&self.current, self.current.sequence, &News::default());
     }
 
     /// The message for a client that has seen all up to `after`, or nothing.
@@ -186,6 +212,7 @@ impl State {
             reset: false,
             points,
             changes: changes.collect(),
+            blocks: Some(&self.blocks[..]),
         };
         Some(message(&self.current, &news))
     }
@@ -196,6 +223,7 @@ impl State {
                 reset: self.current.sequence.is_some(),
                 points: self.points.newest(GREETING),
                 changes: Vec::new(),
+                blocks: self.current.sequence.map(|_| &self.blocks[..]),
             };
             message(&self.current, &news)
         };
@@ -240,13 +268,6 @@ impl State {
             .iter()
             .filter(|hop| hop.name != ANALYZER && hop.name != GATEWAY);
         self.current.hops = upstream.cloned().chain([analyzer, ours(GATEWAY)]).collect();
-    }
-
-    fn publish(&mut self, after: Option<u64>, news: &News<'_>) {
-        self.shared = Shared {
-            news: after.map(|after| (after, message(&self.current, news))),
-            greeting: OnceLock::new(),
-        };
     }
 }
 

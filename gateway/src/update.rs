@@ -21,6 +21,8 @@ pub struct Update {
     pub points: Vec<Point>,
     /// To those before.
     pub changes: Vec<Change>,
+    /// The blocks of the window, oldest first.
+    pub blocks: Vec<Block>,
 }
 
 /// What was left out: how often, by kind, with the last one's description.
@@ -56,7 +58,15 @@ pub fn read(update: v1::PriceUpdate) -> (Update, Faults) {
                 .map_err(|fault| keep("block", fault))
                 .ok()
         }),
+        history_since_ms: (update.history_since_ms > 0).then_some(update.history_since_ms),
     };
+    let mut blocks = Vec::with_capacity(update.blocks.len());
+    for block in &update.blocks {
+        match read_block(block) {
+            Ok(block) => blocks.push(block),
+            Err(fault) => keep("block", fault),
+        }
+    }
     let mut points = Vec::with_capacity(update.points.len());
     for point in update.points {
         match read_point(&point) {
@@ -77,6 +87,7 @@ pub fn read(update: v1::PriceUpdate) -> (Update, Faults) {
         reset: update.reset,
         points,
         changes,
+        blocks,
     };
     (update, faults)
 }

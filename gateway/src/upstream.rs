@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Instant};
 
 use ::metrics::counter;
-use anyhow::Context as _;
 use satscope_kit::{
     Context,
     health::Condition,
@@ -30,12 +29,12 @@ const SILENCE: Duration = Duration::from_secs(6);
 
 /// Keeps `state` the analyzer's newest until the process stops.
 pub async fn start(
-    url: &str,
+    analyzer: &Endpoint,
     state: watch::Sender<State>,
     context: &Context,
 ) -> anyhow::Result<()> {
-    let endpoint = Endpoint::from_shared(url.to_owned()).context("analyzer_url")?;
-    let waiting_for = format!("price updates from {url}");
+    let endpoint = analyzer.clone();
+    let waiting_for = format!("price updates from {}", endpoint.uri());
     let ready = context.readiness.condition("analyzer", &waiting_for);
     let state = Arc::new(state);
     let stop = context.tasks.stop();

@@ -23,6 +23,8 @@ impl Publisher {
     pub fn bind() -> Publisher {
         let socket = zmq::Context::new().socket(zmq::XPUB).unwrap();
         socket.set_sndhwm(0).unwrap();
+        // Each subscription is told, also where another subscriber has not been missed yet.
+        socket.set_xpub_verbose(true).unwrap();
         socket.set_linger(0).unwrap();
         socket.set_rcvtimeo(PATIENCE_MS).unwrap();
         socket.bind("tcp://127.0.0.1:*").unwrap();

@@ -41,6 +41,7 @@ fn full() -> Current {
             height: Some(800_000),
             time_ms: 1_699_999_000_000,
         }),
+        history_since_ms: Some(1_699_990_000_000),
     }
 }
 
@@ -61,6 +62,10 @@ fn written(current: &Current, news: &News<'_>) -> Value {
 
 fn full_message() -> Value {
     let point = point();
+    let blocks = [Block {
+        height: None,
+        time_ms: 1_699_998_000_000,
+    }];
     let news = News {
         reset: true,
         points: vec![&point],
@@ -68,6 +73,7 @@ fn full_message() -> Value {
             id: "cd:0".into(),
             state: PointState::Removed,
         }],
+        blocks: Some(&blocks),
     };
     written(&full(), &news)
 }
@@ -137,7 +143,9 @@ fn every_field_is_written_under_its_name() {
                 "simulated": true,
                 "hidden_price_usd": 50_010.0,
                 "chain": "regtest",
-                "block": { "height": 800_000, "timestamp": 1_699_999_000.0 }
+                "block": { "height": 800_000, "timestamp": 1_699_999_000.0 },
+                "blocks": [{ "timestamp": 1_699_998_000.0 }],
+                "history_since": 1_699_990_000.0
             }
         })
     );
@@ -154,6 +162,7 @@ fn messages_conform_to_the_schema_and_have_no_field_beside_it() {
         hidden_price_usd: None,
         chain: None,
         block: None,
+        history_since_ms: None,
         ..full()
     };
     let nothing = News::default();
@@ -203,6 +212,7 @@ fn every_field_of_the_schema_is_described() {
     undescribed("message", &schema["properties"]["type"], &mut found);
     undescribed("data", &schema["$defs"]["data"], &mut found);
     undescribed("point", &schema["$defs"]["point"], &mut found);
+    undescribed("block", &schema["$defs"]["block"], &mut found);
     assert_eq!(found, [""; 0]);
 }
 

@@ -57,6 +57,7 @@ fn update(sequence: u64, points: &[&str], changes: Vec<Change>) -> Update {
         reset: false,
         points: points.iter().map(|id| point(id)).collect(),
         changes,
+        blocks: Vec::new(),
     }
 }
 
@@ -130,16 +131,46 @@ fn a_new_client_gets_the_newest_points_and_then_news_that_all_share() {
     assert_eq!(one.text.as_ptr(), other.text.as_ptr(), "so are greetings");
 }
 
-#[test]
-fn a_greeting_holds_the_newest_five_hundred() {
+#[tokio::test]
+async fn a_greeting_holds_the_newest_five_hundred() {
     let names: Vec<String> = (0..GREETING + 20).map(|at| format!("{at:04}")).collect();
     let state = begun(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let (_, data, _) = told(&state, None);
     assert_eq!(ids(&data["transactions"]), names[20..]);
-    let text = state.picture().unwrap().text();
+    let body = state.picture().unwrap().body().await.unwrap();
+    let (text, _) = body.for_request(&axum::http::HeaderMap::new());
     let all: Value = serde_json::from_slice(&text).unwrap();
     assert_eq!(ids(&all["points"]), names);
     assert_eq!(all["sequence"], 10);
+}
+
+#[test]
+fn blocks_are_told_at_first_and_when_they_change() {
+    let block = |height| Block {
+        height: Some(height),
+        time_ms: START_MS,
+    };
+    let with = |sequence, heights: &[u32]| Update {
+        blocks: heights.iter().map(|height| block(*height)).collect(),
+        ..update(sequence, &[], Vec::new())
+    };
+    let heights = |data: &Value| -> Option<Vec<u64>> {
+        let blocks = data.get("blocks")?.as_array().unwrap().iter();
+        Some(
+            blocks
+                .map(|block| block["height"].as_u64().unwrap())
+                .collect(),
+        )
+    };
+    let mut state = begun(&["a"]);
+    state.take(with(11, &[7]));
+    assert_eq!(heights(&told(&state, None).1), Some(vec![7]));
+    assert_eq!(heights(&told(&state, Some(10)).1), Some(vec![7]));
+    state.take(with(12, &[7]));
+    assert_eq!(heights(&told(&state, Some(11)).1), None, "nothing new");
+    state.take(with(13, &[7, 8]));
+    assert_eq!(heights(&told(&state, Some(12)).1), Some(vec![7, 8]));
+    assert_eq!(heights(&told(&state, Some(11)).1), Some(vec![7, 8]));
 }
 
 #[test]

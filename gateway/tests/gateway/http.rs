@@ -1,7 +1,11 @@
 //! The REST answers, the page, and what every answer bears.
 
+use std::io::Read as _;
+
+use flate2::read::GzDecoder;
 use reqwest::{Client, Method, Response, header};
-use serde_json::Value;
+use satscope_proto::v1::{Amounts, HistoryEntry, Rung};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -11,7 +15,7 @@ use crate::support::{
     Gateway,
     analyzer::Analyzer,
     gateway, until,
-    updates::{update, window, without_estimate},
+    updates::{START_MS, update, window, without_estimate},
     within_patience,
 };
 
@@ -121,6 +125,117 @@ async fn all_points_are_to_be_had_and_not_twice() {
 }
 
 #[tokio::test]
+async fn the_past_is_asked_of_the_analyzer_once_for_many() {
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    answered(&gateway, "/readyz", 200).await;
+    analyzer.knows((1..=90).map(past).collect(), None);
+    for (query, prices) in [
+        ("?range=1m&step=20s", vec![50_036.0, 50_056.0, 50_076.0]),
+        ("?range=60&step=20", vec![50_036.0, 50_056.0, 50_076.0]),
+    ] {
+        let response = gateway.get(&format!("/api/v1/history{query}")).await;
+        assert_eq!(header_of(&response, "content-type"), "application/json");
+        let tag = header_of(&response, "etag").to_owned();
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["step_seconds"], 20);
+        let estimates = body["estimates"].as_array().unwrap();
+        let told: Vec<f64> = estimates
+            .iter()
+            .map(|past| past["price"].as_f64().unwrap())
+            .collect();
+        assert_eq!(told, prices, "{query}");
+        assert_eq!(estimates[0]["timestamp"], 1_699_999_946.0);
+        assert_eq!(estimates[0]["interval"]["low"], 49_936.0);
+        let again = Client::new()
+            .get(gateway.url(&format!("/api/v1/history{query}")))
+            .header(header::IF_NONE_MATCH, tag);
+        assert_eq!(again.send().await.unwrap().status(), 304);
+    }
+    let all: Value = gateway.get("/api/v1/history").await.json().await.unwrap();
+    assert_eq!(all["estimates"].as_array().unwrap().len(), 9, "10 s apart");
+    for query in ["?range=4h", "?step=0s", "?range=x", "?step=10d"] {
+        let response = gateway.get(&format!("/api/v1/history{query}")).await;
+        assert_eq!(response.status(), 400, "{query}");
+        problem(response).await;
+    }
+    let before = analyzer.asked();
+    let asking = (0..50).map(|_| gateway.get("/api/v1/history?step=1m"));
+    for response in futures_util::future::join_all(asking).await {
+        assert_eq!(response.status(), 200);
+    }
+    assert!(
+        analyzer.asked() - before < 10,
+        "{}",
+        analyzer.asked() - before
+    );
+}
+
+fn past(second: u64) -> HistoryEntry {
+    let time_ms = START_MS - 90_000 + second * 1000;
+    HistoryEntry {
+        time_ms,
+        estimate: update(second, &[]).estimate,
+    }
+}
+
+#[tokio::test]
+async fn the_amounts_are_told_once_they_are_counted() {
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    let none_yet = gateway.get("/api/v1/evidence").await;
+    assert_eq!(none_yet.status(), 503);
+    problem(none_yet).await;
+    let amounts = Amounts {
+        time_ms: START_MS,
+        first_sats: 1000.0,
+        bin_width: 0.01,
+        counts: vec![0, 3, 1],
+        ladder: vec![Rung {
+            round_usd: 50.0,
+            strength: 3.15,
+        }],
+    };
+    analyzer.knows(Vec::new(), Some(amounts));
+    answered(&gateway, "/api/v1/evidence", 200).await;
+    let told: Value = gateway.get("/api/v1/evidence").await.json().await.unwrap();
+    let expected = json!({
+        "timestamp": 1_700_000_000.0, "first_sats": 1000.0, "bin_width": 0.01, "counts": [0, 3, 1],
+        "ladder": [{ "round_usd": 50.0, "strength": 3.15 }],
+    });
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn what_is_large_is_compressed_for_who_takes_it() {
+    let names: Vec<String> = (0..200).map(|at| format!("{at:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let analyzer = Analyzer::start(vec![window(10, &names)]).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    answered(&gateway, "/api/v1/points", 200).await;
+    for path in ["/", "/js/main.js", "/style.css", "/api/v1/points"] {
+        let plain = gateway.get(path).await;
+        assert_eq!(header_of(&plain, "content-encoding"), "", "{path}");
+        assert!(
+            header_of(&plain, "vary").contains("accept-encoding"),
+            "{path}"
+        );
+        let plain = plain.bytes().await.unwrap();
+        let request = Client::new().get(gateway.url(path));
+        let request = request.header(header::ACCEPT_ENCODING, "gzip, br");
+        let compressed = request.send().await.unwrap();
+        assert_eq!(header_of(&compressed, "content-encoding"), "gzip", "{path}");
+        let compressed = compressed.bytes().await.unwrap();
+        assert!(compressed.len() < plain.len(), "{path}");
+        let mut text = Vec::new();
+        GzDecoder::new(&compressed[..])
+            .read_to_end(&mut text)
+            .unwrap();
+        assert!(text == plain, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_page_is_served_with_its_types_and_tags() {
     let analyzer = Analyzer::start(Vec::new()).await;
     let gateway = gateway(analyzer.address, &[]).await;
@@ -161,6 +276,8 @@ async fn every_answer_bears_the_security_headers() {
         "/nowhere",
         "/api/v1/price",
         "/api/v1/points",
+        "/api/v1/history",
+        "/api/v1/evidence",
         "/healthz",
         "/health",
         "/readyz",
@@ -212,6 +329,8 @@ async fn unknown_paths_and_wrong_methods_are_problems() {
         "/",
         "/api/v1/price",
         "/api/v1/points",
+        "/api/v1/history",
+        "/api/v1/evidence",
         "/ws/mempool",
         "/healthz",
         "/readyz",

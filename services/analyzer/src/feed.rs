@@ -6,7 +6,7 @@ use std::{
 };
 
 use rustc_hash::FxHashMap;
-use satscope_proto::v1::{HistoryEntry, PriceUpdate, TransactionState};
+use satscope_proto::v1::{Amounts, HistoryEntry, PriceUpdate, TransactionState};
 use tokio::sync::watch;
 
 use crate::points::{Dot, DotId, News};
@@ -32,6 +32,8 @@ struct Inner {
     points: FxHashMap<DotId, Dot>,
     news: VecDeque<(u64, News)>,
     history: VecDeque<HistoryEntry>,
+    /// The newest count of amounts, and when it was made, Unix milliseconds of the system's clock.
+    amounts: Option<(u64, Amounts)>,
 }
 
 impl Default for Feed {
@@ -52,6 +54,7 @@ impl Feed {
         let sequence = unix_ms.max(last + 1);
         update.sequence = sequence;
         inner.remember(&update);
+        update.history_since_ms = inner.history.front().map_or(0, |oldest| oldest.time_ms);
         inner.draw(&news);
         // Who does not know the update before a reset gets everything: nobody is sent what was in it.
         let told = if news.reset { News::default() } else { news };
@@ -125,6 +128,29 @@ impl Feed {
         {
             inner.history.push_front(entry);
         }
+    }
+
+    /// Whether the amounts have not been counted since `unix_ms`.
+    pub fn amounts_are_older_than(&self, unix_ms: u64) -> bool {
+        let counted = self
+            .lock()
+            .amounts
+            .as_ref()
+            .map(|(counted_ms, _)| *counted_ms);
+        counted.is_none_or(|counted_ms| counted_ms <= unix_ms)
+    }
+
+    /// Publishes a count of amounts that was made at `unix_ms`.
+    pub fn publish_amounts(&self, amounts: Amounts, unix_ms: u64) {
+        self.lock().amounts = Some((unix_ms, amounts));
+    }
+
+    /// The newest count of amounts.
+    pub fn amounts(&self) -> Option<Amounts> {
+        self.lock()
+            .amounts
+            .as_ref()
+            .map(|(_, amounts)| amounts.clone())
     }
 
     /// Changes with each update: its sequence.
@@ -254,6 +280,36 @@ mod tests {
         let feed = feed();
         feed.publish(PriceUpdate::default(), News::default(), 7);
         assert_eq!(feed.since(0).unwrap().0.sequence, 2001);
+    }
+
+    #[test]
+    fn an_update_says_since_when_there_is_history() {
+        let feed = Feed::default();
+        let priced = |time_ms| PriceUpdate {
+            time_ms,
+            estimate: Some(satscope_proto::v1::Estimate::default()),
+            ..PriceUpdate::default()
+        };
+        feed.publish(PriceUpdate::default(), News::default(), 1000);
+        assert_eq!(feed.since(0).unwrap().0.history_since_ms, 0);
+        feed.publish(priced(50_000), News::default(), 1500);
+        assert_eq!(feed.since(0).unwrap().0.history_since_ms, 50_000);
+        feed.prepend_history(vec![HistoryEntry {
+            time_ms: 20_000,
+            estimate: None,
+        }]);
+        feed.publish(priced(50_500), News::default(), 2000);
+        assert_eq!(feed.since(0).unwrap().0.history_since_ms, 20_000);
+    }
+
+    #[test]
+    fn amounts_are_counted_anew_only_when_they_are_old() {
+        let feed = Feed::default();
+        assert!(feed.amounts_are_older_than(0));
+        feed.publish_amounts(Amounts::default(), 7000);
+        assert!(!feed.amounts_are_older_than(6999));
+        assert!(feed.amounts_are_older_than(7000));
+        assert_eq!(feed.amounts(), Some(Amounts::default()));
     }
 
     #[test]

@@ -21,6 +21,8 @@ use crate::{feed::Feed, points::News, report, state::State, wire};
 const UPDATE_EVERY: Duration = Duration::from_millis(500);
 /// and so often if nothing did.
 const UPDATE_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
+/// The amounts are counted so often.
+const AMOUNTS_EVERY_MS: u64 = 5000;
 /// After a start, the estimates of the window's past are made in such steps.
 const PAST_STEP_MS: u64 = 120_000;
 
@@ -230,7 +232,13 @@ impl Shared {
             true => News::default(),
             false => self.state.take_news(),
         };
-        feed.publish(self.update(), news, unix_ms());
+        let now_ms = unix_ms();
+        if !self.catching_up && feed.amounts_are_older_than(now_ms.saturating_sub(AMOUNTS_EVERY_MS))
+        {
+            let amounts = wire::amounts(self.state.time_ms(), self.state.amounts());
+            feed.publish_amounts(amounts, now_ms);
+        }
+        feed.publish(self.update(), news, now_ms);
         self.changed = false;
     }
 
@@ -246,7 +254,8 @@ impl Shared {
             hops: self.hops().iter().map(wire::hop).collect(),
             chain: status.chain.clone(),
             simulation: status.simulation.map(wire::simulation),
-            block: self.state.block().map(wire::block_message),
+            block: self.state.blocks().next_back().map(wire::block_message),
+            blocks: self.state.blocks().map(wire::block_message).collect(),
             ..PriceUpdate::default()
         }
     }

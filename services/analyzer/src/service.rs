@@ -6,9 +6,9 @@ use std::{pin::Pin, sync::Arc};
 use futures_util::Stream;
 use satscope_log::{Block, Tracked};
 use satscope_proto::v1::{
-    GetHistoryRequest, GetHistoryResponse, GetPriceRequest, GetPriceResponse, ListWindowRequest,
-    ListWindowResponse, PriceUpdate, PriceUpdatesRequest, PriceUpdatesResponse,
-    price_service_server::PriceService,
+    GetAmountsRequest, GetAmountsResponse, GetHistoryRequest, GetHistoryResponse, GetPriceRequest,
+    GetPriceResponse, ListWindowRequest, ListWindowResponse, PriceUpdate, PriceUpdatesRequest,
+    PriceUpdatesResponse, price_service_server::PriceService,
 };
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
@@ -88,6 +88,14 @@ impl PriceService for Service {
         let (transactions, blocks) = self.follower.window().ok_or_else(still_coming)?;
         let parts = window_in_parts(transactions, &blocks);
         Ok(Response::new(Box::pin(tokio_stream::iter(parts).map(Ok))))
+    }
+
+    async fn get_amounts(
+        &self,
+        _: Request<GetAmountsRequest>,
+    ) -> Result<Response<GetAmountsResponse>, Status> {
+        let amounts = self.feed.amounts();
+        Ok(Response::new(GetAmountsResponse { amounts }))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use satscope_log::{Block, Change, Event, NodeStatus, Window};
-use satscope_oracle::Estimate;
+use satscope_oracle::{Amounts, Estimate};
 
 use crate::points::{News, Points};
 
@@ -102,9 +102,14 @@ impl State {
         self.window.len()
     }
 
-    /// The newest block.
-    pub fn block(&self) -> Option<&Block> {
-        self.window.blocks().next_back()
+    /// The blocks of the window, oldest first, and in any case the newest.
+    pub fn blocks(&self) -> impl DoubleEndedIterator<Item = &Block> {
+        self.window.blocks()
+    }
+
+    /// The amounts that the price is read from.
+    pub fn amounts(&self) -> Amounts {
+        self.oracle.amounts()
     }
 
     /// The event clock, Unix milliseconds; 0 before the first event.

@@ -230,6 +230,22 @@ pub fn estimate(estimate: &satscope_oracle::Estimate, stale: bool) -> proto::Est
     }
 }
 
+/// The histogram as a message, with the round sums that are laid on it.
+pub fn amounts(time_ms: u64, amounts: satscope_oracle::Amounts) -> proto::Amounts {
+    let rung = |(round_usd, strength)| proto::Rung {
+        round_usd,
+        strength,
+    };
+    let rungs = satscope_oracle::Model::trained().rungs;
+    proto::Amounts {
+        time_ms,
+        first_sats: amounts.first_sats,
+        bin_width: amounts.bin_width,
+        counts: amounts.counts,
+        ladder: rungs.into_iter().map(rung).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 //! What the node sends and how it answers is described in Core's `doc/zmq.md` and `doc/JSON-RPC-interface.md`.
 
 pub mod blockfile;
+pub mod counters;
 pub mod frame;
 pub mod recording;
 pub mod rpc;

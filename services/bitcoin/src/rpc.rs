@@ -2,12 +2,16 @@
 //!
 //! Source: Bitcoin Core, `doc/JSON-RPC-interface.md`; the calls' shapes are those of Core 29's `help`.
 
+mod answer;
+
 use std::{fmt, path::PathBuf, time::Duration};
 
 use bitcoin::{BlockHash, Txid};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use thiserror::Error;
+
+pub use answer::Answer;
 
 /// How long one call or batch may take: a busy Core answers slowly.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -88,22 +92,6 @@ pub struct Rpc {
 /// A call of a batch.
 pub type Call = (&'static str, Value);
 
-/// Read straight into its type: the txids of a large mempool would take many times their size as JSON values.
-#[derive(Deserialize)]
-struct Reply<T> {
-    #[serde(default = "Option::default")]
-    result: Option<T>,
-    #[serde(default)]
-    error: Option<ReplyError>,
-    id: Value,
-}
-
-#[derive(Deserialize)]
-struct ReplyError {
-    code: i64,
-    message: String,
-}
-
 impl Rpc {
     /// A client of the node at `url` (`http://HOST:PORT`).
     ///
@@ -138,8 +126,7 @@ impl Rpc {
         params: Value,
     ) -> Result<T, RpcError> {
         let body = request(0, &(method, params));
-        let reply: Reply<T> = self.post(method, &body).await?;
-        read(method, reply)
+        self.post(&body).await?.single(method)
     }
 
     /// Many calls in one request; the answers in the order of the calls, each with its own error.
@@ -150,34 +137,18 @@ impl Rpc {
         &self,
         calls: &[Call],
     ) -> Result<Vec<Result<T, RpcError>>, RpcError> {
-        let Some((first, _)) = calls.first() else {
+        if calls.is_empty() {
             return Ok(Vec::new());
-        };
+        }
         let body: Vec<Value> = calls
             .iter()
             .enumerate()
             .map(|(id, call)| request(id, call))
             .collect();
-        let mut replies: Vec<Reply<T>> = self.post(first, &json!(body)).await?;
-        replies.sort_by_key(|reply| reply.id.as_u64());
-        if replies.len() != calls.len() {
-            return Err(RpcError::Answer {
-                method: first,
-                reason: format!("{} answers; expected {}", replies.len(), calls.len()),
-            });
-        }
-        Ok(calls
-            .iter()
-            .zip(replies)
-            .map(|((method, _), reply)| read(method, reply))
-            .collect())
+        self.post(&json!(body)).await?.batch(calls)
     }
 
-    async fn post<T: DeserializeOwned>(
-        &self,
-        method: &'static str,
-        body: &Value,
-    ) -> Result<T, RpcError> {
+    async fn post(&self, body: &Value) -> Result<Answer, RpcError> {
         let mut request = self.http.post(&self.url).json(body);
         if let Some((user, password)) = self.credentials()? {
             request = request.basic_auth(user, Some(password));
@@ -186,17 +157,17 @@ impl Rpc {
             .send()
             .await
             .map_err(|error| unreachable(&self.url, &error))?;
-        if matches!(response.status().as_u16(), 401 | 403) {
+        let status = response.status().as_u16();
+        if matches!(status, 401 | 403) {
             return Err(RpcError::Unauthorized(self.url.clone()));
         }
-        let status = response.status();
         let bytes = response
             .bytes()
             .await
             .map_err(|error| unreachable(&self.url, &error))?;
-        serde_json::from_slice(&bytes).map_err(|error| RpcError::Answer {
-            method,
-            reason: format!("{error} (HTTP status {status})"),
+        Ok(Answer {
+            status,
+            body: bytes.into(),
         })
     }
 
@@ -217,20 +188,6 @@ impl Rpc {
 
 fn request(id: usize, (method, params): &Call) -> Value {
     json!({ "jsonrpc": "1.0", "id": id, "method": method, "params": params })
-}
-
-fn read<T>(method: &'static str, reply: Reply<T>) -> Result<T, RpcError> {
-    if let Some(ReplyError { code, message }) = reply.error {
-        return Err(RpcError::Node {
-            method,
-            code,
-            message,
-        });
-    }
-    reply.result.ok_or_else(|| RpcError::Answer {
-        method,
-        reason: "neither a result nor an error".to_owned(),
-    })
 }
 
 fn unreachable(url: &str, error: &dyn std::error::Error) -> RpcError {

@@ -18,6 +18,8 @@ const HEARTBEAT_MS: i32 = 3000;
 const HEARTBEAT_TIMEOUT_MS: i32 = 5000;
 /// A connection that does not come about within this is given up and tried again, so that a returned node is found.
 const CONNECT_TIMEOUT_MS: i32 = 3000;
+/// Messages taken from one endpoint before the others get their turn.
+const AT_ONCE: i32 = 1000;
 /// How soon a stop is noticed.
 const POLL_MS: i64 = 100;
 
@@ -28,6 +30,27 @@ pub struct Subscription {
     pub endpoint: String,
     /// Subscribed to in this order: a stand-in begins to play at `rawtx`.
     pub topics: Vec<Topic>,
+}
+
+/// What to subscribe to at a node that publishes `sequence` at an endpoint of its own, or all at one.
+pub fn subscriptions(
+    endpoint: &str,
+    sequence_endpoint: Option<&str>,
+    mut topics: Vec<Topic>,
+) -> Vec<Subscription> {
+    let mut subscriptions = Vec::new();
+    if let Some(elsewhere) = sequence_endpoint.filter(|elsewhere| *elsewhere != endpoint) {
+        topics.retain(|topic| *topic != Topic::Sequence);
+        subscriptions.push(Subscription {
+            endpoint: elsewhere.to_owned(),
+            topics: vec![Topic::Sequence],
+        });
+    }
+    subscriptions.push(Subscription {
+        endpoint: endpoint.to_owned(),
+        topics,
+    });
+    subscriptions
 }
 
 /// What the thread passes on.
@@ -82,10 +105,14 @@ pub fn receive(
             if readable[0] && !link.pass_on_events(queue)? {
                 return Ok(());
             }
-            if readable[1] && !link.pass_on_messages(queue)? {
+            if readable[1] && !link.pass_on_messages(queue, AT_ONCE)? {
                 return Ok(());
             }
         }
+    }
+    // What has come already is not lost.
+    for link in &links {
+        link.pass_on_messages(queue, RECEIVE_QUEUE)?;
     }
     Ok(())
 }
@@ -156,8 +183,12 @@ impl Link {
     }
 
     /// False when nobody listens any more.
-    fn pass_on_messages(&self, queue: &mpsc::Sender<Incoming>) -> Result<bool, SubscribeError> {
-        for _ in 0..1000 {
+    fn pass_on_messages(
+        &self,
+        queue: &mpsc::Sender<Incoming>,
+        most: i32,
+    ) -> Result<bool, SubscribeError> {
+        for _ in 0..most {
             let Some(parts) = self.take(&self.socket)? else {
                 break;
             };

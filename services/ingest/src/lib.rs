@@ -5,10 +5,10 @@
 //! them to subscribers, each from where it left off.
 
 mod clock;
-mod counters;
 mod diagnosis;
 mod journal;
 mod node;
+mod recording;
 mod resync;
 mod service;
 mod settings;
@@ -20,6 +20,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use satscope_bitcoin::{
+    recording::Limits,
     rpc::Rpc,
     subscriber::{self, Subscription, unix_ms},
 };
@@ -45,7 +46,7 @@ pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Resul
     let address = listener.local_addr().context("the bound address")?;
     let store = Arc::new(store::Store::new(unix_ms()));
     // Before the first subscriber: what the journal holds is there from the beginning.
-    let node = node(&settings, store.clone(), context)?;
+    let node = node(&settings, store.clone(), context).await?;
     let (queries, questions) = mpsc::channel(QUERIES);
     let service = service::Service {
         store,
@@ -65,7 +66,7 @@ pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Resul
     Ok(address)
 }
 
-fn node(
+async fn node(
     settings: &IngestSettings,
     store: Arc<store::Store>,
     context: &Context,
@@ -80,9 +81,18 @@ fn node(
     };
     let condition = context.readiness.condition("node", "the node's ZMQ");
     let endpoints = settings.subscriptions().len();
-    let link = node::Link::new(condition, settings.zmq_endpoint.clone(), endpoints);
+    let link = node::Link::new(condition, settings.zmq.zmq_endpoint.clone(), endpoints);
     let ordered = endpoints == 1;
-    let mut node = node::Node::new(store, rpc, clock, link, ordered, settings.intervals());
+    let recording = recording(settings, clock, context).await?;
+    let mut node = node::Node::new(
+        store,
+        rpc,
+        clock,
+        link,
+        ordered,
+        settings.intervals(),
+        recording,
+    );
     if let Some(folder) = settings.state_dir()? {
         node.keep_journal(&folder, settings.owner())?;
     }
@@ -113,4 +123,26 @@ async fn follow(
             Ok(())
         })
         .await;
+}
+
+/// Where to record, and what the recording tells of the last three hours; the node itself, if it can be asked, knows
+/// better.
+async fn recording(
+    settings: &IngestSettings,
+    clock: clock::Clock,
+    context: &Context,
+) -> anyhow::Result<(recording::Recorder, Option<recording::Past>)> {
+    let Some(folder) = &settings.record else {
+        return Ok((recording::Recorder::default(), None));
+    };
+    let limits = Limits::new(
+        settings.record_limits.record_file_bytes,
+        settings.record_limits.record_max_bytes,
+    );
+    let recorder = recording::Recorder::start(folder, limits, context).await?;
+    let past = match settings.rpc_url {
+        Some(_) => None,
+        None => Some(recording::past(folder, clock.now()).context("record")?),
+    };
+    Ok((recorder, past))
 }

@@ -3,6 +3,7 @@
 mod catch_up;
 mod comparison;
 mod link;
+mod past;
 mod report;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 
 use bitcoin::BlockHash;
 use satscope_bitcoin::{
+    counters::{Continuity, TopicCounters},
     frame::{Frame, FrameError, SequenceEvent, StandInLabels, Topic},
     rpc::Rpc,
     subscriber::Incoming,
@@ -27,9 +29,9 @@ use tracing::{info, warn};
 
 use crate::{
     clock::Clock,
-    counters::{Continuity, TopicCounters},
     diagnosis,
     journal::Journal,
+    recording::{Known, Past, Recorder},
     resync,
     service::MempoolQuery,
     store::Store,
@@ -51,6 +53,11 @@ pub struct Node {
     clock: Clock,
     link: Link,
     counters: TopicCounters,
+    recorder: Recorder,
+    /// What a recording tells; taken at the start.
+    past: Option<Past>,
+    /// What it told of, until messages come again.
+    known: Option<Known>,
     report: Report,
     tick: Interval,
     comparison: Comparison,
@@ -62,7 +69,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Knows nothing yet. `ordered` says whether `rawtx` and `sequence` share an endpoint.
+    /// Knows nothing yet. `ordered` says whether `rawtx` and `sequence` share an endpoint; what comes is put into
+    /// `recorder`, and what `past` tells comes first.
     pub fn new(
         store: Arc<Store>,
         rpc: Option<Rpc>,
@@ -70,6 +78,7 @@ impl Node {
         link: Link,
         ordered: bool,
         intervals: Intervals,
+        (recorder, past): (Recorder, Option<Past>),
     ) -> Node {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -80,6 +89,9 @@ impl Node {
             clock,
             link,
             counters: TopicCounters::default(),
+            recorder,
+            past,
+            known: None,
             report: Report::start(),
             tick,
             comparison: Comparison::new(intervals, Instant::now()),
@@ -95,6 +107,9 @@ impl Node {
         mut incoming: mpsc::Receiver<Incoming>,
         mut queries: mpsc::Receiver<MempoolQuery>,
     ) {
+        if let Some(past) = self.past.take() {
+            self.take_past(past).await;
+        }
         let mut batch = Vec::with_capacity(AT_ONCE);
         loop {
             tokio::select! {
@@ -141,17 +156,23 @@ impl Node {
         match received {
             Incoming::Up(endpoint) => {
                 info!("connected to the node at {endpoint}");
+                self.recorder.connected(self.clock.now(), &endpoint);
                 self.counters.clear();
                 self.clock.connected();
                 self.link.up(endpoint, self.rpc.is_some());
+                self.end_gap_at_connection();
                 self.beat();
             }
             Incoming::Down(endpoint) => {
                 warn!("lost the node at {endpoint}; trying again");
+                self.recorder.disconnected(self.clock.now(), &endpoint);
                 self.link.down(&endpoint);
                 self.beat();
             }
             Incoming::Message(at_ms, message) => {
+                if let Ok(frame) = &message {
+                    self.record(at_ms, frame);
+                }
                 if let Err(error) = self.message(at_ms, message).await {
                     self.report.malformed(&error);
                 }

@@ -7,8 +7,12 @@ use std::{
 };
 
 use clap::Args;
-use satscope_bitcoin::{frame::Topic, rpc::Auth, subscriber::Subscription};
-use satscope_kit::config::{Secret, http_url, seconds, socket_address, zmq_endpoint};
+use satscope_bitcoin::{
+    frame::Topic,
+    rpc::Auth,
+    subscriber::{Subscription, subscriptions},
+};
+use satscope_kit::config::{RecordLimits, Secret, ZmqSettings, http_url, seconds, socket_address};
 
 use crate::{journal::Owner, node::Intervals};
 
@@ -18,13 +22,9 @@ const NO_FOLDER: &str = "none";
 /// Where the node is, and where ingest serves.
 #[derive(Args, Clone, Debug)]
 pub struct IngestSettings {
-    /// Where the node publishes (`-zmqpubrawtx` and `-zmqpubsequence` in bitcoin.conf)
-    #[arg(long, env = "SATSCOPE_ZMQ_ENDPOINT", value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:28332", value_parser = zmq_endpoint)]
-    pub zmq_endpoint: String,
-
-    /// Where it publishes `sequence`, if that is elsewhere
-    #[arg(long, env = "SATSCOPE_ZMQ_SEQUENCE_ENDPOINT", value_name = "ENDPOINT", value_parser = zmq_endpoint)]
-    pub zmq_sequence_endpoint: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub zmq: ZmqSettings,
 
     /// The node's JSON-RPC; without it, all begins from an empty window
     #[arg(long, env = "SATSCOPE_RPC_URL", value_name = "URL", value_parser = http_url)]
@@ -59,6 +59,14 @@ pub struct IngestSettings {
     #[arg(long, env = "SATSCOPE_AUDIT_SECONDS", value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     pub audit_seconds: f64,
 
+    /// A folder to keep what the node sends in; without RPC, the window is filled from it at the start
+    #[arg(long, env = "SATSCOPE_RECORD", value_name = "FOLDER")]
+    pub record: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub record_limits: RecordLimits,
+
     /// Where ingest serves gRPC
     #[arg(
         long,
@@ -76,25 +84,11 @@ impl IngestSettings {
         if self.node_is_standin {
             topics.insert(0, Topic::StandIn);
         }
-        match &self.zmq_sequence_endpoint {
-            Some(endpoint) if *endpoint != self.zmq_endpoint => {
-                topics.retain(|topic| *topic != Topic::Sequence);
-                vec![
-                    Subscription {
-                        endpoint: endpoint.clone(),
-                        topics: vec![Topic::Sequence],
-                    },
-                    Subscription {
-                        endpoint: self.zmq_endpoint.clone(),
-                        topics,
-                    },
-                ]
-            }
-            _ => vec![Subscription {
-                endpoint: self.zmq_endpoint.clone(),
-                topics,
-            }],
-        }
+        let ZmqSettings {
+            zmq_endpoint,
+            zmq_sequence_endpoint,
+        } = &self.zmq;
+        subscriptions(zmq_endpoint, zmq_sequence_endpoint.as_deref(), topics)
     }
 
     /// Where the journal is kept; `None` where there is to be none.
@@ -124,7 +118,7 @@ impl IngestSettings {
     /// Whose journal it is.
     pub(crate) fn owner(&self) -> Owner {
         Owner {
-            zmq_endpoint: self.zmq_endpoint.clone(),
+            zmq_endpoint: self.zmq.zmq_endpoint.clone(),
             is_standin: self.node_is_standin,
         }
     }

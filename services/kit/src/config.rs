@@ -7,6 +7,7 @@
 mod error;
 mod listing;
 mod secret;
+mod shared;
 mod value;
 
 use std::{
@@ -20,7 +21,10 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, error::Erro
 pub use error::ConfigError;
 pub use listing::{Row, list};
 pub use secret::Secret;
-pub use value::{finite, http_url, log_filter, positive, seconds, socket_address, zmq_endpoint};
+pub use shared::{RecordLimits, ZmqSettings};
+pub use value::{
+    bytes, finite, http_url, log_filter, positive, seconds, socket_address, zmq_endpoint,
+};
 
 /// Variables that are not settings of their own: the file's place, and what tests and secrets use.
 const OTHER_VARIABLES: [&str; 3] = ["SATSCOPE_CONFIG", "SATSCOPE_DATA", Secret::RPC_PASSWORD];

@@ -63,6 +63,7 @@
 //! The parts: `grid` is the scale, `kernel` the evidence of one amount, `minutes` adds it up, `chain` is the moving price,
 //! `track` the pass over the minutes, `reading` makes the answer; [`baseline`] is a simpler method to compare with.
 
+mod amounts;
 pub mod baseline;
 mod chain;
 mod estimate;
@@ -75,6 +76,7 @@ mod track;
 mod trained;
 mod window;
 
+pub use amounts::Amounts;
 pub use estimate::{Estimate, Evidence, Implied};
 pub use model::{Model, Motion, Typical};
 pub use window::{WINDOW_MS, Window};

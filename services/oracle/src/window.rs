@@ -130,6 +130,11 @@ impl Window {
         )
     }
 
+    /// How many distinct amounts lie in each bin of amount.
+    pub(crate) fn histogram(&self) -> &[u32] {
+        self.minutes.histogram()
+    }
+
     /// The payments less than three hours old and not later than `now_ms`, oldest first, each with its number of copies.
     pub(crate) fn current(
         &self,

@@ -1,4 +1,4 @@
-//! A stand-in node: the same ZMQ and RPC as Bitcoin Core, from a simulation or from recordings.
+//! A stand-in node: the same ZMQ and RPC as Bitcoin Core, from a simulation or from recordings; and what makes these.
 //!
 //! A player ([`simulate`] or [`replay`]) changes the chain that the RPC answers from and hands the messages of each
 //! change to the publisher, which sends them on a thread of its own:
@@ -20,6 +20,7 @@ mod node;
 mod odd;
 mod player;
 mod publisher;
+mod record;
 mod replay;
 mod rpc;
 mod settings;
@@ -29,7 +30,8 @@ mod standin;
 mod tx;
 
 pub use odd::odd_frames;
+pub use record::start_recording;
 pub use replay::{replay, start_replay};
-pub use settings::{ListenSettings, ReplaySettings, SimulateSettings, Speed};
+pub use settings::{ListenSettings, RecordSettings, ReplaySettings, SimulateSettings, Speed};
 pub use simulate::{simulate, start_simulation};
 pub use standin::Running;

@@ -4,10 +4,11 @@ mod blocks;
 mod follow;
 mod recording;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use satscope_bitcoin::blockfile;
+use satscope_bitcoin::recording::{files as recording_files, is_recording};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -42,9 +43,9 @@ pub async fn start_replay(
                 }),
             )
         }
-        Source::Recording(file) => {
+        Source::Recording(files) => {
             let stop_at = settings.stop_at.clone();
-            let scan = move || recording::Recording::open(&file, stop_at);
+            let scan = move || recording::Recording::open(files, stop_at);
             let recording = tokio::task::spawn_blocking(scan).await??;
             let sockets = Sockets::bind(&settings.listen).await?;
             let clock = Clock::new(recording.start_time(), speed);
@@ -70,16 +71,20 @@ pub async fn replay(settings: ReplaySettings, shutdown: CancellationToken) -> an
 #[derive(Debug, PartialEq)]
 enum Source {
     Blocks(Vec<PathBuf>),
-    Recording(PathBuf),
+    /// The files of one recording.
+    Recording(Vec<PathBuf>),
 }
 
 fn sort_paths(paths: &[PathBuf]) -> anyhow::Result<Source> {
     let (mut blocks, mut recordings) = (Vec::new(), Vec::new());
     for path in paths {
         if path.is_dir() {
-            blocks.extend(blockfile::block_files(path)?);
+            match recording_files(path)? {
+                recorded if recorded.is_empty() => blocks.extend(blockfile::block_files(path)?),
+                recorded => recordings.push(recorded),
+            }
         } else if is_recording(path) {
-            recordings.push(path.clone());
+            recordings.push(vec![path.clone()]);
         } else if path
             .extension()
             .is_some_and(|end| end == blockfile::EXTENSION)
@@ -87,7 +92,7 @@ fn sort_paths(paths: &[PathBuf]) -> anyhow::Result<Source> {
             blocks.push(path.clone());
         } else {
             bail!(
-                "{}: expected a .blk file, a folder of them, or a recording (.jsonl or .jsonl.gz)",
+                "{}: expected a .blk file or a recording (.jsonl or .jsonl.gz), or a folder of either",
                 path.display()
             );
         }
@@ -97,11 +102,6 @@ fn sort_paths(paths: &[PathBuf]) -> anyhow::Result<Source> {
         (true, [recording]) => Ok(Source::Recording(recording.clone())),
         _ => bail!("expected either block files or one recording"),
     }
-}
-
-fn is_recording(path: &Path) -> bool {
-    let name = path.to_string_lossy();
-    name.ends_with(".jsonl") || name.ends_with(".jsonl.gz")
 }
 
 /// Waits for a listener, plays, and stays up after that, unless it shall exit.
@@ -146,7 +146,7 @@ mod tests {
         let blocks = paths(&["a.blk", "b.blk"]);
         assert_eq!(sort_paths(&blocks).unwrap(), Source::Blocks(blocks));
         let recording = sort_paths(&paths(&["x.jsonl.gz"])).unwrap();
-        assert_eq!(recording, Source::Recording("x.jsonl.gz".into()));
+        assert_eq!(recording, Source::Recording(vec!["x.jsonl.gz".into()]));
         for names in [
             &["a.blk", "x.jsonl"][..],
             &["x.jsonl", "y.jsonl"],

@@ -1,9 +1,9 @@
-//! The settings of `satscope simulate` and `satscope replay`.
+//! The settings of `satscope simulate`, `satscope replay` and `satscope record`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use satscope_kit::config::socket_address;
+use satscope_kit::config::{RecordLimits, ZmqSettings, socket_address};
 
 use crate::simulation::Parameters;
 
@@ -107,7 +107,7 @@ pub struct ReplaySettings {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub listen: ListenSettings,
-    /// Raw block files (.blk) and folders of them, played in the order of their times, or one recording (.jsonl, .jsonl.gz)
+    /// Raw block files (.blk) and folders of them, played in the order of their times, or one recording: a file (.jsonl, .jsonl.gz) or the folder of `satscope record`
     #[arg(value_name = "PATH", required = true)]
     pub replay_paths: Vec<PathBuf>,
     /// How many times faster than real time to play; max (or 0) for as fast as it goes
@@ -119,6 +119,24 @@ pub struct ReplaySettings {
     /// End once all is played, instead of staying up
     #[arg(long, env = "SATSCOPE_EXIT")]
     pub exit: bool,
+}
+
+/// `satscope record`: keeps what a node sends.
+#[derive(clap::Args, Clone, Debug)]
+pub struct RecordSettings {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub zmq: ZmqSettings,
+    /// The folder to keep it in
+    #[arg(
+        env = "SATSCOPE_RECORD",
+        value_name = "FOLDER",
+        default_value = "recordings"
+    )]
+    pub record: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub limits: RecordLimits,
 }
 
 /// How fast a replay goes.

@@ -7,8 +7,9 @@ use std::{
 };
 
 use satscope_proto::v1::{
-    GetHistoryRequest, GetHistoryResponse, GetPriceRequest, GetPriceResponse, ListWindowRequest,
-    ListWindowResponse, PriceUpdate, PriceUpdatesRequest, PriceUpdatesResponse,
+    Amounts, GetAmountsRequest, GetAmountsResponse, GetHistoryRequest, GetHistoryResponse,
+    GetPriceRequest, GetPriceResponse, HistoryEntry, ListWindowRequest, ListWindowResponse,
+    PriceUpdate, PriceUpdatesRequest, PriceUpdatesResponse,
     price_service_server::{PriceService, PriceServiceServer},
 };
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
@@ -27,6 +28,10 @@ struct Script {
     opening: Vec<PriceUpdate>,
     subscribers: Vec<mpsc::UnboundedSender<Sent>>,
     asked_after: Vec<u64>,
+    history: Vec<HistoryEntry>,
+    amounts: Option<Amounts>,
+    /// Questions other than for updates.
+    asked: u64,
 }
 
 #[derive(Clone, Default)]
@@ -88,6 +93,22 @@ impl Analyzer {
         self.player.0.lock().unwrap().asked_after.clone()
     }
 
+    /// What subscriptions begin with from now on.
+    pub fn opens_with(&self, opening: Vec<PriceUpdate>) {
+        self.player.0.lock().unwrap().opening = opening;
+    }
+
+    /// What it answers when it is asked for the past and for the amounts.
+    pub fn knows(&self, history: Vec<HistoryEntry>, amounts: Option<Amounts>) {
+        let mut script = self.player.0.lock().unwrap();
+        (script.history, script.amounts) = (history, amounts);
+    }
+
+    /// How often it has been asked for these.
+    pub fn asked(&self) -> u64 {
+        self.player.0.lock().unwrap().asked
+    }
+
     /// Ends all subscriptions and frees the port.
     pub async fn stop(self) -> SocketAddr {
         self.stop.cancel();
@@ -128,9 +149,29 @@ impl PriceService for Player {
 
     async fn get_history(
         &self,
-        _: Request<GetHistoryRequest>,
+        request: Request<GetHistoryRequest>,
     ) -> Result<Response<GetHistoryResponse>, Status> {
-        Err(Status::unimplemented("the gateway has no need of it"))
+        let GetHistoryRequest { after_ms, step_ms } = request.into_inner();
+        let mut script = self.0.lock().unwrap();
+        script.asked += 1;
+        let mut due_ms = 0;
+        let mut entries = script.history.clone();
+        entries.retain(|entry| {
+            let due = entry.time_ms > after_ms && entry.time_ms >= due_ms;
+            due_ms = if due { entry.time_ms + step_ms } else { due_ms };
+            due
+        });
+        Ok(Response::new(GetHistoryResponse { entries }))
+    }
+
+    async fn get_amounts(
+        &self,
+        _: Request<GetAmountsRequest>,
+    ) -> Result<Response<GetAmountsResponse>, Status> {
+        let mut script = self.0.lock().unwrap();
+        script.asked += 1;
+        let amounts = script.amounts.clone();
+        Ok(Response::new(GetAmountsResponse { amounts }))
     }
 
     async fn list_window(

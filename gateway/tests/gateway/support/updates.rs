@@ -52,6 +52,12 @@ pub fn update(sequence: u64, points: &[&str]) -> PriceUpdate {
             height: Some(800_000),
             time_ms: START_MS - 60_000,
         }),
+        blocks: vec![Block {
+            hash: vec![0; 32],
+            height: Some(800_000),
+            time_ms: START_MS - 60_000,
+        }],
+        history_since_ms: START_MS,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     clock::Clock,
     diagnosis,
     journal::{Journal, JournalError, Owner},
+    recording::Known,
     resync::{self, Branch},
     tracker::is_in_window,
 };
@@ -49,7 +50,9 @@ impl Node {
         self.flush();
         self.journal = Some(journal);
         if let Some(last_ms) = past.last_ms {
-            self.link.restored(last_ms);
+            // A recording knows no more than the journal beside it; with RPC, the node tells the rest.
+            self.past = None;
+            self.known = self.rpc.is_none().then(|| Known::of_journal(last_ms));
             info!(
                 mempool = self.tracker.mempool_len(),
                 active = self.store.active(),

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use satscope_kit::health::Condition;
 use satscope_log::{Hop, HopState};
-use time::OffsetDateTime;
 use tracing::{info, warn};
 
 /// The pause after a resync that succeeded, and after one that failed.
@@ -36,8 +35,6 @@ pub struct Link {
     degraded: Option<String>,
     /// Why it cannot be compared with the node's.
     incomparable: Option<String>,
-    /// The last word of an earlier process, as long as nothing has filled the gap since.
-    known_until: Option<u64>,
 }
 
 impl Link {
@@ -57,7 +54,6 @@ impl Link {
             said: None,
             degraded: None,
             incomparable: None,
-            known_until: None,
         }
     }
 
@@ -85,36 +81,7 @@ impl Link {
         if has_rpc {
             self.resync_wanted = true;
         } else {
-            self.degraded = Some(self.gap());
-        }
-    }
-
-    /// An earlier process has left its journal; its last word was at `last_ms`, Unix milliseconds.
-    pub fn restored(&mut self, last_ms: u64) {
-        self.known_until = Some(last_ms);
-    }
-
-    /// What is not known without RPC.
-    fn gap(&self) -> String {
-        let from = self
-            .known_until
-            .and_then(|ms| OffsetDateTime::from_unix_timestamp((ms / 1000) as i64).ok());
-        let until = OffsetDateTime::now_utc();
-        let clock = |time: OffsetDateTime| {
-            format!(
-                "{:02}:{:02}:{:02}",
-                time.hour(),
-                time.minute(),
-                time.second()
-            )
-        };
-        match from {
-            None => "no RPC: what came before the connection is not known".to_owned(),
-            Some(from) => format!(
-                "no RPC: what came from {} to {} UTC is not known",
-                clock(from),
-                clock(until)
-            ),
+            self.degraded = Some("no RPC: what came before the connection is not known".to_owned());
         }
     }
 
@@ -129,6 +96,11 @@ impl Link {
             warn!("cannot compare with the node: {failure}");
         }
         self.incomparable = failure;
+    }
+
+    /// The picture may be incomplete, and why.
+    pub fn degrade(&mut self, why: String) {
+        self.degraded = Some(why);
     }
 
     /// Whether to resync now.
@@ -261,13 +233,6 @@ mod tests {
         link.up("tcp://node:1".to_owned(), false);
         assert_eq!(node_state(&link), HopState::Degraded);
         assert!(!link.wants_resync(Instant::now()));
-        link.restored(1_700_000_000_000);
-        link.missed_something(false);
-        let gap = &link.hops()[0].detail;
-        assert!(
-            gap.starts_with("no RPC: what came from 22:13:20 to "),
-            "{gap}"
-        );
     }
 
     #[test]

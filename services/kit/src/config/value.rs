@@ -60,6 +60,17 @@ pub fn seconds(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected seconds, above 0 and at most 3600".to_owned())
 }
 
+/// A size in bytes, of a kilobyte or more.
+///
+/// # Errors
+/// When it is none.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|bytes| *bytes >= 1000)
+        .ok_or_else(|| "expected bytes, a whole number from 1000".to_owned())
+}
+
 /// A URL of the form `http://HOST:PORT`.
 ///
 /// # Errors

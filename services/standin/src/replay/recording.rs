@@ -1,6 +1,6 @@
 //! A recording, played to the byte at its own pace.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{anyhow, bail};
@@ -11,7 +11,7 @@ use bitcoin::hex::FromHex;
 use bitcoin::{BlockHash, Network, Txid};
 use rustc_hash::FxHashMap;
 use satscope_bitcoin::frame::{SequenceEvent, Topic};
-use satscope_bitcoin::recording::{Checkpoint, Event, Reader, Record, RecordingError};
+use satscope_bitcoin::recording::{Checkpoint, Event, Record, RecordingError, Series};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
@@ -29,7 +29,7 @@ const REGTEST_BITS: u32 = 0x207f_ffff;
 
 /// A recording that was found to be good from end to end.
 pub struct Recording {
-    file: PathBuf,
+    files: Vec<PathBuf>,
     stop_at: Option<String>,
     /// What the first look through it found.
     survey: Survey,
@@ -50,14 +50,23 @@ struct Survey {
 }
 
 impl Recording {
-    /// Looks through a recording.
+    /// Looks through a recording: the files that it was written to, in their order.
     ///
     /// # Errors
-    /// The first line that cannot be read, or a `stop_at` that names no checkpoint.
-    pub fn open(file: &Path, stop_at: Option<String>) -> anyhow::Result<Recording> {
+    /// The first line that cannot be read, files that hold nothing, or a `stop_at` that names no checkpoint.
+    pub fn open(files: Vec<PathBuf>, stop_at: Option<String>) -> anyhow::Result<Recording> {
         let mut survey = Survey::default();
-        for record in Reader::open(file)? {
+        let mut series = Series::new(files.clone());
+        for record in series.by_ref() {
             survey.add(&record?);
+        }
+        let torn = series.take_torn();
+        for torn in &torn {
+            tracing::warn!("{torn}");
+        }
+        if survey.first_t.is_none() {
+            let nothing = || anyhow!("nothing is recorded in {}", listed(&files));
+            return Err(torn.into_iter().next().map_or_else(nothing, Into::into));
         }
         survey.added.clear();
         if let Some(name) = &stop_at
@@ -72,7 +81,7 @@ impl Recording {
             survey.base_time = Some(now - survey.first_t.unwrap_or_default());
         }
         Ok(Recording {
-            file: file.to_path_buf(),
+            files,
             stop_at,
             survey,
         })
@@ -104,8 +113,8 @@ impl Recording {
     /// A file that has changed since it was looked through, or a publisher that has ended.
     pub async fn play(self, player: Player) -> anyhow::Result<(Player, Go)> {
         let (records, mut queue) = mpsc::channel(READ_AHEAD);
-        let reader = Reader::open(&self.file)?;
-        let reading = tokio::task::spawn_blocking(move || read_ahead(reader, &records));
+        let series = Series::new(self.files);
+        let reading = tokio::task::spawn_blocking(move || read_ahead(series, &records));
         let mut playing = Playing {
             player,
             follower: Follower::new(self.survey.headers),
@@ -122,8 +131,16 @@ impl Recording {
     }
 }
 
-fn read_ahead(reader: Reader, records: &mpsc::Sender<Result<Record, RecordingError>>) {
-    for record in reader {
+fn listed(files: &[PathBuf]) -> String {
+    let names: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    names.join(", ")
+}
+
+fn read_ahead(series: Series, records: &mpsc::Sender<Result<Record, RecordingError>>) {
+    for record in series {
         let failed = record.is_err();
         if records.blocking_send(record).is_err() || failed {
             return;
@@ -133,7 +150,10 @@ fn read_ahead(reader: Reader, records: &mpsc::Sender<Result<Record, RecordingErr
 
 impl Survey {
     fn add(&mut self, record: &Record) {
-        self.first_t.get_or_insert(record.t);
+        if self.first_t.is_none() {
+            self.first_t = Some(record.t);
+            self.base_time = record.began_ms().map(|ms| ms as f64 / 1000.0 - record.t);
+        }
         match &record.event {
             Event::Frame(frame) if frame.topic == Topic::RawBlock => self.header(&frame.body),
             Event::Frame(frame) if frame.topic == Topic::Sequence && self.base_time.is_none() => {

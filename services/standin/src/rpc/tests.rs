@@ -75,6 +75,7 @@ async fn serve_chain(flags: &[&str]) -> Served {
     let node = Arc::new(Node::new(
         chain,
         1_700_000_800.0,
+        false,
         "tcp://127.0.0.1:28332",
         1000,
     ));

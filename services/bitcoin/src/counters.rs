@@ -1,7 +1,8 @@
 //! The topics' own counters: the only sign that the node's queue dropped a message.
 
 use rustc_hash::FxHashMap;
-use satscope_bitcoin::frame::Topic;
+
+use crate::frame::Topic;
 
 /// The last counter of each topic.
 #[derive(Debug, Default)]

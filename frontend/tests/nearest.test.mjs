@@ -1,0 +1,52 @@
+// Which dot is meant.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { layOut, partAt, priceAt, timeAt, xOf, yOf } from "../js/layout.js";
+import { nearest, next, positionOf } from "../js/nearest.js";
+import { Points } from "../js/points.js";
+import { defaultView } from "../js/view.js";
+
+const live = { confirmed: null, mempool: null, price: null };
+const spans = { confirmed: { low: 0, high: 1000 }, mempool: { low: 0, high: 1000 }, price: { low: 90, high: 110 } };
+const layout = layOut({ width: 1000, height: 500 }, 12, 80, spans, live);
+
+function points(...dots) {
+  const held = new Points();
+  held.apply(dots.map(([id, timestamp, price, state = "mempool"]) => ({ id, timestamp, price, valueSats: 1, roundUsd: 5, state })), [], 1);
+  return held;
+}
+
+test("places and values are each other's inverse", () => {
+  for (const part of [layout.confirmed, layout.mempool]) assert.ok(Math.abs(timeAt(part, xOf(part, 400)) - 400) < 1e-6);
+  assert.ok(Math.abs(priceAt(layout, yOf(layout, 97)) - 97) < 1e-9);
+  assert.equal(partAt(layout, layout.confirmed.right - 1), "confirmed");
+  assert.equal(partAt(layout, layout.mempool.left + 1), "mempool");
+});
+
+test("the nearest dot in reach is meant", () => {
+  const held = points(["a", 400, 100], ["b", 410, 100], ["c", 400, 100, "confirmed"]);
+  const { x, y } = positionOf(held, 0, layout, defaultView());
+  assert.equal(nearest(held, layout, defaultView(), x - 1, y + 1), 0);
+  assert.equal(nearest(held, layout, defaultView(), x, y + 100), -1);
+  const view = { ...defaultView(), hides: new Set(["mempool"]) };
+  assert.equal(nearest(held, layout, view, x, y), -1, "what is hidden is not meant");
+});
+
+test("what is live but ahead of the clock stands at the edge; what is zoomed out of is not drawn", () => {
+  const held = points(["ahead", 1002, 100], ["off the scale", 500, 120]);
+  const edge = positionOf(held, 0, layout, defaultView());
+  assert.equal(edge.x, layout.mempool.right - layout.mempool.inset);
+  assert.equal(positionOf(held, 1, layout, defaultView()), null);
+  const zoomed = layOut({ width: 1000, height: 500 }, 12, 80, spans, { ...live, mempool: spans.mempool });
+  assert.equal(positionOf(held, 0, zoomed, defaultView()), null);
+});
+
+test("keys go to the next dot ahead, rather than to one aside", () => {
+  const held = points(["here", 500, 100], ["right", 560, 100.2], ["up", 505, 104], ["far", 900, 100]);
+  const from = positionOf(held, 0, layout, defaultView());
+  const go = (x, y) => held.ids[next(held, layout, defaultView(), from, { x, y })];
+  assert.equal(go(1, 0), "right");
+  assert.equal(go(0, -1), "up");
+  assert.equal(go(-1, 0), undefined);
+});

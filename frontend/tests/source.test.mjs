@@ -1,0 +1,25 @@
+// What the modules themselves must not do: make HTML of text, or know any other host.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const folder = new URL("../js/", import.meta.url);
+const modules = readdirSync(folder).map((name) => [name, readFileSync(new URL(name, folder), "utf8")]);
+const page = readFileSync(new URL("../index.html", import.meta.url), "utf8");
+
+test("no text becomes HTML or code", () => {
+  assert.ok(modules.length > 20);
+  for (const [name, source] of modules) {
+    assert.doesNotMatch(source, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\b|new Function/, name);
+  }
+});
+
+test("no other host is named, and nothing is written into the page that the policy forbids", () => {
+  for (const [name, source] of [...modules, ["index.html", page]]) assert.doesNotMatch(source, /https?:\/\//, name);
+  assert.doesNotMatch(page, /\sstyle=|\son\w+=|<style|<script(?! type="module" src="\/js\/)/);
+});
+
+test("each module says in its first line what it is for", () => {
+  for (const [name, source] of modules) assert.match(source, /^\/\/ [A-Z].{20,}/, name);
+});

@@ -1,0 +1,278 @@
+//! What the analyzer is asked for on demand: the estimates of the last hours, and the amounts that they are read from.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse as _, Response},
+};
+use satscope_proto::v1::{
+    Amounts, Estimate, GetAmountsRequest, GetHistoryRequest, HistoryEntry,
+    price_service_client::PriceServiceClient,
+};
+use serde::{Deserialize, Serialize};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::{
+    Gateway,
+    cache::revalidated,
+    encoded::Encoded,
+    kept::{Answer, Kept},
+    message::{Interval, json, seconds},
+    problem::Problem,
+};
+
+/// For the analyzer to be reached, and again for it to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest history, and what is answered when no range is given.
+const LONGEST_S: u64 = 3 * 3600;
+const USUAL_STEP_S: u64 = 10;
+
+/// The analyzer, and its answers of this moment.
+#[derive(Clone, Debug)]
+pub struct Questions {
+    analyzer: PriceServiceClient<Channel>,
+    kept: Arc<Kept>,
+}
+
+impl Questions {
+    /// Connects when the first question comes.
+    pub fn to(analyzer: Endpoint) -> Self {
+        let endpoint = analyzer.connect_timeout(PATIENCE).timeout(PATIENCE);
+        Questions {
+            analyzer: PriceServiceClient::new(endpoint.connect_lazy()),
+            kept: Arc::default(),
+        }
+    }
+
+    async fn history(&self, after_ms: u64, step_s: u64) -> Result<Answer, String> {
+        let request = GetHistoryRequest {
+            after_ms,
+            step_ms: step_s * 1000,
+        };
+        let answer = self.analyzer.clone().get_history(request).await;
+        let entries = answer.map_err(|status| status.message().to_owned())?;
+        let estimates: Vec<Past> = entries
+            .into_inner()
+            .entries
+            .iter()
+            .filter_map(read)
+            .collect();
+        let newest_ms = estimates.last().map_or(0, |past| past.time_ms);
+        let body = json(&History {
+            step_seconds: step_s,
+            estimates: &estimates,
+        });
+        Ok(Answer {
+            tag: format!("{}-{newest_ms}", estimates.len()),
+            body: Encoded::fast(body),
+        })
+    }
+
+    async fn amounts(&self) -> Result<Answer, String> {
+        let answer = self
+            .analyzer
+            .clone()
+            .get_amounts(GetAmountsRequest {})
+            .await;
+        let answer = answer.map_err(|status| status.message().to_owned())?;
+        let amounts = answer.into_inner().amounts;
+        let amounts = amounts.ok_or("no amounts have been counted yet")?;
+        Ok(Answer {
+            tag: amounts.time_ms.to_string(),
+            body: Encoded::fast(json(&evidence(&amounts))),
+        })
+    }
+}
+
+/// The query of `/api/v1/history`.
+#[derive(Deserialize)]
+pub struct Span {
+    range: Option<String>,
+    step: Option<String>,
+}
+
+/// `/api/v1/history?range=3h&step=10s`: the estimates of the last `range`, at most one in each `step`, oldest first.
+///
+/// # Errors
+/// With the problem that the client is told.
+pub async fn history(
+    State(gateway): State<Gateway>,
+    query: Result<Query<Span>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let Query(span) = query.map_err(|error| bad(error.body_text()))?;
+    let range_s = duration("range", span.range.as_deref(), LONGEST_S).map_err(bad)?;
+    let step_s = duration("step", span.step.as_deref(), USUAL_STEP_S).map_err(bad)?;
+    let now_ms = gateway.state.borrow().current().time_ms.unwrap_or(0);
+    let after_ms = now_ms.saturating_sub(range_s * 1000);
+    let questions = &gateway.questions;
+    let question = format!("history {range_s} {step_s}");
+    let asked = questions
+        .kept
+        .get(&question, || questions.history(after_ms, step_s));
+    answered(asked.await, &headers)
+}
+
+/// `/api/v1/evidence`: how many amounts lie in each bin of a logarithmic scale, and the ladder of round sums.
+///
+/// # Errors
+/// With the problem that the client is told.
+pub async fn amounts(
+    State(gateway): State<Gateway>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let questions = &gateway.questions;
+    let asked = questions.kept.get("amounts", || questions.amounts());
+    answered(asked.await, &headers)
+}
+
+fn answered(answer: Result<Arc<Answer>, String>, headers: &HeaderMap) -> Result<Response, Problem> {
+    match answer {
+        Ok(answer) => {
+            let response = revalidated(headers, &answer.tag, "application/json", &answer.body);
+            Ok(response.into_response())
+        }
+        Err(reason) => Err(Problem::later(format!(
+            "the analyzer has no answer: {reason}"
+        ))),
+    }
+}
+
+/// A span such as `90s`, `15m` or `3h`, in seconds: 1 s to 3 h.
+fn duration(name: &str, text: Option<&str>, usual: u64) -> Result<u64, String> {
+    let Some(text) = text else {
+        return Ok(usual);
+    };
+    let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    let seconds = digits.parse::<u64>().ok().zip(unit);
+    seconds
+        .and_then(|(number, unit)| number.checked_mul(unit))
+        .filter(|seconds| (1..=LONGEST_S).contains(seconds))
+        .ok_or_else(|| {
+            format!("{name}: expected a span of 1s to 3h such as 90s, 15m or 3h; got {text:?}")
+        })
+}
+
+#[derive(Serialize)]
+struct History<'a> {
+    step_seconds: u64,
+    estimates: &'a [Past],
+}
+
+/// An estimate of the past.
+#[derive(Serialize)]
+struct Past {
+    #[serde(rename = "timestamp", serialize_with = "seconds")]
+    time_ms: u64,
+    price: f64,
+    confidence: f64,
+    interval: Interval,
+    stale: bool,
+}
+
+fn read(entry: &HistoryEntry) -> Option<Past> {
+    let Estimate {
+        price_usd: price,
+        low_usd: low,
+        high_usd: high,
+        confidence,
+        stale,
+        ..
+    } = entry.estimate?;
+    let usable = [price, low, high]
+        .iter()
+        .all(|usd| usd.is_finite() && *usd > 0.0);
+    (usable && (0.0..=1.0).contains(&confidence) && entry.time_ms > 0).then_some(Past {
+        time_ms: entry.time_ms,
+        price,
+        confidence,
+        interval: Interval { low, high },
+        stale,
+    })
+}
+
+/// The answer to `/api/v1/evidence`.
+#[derive(Serialize)]
+struct Evidence<'a> {
+    #[serde(rename = "timestamp", serialize_with = "seconds")]
+    time_ms: u64,
+    first_sats: f64,
+    bin_width: f64,
+    counts: &'a [u32],
+    ladder: Vec<Rung>,
+}
+
+#[derive(Serialize)]
+struct Rung {
+    round_usd: f64,
+    strength: f64,
+}
+
+fn evidence(amounts: &Amounts) -> Evidence<'_> {
+    let rung = |rung: &satscope_proto::v1::Rung| Rung {
+        round_usd: rung.round_usd,
+        strength: rung.strength,
+    };
+    Evidence {
+        time_ms: amounts.time_ms,
+        first_sats: amounts.first_sats,
+        bin_width: amounts.bin_width,
+        counts: &amounts.counts,
+        ladder: amounts.ladder.iter().map(rung).collect(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_in_their_units() {
+        for (text, seconds) in [("90s", 90), ("15m", 900), ("3h", 10_800), ("7", 7)] {
+            assert_eq!(duration("range", Some(text), 1), Ok(seconds));
+        }
+        assert_eq!(duration("step", None, 10), Ok(10));
+        for text in [
+            "",
+            "s",
+            "0s",
+            "4h",
+            "-1s",
+            "1.5h",
+            "3 h",
+            "3d",
+            "99999999999999999h",
+            "1é",
+        ] {
+            let error = duration("step", Some(text), 10).unwrap_err();
+            assert!(error.starts_with("step: expected"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_estimate_is_left_out() {
+        let entry = |price_usd, time_ms| HistoryEntry {
+            time_ms,
+            estimate: Some(Estimate {
+                price_usd,
+                low_usd: 1.0,
+                high_usd: 2.0,
+                ..Estimate::default()
+            }),
+        };
+        assert!(read(&entry(1.5, 1)).is_some());
+        assert!(read(&entry(f64::NAN, 1)).is_none());
+        assert!(read(&entry(1.5, 0)).is_none());
+        assert!(read(&HistoryEntry::default()).is_none());
+    }
+}

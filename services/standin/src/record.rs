@@ -1,0 +1,131 @@
+//! `satscope record`: keeps what a node sends.
+//!
+//! A thread receives, a task passes on, a thread writes; the queues between them are bounded, and what does not fit into
+//! them waits at the node, whose counters then tell of what it dropped.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use metrics::counter;
+use satscope_bitcoin::frame::{FrameError, Topic};
+use satscope_bitcoin::recording::{
+    CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep,
+};
+use satscope_bitcoin::subscriber::{Incoming, receive, subscriptions, unix_ms};
+use satscope_kit::{Context, health::Condition, logging::Brake};
+use serde_json::json;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::settings::RecordSettings;
+
+/// Messages that may wait between the ZMQ thread and the disk; libzmq holds what does not fit.
+const QUEUE: usize = 65_536;
+/// Messages that may wait for the writing thread besides.
+const AHEAD: usize = 1024;
+
+/// Starts to record.
+///
+/// # Errors
+/// When the folder cannot be written to. A node that cannot be reached is no error: it is waited for.
+pub async fn start_recording(settings: RecordSettings, context: &Context) -> anyhow::Result<()> {
+    describe_metrics();
+    let limits = Limits::new(
+        settings.limits.record_file_bytes,
+        settings.limits.record_max_bytes,
+    );
+    let folder = settings.record;
+    tracing::info!(folder = %folder.display(), "recording");
+    let opened = tokio::task::spawn_blocking(move || Writer::open(&folder, limits));
+    let writer = opened.await?.context("record")?;
+    let (messages, incoming) = mpsc::channel(QUEUE);
+    let (entries, queue) = mpsc::channel(AHEAD);
+    // A stand-in begins to play when it is asked for `rawtx`: last.
+    let topics = vec![
+        Topic::HashBlock,
+        Topic::RawBlock,
+        Topic::Sequence,
+        Topic::RawTx,
+    ];
+    let zmq = settings.zmq;
+    let elsewhere = zmq.zmq_sequence_endpoint.as_deref();
+    let subscriptions = subscriptions(&zmq.zmq_endpoint, elsewhere, topics);
+    let node = Node {
+        condition: context.readiness.condition("node", "the node's ZMQ"),
+        endpoints: subscriptions.len(),
+        up: BTreeSet::new(),
+        brake: Brake::default(),
+    };
+    let (stop, tasks) = (context.tasks.stop(), &context.tasks);
+    let stop_writing = stop.clone();
+    let writing = move || keep(writer, queue, &Handle::current(), &stop_writing);
+    tasks.spawn("recording", blocking(writing)).await;
+    let receiving = move || receive(subscriptions, &messages, &stop);
+    tasks.spawn("ZMQ", blocking(receiving)).await;
+    tasks.spawn("node", node.pass_on(incoming, entries)).await;
+    Ok(())
+}
+
+async fn blocking<E: std::error::Error + Send + Sync + 'static>(
+    work: impl FnOnce() -> Result<(), E> + Send + 'static,
+) -> anyhow::Result<()> {
+    Ok(tokio::task::spawn_blocking(work).await??)
+}
+
+/// What is known of the node.
+struct Node {
+    condition: Condition,
+    endpoints: usize,
+    up: BTreeSet<String>,
+    brake: Brake,
+}
+
+impl Node {
+    /// Passes on what comes in until one of both ends is gone.
+    async fn pass_on(
+        mut self,
+        mut incoming: mpsc::Receiver<Incoming>,
+        entries: mpsc::Sender<Entry>,
+    ) -> anyhow::Result<()> {
+        while let Some(received) = incoming.recv().await {
+            let entry = match received {
+                Incoming::Message(at_ms, Ok(frame)) => Entry::Frame(at_ms, frame),
+                Incoming::Message(_, Err(error)) => {
+                    self.leave_out(&error);
+                    continue;
+                }
+                Incoming::Up(endpoint) => self.up(endpoint),
+                Incoming::Down(endpoint) => self.down(endpoint),
+            };
+            entries.send(entry).await.context("the writer has ended")?;
+        }
+        Ok(())
+    }
+
+    fn up(&mut self, endpoint: String) -> Entry {
+        tracing::info!("connected to the node at {endpoint}");
+        let note = Entry::note(unix_ms(), CONNECTED, [("endpoint", json!(endpoint))]);
+        self.up.insert(endpoint);
+        if self.up.len() == self.endpoints {
+            self.condition.met();
+        }
+        note
+    }
+
+    fn down(&mut self, endpoint: String) -> Entry {
+        tracing::warn!("lost the node at {endpoint}; trying again");
+        self.up.remove(&endpoint);
+        self.condition.unmet("the node's ZMQ");
+        Entry::note(unix_ms(), DISCONNECTED, [("endpoint", json!(endpoint))])
+    }
+
+    /// What is no message of Core's cannot be kept as one.
+    fn leave_out(&mut self, error: &FrameError) {
+        let reason = error.label();
+        counter!("satscope_recording_left_out_total", "reason" => reason).increment(1);
+        if let Some(held_back) = self.brake.pass(reason, Instant::now()) {
+            tracing::warn!(reason, held_back, "left out a message: {error}");
+        }
+    }
+}

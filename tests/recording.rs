@@ -1,0 +1,369 @@
+//! Recordings over real sockets: what a node sent is kept to the byte, whatever happens to the recorder, and ingest
+//! comes back with it where no RPC tells more.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use bitcoin::Txid;
+use satscope_bitcoin::{
+    frame::Frame,
+    recording::{CONNECTED, DISCONNECTED, Event, Series, files, is_recording},
+};
+use satscope_proto::v1::{HopState, event::Kind};
+use support::{
+    chain::{FREE, Served, StandIn},
+    data::data,
+    grpc::{list_mempool, next, status, stream_transactions},
+    metrics::Scrape,
+    part::{Part, satscope},
+    publisher::{Publisher, payment},
+    wait::until,
+};
+
+const SESSION: &str = "zmq/core29-regtest.jsonl.gz";
+const MESSAGES: &str = "satscope_recording_messages_total";
+
+/// A folder that is there for the test's time.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let name = format!("recording-{name}-{}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// What a file or a folder of them holds: the frames, and the texts of the notes.
+fn recorded(path: &Path) -> (Vec<Frame>, Vec<String>) {
+    let all = match is_recording(path) {
+        true => vec![path.to_owned()],
+        false => files(path).unwrap(),
+    };
+    let (mut frames, mut notes) = (Vec::new(), Vec::new());
+    for record in Series::new(all) {
+        match record.unwrap().event {
+            Event::Frame(frame) => frames.push(frame),
+            Event::Note { text, .. } => notes.push(text),
+            Event::Checkpoint(_) => {}
+        }
+    }
+    (frames, notes)
+}
+
+/// `satscope record`.
+struct Recorder {
+    part: Part,
+    metrics: std::net::SocketAddr,
+}
+
+impl Recorder {
+    async fn start(zmq: &str, folder: &Folder, flags: &[&str]) -> Recorder {
+        let fixed = [
+            "record",
+            folder.path(),
+            "--zmq-endpoint",
+            zmq,
+            "--metrics-listen",
+            FREE,
+        ];
+        let mut part = Part::satscope(&[&fixed[..], flags].concat());
+        let metrics = part.listening("metrics_listen").await;
+        Recorder { part, metrics }
+    }
+
+    async fn has_recorded(&self, messages: usize) {
+        until(&format!("{messages} messages recorded"), async || {
+            let recorded = Scrape::of(self.metrics).await.sum(MESSAGES, "");
+            (recorded == messages as f64).then_some(())
+        })
+        .await;
+    }
+
+    /// Ends it with SIGTERM.
+    async fn end(mut self) {
+        let (status, _) = self.part.end().await;
+        assert_eq!(status.code(), Some(0));
+    }
+}
+
+/// Plays `from` as fast as it goes and records it into `folder`.
+async fn record_replay(from: &Path, folder: &Folder, messages: usize) {
+    let node = StandIn::replay(from, &["--speed=max"]).await;
+    let recorder = Recorder::start(&node.zmq, folder, &["--record-file-bytes=20000"]).await;
+    node.reaches("ended").await;
+    recorder.has_recorded(messages).await;
+    recorder.end().await;
+}
+
+/// Compared by place, so that a difference is shown and not both recordings.
+fn assert_same(recorded: &[Frame], original: &[Frame]) {
+    for (at, (recorded, original)) in recorded.iter().zip(original).enumerate() {
+        assert_eq!(recorded, original, "message {at}");
+    }
+    assert_eq!(recorded.len(), original.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_recorded_to_the_byte_and_so_is_the_replay_of_that() {
+    let Some(session) = data(SESSION) else {
+        return;
+    };
+    let (original, _) = recorded(&session);
+    assert!(original.len() > 1000, "{} messages", original.len());
+    let (once, twice) = (Folder::new("once"), Folder::new("twice"));
+    record_replay(&session, &once, original.len()).await;
+    assert_same(&recorded(&once.0).0, &original);
+    assert!(files(&once.0).unwrap().len() > 3, "rotated by size");
+    record_replay(&once.0, &twice, original.len()).await;
+    assert_same(&recorded(&twice.0).0, &original);
+}
+
+/// A recorder that has subscribed to a publisher of ours.
+async fn recorder_of(publisher: &Publisher, folder: &Folder) -> Recorder {
+    let recorder = Recorder::start(&publisher.endpoint, folder, &[]).await;
+    publisher.wait_for_subscriber();
+    recorder
+}
+
+/// Kills it, and waits until it is gone.
+async fn kill(part: &mut Part) {
+    part.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_recorder_has_all_but_its_last_second_and_goes_on_behind_a_torn_end() {
+    let folder = Folder::new("killed");
+    let mut publisher = Publisher::bind();
+    let mut recorder = recorder_of(&publisher, &folder).await;
+    for number in 0..50 {
+        publisher.enter(&payment(number));
+    }
+    until("what was sent on the disk", async || {
+        (recorded(&folder.0).0.len() == 100).then_some(())
+    })
+    .await;
+    kill(&mut recorder.part).await;
+    let file = files(&folder.0).unwrap().remove(0);
+    let mut torn = fs::OpenOptions::new().append(true).open(&file).unwrap();
+    torn.write_all(&fs::read(&file).unwrap()[..300]).unwrap();
+    let before = recorded(&folder.0).0;
+
+    let recorder = recorder_of(&publisher, &folder).await;
+    for number in 50..60 {
+        publisher.enter(&payment(number));
+    }
+    recorder.has_recorded(20).await;
+    recorder.end().await;
+    let (after, notes) = recorded(&folder.0);
+    assert_same(&after[..before.len()], &before);
+    assert_eq!(after.len(), before.len() + 20);
+    let connections = notes.iter().filter(|note| *note == CONNECTED).count();
+    assert!(connections >= 2, "{notes:?}");
+    assert_eq!(files(&folder.0).unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_messages_and_connections_are_counted_and_noted() {
+    let folder = Folder::new("gaps");
+    let mut publisher = Publisher::bind();
+    let mut recorder = recorder_of(&publisher, &folder).await;
+    publisher.enter(&payment(1));
+    publisher.send(&[
+        b"rawtx",
+        b"no body of Core's, kept all the same",
+        &[9, 0, 0, 0],
+    ]);
+    publisher.send(&[b"rawtx", b"a part too few"]);
+    recorder.has_recorded(3).await;
+    let scrape = Scrape::of(recorder.metrics).await;
+    assert_eq!(
+        scrape.sum("satscope_recording_gaps_total", r#"topic="rawtx""#),
+        1.0
+    );
+    let left_out = "satscope_recording_left_out_total";
+    until("the odd one counted", async || {
+        let scrape = Scrape::of(recorder.metrics).await;
+        (scrape.sum(left_out, r#"reason="frame_parts""#) == 1.0).then_some(())
+    })
+    .await;
+    let [samples, helped, _] = scrape.families();
+    assert!(samples.is_subset(&helped), "{samples:?} without help");
+    drop(publisher);
+    recorder.part.line("lost the node").await;
+    recorder.end().await;
+    let (_, notes) = recorded(&folder.0);
+    for text in [CONNECTED, "messages lost", DISCONNECTED] {
+        assert!(notes.iter().any(|note| note == text), "{text}: {notes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_cannot_be_written_to_ends_the_start_with_1_and_one_line() {
+    let folder = Folder::new("unwritable");
+    let file = folder.0.join("a-file");
+    fs::write(&file, "").unwrap();
+    let flag = format!("--record={}", file.display());
+    for arguments in [
+        vec!["record", file.to_str().unwrap(), "--metrics-listen", FREE],
+        vec![
+            "ingest",
+            &flag,
+            "--metrics-listen",
+            FREE,
+            "--ingest-listen",
+            FREE,
+        ],
+    ] {
+        let mut part = Part::start(satscope().args(&arguments));
+        assert_eq!(part.ended().await.code(), Some(1));
+        let log = part.log();
+        let line = log
+            .iter()
+            .find(|line| line.starts_with("satscope: "))
+            .unwrap();
+        assert!(
+            line.contains("record: ") && line.contains("a-file"),
+            "{line}"
+        );
+    }
+}
+
+/// Ingest on this publisher, keeping a recording; no RPC.
+async fn recording_ingest(publisher: &Publisher, folder: &Folder) -> Served {
+    let flag = format!("--record={}", folder.path());
+    let ingest = Served::ingest(&publisher.endpoint, &[&flag]).await;
+    publisher.wait_for_subscriber();
+    ingest
+}
+
+/// The window as a new subscriber gets it: txid and stamp of each transaction.
+async fn window(ingest: &Served) -> BTreeSet<(Vec<u8>, u64)> {
+    let mut stream = stream_transactions(ingest.address, None).await;
+    let mut window = BTreeSet::new();
+    loop {
+        let message = next(&mut stream).await.expect("a stream without end");
+        for event in message.events {
+            match event.kind {
+                Some(Kind::Accepted(accepted)) => {
+                    window.insert((accepted.txid, accepted.first_seen_ms));
+                }
+                Some(Kind::CaughtUp(_)) => return window,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What the node's hop says once it is degraded.
+async fn degraded(ingest: &Served, part: &str) {
+    let mut stream = stream_transactions(ingest.address, None).await;
+    until(&format!("{part:?} in the node's hop"), async || {
+        let message = next(&mut stream).await.expect("a stream without end");
+        let newest = message.events.iter().filter_map(status).next_back()?;
+        let hop = newest.hops.first()?;
+        (hop.state() == HopState::Degraded && hop.detail.contains(part)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ingest_without_rpc_comes_back_from_its_recording_with_the_stamps_that_it_had() {
+    let folder = Folder::new("ingest");
+    let mut publisher = Publisher::bind();
+    let mut ingest = recording_ingest(&publisher, &folder).await;
+    let mut expected: BTreeSet<Txid> = (0..50)
+        .map(|number| publisher.enter(&payment(number)))
+        .collect();
+    until("all of them in the mempool and on the disk", async || {
+        let listed = list_mempool(ingest.address).await;
+        (listed == expected && recorded(&folder.0).0.len() == 100).then_some(())
+    })
+    .await;
+    let before = window(&ingest).await;
+    assert_eq!(before.len(), 50);
+    kill(&mut ingest.part).await;
+
+    let ingest = recording_ingest(&publisher, &folder).await;
+    until("the window that was there", async || {
+        (window(&ingest).await == before).then_some(())
+    })
+    .await;
+    assert_eq!(list_mempool(ingest.address).await, expected);
+    expected.insert(publisher.enter(&payment(50)));
+    until("the newest as well", async || {
+        (list_mempool(ingest.address).await == expected).then_some(())
+    })
+    .await;
+    degraded(&ingest, "from the recording; ").await;
+    assert!(window(&ingest).await.is_superset(&before));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stamps_of_a_recorded_stand_in_are_its_own_clocks() {
+    let folder = Folder::new("stand-in");
+    let flag = format!("--record={}", folder.path());
+    let flags = ["--node-is-standin", flag.as_str()];
+    let node = StandIn::simulate(&["--rate=20"]).await;
+    let mut ingest = Served::ingest(&node.zmq, &flags).await;
+    until("something to come back to", async || {
+        (recorded(&folder.0).0.len() > 200).then_some(())
+    })
+    .await;
+    let (status, _) = ingest.part.end().await;
+    assert_eq!(status.code(), Some(0));
+    let (frames, _) = recorded(&folder.0);
+    drop(node);
+
+    // A node that is not there: all that is known is the recording's.
+    let gone = format!("tcp://{}", support::part::reserve_address());
+    let ingest = Served::ingest(&gone, &flags).await;
+    let filled = until("the recording in the window", async || {
+        let window = window(&ingest).await;
+        (!window.is_empty()).then_some(window)
+    })
+    .await;
+    let accepted = frames
+        .iter()
+        .filter(|frame| frame.topic.name() == "sequence");
+    assert!(filled.len() <= accepted.count());
+    let stamps: BTreeSet<u64> = filled.iter().map(|(_, stamp)| *stamp).collect();
+    assert!(
+        stamps.len() > filled.len() / 2,
+        "each has a stamp of its own"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_configuration_of_the_recorder_is_shown() {
+    let mut part = Part::satscope(&["config", "record"]);
+    assert!(part.ended().await.success());
+    let shown = part.log().join("\n");
+    for key in [
+        "record ",
+        "record_file_bytes",
+        "record_max_bytes",
+        "zmq_sequence_endpoint",
+    ] {
+        assert!(shown.contains(key), "{key} is not in {shown}");
+    }
+}
