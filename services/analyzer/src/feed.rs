@@ -13,6 +13,8 @@ use crate::points::{Dot, DotId, News};
 
 /// Updates kept for those who return: five minutes at two a second.
 const KEPT: usize = 600;
+/// Dots and changes kept in all of them together: ten times what five minutes usually hold.
+const KEPT_DOTS: usize = 30_000;
 /// Three hours at one estimate a second.
 const HISTORY: usize = 10_800;
 const HISTORY_STEP_MS: u64 = 1000;
@@ -31,6 +33,8 @@ struct Inner {
     /// All dots as of that update.
     points: FxHashMap<DotId, Dot>,
     news: VecDeque<(u64, News)>,
+    /// Dots and changes in `news`.
+    kept: usize,
     history: VecDeque<HistoryEntry>,
     /// The newest count of amounts, and when it was made, Unix milliseconds of the system's clock.
     amounts: Option<(u64, Amounts)>,
@@ -58,10 +62,7 @@ impl Feed {
         inner.draw(&news);
         // Who does not know the update before a reset gets everything: nobody is sent what was in it.
         let told = if news.reset { News::default() } else { news };
-        inner.news.push_back((sequence, told));
-        while inner.news.len() > KEPT {
-            inner.news.pop_front();
-        }
+        inner.keep(sequence, told);
         inner.update = Some(update);
         drop(inner);
         self.newest.send_replace(sequence);
@@ -167,6 +168,7 @@ impl Inner {
     fn draw(&mut self, news: &News) {
         if news.reset {
             self.news.clear();
+            self.kept = 0;
             self.points.clear();
         }
         self.points.extend(news.points.iter().copied());
@@ -176,6 +178,17 @@ impl Inner {
             } else if let Some(dot) = self.points.get_mut(id) {
                 dot.state = *state;
             }
+        }
+    }
+
+    fn keep(&mut self, sequence: u64, news: News) {
+        self.kept += news.count();
+        self.news.push_back((sequence, news));
+        while self.news.len() > KEPT || self.kept > KEPT_DOTS {
+            let Some((_, forgotten)) = self.news.pop_front() else {
+                return;
+            };
+            self.kept -= forgotten.count();
         }
     }
 
@@ -273,6 +286,21 @@ mod tests {
         let (_, news) = feed.since(2000).unwrap();
         assert_eq!((news.reset, ids(&news)), (true, vec![id(4)]));
         assert_eq!(feed.since(2500), None);
+    }
+
+    #[test]
+    fn a_flood_of_news_is_not_kept() {
+        let feed = feed();
+        let half = News {
+            changes: vec![(id(1), TransactionState::Confirmed); KEPT_DOTS / 2],
+            ..News::default()
+        };
+        for sequence in [2500, 3000, 3500] {
+            feed.publish(PriceUpdate::default(), half.clone(), sequence);
+        }
+        assert!(feed.since(2500).unwrap().1.reset, "too much to be told");
+        assert!(!feed.since(3000).unwrap().1.reset);
+        assert_eq!(feed.lock().kept, KEPT_DOTS);
     }
 
     #[test]
