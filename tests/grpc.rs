@@ -9,6 +9,7 @@ use std::{
     net::SocketAddr,
 };
 
+use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use satscope_proto::v1::{
     Event, GetHistoryRequest, GetPriceRequest, HistoryEntry, Position, PriceUpdate,
     PriceUpdatesRequest, PriceUpdatesResponse, TransactionState, event::Kind,
@@ -16,7 +17,7 @@ use satscope_proto::v1::{
 use serde_json::Value;
 use support::{
     chain::{Chain, Served},
-    grpc::{channel, next, prices, stream_transactions},
+    grpc::{Window, Windowed, channel, list_window, next, prices, stream_transactions},
     metrics::Scrape,
     part::reserve_address,
     socket::Socket,
@@ -321,6 +322,56 @@ async fn an_analyzer_that_comes_later_has_the_history_of_the_whole_window() {
     })
     .await;
     assert!(span_ms > 20 * 60 * 1000, "{span_ms} ms of half an hour");
+}
+
+/// The window that the events of a stream from the start add up to.
+fn window_of(events: &[Event]) -> Window {
+    let mut window = Window::default();
+    for event in events {
+        match event.kind.as_ref().expect("a kind") {
+            Kind::Accepted(accepted) => {
+                let windowed = Windowed {
+                    first_seen_ms: accepted.first_seen_ms,
+                    values_sats: accepted.values_sats.clone(),
+                    input_count: accepted.input_count,
+                    state: accepted.state(),
+                };
+                let txid = Txid::from_slice(&accepted.txid).unwrap();
+                window.transactions.insert(txid, windowed);
+            }
+            Kind::BlockConnected(connected) => {
+                let block = connected.block.as_ref().expect("a block");
+                window
+                    .blocks
+                    .push(BlockHash::from_slice(&block.hash).unwrap());
+            }
+            Kind::Status(_) | Kind::CaughtUp(_) => {}
+            other => panic!("{other:?} in a window"),
+        }
+    }
+    window
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_analyzers_window_is_listed_and_is_that_of_ingest() {
+    let chain = Chain::on_simulation(&["--rate=15"]).await;
+    let mut socket = Socket::connect(chain.gateway.address).await;
+    socket
+        .read_until("a price", |message| message["type"] == "mempool_update")
+        .await;
+    assert_eq!(chain.node.call("standinhold").await, true);
+    chain.node.reaches("held").await;
+    let listed = until("the same window in both", async || {
+        let listed = list_window(chain.analyzer.address).await?;
+        let (_, events) = events(chain.ingest.address, None, has_window).await;
+        let end = caught_up_at(&events)?;
+        (listed == window_of(&events[..end])).then_some(listed)
+    })
+    .await;
+    assert!(listed.transactions.len() > 10_000, "more than one message");
+    assert!(!listed.blocks.is_empty());
+    let state = |wanted| listed.transactions.values().any(|one| one.state == wanted);
+    assert!(state(TransactionState::Mempool) && state(TransactionState::Confirmed));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::{
     compare::Blind,
     scene::{Plagued, Scene},
-    support::lossy::Random,
+    support::{lossy::Random, proxy::Mode},
 };
 
 /// Kills of each.
@@ -64,6 +64,21 @@ impl Target {
     }
 }
 
+/// A machine that starts: all parts are there so many milliseconds before the node answers.
+async fn start_before_the_node(chain: &mut Plagued, before_ms: u64) {
+    for proxy in [&chain.to_zmq, &chain.to_rpc] {
+        proxy.set(Mode::Refuse);
+    }
+    Target::All.start_again(chain).await;
+    sleep(Duration::from_millis(before_ms)).await;
+}
+
+fn node_answers(chain: &Plagued) {
+    for proxy in [&chain.to_zmq, &chain.to_rpc] {
+        proxy.set(Mode::Pass);
+    }
+}
+
 async fn plague(scene: &Scene, chain: &mut Plagued, target: Target, seed: u64) {
     let mut random = Random::new(seed);
     let mut worst = Duration::ZERO;
@@ -72,9 +87,15 @@ async fn plague(scene: &Scene, chain: &mut Plagued, target: Target, seed: u64) {
         let from_ms = chain.has_seen_ms().await;
         target.kill(chain).await;
         sleep(Duration::from_millis(random.below(AWAY_MS))).await;
+        if target == Target::All {
+            start_before_the_node(chain, random.below(AWAY_MS)).await;
+        }
         let began = Instant::now();
         let now_ms = scene.now_ms().await;
-        target.start_again(chain).await;
+        match target {
+            Target::All => node_answers(chain),
+            _ => target.start_again(chain).await,
+        }
         chain.recovers(now_ms).await;
         worst = worst.max(began.elapsed());
         if target.is(Target::Ingest) {

@@ -219,6 +219,40 @@ async fn a_simulation_has_a_past_and_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_simulation_holds_while_its_clock_goes_on_and_then_continues() {
+    let shutdown = CancellationToken::new();
+    let running = simulation(&["--rate=50", "--speed=20", "--history=100"], &shutdown).await;
+    let listing = async || {
+        call(&running, "getrawmempool", json!([false, true]))
+            .await
+            .unwrap()
+    };
+    assert_eq!(
+        call(&running, "standincontinue", json!([])).await.unwrap(),
+        false
+    );
+    assert_eq!(
+        call(&running, "standinhold", json!([])).await.unwrap(),
+        true
+    );
+    let held = until(&running, |status| status["state"] == "held").await;
+    let before = listing().await;
+    let time = |status: &Value| status["time"].as_f64().unwrap();
+    until(&running, |status| time(status) > time(&held) + 1.0).await;
+    assert_eq!(listing().await, before, "nothing happens while it holds");
+    assert_eq!(
+        call(&running, "standincontinue", json!([])).await.unwrap(),
+        true
+    );
+    until(&running, |status| time(status) > time(&held) + 20.0).await;
+    let number = |listing: &Value| listing["mempool_sequence"].as_u64().unwrap();
+    // Fifty a second of its own time, and no flood of what the hold kept back.
+    let more = number(&listing().await) - number(&before);
+    assert!((500..3000).contains(&more), "{more}");
+    finish(running, shutdown).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_simulation_says_its_time_every_half_second() {
     let shutdown = CancellationToken::new();
     let running = simulation(&["--rate=0.01", "--history=100"], &shutdown).await;

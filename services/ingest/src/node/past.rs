@@ -28,11 +28,14 @@ impl Node {
         self.known = past.known();
         self.clock = match (clock, &self.known) {
             // Until it says the time itself.
-            (Clock::StandIn(None), Some(known)) => Clock::StandIn(Some(StandInLabels {
-                time: known.until_ms() as f64 / 1000.0,
-                simulated: false,
-                hidden_price_usd: None,
-            })),
+            (Clock::StandIn { labels: None, .. }, Some(known)) => Clock::StandIn {
+                labels: Some(StandInLabels {
+                    time: known.until_ms() as f64 / 1000.0,
+                    simulated: false,
+                    hidden_price_usd: None,
+                }),
+                is_current: false,
+            },
             (clock, _) => clock,
         };
         self.counters.clear();
@@ -56,7 +59,7 @@ impl Node {
 
     /// The node is there again; what time a stand-in has by then, its first message shows.
     pub(super) fn end_gap_at_connection(&mut self) {
-        if let (Clock::System, Some(now_ms)) = (self.clock, self.clock.now()) {
+        if let (Clock::System, Some(now_ms)) = (self.clock, self.clock.newest()) {
             self.end_gap(now_ms);
         }
     }
