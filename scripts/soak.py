@@ -145,7 +145,7 @@ def start(folder, options, node):
 
     addresses = {}
     ingest, address = part("ingest", "--node-is-standin", f"--zmq-endpoint={node.zmq}", f"--rpc-url=http://{node.rpc}",
-                           *options.ingest_flag)
+                           f"--state-dir={folder / 'state'}")
     analyzer, address = part("analyzer", f"--ingest-url=http://{address}")
     gateway, address = part("gateway", f"--analyzer-url=http://{address}")
     return (ingest, analyzer, gateway), addresses, address
@@ -215,10 +215,9 @@ def main():
     parser.add_argument("--mempool", type=int, default=300_000, help="transactions that wait in the mempool from the start")
     parser.add_argument("--every", type=float, default=5, help="seconds of real time between samples")
     parser.add_argument("--binary", default="target/release/satscope")
-    parser.add_argument("--ingest-flag", action="append", default=[], help="one more flag for ingest")
     parser.add_argument("--out", default="target/soak", help="the folder for logs, table and plot")
     options = parser.parse_args()
-    folder = Path(options.out)
+    folder = Path(options.out).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     table = run(options, folder)
     summary(table)

@@ -78,7 +78,7 @@ impl Difference {
         }
         let unseen = |stamp_ms: u64| blind.iter().find(|blind| blind.covers(stamp_ms));
         match unseen(expected_ms) {
-            Some(_) if found_ms == expected_ms / NODE_STEP_MS * NODE_STEP_MS => self.by_node += 1,
+            Some(_) if is_of_node(found_ms, expected_ms) => self.by_node += 1,
             Some(blind) if found_ms > expected_ms && blind.covers(found_ms) => self.by_block += 1,
             _ => self
                 .stamps
@@ -91,6 +91,13 @@ impl Difference {
         let sorts = [&self.missing, &self.extra, &self.unlike];
         sorts.iter().all(|sort| sort.is_empty()) && self.stamps.is_empty() && !self.blocks
     }
+}
+
+/// Whether a stamp in whole seconds is that of the node. Its clock is told in milliseconds, rounded: up to the next second,
+/// at worst.
+fn is_of_node(found_ms: u64, expected_ms: u64) -> bool {
+    found_ms.is_multiple_of(NODE_STEP_MS)
+        && (expected_ms.saturating_sub(NODE_STEP_MS)..=expected_ms).contains(&found_ms)
 }
 
 impl fmt::Display for Difference {

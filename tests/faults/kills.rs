@@ -69,7 +69,7 @@ async fn plague(scene: &Scene, chain: &mut Plagued, target: Target, seed: u64) {
     let mut worst = Duration::ZERO;
     for _ in 0..KILLS {
         sleep(Duration::from_millis(random.below(LIVES_MS))).await;
-        let from_ms = scene.now_ms().await;
+        let from_ms = chain.has_seen_ms().await;
         target.kill(chain).await;
         sleep(Duration::from_millis(random.below(AWAY_MS))).await;
         let began = Instant::now();

@@ -8,7 +8,10 @@ use tokio::time::sleep;
 use crate::{
     compare::Blind,
     scene::{Plagued, Scene},
-    support::proxy::{Mode, Proxy},
+    support::{
+        proxy::{Mode, Proxy},
+        wait::until,
+    },
 };
 
 /// Traffic between two faults.
@@ -31,6 +34,19 @@ impl Link {
             Link::Ingest => "ingest to analyzer",
             Link::Analyzer => "analyzer to gateway",
         }
+    }
+
+    /// How often whoever uses the link has said that it was lost.
+    fn losses(self, chain: &Plagued) -> usize {
+        let (user, words) = match self {
+            Link::Zmq | Link::Rpc => (&chain.ingest, "lost the node at "),
+            Link::Ingest => (&chain.analyzer, " ingest at "),
+            Link::Analyzer => (&chain.gateway, " analyzer at "),
+        };
+        let log = user.part.log();
+        log.iter()
+            .filter(|line| line.contains("WARN") && line.contains(words))
+            .count()
     }
 
     fn of(self, chain: &Plagued) -> &Proxy {
@@ -90,11 +106,17 @@ impl Fault {
 /// One fault after the other on one link.
 async fn plague(scene: &Scene, chain: &mut Plagued, link: Link) {
     for (fault, length) in FAULTS {
-        let from_ms = scene.now_ms().await;
-        let began = Instant::now();
+        let from_ms = chain.has_seen_ms().await;
+        let (began, losses) = (Instant::now(), link.losses(chain));
         fault.begin(link.of(chain));
         if link == Link::Rpc {
             chain.to_zmq.cut();
+        }
+        if matches!(fault, Fault::Cut) || link == Link::Rpc {
+            until("word of a lost link", async || {
+                (link.losses(chain) > losses).then_some(())
+            })
+            .await;
         }
         let noticed = match fault.is_noticed() {
             true => format!("noticed after {:.1?}, ", chain.notices().await),

@@ -6,13 +6,14 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use satscope_proto::v1::{GetPriceRequest, Hop, HopState};
 use serde_json::Value;
 
 use crate::{
     compare::{Blind, Difference},
     support::{
         chain::{Served, StandIn},
-        grpc::list_window,
+        grpc::{list_window, prices},
         metrics::get,
         part::Folder,
         proxy::Proxy,
@@ -53,11 +54,15 @@ impl Scene {
 
     /// Waits until all have the window that the node has, and lets it go on.
     pub async fn begin(&self, plagued: &[Plagued]) {
-        until("a window", async || {
-            let window = list_window(self.analyzer.address).await?;
-            (!window.transactions.is_empty()).then_some(())
+        until("the first chain to have the node's window", async || {
+            let mut client = prices(self.analyzer.address).await;
+            let answer = client.get_price(GetPriceRequest {}).await.unwrap();
+            let update = answer.into_inner().update?;
+            let is_well = |hop: &Hop| hop.state() == HopState::Connected;
+            (update.estimate.is_some() && update.hops.iter().all(is_well)).then_some(())
         })
         .await;
+        join_all(plagued.iter().map(|chain| chain.recovers(0))).await;
         self.compare(plagued).await;
         assert_eq!(self.node.call("standincontinue").await, true);
     }
@@ -161,6 +166,14 @@ impl Plagued {
     /// Starts the gateway again.
     pub async fn restart_gateway(&mut self) {
         self.gateway = Served::gateway(self.to_analyzer.address).await;
+    }
+
+    /// Up to when its ingest has certainly taken in all that came, by the node's clock in Unix milliseconds: what it
+    /// passes on, it has written down. What came later may be on its way yet.
+    pub async fn has_seen_ms(&self) -> u64 {
+        let mut client = prices(self.analyzer.address).await;
+        let answer = client.get_price(GetPriceRequest {}).await.unwrap();
+        answer.into_inner().update.unwrap().time_ms
     }
 
     /// Waits until the end of the chain says that a link is not well; how long that took.

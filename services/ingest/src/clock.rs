@@ -8,39 +8,92 @@ use satscope_log::Simulation;
 pub enum Clock {
     /// The node is real.
     System,
-    /// The node is a stand-in; its newest labels, once there are any.
-    StandIn(Option<StandInLabels>),
+    /// The node is a stand-in.
+    StandIn {
+        /// Its newest labels, once there are any.
+        labels: Option<StandInLabels>,
+        /// They came over the connection that stands: what they show is now, and not when the last one broke.
+        is_current: bool,
+    },
 }
 
 impl Clock {
-    /// The stamp of what was received at `received_ms` by the system's clock; `None` before a stand-in's first word.
-    pub fn stamp(&self, received_ms: u64) -> Option<u64> {
-        match self {
-            Clock::System => Some(received_ms),
-            Clock::StandIn(labels) => labels.as_ref().map(StandInLabels::time_ms),
+    /// A stand-in's, before its first word.
+    pub fn of_standin() -> Clock {
+        Clock::StandIn {
+            labels: None,
+            is_current: false,
         }
     }
 
-    /// The stamp of this moment.
-    pub fn now(&self) -> Option<u64> {
-        self.stamp(unix_ms())
+    /// The stamp of what was received at `received_ms` by the system's clock; `None` before a stand-in's first word over a
+    /// new connection.
+    pub fn stamp(&self, received_ms: u64) -> Option<u64> {
+        match self {
+            Clock::System => Some(received_ms),
+            Clock::StandIn {
+                is_current: false, ..
+            } => None,
+            Clock::StandIn { .. } => self.newest(),
+        }
+    }
+
+    /// The newest stamp that is known: this moment's, or that of a stand-in's last word.
+    pub fn newest(&self) -> Option<u64> {
+        match self {
+            Clock::System => Some(unix_ms()),
+            Clock::StandIn { labels, .. } => labels.as_ref().map(StandInLabels::time_ms),
+        }
+    }
+
+    /// A connection begins: a stand-in's clock has gone on since its last word.
+    pub fn connected(&mut self) {
+        if let Clock::StandIn { is_current, .. } = self {
+            *is_current = false;
+        }
     }
 
     /// Takes a stand-in's word; a real node's clock is the system's, whatever arrives.
-    pub fn hear(&mut self, labels: StandInLabels) {
-        if let Clock::StandIn(newest) = self {
-            *newest = Some(labels);
+    pub fn hear(&mut self, newest: StandInLabels) {
+        if let Clock::StandIn { labels, is_current } = self {
+            *labels = Some(newest);
+            *is_current = true;
         }
     }
 
     /// The labels to pass on for display.
     pub fn simulation(&self) -> Option<Simulation> {
         match self {
-            Clock::StandIn(Some(labels)) => Some(Simulation {
+            Clock::StandIn {
+                labels: Some(labels),
+                ..
+            } => Some(Simulation {
                 simulated: labels.simulated,
                 hidden_price_usd: labels.hidden_price_usd,
             }),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_break_a_standin_must_say_the_time_before_anything_is_stamped() {
+        let labels = |time| StandInLabels {
+            time,
+            simulated: true,
+            hidden_price_usd: None,
+        };
+        let mut clock = Clock::of_standin();
+        assert_eq!((clock.stamp(1), clock.newest()), (None, None));
+        clock.hear(labels(100.0));
+        assert_eq!(clock.stamp(1), Some(100_000));
+        clock.connected();
+        assert_eq!((clock.stamp(1), clock.newest()), (None, Some(100_000)));
+        clock.hear(labels(400.0));
+        assert_eq!(clock.stamp(1), Some(400_000));
     }
 }

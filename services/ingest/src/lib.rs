@@ -76,7 +76,7 @@ async fn node(
         None => None,
     };
     let clock = match settings.node_is_standin {
-        true => clock::Clock::StandIn(None),
+        true => clock::Clock::of_standin(),
         false => clock::Clock::System,
     };
     let condition = context.readiness.condition("node", "the node's ZMQ");

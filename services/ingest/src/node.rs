@@ -158,6 +158,7 @@ impl Node {
                 info!("connected to the node at {endpoint}");
                 self.recorder.connected(self.clock.now(), &endpoint);
                 self.counters.clear();
+                self.clock.connected();
                 self.link.up(endpoint, self.rpc.is_some());
                 self.end_gap_at_connection();
                 self.beat();
@@ -236,7 +237,7 @@ impl Node {
 
     /// A tick whenever a stand-in's clock enters a new second, so that the stream's own time is whole at any speed.
     fn hear_stand_in(&mut self, labels: StandInLabels) {
-        let before = self.clock.now();
+        let before = self.clock.newest();
         self.clock.hear(labels);
         if before.is_none_or(|before| before / 1000 != labels.time_ms() / 1000) {
             self.beat();
@@ -265,7 +266,7 @@ impl Node {
     fn flush(&mut self) {
         let records = self.tracker.take_records();
         if let Some(journal) = &mut self.journal {
-            journal.append(self.clock.now().unwrap_or(0), &records);
+            journal.append(self.clock.newest().unwrap_or(0), &records);
         }
         self.store.publish(std::mem::take(&mut self.unpublished));
     }
@@ -273,7 +274,7 @@ impl Node {
     /// The heartbeat: settles what time settles and publishes the status. Its stamp is 0 before a stand-in's first
     /// word, when nothing has happened yet.
     fn beat(&mut self) {
-        let now_ms = self.clock.now().unwrap_or(0);
+        let now_ms = self.clock.newest().unwrap_or(0);
         let mut events = self.tracker.tick(now_ms);
         let status = self.report.status(
             self.tracker.mempool_len(),

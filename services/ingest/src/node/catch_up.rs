@@ -42,7 +42,7 @@ impl Node {
             Journal::open(folder, owner, |record| self.tracker.restore(record))?;
         let now_ms = match (&self.clock, past.last_ms) {
             (Clock::System, _) => unix_ms(),
-            (Clock::StandIn(_), last_ms) => last_ms.unwrap_or(0),
+            (Clock::StandIn { .. }, last_ms) => last_ms.unwrap_or(0),
         };
         let events = self.tracker.restored(now_ms);
         self.write(events, now_ms);
@@ -64,7 +64,7 @@ impl Node {
 
     /// Makes the picture equal to the node's. Messages that arrive meanwhile wait.
     pub(super) async fn resync(&mut self, rpc: &Rpc, incoming: &mut mpsc::Receiver<Incoming>) {
-        let Some(now_ms) = self.clock.now() else {
+        let Some(now_ms) = self.clock.stamp(unix_ms()) else {
             return;
         };
         self.link.begin_resync();
