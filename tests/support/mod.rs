@@ -12,5 +12,6 @@ pub mod grpc;
 pub mod metrics;
 pub mod part;
 pub mod publisher;
+pub mod script;
 pub mod socket;
 pub mod wait;
