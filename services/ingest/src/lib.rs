@@ -142,7 +142,7 @@ async fn recording(
     let recorder = recording::Recorder::start(folder, limits, context).await?;
     let past = match settings.rpc_url {
         Some(_) => None,
-        None => Some(recording::past(folder, clock.now()).context("record")?),
+        None => Some(recording::past(folder, clock.newest()).context("record")?),
     };
     Ok((recorder, past))
 }

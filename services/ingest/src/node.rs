@@ -156,7 +156,7 @@ impl Node {
         match received {
             Incoming::Up(endpoint) => {
                 info!("connected to the node at {endpoint}");
-                self.recorder.connected(self.clock.now(), &endpoint);
+                self.recorder.connected(self.clock.newest(), &endpoint);
                 self.counters.clear();
                 self.clock.connected();
                 self.link.up(endpoint, self.rpc.is_some());
@@ -165,7 +165,7 @@ impl Node {
             }
             Incoming::Down(endpoint) => {
                 warn!("lost the node at {endpoint}; trying again");
-                self.recorder.disconnected(self.clock.now(), &endpoint);
+                self.recorder.disconnected(self.clock.newest(), &endpoint);
                 self.link.down(&endpoint);
                 self.beat();
             }
