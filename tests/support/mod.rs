@@ -14,5 +14,6 @@ pub mod metrics;
 pub mod part;
 pub mod proxy;
 pub mod publisher;
+pub mod script;
 pub mod socket;
 pub mod wait;

@@ -46,6 +46,18 @@ impl Clock {
         }
     }
 
+    /// Goes on from `last_ms`, Unix milliseconds, which an earlier process has written down last. A stand-in's data count
+    /// as simulated until it says otherwise.
+    pub fn go_on_from(&mut self, last_ms: u64) {
+        if let Clock::StandIn { labels, .. } = self {
+            labels.get_or_insert(StandInLabels {
+                time: last_ms as f64 / 1000.0,
+                simulated: true,
+                hidden_price_usd: None,
+            });
+        }
+    }
+
     /// A connection begins: a stand-in's clock has gone on since its last word.
     pub fn connected(&mut self) {
         if let Clock::StandIn { is_current, .. } = self {

@@ -27,6 +27,12 @@ pub async fn serve(
     context: &Context,
 ) -> anyhow::Result<()> {
     let (reporter, health) = tonic_health::server::health_reporter();
+    // Before the first question: a service that is not known is another answer than one that is not ready.
+    for service in ["", name] {
+        reporter
+            .set_service_status(service, ServingStatus::NotServing)
+            .await;
+    }
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(descriptors)

@@ -81,11 +81,13 @@ impl Analyzer {
 
     /// Sends what need not be an update.
     pub fn play_raw(&self, response: PriceUpdatesResponse) {
-        let script = self.player.0.lock().unwrap();
+        let mut script = self.player.0.lock().unwrap();
+        let told = |subscriber: &mpsc::UnboundedSender<Sent>| {
+            let sent = subscriber.send(Ok(response.clone()));
+            sent.is_ok()
+        };
+        script.subscribers.retain(told);
         assert!(!script.subscribers.is_empty(), "nobody has subscribed");
-        for subscriber in &script.subscribers {
-            subscriber.send(Ok(response.clone())).unwrap();
-        }
     }
 
     /// The `after_sequence` of each subscription so far.

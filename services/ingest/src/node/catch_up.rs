@@ -40,10 +40,10 @@ impl Node {
     pub fn keep_journal(&mut self, folder: &Path, owner: Owner) -> Result<(), JournalError> {
         let (mut journal, past) =
             Journal::open(folder, owner, |record| self.tracker.restore(record))?;
-        let now_ms = match (&self.clock, past.last_ms) {
-            (Clock::System, _) => unix_ms(),
-            (Clock::StandIn { .. }, last_ms) => last_ms.unwrap_or(0),
-        };
+        if let Some(last_ms) = past.last_ms {
+            self.clock.go_on_from(last_ms);
+        }
+        let now_ms = self.clock.newest().unwrap_or(0);
         let events = self.tracker.restored(now_ms);
         self.write(events, now_ms);
         journal.begin(now_ms, self.tracker.records())?;

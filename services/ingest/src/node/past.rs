@@ -1,6 +1,6 @@
 //! A start without RPC: the picture as it was when the recording ended.
 
-use satscope_bitcoin::frame::{Frame, StandInLabels, Topic};
+use satscope_bitcoin::frame::{Frame, Topic};
 use tracing::info;
 
 use super::Node;
@@ -26,18 +26,10 @@ impl Node {
             messages += 1;
         }
         self.known = past.known();
-        self.clock = match (clock, &self.known) {
-            // Until it says the time itself.
-            (Clock::StandIn { labels: None, .. }, Some(known)) => Clock::StandIn {
-                labels: Some(StandInLabels {
-                    time: known.until_ms() as f64 / 1000.0,
-                    simulated: false,
-                    hidden_price_usd: None,
-                }),
-                is_current: false,
-            },
-            (clock, _) => clock,
-        };
+        self.clock = clock;
+        if let Some(known) = &self.known {
+            self.clock.go_on_from(known.until_ms());
+        }
         self.counters.clear();
         info!(
             messages,

@@ -1,0 +1,235 @@
+//! A scripted analyzer in front of the real gateway: what the page shows of it is known beforehand.
+
+use std::net::SocketAddr;
+
+use satscope_proto::v1::{
+    Amounts, Block, Counters, Estimate, Evidence, HistoryEntry, Hop, HopState, Point, PriceUpdate,
+    Rung, TransactionState,
+};
+
+use super::{chain::FREE, part::Part};
+
+#[path = "../../gateway/tests/gateway/support/analyzer.rs"]
+mod analyzer;
+
+pub use analyzer::Analyzer;
+
+/// Where the event clock begins, Unix milliseconds.
+pub const START_MS: u64 = 1_763_800_000_000;
+/// The price that is paid by, USD for one BTC.
+pub const PRICE: f64 = 50_000.0;
+const MINUTE_MS: u64 = 60_000;
+
+/// The analyzer, the gateway, and what has been said so far.
+pub struct Script {
+    pub analyzer: Analyzer,
+    gateway: Option<Part>,
+    /// Where the page is.
+    pub address: SocketAddr,
+    /// All dots, as a new subscriber gets them.
+    points: Vec<Point>,
+    /// What holds now; it has no dots.
+    pub now: PriceUpdate,
+}
+
+impl Script {
+    /// Starts both, with these dots.
+    pub async fn start(points: Vec<Point>) -> Script {
+        let now = first_update();
+        let analyzer = Analyzer::start(vec![whole(&now, &points)]).await;
+        analyzer.knows(history(), Some(amounts()));
+        let (gateway, address) = start_gateway(analyzer.address, FREE).await;
+        Script {
+            analyzer,
+            gateway: Some(gateway),
+            address,
+            points,
+            now,
+        }
+    }
+
+    /// The page's address.
+    pub fn url(&self, rest: &str) -> String {
+        format!("http://{}/{rest}", self.address)
+    }
+
+    /// Half a second later: says what has changed, and these new dots.
+    pub fn play(&mut self, points: Vec<Point>, change: impl FnOnce(&mut PriceUpdate)) {
+        self.hold(points.clone(), change);
+        self.analyzer.play(PriceUpdate {
+            points,
+            ..self.now.clone()
+        });
+    }
+
+    /// Half a second later: these new dots, which nobody is told who comes later.
+    pub fn say(&mut self, points: Vec<Point>) {
+        self.now.sequence += 500;
+        self.now.time_ms += 500;
+        self.analyzer.play(PriceUpdate {
+            points,
+            ..self.now.clone()
+        });
+    }
+
+    /// Half a second later, but nobody is told who is there already.
+    pub fn hold(&mut self, points: Vec<Point>, change: impl FnOnce(&mut PriceUpdate)) {
+        self.now.sequence += 500;
+        self.now.time_ms += 500;
+        change(&mut self.now);
+        self.points.extend(points);
+        self.analyzer
+            .opens_with(vec![whole(&self.now, &self.points)]);
+    }
+
+    /// Kills the gateway.
+    pub fn kill_gateway(&mut self) {
+        self.gateway.take().expect("a gateway").kill();
+    }
+
+    /// Starts it again where it was.
+    pub async fn restart_gateway(&mut self) {
+        let (gateway, _) = start_gateway(self.analyzer.address, &self.address.to_string()).await;
+        self.gateway = Some(gateway);
+    }
+}
+
+async fn start_gateway(analyzer: SocketAddr, listen: &str) -> (Part, SocketAddr) {
+    let mut gateway = Part::satscope(&[
+        "gateway",
+        "--analyzer-url",
+        &format!("http://{analyzer}"),
+        "--gateway-listen",
+        listen,
+        "--metrics-listen",
+        FREE,
+    ]);
+    let address = gateway.listening("gateway_listen").await;
+    (gateway, address)
+}
+
+fn whole(update: &PriceUpdate, points: &[Point]) -> PriceUpdate {
+    PriceUpdate {
+        reset: true,
+        points: points.to_vec(),
+        ..update.clone()
+    }
+}
+
+fn first_update() -> PriceUpdate {
+    PriceUpdate {
+        sequence: START_MS,
+        time_ms: START_MS,
+        estimate: Some(estimate(PRICE, 0.9)),
+        counters: Some(Counters {
+            received: 12_543,
+            filtered: 8234,
+            mempool: 5678,
+            uptime_ms: 3_725_000,
+        }),
+        active: 4309,
+        hops: ["node", "ingest", "analyzer"]
+            .map(|name| Hop {
+                name: name.to_owned(),
+                state: HopState::Connected.into(),
+                detail: String::new(),
+            })
+            .into(),
+        chain: "main".to_owned(),
+        block: blocks().pop(),
+        blocks: blocks(),
+        history_since_ms: START_MS - 180 * MINUTE_MS,
+        ..PriceUpdate::default()
+    }
+}
+
+/// At the newest moment of the start, with a payment two seconds old.
+pub fn estimate(price_usd: f64, confidence: f64) -> Estimate {
+    Estimate {
+        price_usd,
+        low_usd: price_usd - 100.0,
+        high_usd: price_usd + 100.0,
+        confidence,
+        evidence: Some(Evidence {
+            payments: 4309,
+            margin: 4.0,
+            newest_payment_ms: START_MS - 2000,
+        }),
+        stale: false,
+    }
+}
+
+/// So many seconds before the start.
+pub fn dot(id: &str, seconds: f64, price_usd: f64, state: TransactionState) -> Point {
+    Point {
+        id: id.to_owned(),
+        time_ms: START_MS - (seconds * 1000.0) as u64,
+        price_usd,
+        value_sats: (20.0 / price_usd * 1e8) as u64,
+        round_usd: 20.0,
+        state: state.into(),
+    }
+}
+
+/// So many dots evenly over the last three hours, most of them confirmed, a third of them near the price.
+pub fn dots(count: u32) -> Vec<Point> {
+    let share = |number: u32, step: f64| (f64::from(number) * step).fract();
+    let make = |number: u32| {
+        let near = number.is_multiple_of(3);
+        let off = (share(number, 0.618_034) - 0.5) * if near { 0.004 } else { 0.07 };
+        let age = 10_800.0 * f64::from(number) / f64::from(count);
+        let (state, age) = match number % 10 {
+            0 => (TransactionState::Mempool, age / 40.0),
+            _ => (TransactionState::Confirmed, age),
+        };
+        dot(&format!("{number:08x}-0"), age, PRICE * (1.0 + off), state)
+    };
+    (0..count).map(make).collect()
+}
+
+/// Four blocks, the newest three minutes old.
+fn blocks() -> Vec<Block> {
+    let block = |(height, minutes): (u32, u64)| Block {
+        hash: vec![0; 32],
+        height: Some(height),
+        time_ms: START_MS - minutes * MINUTE_MS,
+    };
+    [(930_001, 100), (930_002, 62), (930_003, 21), (930_004, 3)]
+        .map(block)
+        .into()
+}
+
+/// Every two minutes of three hours, rising by $5 each: $49,850 an hour ago.
+fn history() -> Vec<HistoryEntry> {
+    let entry = |steps: u32| HistoryEntry {
+        time_ms: START_MS - u64::from(steps) * 2 * MINUTE_MS,
+        estimate: Some(estimate(PRICE - 5.0 * f64::from(steps), 0.9)),
+    };
+    (0..90).rev().map(entry).collect()
+}
+
+/// Ten amounts everywhere, and sixty more on each rung.
+fn amounts() -> Amounts {
+    let (first_sats, bin_width) = (992.3_f64, 0.01);
+    let ladder: Vec<Rung> = [5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0]
+        .map(|round_usd| Rung {
+            round_usd,
+            strength: 3.0,
+        })
+        .into();
+    let on_rung = |bin: usize| {
+        let usd = first_sats * ((bin as f64 + 0.5) * bin_width).exp() * PRICE / 1e8;
+        ladder
+            .iter()
+            .any(|rung| (rung.round_usd / usd).ln().abs() < bin_width / 2.0)
+    };
+    Amounts {
+        time_ms: START_MS,
+        first_sats,
+        bin_width,
+        counts: (0..1452)
+            .map(|bin| if on_rung(bin) { 70 } else { 10 })
+            .collect(),
+        ladder,
+    }
+}
