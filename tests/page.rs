@@ -426,7 +426,7 @@ async fn a_killed_gateway_leaves_no_gap(stage: &mut Stage) {
     let Stage {
         script, browser, ..
     } = stage;
-    script.kill_gateway();
+    script.kill_gateway().await;
     browser.until_text("notice", "Lost the gateway").await;
     browser.until_text("countdown", "Reconnecting").await;
     browser

@@ -178,12 +178,6 @@ impl Part {
         }
     }
 
-    /// Ends it with SIGKILL.
-    pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
     /// Waits until it has ended by itself; its log is complete then.
     pub async fn ended(&mut self) -> ExitStatus {
         let what = format!("the end of {}", self.name);

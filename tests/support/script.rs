@@ -83,8 +83,8 @@ impl Script {
     }
 
     /// Kills the gateway.
-    pub fn kill_gateway(&mut self) {
-        self.gateway.take().expect("a gateway").kill();
+    pub async fn kill_gateway(&mut self) {
+        self.gateway.take().expect("a gateway").kill().await;
     }
 
     /// Starts it again where it was.
