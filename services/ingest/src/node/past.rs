@@ -34,7 +34,9 @@ impl Node {
             })),
             (clock, _) => clock,
         };
+        // What comes next does not follow what was recorded.
         self.counters.clear();
+        self.tracker.lost_messages(false);
         info!(
             messages,
             mempool = self.tracker.mempool_len(),
