@@ -140,6 +140,7 @@ fn answers() -> Vec<Vec<u8>> {
         (3, 2, batch(json!({"time": 1_700_000_000}), json!({"time": 5}))),
         (4, 2, batch(json!(raw), json!("00"))),
         (5, 1, single(json!([{"type": "pubrawtx", "address": "tcp://127.0.0.1:28332"}]))),
+        (3, 1, json!([{"result": {"time": u64::MAX}, "id": 0}])),
         (0, 1, refused.clone()),
         (3, 1, json!([refused])),
     ]
