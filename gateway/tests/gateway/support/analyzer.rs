@@ -96,7 +96,10 @@ impl Analyzer {
     }
 
     /// What subscriptions begin with from now on.
-    #[allow(dead_code, reason = "the browsers' tests play this analyzer too, from their own crate")]
+    #[allow(
+        dead_code,
+        reason = "the browsers' tests play this analyzer too, from their own crate"
+    )]
     pub fn opens_with(&self, opening: Vec<PriceUpdate>) {
         self.player.0.lock().unwrap().opening = opening;
     }
