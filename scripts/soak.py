@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 PARTS = ("ingest", "analyzer", "gateway")
 FREE = "127.0.0.1:0"
 # Payments a second as on main, and blocks so rare that the mempool never empties.
-TRAFFIC = ("--rate=7", "--block-interval=870")
+TRAFFIC = ("--rate=7", "--block-interval=900")
 STARTUP_SECONDS = 300
 COUNTED = {
     "mempool": ("ingest", "satscope_ingest_mempool_transactions"),

@@ -10,10 +10,13 @@ mod removal;
 mod restore;
 mod seen;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use bitcoin::{BlockHash, Transaction, Txid, consensus::deserialize, hashes::Hash as _};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use satscope_bitcoin::frame::SequenceEvent;
 use satscope_filter::{Filter, Rejection};
 use satscope_log::{Accepted, Event, RemovalReason, State, WINDOW_MS};
@@ -62,7 +65,8 @@ pub struct Tracker {
     filter: Filter,
     /// Whether `rawtx` and `sequence` come in one order, so that a run of `rawtx` is a block's.
     ordered: bool,
-    seen: FxHashMap<Txid, Seen>,
+    /// A tree, since a hash table of half a million takes as much again at the moment when it has to grow, and keeps it.
+    seen: BTreeMap<Txid, Seen>,
     mempool: usize,
     pending: usize,
     /// What `rawtx` brought since the last `sequence` message.
@@ -92,7 +96,7 @@ impl Tracker {
         Tracker {
             filter,
             ordered,
-            seen: FxHashMap::default(),
+            seen: BTreeMap::new(),
             mempool: 0,
             pending: 0,
             run: Vec::new(),
