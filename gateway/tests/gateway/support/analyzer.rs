@@ -35,11 +35,18 @@ struct Script {
 }
 
 #[derive(Clone, Default)]
-struct Player(Arc<Mutex<Script>>);
+pub struct Player(Arc<Mutex<Script>>);
+
+impl Player {
+    /// What subscriptions begin with from now on.
+    pub fn opens_with(&self, opening: Vec<PriceUpdate>) {
+        self.0.lock().unwrap().opening = opening;
+    }
+}
 
 pub struct Analyzer {
     pub address: SocketAddr,
-    player: Player,
+    pub player: Player,
     stop: CancellationToken,
     server: JoinHandle<()>,
 }
@@ -55,7 +62,7 @@ impl Analyzer {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let player = Player::default();
-        player.0.lock().unwrap().opening = opening;
+        player.opens_with(opening);
         let stop = CancellationToken::new();
         let serving = Server::builder()
             .add_service(PriceServiceServer::new(player.clone()))
@@ -93,11 +100,6 @@ impl Analyzer {
     /// The `after_sequence` of each subscription so far.
     pub fn asked_after(&self) -> Vec<u64> {
         self.player.0.lock().unwrap().asked_after.clone()
-    }
-
-    /// What subscriptions begin with from now on.
-    pub fn opens_with(&self, opening: Vec<PriceUpdate>) {
-        self.player.0.lock().unwrap().opening = opening;
     }
 
     /// What it answers when it is asked for the past and for the amounts.
