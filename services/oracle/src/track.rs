@@ -18,8 +18,11 @@ const BACKGROUND_BINS: usize = 69;
 const LEAP_BINS: isize = 100;
 /// Minutes that share in the newest price.
 const RECENT_MINUTES: u64 = 15;
-/// What is less probable than this against all else together is taken as impossible.
-const IMPOSSIBLE: f64 = 1e-30;
+/// What is less probable than this against all else together is taken as impossible. So little that half an hour of payments
+/// that misled do not rule out the price for good.
+const IMPOSSIBLE: f64 = 1e-200;
+/// A jump that is less probable than this is taken as impossible.
+const IMPOSSIBLE_JUMP: f64 = 1e-30;
 
 /// How probable each price is.
 #[derive(Debug, Clone)]
@@ -49,7 +52,7 @@ pub(crate) fn forward(minutes: &Minutes, now_ms: u64) -> Option<Posterior> {
     let temperature = kernel.model.temperature;
     let expected = expected(minutes, kernel, values);
     let typical = typical(minutes, kernel, values);
-    let repetition = (values as f64 / kernel.model.independent_values).max(1.0);
+    let repetition = 1.0 + values as f64 / kernel.model.independent_values;
     let mut chain = Chain::new(prior(&typical, repetition), kernel.model.motion);
     let (mut log_evidence, mut before) = (0.0, first);
     let mut path = Vec::new();
@@ -178,7 +181,7 @@ impl Chain {
             aside,
             jump: motion.jump * (1.0 - decay) / (1.0 + decay),
             decay,
-            reach: (jump_bins * -IMPOSSIBLE.ln()).ceil() as usize,
+            reach: (jump_bins * -IMPOSSIBLE_JUMP.ln()).ceil() as usize,
         }
     }
 
