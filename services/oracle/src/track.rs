@@ -20,7 +20,7 @@ const LEAP_BINS: isize = 100;
 const RECENT_MINUTES: u64 = 15;
 /// What is less probable than this against all else together is taken as impossible. So little that half an hour of payments
 /// that misled do not rule out the price for good.
-const IMPOSSIBLE: f64 = 1e-200;
+const IMPOSSIBLE: f64 = 1e-100;
 /// A jump that is less probable than this is taken as impossible.
 const IMPOSSIBLE_JUMP: f64 = 1e-30;
 
