@@ -11,8 +11,8 @@ use std::{
 
 use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use satscope_proto::v1::{
-    Event, GetHistoryRequest, GetPriceRequest, HistoryEntry, Position, PriceUpdate,
-    PriceUpdatesRequest, PriceUpdatesResponse, TransactionState, event::Kind,
+    Event, GetAmountsRequest, GetHistoryRequest, GetPriceRequest, HistoryEntry, Position,
+    PriceUpdate, PriceUpdatesRequest, PriceUpdatesResponse, TransactionState, event::Kind,
 };
 use serde_json::Value;
 use support::{
@@ -278,6 +278,20 @@ async fn price_and_history_can_be_asked_for_once() {
         (1..=500).contains(&update.points.len()),
         "{}",
         update.points.len()
+    );
+
+    let newest = update.blocks.last().map(|block| &block.hash);
+    assert_eq!(newest, update.block.as_ref().map(|block| &block.hash));
+    assert!(update.blocks.is_sorted_by_key(|block| block.height));
+
+    let asked = client.get_amounts(GetAmountsRequest {}).await.unwrap();
+    let amounts = asked.into_inner().amounts.expect("amounts with the price");
+    let counted: u32 = amounts.counts.iter().sum();
+    assert!(counted > 100, "{counted} amounts");
+    assert!(
+        amounts
+            .ladder
+            .is_sorted_by(|one, other| one.round_usd < other.round_usd)
     );
 
     let mut history = async |after_ms, step_ms| -> Vec<HistoryEntry> {

@@ -15,6 +15,7 @@ import { isLive } from "./view.js";
 /** @typedef {import("./layout.js").Layout} Layout */
 /** @typedef {import("./theme.js").Theme} Theme */
 /** @typedef {import("./scale.js").Span} Span */
+/** @typedef {import("./dots.js").Renderer} Renderer */
 /** @typedef {CanvasRenderingContext2D} Context */
 
 /** Graphics contexts that may be lost before the plain canvas is the safer choice. */
@@ -28,7 +29,9 @@ export class Chart {
   layout = null;
   #canvases;
   #contexts;
-  #renderer;
+  /** None before the first dots: to wake up the graphics card takes longer than to show a price. @type {Renderer | null} */
+  #renderer = null;
+  #plain;
   #losses = 0;
   #onChange;
   #size = { width: 0, height: 0 };
@@ -47,7 +50,7 @@ export class Chart {
     this.#canvases = canvases;
     this.#onChange = onChange;
     this.#contexts = { grid: canvases.grid.getContext("2d"), front: canvases.front.getContext("2d") };
-    this.#renderer = this.#newRenderer(plain);
+    this.#plain = plain;
     new ResizeObserver(([entry]) => {
       const { width, height } = entry.contentRect;
       this.#size = { width, height };
@@ -63,17 +66,29 @@ export class Chart {
    */
   show(state, axis, clock) {
     this.#describe(state);
-    const { grid, front } = this.#contexts;
-    if (!grid || !front || this.#size.width === 0) return;
+    const { grid } = this.#contexts;
+    if (!grid || this.#size.width === 0) return;
     this.#fitPixels();
-    for (const context of [grid, front]) context.clearRect(0, 0, this.#size.width, this.#size.height);
+    grid.clearRect(0, 0, this.#size.width, this.#size.height);
     if (state.timestamp === null) return;
     const theme = this.#currentTheme();
     const layout = (this.layout = this.#layOut(grid, state, axis ?? NO_PRICE, theme));
     this.#counts = state.points.countIn(layout);
     drawBehind(grid, layout, state, this.#counts, theme);
     this.showDots(state, clock);
-    drawInFront(front, layout, state, theme);
+    this.showFront(state);
+    this.#canvases.front.dataset.renderer = this.renderer;
+  }
+
+  /**
+   * What is in front of the dots alone, when something else is pointed at.
+   * @param {State} state
+   */
+  showFront(state) {
+    const { front } = this.#contexts;
+    if (!front || !this.layout || !this.#theme) return;
+    front.clearRect(0, 0, this.#size.width, this.#size.height);
+    drawInFront(front, this.layout, state, this.#theme);
   }
 
   /**
@@ -83,12 +98,13 @@ export class Chart {
    */
   showDots({ points, view }, clock) {
     if (!this.layout || !this.#theme) return;
+    this.#renderer ??= this.#newRenderer();
     this.#renderer.draw(points, this.layout, lookOf(this.#counts, this.layout, view, clock), this.#theme);
   }
 
-  /** How the dots are drawn. */
+  /** How the dots are drawn; empty before the first. */
   get renderer() {
-    return this.#renderer.kind;
+    return this.#renderer?.kind ?? "";
   }
 
   /** The canvases from the back to the front, for a picture of the whole; good until the next frame. */
@@ -96,11 +112,12 @@ export class Chart {
     return [this.#canvases.grid, this.#canvases.dots, this.#canvases.front];
   }
 
-  /** @param {boolean} plain */
-  #newRenderer(plain) {
+  #newRenderer() {
     const canvas = this.#canvases.dots;
     canvas.addEventListener("webglcontextlost", () => this.#replaceDots(), { once: true });
-    return rendererFor(canvas, plain);
+    const renderer = rendererFor(canvas, this.#plain || this.#losses >= MOST_LOSSES);
+    renderer.resize(this.#size, this.#ratio);
+    return renderer;
   }
 
   /** A canvas keeps the kind of context that it once had, so a new one takes its place. */
@@ -109,7 +126,7 @@ export class Chart {
     const canvas = /** @type {HTMLCanvasElement} */ (this.#canvases.dots.cloneNode());
     this.#canvases.dots.replaceWith(canvas);
     this.#canvases.dots = canvas;
-    this.#renderer = this.#newRenderer(this.#losses >= MOST_LOSSES);
+    this.#renderer = null;
     this.#ratio = 0;
     this.#onChange();
   }
@@ -127,7 +144,7 @@ export class Chart {
       canvas.height = Math.round(this.#size.height * ratio);
       context?.setTransform(ratio, 0, 0, ratio, 0, 0);
     }
-    this.#renderer.resize(this.#size, ratio);
+    this.#renderer?.resize(this.#size, ratio);
   }
 
   /** Read anew only when something may have changed it: it costs the browser a whole style. */
@@ -157,7 +174,6 @@ export class Chart {
   #describe({ points, hiddenPriceUsd, estimate, view }) {
     const { dataset } = this.#canvases.front;
     dataset.points = String(points.count);
-    dataset.renderer = this.renderer;
     dataset.live = String(isLive(view));
     if (hiddenPriceUsd === null) delete dataset.hiddenPrice;
     else dataset.hiddenPrice = String(hiddenPriceUsd);

@@ -62,6 +62,8 @@ export class Evidence {
   #toggle = byId("why");
   #text = byId("evidence-text");
   #size = { width: 0, height: 0 };
+  /** What it shows: it is drawn anew only when that changes. @type {unknown[]} */
+  #shown = [];
 
   /** @param {() => void} onResize called when it must be drawn again */
   constructor(onResize) {
@@ -81,7 +83,7 @@ export class Evidence {
     if (!open) return;
     const { amounts, estimate } = state;
     setText(this.#text, textOf(state));
-    if (!this.#context || this.#size.width === 0) return;
+    if (!this.#context || this.#size.width === 0 || !this.#isNews(state)) return;
     this.#fitPixels(this.#context);
     this.#context.clearRect(0, 0, this.#size.width, this.#size.height);
     if (!amounts || !estimate) return;
@@ -89,6 +91,15 @@ export class Evidence {
     this.#describe(bars, estimate.price);
     draw(this.#context, this.#size, bars, amounts, estimate.price, readTheme(this.#canvas));
   };
+
+  /** @param {State} state */
+  #isNews({ amounts, estimate, view }) {
+    const { level } = document.body.dataset;
+    const wanted = [amounts, estimate?.price, view.theme, level, this.#size, window.devicePixelRatio];
+    const isNews = wanted.some((value, at) => value !== this.#shown[at]);
+    this.#shown = wanted;
+    return isNews;
+  }
 
   /** @param {Context} context */
   #fitPixels(context) {

@@ -42,7 +42,10 @@ const strength = new Strength();
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 let frameRequested = false;
 let allWanted = false;
+let frontWanted = false;
+let priceShown = false;
 let followsFrameAt = -Infinity;
+let drawnAt = -Infinity;
 
 /** Seconds of the page's own clock. */
 const clockNow = () => performance.now() / 1000;
@@ -50,6 +53,12 @@ const clockNow = () => performance.now() / 1000;
 /** At most one frame for all changes before it, and none while nobody looks. */
 function requestFrame() {
   allWanted = true;
+  schedule();
+}
+
+/** Likewise, when only what is pointed at has changed. */
+function requestFront() {
+  frontWanted = true;
   schedule();
 }
 
@@ -69,13 +78,21 @@ function draw() {
   const gliding = axis.towards(state.priceAxis && spanOf(state.priceAxis), clock, still);
   const dotClock = still ? Infinity : clock;
   if (allWanted || gliding) {
-    allWanted = false;
     for (const show of views) show(state);
+    // The price first: what the plot needs before its first frame would hold it up.
+    const first = !priceShown && state.estimate !== null;
+    priceShown ||= first;
+    if (first) return schedule();
     chart.show(state, axis.at, dotClock);
+    [allWanted, frontWanted] = [false, false];
     showTooltip(state, chart.layout);
   } else {
-    chart.showDots(state, dotClock);
+    if (state.points.newestArrival > drawnAt - ARRIVES_IN) chart.showDots(state, dotClock);
+    if (frontWanted) chart.showFront(state);
+    if (frontWanted) showTooltip(state, chart.layout);
+    frontWanted = false;
   }
+  drawnAt = clock;
   const arriving = !still && clock - state.points.newestArrival < ARRIVES_IN;
   followsFrameAt = gliding || arriving ? clock : -Infinity;
   if (gliding || arriving) schedule();
@@ -179,7 +196,7 @@ listen(front, {
   state,
   layout: () => chart.layout,
   onView: viewChanged,
-  onPoint: requestFrame,
+  onPoint: requestFront,
   onStep: () => speakDot(state),
 });
 byId("retry").addEventListener("click", () => connection.open());
@@ -192,8 +209,9 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   connection.open();
   askForAmounts();
-  // At once, not when the browser next thinks of a frame.
+  // At once, not when the browser next thinks of a frame; and the time in between says nothing of the machine.
   allWanted = true;
+  followsFrameAt = -Infinity;
   draw();
 });
 // A countdown and the age of an old price move without any message.

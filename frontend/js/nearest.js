@@ -42,11 +42,24 @@ export function positionOf(points, slot, layout, view) {
  */
 export function nearest(points, layout, view, x, y, reach = REACH) {
   let [found, least] = [-1, reach * reach];
-  for (let slot = 0; slot < points.count; slot += 1) {
-    const at = positionOf(points, slot, layout, view);
-    if (!at) continue;
-    const distance = (at.x - x) ** 2 + (at.y - y) ** 2;
-    if (distance < least) [found, least] = [slot, distance];
+  const { prices, places, confirmed, count } = points;
+  for (const name of /** @type {const} */ (["confirmed", "mempool"])) {
+    if (view.hides.has(name)) continue;
+    const part = layout[name];
+    const isConfirmed = name === "confirmed" ? 1 : 0;
+    // Numbers only, for this runs over all dots at each move of the mouse.
+    const [left, start, end] = [part.left, part.start, part.end];
+    const perSecond = (part.right - part.inset - left) / (end - start);
+    const perUsd = (layout.bottom - layout.top) / (layout.high - layout.low);
+    for (let slot = 0; slot < count; slot += 1) {
+      if (confirmed[slot] !== isConfirmed) continue;
+      const dy = layout.bottom - (prices[slot] - layout.low) * perUsd - y;
+      if (dy * dy >= least) continue;
+      const place = part.live && places[slot] > end ? end : places[slot];
+      const dx = left + (place - start) * perSecond - x;
+      const distance = dx * dx + dy * dy;
+      if (distance < least && positionOf(points, slot, layout, view)) [found, least] = [slot, distance];
+    }
   }
   return found;
 }

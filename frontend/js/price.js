@@ -31,8 +31,8 @@ export function showPrice(state) {
   document.body.dataset.level = level;
   document.body.classList.toggle("old", link.phase !== "connected" || estimate?.stale === true);
   const text = estimate ? formatUsd(estimate.price) : "$–––,–––";
+  if (price.textContent !== text) price.style.setProperty("--characters", String(text.length));
   setText(price, text);
-  price.style.setProperty("--characters", String(text.length));
   price.setAttribute("aria-hidden", String(estimate === null));
   if (estimate) price.dataset.price = String(estimate.price);
   else delete price.dataset.price;

@@ -79,6 +79,7 @@ impl Script {
         change(&mut self.now);
         self.points.extend(points);
         self.analyzer
+            .player
             .opens_with(vec![whole(&self.now, &self.points)]);
     }
 

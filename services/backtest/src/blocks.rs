@@ -11,16 +11,20 @@ use satscope_oracle::Window;
 use serde::Deserialize;
 
 use crate::input::{Progress, open_csv};
+use crate::prices::is_price;
 use crate::report::{Format, Moment, Report, Row};
 use crate::summary::Summary;
 
 /// The list of blocks in the folder.
 const LABELS: &str = "blocks.csv";
+const COLUMNS: [&str; 2] = ["file", "time"];
+/// The highest time that is taken for Unix seconds: the end of the year 9999.
+const LAST_TIME: u64 = 253_402_300_799;
 
 #[derive(Debug, Args)]
 pub(crate) struct BlocksArgs {
-    /// Folder with `blocks.csv` (at least the columns file, height, time and reference_price_usd) and the raw blocks that
-    /// it names.
+    /// Folder with `blocks.csv` (columns file and time, height and reference_price_usd where known, any others) and the raw
+    /// blocks that it names.
     dir: PathBuf,
     /// How the rows are written.
     #[arg(long, value_enum, default_value_t = Format::Csv)]
@@ -41,7 +45,7 @@ pub(crate) fn run(args: &BlocksArgs) -> anyhow::Result<()> {
     let progress = Progress::new();
     let (summary, unread) = summarise(&args.dir, Report::to_stdout(args.format), &progress)?;
     progress.say(&summary.to_string());
-    ensure!(unread == 0, "{unread} blocks could not be read");
+    ensure!(unread == 0, "blocks that could not be read: {unread}");
     Ok(())
 }
 
@@ -53,16 +57,12 @@ pub(crate) fn summarise(
 ) -> anyhow::Result<(Summary, usize)> {
     let labels = read_labels(dir)?;
     let (mut summary, mut unread) = (Summary::default(), 0);
-    for (index, label) in labels.iter().enumerate() {
-        progress.show(&format!(
-            "block {} of {}: {}",
-            index + 1,
-            labels.len(),
-            label.file
-        ));
-        match read_payments(&dir.join(&label.file)) {
-            Ok(payments) => {
-                let row = estimate(label, &payments, Window::new());
+    let count = labels.len();
+    for (index, label) in labels.into_iter().enumerate() {
+        progress.show(&format!("block {} of {count}", index + 1));
+        match label.and_then(|label| Ok((read_payments(&dir.join(&label.file))?, label))) {
+            Ok((payments, label)) => {
+                let row = estimate(&label, &payments, Window::new());
                 summary.add(&row);
                 report.write(&row)?;
             }
@@ -76,16 +76,34 @@ pub(crate) fn summarise(
     Ok((summary, unread))
 }
 
-/// The labels of a folder of blocks.
-pub(crate) fn read_labels(dir: &Path) -> anyhow::Result<Vec<Label>> {
+/// The labels of a folder of blocks, in place of each line that is none what is wrong with it.
+///
+/// # Errors
+/// There is no list of blocks that can be read.
+pub(crate) fn read_labels(dir: &Path) -> anyhow::Result<Vec<anyhow::Result<Label>>> {
     let path = dir.join(LABELS);
-    open_csv(&path)?
-        .deserialize()
+    let labels = open_csv(&path, &COLUMNS)?
+        .into_deserialize()
         .enumerate()
         .map(|(index, label)| {
-            label.with_context(|| format!("{}: block {}", path.display(), index + 1))
-        })
-        .collect()
+            checked(label).with_context(|| format!("{}: block {}", path.display(), index + 1))
+        });
+    Ok(labels.collect())
+}
+
+fn checked(label: Result<Label, csv::Error>) -> anyhow::Result<Label> {
+    let label = label?;
+    ensure!(
+        label.time <= LAST_TIME,
+        "the time is {}; expected Unix seconds",
+        label.time
+    );
+    ensure!(
+        label.reference_price_usd.is_none_or(is_price),
+        "reference_price_usd is {}; expected dollars, or nothing",
+        label.reference_price_usd.unwrap_or_default()
+    );
+    Ok(label)
 }
 
 /// A block's price from its payments alone, beside its label.
@@ -122,4 +140,51 @@ pub(crate) fn read_payments(path: &Path) -> anyhow::Result<Vec<Vec<u64>>> {
         .iter()
         .map(|transaction| filter.judge(transaction, |txid| of_block.contains(txid)));
     Ok(judged.filter_map(Result::ok).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bitcoin::Network;
+    use bitcoin::constants::genesis_block;
+
+    use super::*;
+
+    /// The rows for a folder that holds the first block of all as `genesis.blk` and this list, and how many were unread.
+    fn rows(list: &str, format: Format) -> (String, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        let genesis = consensus::serialize(&genesis_block(Network::Bitcoin));
+        std::fs::write(dir.path().join("genesis.blk"), &genesis).unwrap();
+        std::fs::write(dir.path().join("half.blk"), &genesis[..genesis.len() / 2]).unwrap();
+        std::fs::write(dir.path().join(LABELS), list).unwrap();
+        let out = dir.path().join("rows");
+        let report = Report::new(format, Box::new(std::fs::File::create(&out).unwrap()));
+        let (_, unread) = summarise(dir.path(), report, &Progress::new()).unwrap();
+        (std::fs::read_to_string(out).unwrap(), unread)
+    }
+
+    #[test]
+    fn a_block_without_payments_has_an_empty_price() {
+        let list = "reference_price_usd,more,time,height,file\n0.5,x,1231006505,0,genesis.blk\n";
+        let (csv, unread) = rows(list, Format::Csv);
+        let row = "genesis.blk,0,1231006505,,,,,0,,,0.5,\n";
+        assert!(csv.ends_with(row) && unread == 0, "{csv}");
+        let (json, _) = rows(list, Format::Json);
+        assert!(json.contains("\"price_usd\":null"), "{json}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_counted_and_the_others_are_read() {
+        let list = "file,height,time,reference_price_usd\n\
+            half.blk,1,1231006505,1\n\
+            missing.blk,1,1231006505,1\n\
+            genesis.blk,1,yesterday,1\n\
+            genesis.blk,1,1231006505,-1\n\
+            genesis.blk,1,1231006505,NaN\n\
+            genesis.blk,1,18446744073709551615,1\n\
+            genesis.blk\n\
+            genesis.blk,,1231006505,\n";
+        let (csv, unread) = rows(list, Format::Csv);
+        assert_eq!((csv.lines().count(), unread), (2, 7), "{csv}");
+    }
 }

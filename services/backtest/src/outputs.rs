@@ -1,10 +1,13 @@
 //! `satscope backtest outputs`: files of outputs in order of arrival, each from cold, as a live run would see them.
+//!
+//! The clock is that of the arrivals and only goes forward: an output stamped earlier than those before it, by however
+//! much, counts from its stamp on and has no estimate of its own.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use satscope_oracle::Window;
+use satscope_oracle::{Estimate, Window};
 use serde::Deserialize;
 
 use crate::input::{Progress, open_csv};
@@ -14,19 +17,22 @@ use crate::summary::Summary;
 
 const HOUR_SECONDS: u64 = 3600;
 const DAY_SECONDS: u64 = 24 * HOUR_SECONDS;
+const COLUMNS: [&str; 2] = ["arrival_unix_s", "value_sats"];
+/// Arrivals that can be: from the first block (2009-01-03) to the end of 2099, in Unix seconds.
+const ARRIVALS: std::ops::Range<f64> = 1_230_768_000.0..4_102_444_800.0;
 /// Progress is shown once for so many outputs.
 const PROGRESS_OUTPUTS: usize = 5000;
 
 #[derive(Debug, Args)]
 pub(crate) struct OutputsArgs {
-    /// CSV files, gzip or plain, with the columns arrival_unix_s, height and value_sats.
+    /// CSV files, gzip or plain, with the columns arrival_unix_s and value_sats, height where known, any others.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// Candles to compare with: CSV, gzip or plain, with the columns date (UTC) and open (dollars).
     #[arg(long, value_name = "CSV")]
     pub(crate) prices: Option<PathBuf>,
-    /// Time between two estimates, which fall on whole multiples of it.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Time between two estimates, at most a day; they fall on whole multiples of it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=DAY_SECONDS))]
     pub(crate) every: u64,
     /// Leaves out the estimates before this hour (UTC) of each day: a file that begins at midnight has no window yet.
     #[arg(long, value_name = "HOUR", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..24))]
@@ -48,7 +54,10 @@ struct Output {
 pub(crate) fn run(args: &OutputsArgs) -> anyhow::Result<()> {
     let (summary, unread) = summarise(args, Report::to_stdout(args.format))?;
     Progress::new().say(&summary.to_string());
-    ensure!(unread == 0, "{unread} files or lines could not be read");
+    ensure!(
+        unread == 0,
+        "files or lines that could not be read: {unread}"
+    );
     Ok(())
 }
 
@@ -75,10 +84,7 @@ pub(crate) fn summarise(args: &OutputsArgs, report: Report) -> anyhow::Result<(S
             args.files.len(),
             path.display()
         );
-        if let Err(error) = backtest.file(path, &place) {
-            backtest.unread += 1;
-            backtest.progress.say(&format!("{error:#}"));
-        }
+        backtest.file(path, &place)?;
     }
     backtest.report.end()?;
     Ok((backtest.summary, backtest.unread))
@@ -99,11 +105,19 @@ struct Day<'a> {
     name: &'a str,
     window: Window,
     height: Option<u64>,
-    /// The next moment of an estimate, in Unix seconds; none before the first output.
-    next: Option<u64>,
+    /// The last price that the window showed.
+    last: Option<Estimate>,
+    /// The newest arrival, in Unix seconds; none before the first output.
+    newest: Option<f64>,
+    /// The next moment of an estimate, in Unix seconds.
+    next: u64,
 }
 
 impl Backtest {
+    /// Reports a file; what cannot be read of it is counted and said.
+    ///
+    /// # Errors
+    /// A row cannot be written.
     fn file(&mut self, path: &Path, place: &str) -> anyhow::Result<()> {
         let name = path
             .file_name()
@@ -113,45 +127,67 @@ impl Backtest {
             name: &name,
             window: Window::new(),
             height: None,
-            next: None,
+            last: None,
+            newest: None,
+            next: 0,
         };
-        for (index, output) in open_csv(path)?.deserialize().enumerate() {
+        let mut reader = match open_csv(path, &COLUMNS) {
+            Ok(reader) => reader,
+            Err(error) => {
+                self.unread(&error);
+                return Ok(());
+            }
+        };
+        for (index, output) in reader.deserialize().enumerate() {
             if index % PROGRESS_OUTPUTS == 0 {
                 self.progress.show(&format!("{place}, output {index}"));
             }
             let context = || format!("{}: output {}", path.display(), index + 1);
             match checked(output).with_context(context) {
                 Ok(output) => self.output(&mut day, &output)?,
-                Err(error) => {
-                    self.unread += 1;
-                    self.progress.say(&format!("{error:#}"));
-                }
+                Err(error) => self.unread(&error),
             }
         }
-        // The day ends with the estimate that its last outputs led up to.
-        day.next
-            .map_or(Ok(()), |next| self.estimate(&mut day, next))
+        if day.newest.is_some() {
+            // The day ends with the estimate that its last outputs led up to.
+            self.estimate(&mut day)?;
+        }
+        Ok(())
+    }
+
+    fn unread(&mut self, error: &anyhow::Error) {
+        self.unread += 1;
+        self.progress.say(&format!("{error:#}"));
     }
 
     /// Makes the estimates that were due before an output came, and puts it into the window.
     fn output(&mut self, day: &mut Day<'_>, output: &Output) -> anyhow::Result<()> {
-        let mut next = day.next.unwrap_or_else(|| {
-            (output.arrival_unix_s / self.every as f64).ceil() as u64 * self.every
-        });
-        while (next as f64) < output.arrival_unix_s {
-            self.estimate(day, next)?;
-            next += self.every;
+        let arrival = output.arrival_unix_s;
+        if let Some(newest) = day.newest {
+            // A day after the last output there is nothing left to say until the next one.
+            while (day.next as f64) < arrival.min(newest + DAY_SECONDS as f64) {
+                self.estimate(day)?;
+                day.next += self.every;
+            }
         }
-        day.next = Some(next);
+        if day.newest.is_none_or(|newest| newest < arrival) {
+            day.next = day.next.max(self.due(arrival));
+            day.newest = Some(arrival);
+            day.window.expire((arrival * 1000.0) as u64);
+        }
         day.height = output.height.or(day.height);
-        day.window.insert(
-            (output.arrival_unix_s * 1000.0) as u64,
-            &[output.value_sats],
-        );
+        day.window
+            .insert((arrival * 1000.0) as u64, &[output.value_sats]);
         Ok(())
     }
 
-    fn estimate(&mut self, day: &mut Day<'_>, time: u64) -> anyhow::Result<()> {
+    /// The first moment of an estimate at or after an arrival.
+    fn due(&self, arrival_unix_s: f64) -> u64 {
+        (arrival_unix_s.ceil() as u64).next_multiple_of(self.every)
+    }
+
+    fn estimate(&mut self, day: &mut Day<'_>) -> anyhow::Result<()> {
+        let time = day.next;
         day.window.expire(time * 1000);
         if time % DAY_SECONDS < self.from_hour * HOUR_SECONDS {
             return Ok(());
@@ -163,7 +199,10 @@ impl Backtest {
             payments: day.window.payments(),
             reference_price_usd: self.prices.at(time),
         };
-        let row = Row::new(moment, day.window.estimate(time * 1000));
+        let estimate = day.window.estimate(time * 1000);
+        day.last = estimate.or(day.last);
+        let repeated = day.last.map(|last| last.repeated(time * 1000));
+        let row = Row::new(moment, estimate.or(repeated));
         self.summary.add(&row);
         self.report.write(&row)
     }
@@ -173,8 +212,133 @@ fn checked(output: Result<Output, csv::Error>) -> anyhow::Result<Output> {
     let output = output?;
     let arrival = output.arrival_unix_s;
     ensure!(
-        (0.0..1e11).contains(&arrival),
+        ARRIVALS.contains(&arrival),
         "arrival_unix_s is {arrival}; expected Unix seconds"
     );
     Ok(output)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// A whole hour, in Unix seconds.
+    const START: u64 = 1_704_067_200;
+
+    /// So many outputs from a second on, one a second: round sums at $50,000 quoted within 0.2 %, and ordinary amounts.
+    fn outputs(from: u64, count: u64) -> Vec<String> {
+        let sums_usd = [
+            5.0, 10.0, 20.0, 25.0, 30.0, 50.0, 100.0, 100.0, 200.0, 500.0,
+        ];
+        let line = |number: u64| {
+            let share = |step: f64| (number as f64 * step).fract();
+            let value_sats = if number.is_multiple_of(2) {
+                let quote = 1.0 + 0.004 * (share(0.618_034) - 0.5);
+                sums_usd[(number / 2 % 10) as usize] * 2000.0 * quote
+            } else {
+                10_f64.powf(3.5 + 4.0 * share(0.414_214))
+            };
+            format!("{}.5,800000,{}", from + number, value_sats as u64)
+        };
+        (0..count).map(line).collect()
+    }
+
+    /// The rows for a file of these lines, one a line, and how many lines were unread.
+    fn rows(lines: &[String], every: u64) -> (Vec<Vec<String>>, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, out) = (dir.path().join("day.csv"), dir.path().join("rows.csv"));
+        std::fs::write(
+            &file,
+            format!("arrival_unix_s,height,value_sats\n{}\n", lines.join("\n")),
+        )
+        .unwrap();
+        let args = OutputsArgs {
+            files: vec![file],
+            prices: None,
+            every,
+            from_hour: 0,
+            format: Format::Csv,
+        };
+        let report = Report::new(Format::Csv, Box::new(std::fs::File::create(&out).unwrap()));
+        let (_, unread) = summarise(&args, report).unwrap();
+        let rows = std::fs::read_to_string(out).unwrap();
+        let fields = |row: &str| row.split(',').map(str::to_owned).collect();
+        (rows.lines().skip(1).map(fields).collect(), unread)
+    }
+
+    fn number(row: &[String], column: usize) -> f64 {
+        row[column].parse().unwrap()
+    }
+
+    #[test]
+    fn an_estimate_falls_on_each_whole_multiple() {
+        let (rows, unread) = rows(&outputs(START + 10, 1200), 300);
+        let times: Vec<f64> = rows.iter().map(|row| number(row, 2)).collect();
+        let expected: Vec<f64> = (1..=5).map(|step| (START + 300 * step) as f64).collect();
+        assert_eq!((times, unread), (expected, 0));
+        assert!(
+            (number(&rows[3], 3) / 50_000.0 - 1.0).abs() < 0.005,
+            "{rows:?}"
+        );
+    }
+
+    #[test]
+    fn a_bad_line_is_counted_and_nothing_else_is_lost() {
+        let good = outputs(START, 1800);
+        let mut lines = good.clone();
+        for bad in [
+            "1704067300.0,800000,abc",
+            "1704067300.0",
+            "soon,800000,5",
+            "-5,800000,5",
+            "9e9,800000,5",
+            "NaN,1,5",
+        ] {
+            lines.insert(900, bad.to_owned());
+        }
+        let (read, unread) = rows(&lines, 600);
+        assert_eq!((read, unread), (rows(&good, 600).0, 6));
+    }
+
+    #[test]
+    fn in_a_gap_the_last_price_stays_and_the_doubt_grows() {
+        let mut lines = outputs(START, 3600);
+        lines.extend(outputs(START + 8 * HOUR_SECONDS, 100));
+        let (rows, _) = rows(&lines, HOUR_SECONDS);
+        assert_eq!(rows.len(), 9);
+        for pair in rows[..8].windows(2) {
+            let width = |row: &[String]| number(row, 5) - number(row, 4);
+            assert!(
+                (number(&pair[1], 3) / 50_000.0 - 1.0).abs() < 0.01,
+                "{pair:?}"
+            );
+            assert!(width(&pair[1]) > width(&pair[0]), "{pair:?}");
+            assert!(number(&pair[1], 6) <= number(&pair[0], 6), "{pair:?}");
+        }
+        assert_eq!(
+            (&*rows[7][6], &*rows[7][7], number(&rows[7], 9)),
+            ("0.0", "0", 25_200.5)
+        );
+    }
+
+    #[test]
+    fn a_gap_of_years_is_not_filled_with_rows() {
+        let mut lines = outputs(START, 1);
+        lines.extend(outputs(START + 3650 * DAY_SECONDS, 1));
+        assert_eq!(rows(&lines, HOUR_SECONDS).0.len(), 25);
+    }
+
+    #[test]
+    fn a_day_that_jumps_back_three_hours_has_each_moment_once() {
+        let mut lines = outputs(START, 4 * HOUR_SECONDS);
+        lines.extend(outputs(START + HOUR_SECONDS, 5 * HOUR_SECONDS));
+        let (rows, unread) = rows(&lines, 1800);
+        let times: Vec<f64> = rows.iter().map(|row| number(row, 2)).collect();
+        let expected: Vec<f64> = (1..=12).map(|step| (START + 1800 * step) as f64).collect();
+        assert_eq!((times, unread), (expected, 0));
+        for row in rows {
+            assert!((number(&row, 3) / 50_000.0 - 1.0).abs() < 0.01, "{row:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
 use crate::input::open_csv;
@@ -23,9 +23,15 @@ impl Prices {
     /// `open` (dollars).
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let mut prices = BTreeMap::new();
-        for (index, candle) in open_csv(path)?.deserialize().enumerate() {
+        for (index, candle) in open_csv(path, &["date", "open"])?.deserialize().enumerate() {
             let context = || format!("{}: candle {}", path.display(), index + 1);
             let candle: Candle = candle.with_context(context)?;
+            ensure!(
+                is_price(candle.open),
+                "{}: the open is {}; expected dollars",
+                context(),
+                candle.open
+            );
             prices.insert(
                 unix_seconds(&candle.date).with_context(context)?,
                 candle.open,
@@ -38,6 +44,11 @@ impl Prices {
     pub(crate) fn at(&self, time: u64) -> Option<f64> {
         self.0.get(&time).copied()
     }
+}
+
+/// Whether a number can be a price in dollars.
+pub(crate) fn is_price(usd: f64) -> bool {
+    usd.is_finite() && usd > 0.0
 }
 
 /// Reads a date such as `2025-01-31 14:00:00+00:00`, which is in UTC.

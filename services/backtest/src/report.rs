@@ -30,6 +30,8 @@ pub(crate) struct Row {
     /// Payments in the window.
     pub(crate) payments: usize,
     pub(crate) margin: Option<f64>,
+    /// Age of the newest payment that the price rests on, in seconds.
+    pub(crate) age_seconds: Option<f64>,
     pub(crate) reference_price_usd: Option<f64>,
     pub(crate) error_percent: Option<f64>,
 }
@@ -58,6 +60,10 @@ impl Row {
             confidence: estimate.map(|estimate| rounded(estimate.confidence, 3)),
             payments: moment.payments,
             margin: estimate.map(|estimate| rounded(estimate.evidence.margin, 3)),
+            age_seconds: estimate.map(|estimate| {
+                let newest = estimate.evidence.newest_payment_ms as f64 / 1000.0;
+                rounded(moment.time as f64 - newest, 3)
+            }),
             reference_price_usd: moment.reference_price_usd,
             error_percent: estimate
                 .and_then(error_percent)

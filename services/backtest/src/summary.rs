@@ -241,6 +241,7 @@ mod tests {
             confidence: price_usd.map(|_| 0.9),
             payments: 1000,
             margin: price_usd.map(|_| 9.0),
+            age_seconds: price_usd.map(|_| 1.0),
             reference_price_usd: Some(100.0),
             error_percent: price_usd.map(|price| price - 100.0),
         }

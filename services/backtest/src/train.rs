@@ -43,6 +43,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let progress = Progress::new();
     let mut examples = Vec::new();
     for label in read_labels(&args.dir)? {
+        let label = label?;
         progress.show(&label.file);
         let payments = read_payments(&args.dir.join(&label.file))?;
         examples.extend(Example::new(label, payments));

@@ -10,6 +10,9 @@ use thiserror::Error;
 /// The longest body taken: a block of 4,000,000 weight units can be no longer than 4 MB.
 pub const MAX_BODY_BYTES: usize = 4_000_000;
 
+/// The year 10000, Unix seconds: what says that it is later is wrong, and must not overflow what is added to it.
+pub(crate) const UNIX_SECONDS_END: u64 = 253_402_300_800;
+
 /// What a message is about: the first part of the three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Topic {
@@ -223,16 +226,19 @@ impl StandInLabels {
     /// Reads a `satscope` body.
     ///
     /// # Errors
-    /// When it is not JSON of this shape, or its time is not a positive finite number.
+    /// When it is not JSON of this shape, or its time is none of the years up to 9999.
     pub fn decode(body: &[u8]) -> Result<StandInLabels, FrameError> {
         let labels: StandInLabels = serde_json::from_slice(body)
             .map_err(|error| FrameError::Body("satscope", error.to_string()))?;
-        if labels.time.is_finite() && labels.time > 0.0 {
+        if labels.time > 0.0 && labels.time < UNIX_SECONDS_END as f64 {
             Ok(labels)
         } else {
             Err(FrameError::Body(
                 "satscope",
-                format!("time {}; expected Unix seconds above 0", labels.time),
+                format!(
+                    "time {}; expected Unix seconds above 0 and before the year 10000",
+                    labels.time
+                ),
             ))
         }
     }
@@ -321,7 +327,11 @@ mod tests {
         };
         assert_eq!(StandInLabels::decode(&labels.encode()), Ok(labels));
         assert_eq!(labels.time_ms(), 1_700_000_000_250);
-        assert!(StandInLabels::decode(br#"{"time":0,"simulated":true}"#).is_err());
+        for time in ["0", "-1", "253402300800", "1e300"] {
+            let body = format!(r#"{{"time":{time},"simulated":true}}"#);
+            let error = StandInLabels::decode(body.as_bytes()).unwrap_err();
+            assert_eq!(error.label(), "frame_body", "{time}");
+        }
         assert!(StandInLabels::decode(b"{}").is_err());
     }
 }

@@ -7,10 +7,11 @@ mod answer;
 use std::{fmt, path::PathBuf, time::Duration};
 
 use bitcoin::{BlockHash, Txid};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::frame::UNIX_SECONDS_END;
 pub use answer::Answer;
 
 /// How long one call or batch may take: a busy Core answers slowly.
@@ -201,6 +202,17 @@ fn unreachable(url: &str, error: &dyn std::error::Error) -> RpcError {
     }
 }
 
+/// A time that milliseconds can be made of.
+fn unix_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    match seconds < UNIX_SECONDS_END {
+        true => Ok(seconds),
+        false => Err(serde::de::Error::custom(format!(
+            "time {seconds}; expected Unix seconds before the year 10000"
+        ))),
+    }
+}
+
 /// `getblockchaininfo`, as far as it is used.
 #[derive(Clone, Debug, Deserialize)]
 pub struct BlockchainInfo {
@@ -236,6 +248,7 @@ pub struct MempoolInfo {
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct MempoolEntry {
     /// When it entered, Unix seconds.
+    #[serde(deserialize_with = "unix_seconds")]
     pub time: u64,
 }
 
@@ -247,6 +260,7 @@ pub struct BlockHeader {
     /// Its height.
     pub height: u32,
     /// The header's time, Unix seconds.
+    #[serde(deserialize_with = "unix_seconds")]
     pub time: u64,
     /// The block before; none for the first.
     #[serde(rename = "previousblockhash")]

@@ -24,7 +24,7 @@
 //! **Evidence.** Every amount is a little evidence for each price that makes it a round sum, and against the others. How much
 //! is a likelihood ratio: at $50, amounts stand several times as dense as beside it, at $45 hardly denser (`trained.rs`,
 //! learned from labelled blocks by `satscope backtest train`). A rung that is expected and not there counts against a
-//! price as well. Each exact amount counts once, in the newest minute in which it was seen, for spam repeats itself.
+//! price as well. Each exact amount counts once in ten minutes, for spam repeats itself.
 //!
 //! **What is paid as a whole.** A ladder shifted by a factor of 2, 5 or 10 falls mostly on its own rungs. What tells these
 //! prices apart, beside the strengths of the rungs, is the median amount: about $135 in every year since 2019, give or

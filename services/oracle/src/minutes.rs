@@ -1,6 +1,8 @@
 //! The distinct amounts of the window by minute, and what those of each minute say of the price.
 //!
-//! Spam repeats amounts, so each exact amount counts once: in the newest minute in which it was seen.
+//! Spam repeats amounts, so each exact amount counts once in ten minutes: in the newest of them in which it was seen. Ten
+//! minutes are a block's worth of payments, and blocks are what the weights were learned from. Over a whole window an honest
+//! small sum repeats itself too: within 0.2 % of $5 at $100,000 lie only 21 amounts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +13,9 @@ use crate::kernel::{self, Evidence, Kernel};
 /// Milliseconds in a minute.
 pub(crate) const MINUTE_MS: u64 = 60_000;
 
+/// Minutes in which an amount counts once.
+const SLOT_MINUTES: u64 = 10;
+
 /// A minute in which amounts were seen for the last time.
 #[derive(Debug, Clone)]
 pub(crate) struct Minute {
@@ -20,15 +25,15 @@ pub(crate) struct Minute {
     pub(crate) values: u32,
 }
 
-/// Distinct amounts by the newest minute in which each was seen.
+/// The amounts of each ten minutes by the newest minute in which each was seen.
 #[derive(Debug, Clone)]
 pub(crate) struct Minutes {
     kernel: Arc<Kernel>,
-    /// By amount in satoshi and by minute since 1970: how often it was seen then.
+    /// How often each amount in satoshi was seen in each minute since 1970.
     seen: BTreeMap<(u64, u64), u32>,
     /// By minute since 1970; only minutes that hold an amount.
     minutes: BTreeMap<u64, Minute>,
-    /// How many distinct amounts lie in each bin of amount.
+    /// How many amounts lie in each bin of amount.
     histogram: Vec<u32>,
 }
 
@@ -54,7 +59,7 @@ impl Minutes {
             .map(|(&minute, held)| (minute, held))
     }
 
-    /// How many distinct amounts lie in each bin of amount.
+    /// How many amounts lie in each bin of amount.
     pub(crate) fn histogram(&self) -> &[u32] {
         &self.histogram
     }
@@ -65,7 +70,7 @@ impl Minutes {
             return;
         };
         let minute = first_seen_ms / MINUTE_MS;
-        let newest = self.newest(value_sats);
+        let newest = self.newest(minute, value_sats);
         *self.seen.entry((value_sats, minute)).or_default() += 1;
         match newest {
             None => self.histogram[bin] += 1,
@@ -89,7 +94,7 @@ impl Minutes {
             return;
         }
         self.seen.remove(&(value_sats, minute));
-        let newest = self.newest(value_sats);
+        let newest = self.newest(minute, value_sats);
         if newest.is_none() {
             self.histogram[bin] -= 1;
         }
@@ -101,10 +106,12 @@ impl Minutes {
         }
     }
 
-    /// The newest minute in which an amount was seen.
-    fn newest(&self, value_sats: u64) -> Option<u64> {
-        let mut seen = self.seen.range((value_sats, 0)..=(value_sats, u64::MAX));
-        seen.next_back().map(|(&(_, minute), _)| minute)
+    /// The newest minute in which an amount was seen, of the ten that a minute belongs to.
+    fn newest(&self, minute: u64, value_sats: u64) -> Option<u64> {
+        let first = minute - minute % SLOT_MINUTES;
+        let slot = (value_sats, first)..(value_sats, first + SLOT_MINUTES);
+        let (&(_, newest), _) = self.seen.range(slot).next_back()?;
+        Some(newest)
     }
 
     fn enter(&mut self, minute: u64, value_sats: u64) {
@@ -145,6 +152,18 @@ mod tests {
             .iter()
             .map(|(&minute, held)| (minute, held.values))
             .collect()
+    }
+
+    #[test]
+    fn an_amount_counts_anew_after_ten_minutes() {
+        let mut minutes = minutes();
+        for minute in [3, 9, 10, 25] {
+            minutes.insert(minute * MINUTE_MS, 5000);
+        }
+        assert_eq!(counts(&minutes), [(9, 1), (10, 1), (25, 1)]);
+        assert_eq!(minutes.histogram.iter().sum::<u32>(), 3);
+        minutes.remove(9 * MINUTE_MS, 5000);
+        assert_eq!(counts(&minutes), [(3, 1), (10, 1), (25, 1)]);
     }
 
     #[test]

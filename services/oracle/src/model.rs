@@ -16,8 +16,8 @@ pub struct Model {
     pub peak: [(f64, f64); 2],
     /// Evidence, in nats, is divided by this: payments come in clusters and say less than as many independent ones.
     pub temperature: f64,
-    /// Where whole factors of price are compared, a window counts as no more than so many distinct amounts: what differs
-    /// from the model does so in all of its minutes alike.
+    /// Where whole factors of price are compared, a window counts as no more than so many amounts, however many it has: what
+    /// differs from the model does so in all of its minutes alike.
     pub independent_values: f64,
     /// What is paid as a whole, or none to leave that out.
     pub typical: Option<Typical>,
@@ -59,8 +59,8 @@ impl Model {
             rungs: trained::RUNGS.to_vec(),
             strength_scale: 0.35,
             peak: [(0.6, 0.12), (0.4, 0.4)],
-            temperature: 1.75,
-            independent_values: 2000.0,
+            temperature: 1.25,
+            independent_values: 3000.0,
             typical: Some(Typical {
                 median_decade: trained::MEDIAN_DECADE,
                 between_decades: trained::BETWEEN_DECADES,

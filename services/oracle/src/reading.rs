@@ -16,7 +16,7 @@ const STEEP: f64 = 1.0;
 /// blocks alone, whose other errors are small.
 const SHARED_PERCENT: f64 = 0.235;
 /// By how much the spread of the probabilities is to be multiplied so that the interval holds 90 %. Measured on days.
-const SPREAD_SCALE: f64 = 0.7;
+const SPREAD_SCALE: f64 = 0.8;
 /// A price that is less probable than this beside its rivals is ambiguous.
 const CLEAR: f64 = 0.95;
 /// Without a payment for so long, a price is stale: ten minutes.

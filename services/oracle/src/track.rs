@@ -103,7 +103,7 @@ impl<'a> View<'a> {
             first,
             expected: expected(minutes, kernel, values),
             typical: typical(minutes, kernel, values),
-            repetition: (values as f64 / kernel.model.independent_values).max(1.0),
+            repetition: 1.0 + values as f64 / kernel.model.independent_values,
         })
     }
 

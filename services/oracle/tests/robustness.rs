@@ -104,6 +104,24 @@ fn a_very_full_window_is_read_as_a_small_one_is() {
 }
 
 #[test]
+fn sums_that_are_paid_all_the_time_stay_evidence() {
+    let (mut window, mut market) = (Window::new(), Market::new(12));
+    // So many small payments that in three hours nearly every amount around a small sum is paid.
+    market.round = 0.6;
+    for minute in 0..180 {
+        market.fill(&mut window, minute..minute + 1, 120, |_| 97_350.0);
+        if minute % 30 == 29 {
+            let estimate = window.estimate(START_MS + (minute + 1) * MINUTE_MS - 1);
+            close(estimate, 97_350.0, 0.3);
+            assert!(
+                estimate.unwrap().confidence >= 0.8,
+                "{minute}: {estimate:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn dust_alone_has_no_price() {
     let mut window = Window::new();
     for (number, value_sats) in [294, 330, 546, 547, 600, 999]

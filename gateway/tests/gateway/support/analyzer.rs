@@ -8,8 +8,8 @@ use std::{
 
 use satscope_proto::v1::{
     Amounts, GetAmountsRequest, GetAmountsResponse, GetHistoryRequest, GetHistoryResponse,
-    GetPriceRequest, GetPriceResponse, HistoryEntry, ListWindowRequest, ListWindowResponse,
-    PriceUpdate, PriceUpdatesRequest, PriceUpdatesResponse,
+    GetPriceRequest, GetPriceResponse, HistoryEntry, PriceUpdate, PriceUpdatesRequest,
+    PriceUpdatesResponse,
     price_service_server::{PriceService, PriceServiceServer},
 };
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
@@ -35,11 +35,18 @@ struct Script {
 }
 
 #[derive(Clone, Default)]
-struct Player(Arc<Mutex<Script>>);
+pub struct Player(Arc<Mutex<Script>>);
+
+impl Player {
+    /// What subscriptions begin with from now on.
+    pub fn opens_with(&self, opening: Vec<PriceUpdate>) {
+        self.0.lock().unwrap().opening = opening;
+    }
+}
 
 pub struct Analyzer {
     pub address: SocketAddr,
-    player: Player,
+    pub player: Player,
     stop: CancellationToken,
     server: JoinHandle<()>,
 }
@@ -55,7 +62,7 @@ impl Analyzer {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let player = Player::default();
-        player.0.lock().unwrap().opening = opening;
+        player.opens_with(opening);
         let stop = CancellationToken::new();
         let serving = Server::builder()
             .add_service(PriceServiceServer::new(player.clone()))
@@ -95,15 +102,6 @@ impl Analyzer {
         self.player.0.lock().unwrap().asked_after.clone()
     }
 
-    /// What subscriptions begin with from now on.
-    #[allow(
-        dead_code,
-        reason = "the browsers' tests play this analyzer too, from their own crate"
-    )]
-    pub fn opens_with(&self, opening: Vec<PriceUpdate>) {
-        self.player.0.lock().unwrap().opening = opening;
-    }
-
     /// What it answers when it is asked for the past and for the amounts.
     pub fn knows(&self, history: Vec<HistoryEntry>, amounts: Option<Amounts>) {
         let mut script = self.player.0.lock().unwrap();
@@ -127,7 +125,6 @@ impl Analyzer {
 #[tonic::async_trait]
 impl PriceService for Player {
     type PriceUpdatesStream = Pin<Box<dyn Stream<Item = Sent> + Send>>;
-    type ListWindowStream = tokio_stream::Empty<Result<ListWindowResponse, Status>>;
 
     async fn price_updates(
         &self,
@@ -178,12 +175,5 @@ impl PriceService for Player {
         script.asked += 1;
         let amounts = script.amounts.clone();
         Ok(Response::new(GetAmountsResponse { amounts }))
-    }
-
-    async fn list_window(
-        &self,
-        _: Request<ListWindowRequest>,
-    ) -> Result<Response<Self::ListWindowStream>, Status> {
-        Err(Status::unimplemented("the gateway has no need of it"))
     }
 }

@@ -21,7 +21,7 @@ use crate::frame::Frame;
 const PREFIX: &str = "recording-";
 const ENDING: &str = ".jsonl.gz";
 /// Text after which a member is closed, whatever the time.
-const MEMBER_BYTES: usize = 4 << 20;
+const MEMBER_BYTES: u64 = 4 << 20;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +147,7 @@ impl Writer {
 
     /// Whether enough was added to be written out at once.
     pub fn is_full(&self) -> bool {
-        self.member_bytes >= MEMBER_BYTES
+        self.member_bytes as u64 >= self.limits.file_bytes.min(MEMBER_BYTES)
     }
 
     /// Recordings in the folder.

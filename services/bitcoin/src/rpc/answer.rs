@@ -123,6 +123,17 @@ mod tests {
     }
 
     #[test]
+    fn a_time_that_cannot_be_is_refused() {
+        let entry = |time: u64| {
+            let body = format!(r#"{{"result":{{"time":{time}}},"id":0}}"#);
+            answer(&body).single::<MempoolEntry>("getmempoolentry")
+        };
+        assert_eq!(entry(253_402_300_799).unwrap().time, 253_402_300_799);
+        let error = entry(u64::MAX).unwrap_err().to_string();
+        assert!(error.contains("before the year 10000"), "{error}");
+    }
+
+    #[test]
     fn a_batch_is_put_in_order_and_must_be_whole() {
         let calls: Vec<Call> = (0..2).map(|_| ("getmempoolentry", json!([]))).collect();
         let batch = |body: &str| answer(body).batch::<MempoolEntry>(&calls);

@@ -30,7 +30,9 @@ impl Node {
         if let Some(known) = &self.known {
             self.clock.go_on_from(known.until_ms());
         }
+        // What comes next does not follow what was recorded.
         self.counters.clear();
+        self.tracker.lost_messages(false);
         info!(
             messages,
             mempool = self.tracker.mempool_len(),

@@ -1,0 +1,182 @@
+//! What each fuzz target does with its input: reads it as the parts do, and holds what was read to what must be so.
+//!
+//! A panic is a finding. `fuzz_targets/` gives these functions to libFuzzer; `tests/fuzz_corpus.rs` gives them the
+//! corpus, without a fuzzer.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::io::Cursor;
+use std::path::Path;
+
+use bitcoin::consensus::{deserialize, serialize};
+use bitcoin::hex::FromHex as _;
+use bitcoin::{Block, Transaction};
+use satscope_bitcoin::frame::{Frame, SequenceEvent, StandInLabels};
+use satscope_bitcoin::recording::{Ending, Event, Reader, frame_line, inspect};
+use satscope_bitcoin::rpc::{
+    Answer, BlockHeader, BlockchainInfo, Call, MempoolEntry, MempoolListing, RpcError,
+};
+use satscope_filter::Filter;
+use serde_json::{Value, json};
+
+pub mod websocket;
+pub use websocket::websocket;
+
+/// A target's name and body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets; each has its folder of this name in the corpus.
+pub const TARGETS: [Target; 5] = [
+    ("zmq_frame", zmq_frame),
+    ("transaction", transaction),
+    ("recording", recording),
+    ("rpc_answer", rpc_answer),
+    ("websocket", websocket),
+];
+
+/// Errors after which a recording is given up here.
+const MOST_ERRORS: usize = 100;
+
+/// A multipart message: a length of two bytes before each part.
+pub fn zmq_frame(input: &[u8]) {
+    let Ok(frame) = Frame::from_parts(parts(input)) else {
+        return;
+    };
+    let again = Frame::from_parts(frame.clone().into_parts().to_vec());
+    assert_eq!(again.as_ref(), Ok(&frame));
+    if let Ok(event) = SequenceEvent::decode(&frame.body) {
+        assert_eq!(event.encode(), frame.body);
+    }
+    if let Ok(labels) = StandInLabels::decode(&frame.body) {
+        assert!(StandInLabels::decode(&labels.encode()).is_ok());
+        assert_in_range(labels.time_ms());
+    }
+    transaction(&frame.body);
+}
+
+fn parts(mut input: &[u8]) -> Vec<Vec<u8>> {
+    let mut parts = Vec::new();
+    while let Some((length, rest)) = input.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
+        let (part, rest) = rest.split_at(length);
+        parts.push(part.to_vec());
+        input = rest;
+    }
+    parts
+}
+
+/// The bytes of a transaction or of a block.
+pub fn transaction(input: &[u8]) {
+    if let Ok(transaction) = deserialize::<Transaction>(input) {
+        assert_eq!(serialize(&transaction), input);
+        judge(&transaction);
+    }
+    if let Ok(block) = deserialize::<Block>(input) {
+        assert_eq!(serialize(&block), input);
+        block.check_merkle_root();
+        block.bip34_block_height().ok();
+        block.txdata.iter().for_each(judge);
+    }
+}
+
+fn judge(transaction: &Transaction) {
+    let strict = Filter {
+        max_inputs: 5,
+        outputs: 2..=2,
+        reject_recent_inputs: true,
+        ..Filter::default()
+    };
+    for filter in [Filter::default(), strict] {
+        for is_recent in [false, true] {
+            if let Ok(values) = filter.judge(transaction, |_| is_recent) {
+                assert!(!values.is_empty() && !transaction.is_coinbase());
+                assert!(values.iter().all(|value| filter.counts(*value)));
+            }
+        }
+    }
+    transaction.compute_txid();
+    transaction.weight();
+}
+
+/// A recording's file, plain or gzip.
+pub fn recording(input: &[u8]) {
+    let path = Path::new("input");
+    let Ok(mut reader) = Reader::over(Cursor::new(input.to_vec()), path) else {
+        return;
+    };
+    let mut errors = 0;
+    while errors < MOST_ERRORS {
+        match reader.next_record() {
+            Ok(None) => break,
+            Ok(Some(record)) => {
+                assert!(record.t.is_finite() && record.t >= 0.0);
+                if let Event::Frame(frame) = record.event {
+                    assert_frame_survives(record.t, frame);
+                }
+            }
+            Err(_) => errors += 1,
+        }
+    }
+    match inspect(input) {
+        Ok(Ending::Torn { good_bytes, lines }) => {
+            let good = &input[..usize::try_from(good_bytes).unwrap()];
+            assert_eq!(inspect(good).unwrap(), Ending::Whole);
+            assert!(lines.is_empty() || lines.ends_with(b"\n"));
+        }
+        Ok(Ending::Damaged(at)) => assert!(at < input.len() as u64),
+        Ok(Ending::Whole) => {}
+        Err(error) => panic!("bytes in memory can be read: {error}"),
+    }
+}
+
+fn assert_frame_survives(t: f64, frame: Frame) {
+    let line = Cursor::new(frame_line(t, &frame).into_bytes());
+    let again = Reader::over(line, Path::new("line")).unwrap().next_record();
+    let again = again.expect("our own line").expect("one record");
+    assert_eq!(again.event, Event::Frame(frame));
+}
+
+/// An HTTP answer: a byte says what it is read as, another how many calls were made, the rest is the body.
+pub fn rpc_answer(input: &[u8]) {
+    let [kind, calls, body @ ..] = input else {
+        return;
+    };
+    let answer = Answer {
+        status: 200,
+        body: body.to_vec(),
+    };
+    let calls: Vec<Call> = (0..calls % 5).map(|_| ("method", json!([]))).collect();
+    match kind % 6 {
+        0 => drop(answer.single::<BlockchainInfo>("getblockchaininfo")),
+        1 => drop(answer.single::<MempoolListing>("getrawmempool")),
+        2 => {
+            if let Ok(header) = answer.single::<BlockHeader>("getblockheader") {
+                assert_in_range(header.time.checked_mul(1000).expect("milliseconds"));
+            }
+        }
+        3 => {
+            for entry in batch::<MempoolEntry>(&answer, &calls) {
+                assert_in_range(entry.time.checked_mul(1000).expect("milliseconds"));
+            }
+        }
+        4 => {
+            for hex in batch::<String>(&answer, &calls) {
+                if let Ok(bytes) = Vec::<u8>::from_hex(&hex) {
+                    transaction(&bytes);
+                }
+            }
+        }
+        _ => drop(answer.single::<Value>("getzmqnotifications")),
+    }
+}
+
+fn batch<T: serde::de::DeserializeOwned>(answer: &Answer, calls: &[Call]) -> Vec<T> {
+    let results: Result<Vec<Result<T, RpcError>>, RpcError> = answer.batch(calls);
+    let results = results.unwrap_or_default();
+    assert!(results.is_empty() || results.len() == calls.len());
+    results.into_iter().filter_map(Result::ok).collect()
+}
+
+/// A time that the window can be added to.
+fn assert_in_range(time_ms: u64) {
+    assert!(time_ms < u64::MAX / 2, "{time_ms} ms");
+}

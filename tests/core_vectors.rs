@@ -1,0 +1,65 @@
+//! Bitcoin Core's own vectors of transactions that consensus accepts and refuses: each is read or refused, none panics.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use bitcoin::{
+    Transaction,
+    consensus::{deserialize, serialize},
+    hex::FromHex as _,
+};
+use satscope_filter::Filter;
+use serde_json::Value;
+use support::data::data;
+
+/// The raw transactions of a file: the second field of each vector; lines of one field are comments.
+fn vectors(name: &str) -> Option<Vec<Vec<u8>>> {
+    let text = std::fs::read_to_string(data(name)?).unwrap();
+    let lines: Vec<Vec<Value>> = serde_json::from_str(&text).unwrap();
+    let raw = lines.iter().filter(|line| line.len() > 1).map(|line| {
+        let hex = line[1].as_str().expect("a transaction in hex");
+        Vec::from_hex(hex).unwrap()
+    });
+    Some(raw.collect())
+}
+
+/// How many were read, and how many refused; what is read is judged and has the same bytes again.
+fn read(name: &str) -> Option<(usize, usize)> {
+    let (mut parsed, mut refused) = (0, 0);
+    for raw in vectors(name)? {
+        match deserialize::<Transaction>(&raw) {
+            Ok(transaction) => {
+                assert_eq!(
+                    serialize(&transaction),
+                    raw,
+                    "{}",
+                    transaction.compute_txid()
+                );
+                Filter::default().judge(&transaction, |_| false).ok();
+                parsed += 1;
+            }
+            Err(error) => {
+                println!("{name}: refused: {error}");
+                refused += 1;
+            }
+        }
+    }
+    println!("{name}: {parsed} parsed, {refused} refused");
+    Some((parsed, refused))
+}
+
+#[test]
+fn every_transaction_that_consensus_accepts_is_read() {
+    if let Some((parsed, refused)) = read("tx/tx_valid.json") {
+        assert!(parsed > 100, "{parsed} parsed");
+        assert_eq!(refused, 0);
+    }
+}
+
+#[test]
+fn every_transaction_that_consensus_refuses_is_read_or_refused() {
+    if let Some((parsed, refused)) = read("tx/tx_invalid.json") {
+        assert!(parsed + refused > 80, "{parsed} parsed, {refused} refused");
+    }
+}
