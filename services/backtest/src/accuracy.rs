@@ -79,7 +79,7 @@ fn days_hourly_from_four() {
     assert_eq!(unread, 0);
     within(&summary, "with a price", 100.0, 100.0);
     within(&summary, "absolute error, median", 0.0, 0.08);
-    within(&summary, "… p99", 0.0, 0.7);
+    within(&summary, "… p99", 0.0, 0.75);
     within(&summary, "… max", 0.0, 2.4);
     within(&summary, "of those, wrong by more than 2 %", 0.0, 0.2);
     within(&summary, "of the prices, in the 90 % interval", 87.0, 93.0);

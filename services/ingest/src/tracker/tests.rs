@@ -211,6 +211,21 @@ fn after_a_reorg_each_transaction_is_where_the_new_branch_put_it() {
 }
 
 #[test]
+fn what_is_met_with_a_block_that_leaves_does_not_stay_unsettled() {
+    let mut scene = Scene::new();
+    let (back, lost) = (payment(old(1), 51_234), payment(old(2), 61_234));
+    scene.raw(&coinbase(800_000));
+    for transaction in [&back, &lost] {
+        scene.raw(transaction);
+    }
+    scene.sequence(SequenceEvent::BlockDisconnected(block(1)));
+    let back = scene.add(&back);
+    scene.pass(PENDING_MS);
+    assert_eq!(scene.mempool(), [back]);
+    assert_eq!(scene.removals(), [RemovalReason::Conflicted]);
+}
+
+#[test]
 fn a_block_is_not_believed_from_a_run_without_its_coinbase() {
     let mut scene = Scene::new();
     scene.raw(&payment(old(1), 51_234));

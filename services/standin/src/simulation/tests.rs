@@ -164,8 +164,10 @@ fn the_mempool_stays_bounded() {
 
 #[test]
 fn a_backlog_is_older_than_the_window_and_stays_while_others_are_mined() {
+    // As much comes between two blocks as a block holds.
     let parameters = Parameters {
         backlog: 30_000,
+        block_interval: 900.0,
         ..parameters()
     };
     let (mut simulation, mut chain) = Simulation::new(parameters, 1_750_000_000.0);
