@@ -155,7 +155,10 @@ impl Tracker {
             SequenceEvent::BlockConnected(hash) => self.connected(hash, run, now_ms, &mut outcome),
             SequenceEvent::BlockDisconnected(hash) => {
                 self.settle_departures(Cause::Nothing, now_ms, &mut outcome.events);
-                self.disconnect(hash, now_ms, &mut outcome.events);
+                match self.place_in_chain(&hash) {
+                    Some(_) => self.disconnect(hash, now_ms, &mut outcome.events),
+                    None => self.leave_pending(&run, now_ms, &mut outcome.events),
+                }
             }
         }
         outcome

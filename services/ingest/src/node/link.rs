@@ -174,9 +174,10 @@ impl Link {
             _ if !self.is_up() => (HopState::Connecting, why("waiting for its ZMQ")),
             (Some(progress), _) => (HopState::Resyncing, progress.as_str()),
             (None, Some(degraded)) => (HopState::Degraded, degraded.as_str()),
-            (None, None) if self.resync_wanted => {
-                (HopState::Resyncing, "something was missed: about to ask the node")
-            }
+            (None, None) if self.resync_wanted => (
+                HopState::Resyncing,
+                "something was missed: about to ask the node",
+            ),
             (None, None) => (HopState::Connected, ""),
         };
         let hop = |name: &str, state, detail: &str| Hop {
@@ -216,7 +217,11 @@ mod tests {
         assert_eq!(node_state(&link), HopState::Connecting);
         link.up("tcp://node:1".to_owned(), true);
         assert!(link.wants_resync(now));
-        assert_eq!(node_state(&link), HopState::Resyncing, "not yet, but wanted");
+        assert_eq!(
+            node_state(&link),
+            HopState::Resyncing,
+            "not yet, but wanted"
+        );
         link.begin_resync();
         assert_eq!(node_state(&link), HopState::Resyncing);
         link.end_resync(Some("refused".to_owned()), now);

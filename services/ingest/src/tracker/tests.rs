@@ -385,3 +385,19 @@ fn a_transaction_that_left_before_its_content_came_does_not_enter() {
     assert_eq!(scene.events, []);
     assert_eq!(scene.mempool(), []);
 }
+
+#[test]
+fn what_is_first_met_with_a_disconnected_block_leaves_unless_something_settles_it() {
+    let mut scene = Scene::new();
+    let (kept, lost) = (payment(old(1), 50_000), payment(old(2), 51_000));
+    scene.raw(&coinbase(900_000));
+    scene.raw(&kept);
+    scene.raw(&lost);
+    scene.sequence(SequenceEvent::BlockDisconnected(block(9)));
+    let (kept, lost) = (kept.compute_txid(), lost.compute_txid());
+    scene.sequence(SequenceEvent::Added(kept, 1));
+    scene.pass(PENDING_MS);
+    assert_eq!(scene.mempool(), [kept]);
+    let removed = Event::Removed(lost.to_byte_array(), RemovalReason::Conflicted);
+    assert_eq!(scene.events.last(), Some(&removed));
+}
