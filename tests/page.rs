@@ -228,9 +228,7 @@ async fn the_saved_picture_shows_the_dots(stage: &Stage) {
 
 async fn a_known_dot_says_what_it_is(stage: &Stage) {
     let browser = &stage.browser;
-    let expected = format!(
-        "document.getElementById('tooltip').dataset.id === 'known-0' && !document.getElementById('tooltip').hidden"
-    );
+    let expected = "document.getElementById('tooltip').dataset.id === 'known-0' && !document.getElementById('tooltip').hidden";
     // Roughly where it must be: the axis spans 4 % each way, the mempool's part some minutes.
     let plot = browser
         .value("(() => { const { left, top, width, height } = document.getElementById('chart').getBoundingClientRect(); return [left, top, width, height]; })()")
@@ -242,7 +240,7 @@ async fn a_known_dot_says_what_it_is(stage: &Stage) {
         let mut x = left + 0.5 * width;
         while x < left + 0.95 * width {
             browser.point_at(x.round(), (middle + row).round()).await;
-            if browser.value(&expected).await == true {
+            if browser.value(expected).await == true {
                 found = true;
                 break 'sweep;
             }

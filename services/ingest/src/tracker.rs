@@ -155,10 +155,8 @@ impl Tracker {
             SequenceEvent::BlockConnected(hash) => self.connected(hash, run, now_ms, &mut outcome),
             SequenceEvent::BlockDisconnected(hash) => {
                 self.settle_departures(Cause::Nothing, now_ms, &mut outcome.events);
-                match self.place_in_chain(&hash) {
-                    Some(_) => self.disconnect(hash, now_ms, &mut outcome.events),
-                    None => self.leave_pending(&run, now_ms, &mut outcome.events),
-                }
+                self.disconnect(hash, now_ms, &mut outcome.events);
+                self.hold_announced(&run, now_ms, &mut outcome.events);
             }
         }
         outcome
@@ -308,6 +306,16 @@ impl Tracker {
 
     fn enter_mempool(&mut self, txid: Txid, now_ms: u64, events: &mut Vec<Event>) {
         self.put(txid, Place::Mempool, now_ms, events);
+    }
+
+    /// What was met first with a block that left, one that was never known here, waits to be settled as the others do.
+    fn hold_announced(&mut self, run: &[RunEntry], now_ms: u64, events: &mut Vec<Event>) {
+        for RunEntry { txid, .. } in run {
+            let seen = self.seen.get(txid);
+            if seen.is_some_and(|seen| seen.place == Place::Announced) {
+                self.put(*txid, Place::Pending, now_ms, events);
+            }
+        }
     }
 
     /// After a re-org an addition or a block settles each pending transaction; what neither settled has left

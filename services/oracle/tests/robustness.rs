@@ -122,6 +122,17 @@ fn sums_that_are_paid_all_the_time_stay_evidence() {
 }
 
 #[test]
+fn like_amounts_of_one_minute_do_not_move_the_price() {
+    let (mut window, now_ms) = steady(16, 30, 64_000.0);
+    // Each worth about $102.90, none twice.
+    let value_sats = (102.9 / 64_000.0 * 1e8) as u64;
+    for number in 0..150 {
+        window.insert(now_ms - 30_000 + 100 * number, &[value_sats + number]);
+    }
+    close(window.estimate(now_ms), 64_000.0, 0.3);
+}
+
+#[test]
 fn dust_alone_has_no_price() {
     let mut window = Window::new();
     for (number, value_sats) in [294, 330, 546, 547, 600, 999]

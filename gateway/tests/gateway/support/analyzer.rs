@@ -8,8 +8,8 @@ use std::{
 
 use satscope_proto::v1::{
     Amounts, GetAmountsRequest, GetAmountsResponse, GetHistoryRequest, GetHistoryResponse,
-    GetPriceRequest, GetPriceResponse, HistoryEntry, PriceUpdate, PriceUpdatesRequest,
-    PriceUpdatesResponse,
+    GetPriceRequest, GetPriceResponse, HistoryEntry, ListWindowRequest, ListWindowResponse,
+    PriceUpdate, PriceUpdatesRequest, PriceUpdatesResponse,
     price_service_server::{PriceService, PriceServiceServer},
 };
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
@@ -124,6 +124,8 @@ impl Analyzer {
 
 #[tonic::async_trait]
 impl PriceService for Player {
+    type ListWindowStream = Pin<Box<dyn Stream<Item = Result<ListWindowResponse, Status>> + Send>>;
+
     type PriceUpdatesStream = Pin<Box<dyn Stream<Item = Sent> + Send>>;
 
     async fn price_updates(
@@ -175,5 +177,12 @@ impl PriceService for Player {
         script.asked += 1;
         let amounts = script.amounts.clone();
         Ok(Response::new(GetAmountsResponse { amounts }))
+    }
+
+    async fn list_window(
+        &self,
+        _: Request<ListWindowRequest>,
+    ) -> Result<Response<Self::ListWindowStream>, Status> {
+        Err(Status::unimplemented("the gateway has no need of it"))
     }
 }

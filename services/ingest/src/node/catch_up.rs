@@ -81,6 +81,8 @@ impl Node {
                 active = self.store.active(),
                 "in step with the node"
             ),
+            // What stays as it was is on the page, and need not fill the log.
+            Some(failure) if self.link.degraded_by() == Some(failure) => {}
             Some(failure) => warn!("not in step with the node: {failure}"),
         }
         self.report.resync(failure.is_none());

@@ -98,6 +98,11 @@ impl Link {
         self.incomparable = failure;
     }
 
+    /// Why the picture may be incomplete, if it may.
+    pub fn degraded_by(&self) -> Option<&String> {
+        self.degraded.as_ref()
+    }
+
     /// The picture may be incomplete, and why.
     pub fn degrade(&mut self, why: String) {
         self.degraded = Some(why);

@@ -124,16 +124,6 @@ impl Tracker {
         ));
     }
 
-    /// A block was disconnected that is not known here: what was met with it alone waits to be settled like the rest.
-    pub(super) fn leave_pending(&mut self, run: &[RunEntry], now_ms: u64, events: &mut Vec<Event>) {
-        for RunEntry { txid, .. } in run {
-            let seen = self.seen.get(txid);
-            if seen.is_some_and(|seen| seen.place == Place::Announced) {
-                self.put(*txid, Place::Pending, now_ms, events);
-            }
-        }
-    }
-
     pub(super) fn accepted_of(&self, txids: &[Txid]) -> Vec<satscope_log::Txid> {
         txids
             .iter()

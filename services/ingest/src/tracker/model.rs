@@ -369,7 +369,7 @@ fn expect(reader: &Reader, node: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn all_messages_give_the_nodes_state(steps in prop::collection::vec(step(), 1..40)) {

@@ -211,6 +211,21 @@ fn after_a_reorg_each_transaction_is_where_the_new_branch_put_it() {
 }
 
 #[test]
+fn what_is_met_with_a_block_that_leaves_does_not_stay_unsettled() {
+    let mut scene = Scene::new();
+    let (back, lost) = (payment(old(1), 51_234), payment(old(2), 61_234));
+    scene.raw(&coinbase(800_000));
+    for transaction in [&back, &lost] {
+        scene.raw(transaction);
+    }
+    scene.sequence(SequenceEvent::BlockDisconnected(block(1)));
+    let back = scene.add(&back);
+    scene.pass(PENDING_MS);
+    assert_eq!(scene.mempool(), [back]);
+    assert_eq!(scene.removals(), [RemovalReason::Conflicted]);
+}
+
+#[test]
 fn a_block_is_not_believed_from_a_run_without_its_coinbase() {
     let mut scene = Scene::new();
     scene.raw(&payment(old(1), 51_234));
@@ -384,20 +399,4 @@ fn a_transaction_that_left_before_its_content_came_does_not_enter() {
     scene.raw(&late);
     assert_eq!(scene.events, []);
     assert_eq!(scene.mempool(), []);
-}
-
-#[test]
-fn what_is_first_met_with_a_disconnected_block_leaves_unless_something_settles_it() {
-    let mut scene = Scene::new();
-    let (kept, lost) = (payment(old(1), 50_000), payment(old(2), 51_000));
-    scene.raw(&coinbase(900_000));
-    scene.raw(&kept);
-    scene.raw(&lost);
-    scene.sequence(SequenceEvent::BlockDisconnected(block(9)));
-    let (kept, lost) = (kept.compute_txid(), lost.compute_txid());
-    scene.sequence(SequenceEvent::Added(kept, 1));
-    scene.pass(PENDING_MS);
-    assert_eq!(scene.mempool(), [kept]);
-    let removed = Event::Removed(lost.to_byte_array(), RemovalReason::Conflicted);
-    assert_eq!(scene.events.last(), Some(&removed));
 }

@@ -163,21 +163,25 @@ fn the_mempool_stays_bounded() {
 }
 
 #[test]
-fn a_backlog_is_older_than_the_window_and_stays_while_full_blocks_are_mined() {
-    let start = 1_750_000_000.0;
+fn a_backlog_is_older_than_the_window_and_stays_while_others_are_mined() {
+    // As much comes between two blocks as a block holds.
     let parameters = Parameters {
         backlog: 30_000,
-        block_interval: 3000.0,
+        block_interval: 900.0,
         ..parameters()
     };
-    let (mut simulation, mut chain) = Simulation::new(parameters, start);
-    let (vbytes, height) = (chain.mempool.vbytes(), chain.tip().height);
-    while chain.tip().height < height + 2 {
+    let (mut simulation, mut chain) = Simulation::new(parameters, 1_750_000_000.0);
+    assert_eq!(chain.mempool.len(), 30_000);
+    let newest = chain
+        .mempool
+        .entries()
+        .map(|entry| entry.time)
+        .fold(0.0, f64::max);
+    assert!(newest < 1_750_000_000.0 - 3.0 * 3600.0);
+    let (first, height) = (chain.mempool.vbytes(), chain.tip().height);
+    while chain.tip().height < height + 20 {
         simulation.step(&mut chain);
-        assert!(chain.mempool.vbytes() < vbytes + MAX_MEMPOOL_VBYTES + 100_000);
+        assert!(chain.mempool.vbytes() < first + MAX_MEMPOOL_VBYTES + 100_000);
     }
-    let before_window = start - 3.0 * 3600.0;
-    let times = chain.mempool.entries().map(|entry| entry.time);
-    let of_backlog = times.filter(|time| *time < before_window).count();
-    assert_eq!(of_backlog, 30_000);
+    assert!(chain.mempool.len() > 20_000, "{}", chain.mempool.len());
 }
