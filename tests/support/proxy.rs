@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
-        TcpListener, TcpStream,
+        TcpListener, TcpSocket, TcpStream,
         tcp::{ReadHalf, WriteHalf},
     },
     sync::{mpsc, watch},
@@ -16,6 +16,8 @@ use tokio::{
 /// Pieces that may be under way in one direction; what comes after them stays with the sender.
 const UNDER_WAY: usize = 1024;
 const PIECE_BYTES: usize = 64 << 10;
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// What happens to what is sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,14 +54,16 @@ pub struct Proxy {
 impl Proxy {
     /// On a free port, before the part that listens on `target`; that need not stand yet.
     pub async fn before(target: SocketAddr) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        // Bound and never listening: nobody else gets the port while connections are refused.
+        let port = socket("127.0.0.1:0".parse().unwrap());
+        let address = port.local_addr().unwrap();
         let (orders, heard) = watch::channel(Orders {
             mode: Mode::Pass,
             target,
             cuts: 0,
         });
-        let task = tokio::spawn(run(listener, heard));
+        let listener = socket(address).listen(BACKLOG).unwrap();
+        let task = tokio::spawn(run(port, listener, heard));
         Proxy {
             address,
             orders,
@@ -89,8 +93,16 @@ impl Drop for Proxy {
     }
 }
 
-async fn run(mut listener: TcpListener, orders: watch::Receiver<Orders>) {
-    let address = listener.local_addr().unwrap();
+/// A socket that shares its address with those of its kind.
+fn socket(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseport(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
+}
+
+async fn run(port: TcpSocket, mut listener: TcpListener, orders: watch::Receiver<Orders>) {
+    let address = port.local_addr().unwrap();
     let mut mode = orders.clone();
     loop {
         tokio::select! {
@@ -108,7 +120,7 @@ async fn run(mut listener: TcpListener, orders: watch::Receiver<Orders>) {
                     if mode.wait_for(|orders| orders.mode != Mode::Refuse).await.is_err() {
                         return;
                     }
-                    listener = TcpListener::bind(address).await.unwrap();
+                    listener = socket(address).listen(BACKLOG).unwrap();
                 }
             }
         }
