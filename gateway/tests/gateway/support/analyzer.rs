@@ -4,6 +4,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use satscope_proto::v1::{
@@ -21,6 +22,9 @@ use tonic::{
 };
 
 type Sent = Result<PriceUpdatesResponse, Status>;
+
+/// For a subscriber to come back.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
 struct Script {
@@ -88,13 +92,22 @@ impl Analyzer {
 
     /// Sends what need not be an update.
     pub fn play_raw(&self, response: PriceUpdatesResponse) {
-        let mut script = self.player.0.lock().unwrap();
-        let told = |subscriber: &mpsc::UnboundedSender<Sent>| {
-            let sent = subscriber.send(Ok(response.clone()));
-            sent.is_ok()
-        };
-        script.subscribers.retain(told);
-        assert!(!script.subscribers.is_empty(), "nobody has subscribed");
+        let began = Instant::now();
+        loop {
+            let mut script = self.player.0.lock().unwrap();
+            let told = |subscriber: &mpsc::UnboundedSender<Sent>| {
+                let sent = subscriber.send(Ok(response.clone()));
+                sent.is_ok()
+            };
+            script.subscribers.retain(told);
+            if !script.subscribers.is_empty() {
+                return;
+            }
+            drop(script);
+            // Whoever heard nothing for long has gone, and comes back.
+            assert!(began.elapsed() < PATIENCE, "nobody has subscribed");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The `after_sequence` of each subscription so far.
