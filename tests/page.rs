@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use support::{
     browser::{Browser, Engine, axe},
     script::{PRICE, START_MS, Script, dot, dots, estimate},
-    wait::until,
+    socket::Socket,
 };
 
 /// Dots that are there from the start, and the one among them that is pointed at.
@@ -387,6 +387,7 @@ async fn a_hidden_tab_listens_and_does_not_draw(stage: &mut Stage) {
     } = stage;
     let draws = "(window.draws = 0, CanvasRenderingContext2D.prototype.clearRect = new Proxy(CanvasRenderingContext2D.prototype.clearRect, { apply(...call) { window.draws += 1; return Reflect.apply(...call); } }), window.atReturn = null, document.addEventListener('visibilitychange', () => { if (document.hidden) window.draws = 0; else window.atReturn = { draws: window.draws, price: document.getElementById('price').innerText, updates: Number(document.body.dataset.updates) }; }), Number(document.body.dataset.updates))";
     let before = browser.value(draws).await.as_f64().unwrap();
+    let mut other = Socket::connect(script.address).await;
     browser
         .while_hidden(async {
             for step in 1..=5_i32 {
@@ -394,14 +395,10 @@ async fn a_hidden_tab_listens_and_does_not_draw(stage: &mut Stage) {
                     update.estimate = Some(estimate(PRICE + 10.0 * f64::from(step), 0.9));
                 });
             }
-            // The gateway has passed them on when one who came in between has them.
+            // The gateway tells all its clients at once.
             let newest = PRICE + 50.0;
-            until("the newest price at the gateway", async || {
-                let answer = reqwest::get(script.url("api/v1/price")).await.ok()?;
-                let price: Value = answer.json().await.ok()?;
-                (price["price"] == newest).then_some(())
-            })
-            .await;
+            let has_newest = |message: &Value| message["data"]["price"] == newest;
+            other.read_until("the newest price", has_newest).await;
         })
         .await;
     browser.until("window.atReturn !== null").await;

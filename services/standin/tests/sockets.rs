@@ -221,7 +221,14 @@ async fn a_simulation_has_a_past_and_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_simulation_holds_while_its_clock_goes_on_and_then_continues() {
     let shutdown = CancellationToken::new();
-    let running = simulation(&["--rate=50", "--speed=20", "--history=100"], &shutdown).await;
+    // Without a block, whose transactions would be numbered too.
+    let flags = [
+        "--rate=50",
+        "--speed=20",
+        "--history=100",
+        "--block-interval=1000000",
+    ];
+    let running = simulation(&flags, &shutdown).await;
     let listing = async || {
         call(&running, "getrawmempool", json!([false, true]))
             .await
