@@ -295,6 +295,8 @@ impl Reader {
                 .fetched_transaction(&node.mempool[&txid], now_ms);
             self.apply(event);
         }
+        let events = self.tracker.are_in_mempool(&mempool, now_ms);
+        self.apply(events);
         let events = self.tracker.settle(&mempool, now_ms);
         self.apply(events);
     }

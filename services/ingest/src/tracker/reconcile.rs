@@ -84,7 +84,7 @@ impl Tracker {
         }
     }
 
-    /// These are in the node's mempool: a part of what [`Tracker::settle`] is then given as a whole.
+    /// These are in the node's mempool; to be called, in as many parts as one likes, before [`Tracker::settle`].
     pub fn are_in_mempool(&mut self, txids: &[Txid], now_ms: u64) -> Vec<Event> {
         let mut events = Vec::new();
         for txid in txids {
@@ -95,7 +95,7 @@ impl Tracker {
 
     /// The last step: `mempool` is all that is in the node's mempool. What is neither there nor in a block is gone.
     pub fn settle(&mut self, mempool: &[Txid], now_ms: u64) -> Vec<Event> {
-        let mut events = self.are_in_mempool(mempool, now_ms);
+        let mut events = Vec::new();
         let listed: FxHashSet<&Txid> = mempool.iter().collect();
         let is_unlisted = |(txid, seen): &(&Txid, &Seen)| {
             !matches!(seen.place, Place::Block | Place::Gone) && !listed.contains(txid)

@@ -324,6 +324,7 @@ fn what_was_missed_is_taken_from_the_nodes_own_view() {
     for transaction in [&child, &parent] {
         events.extend(tracker.fetched_transaction(transaction, now_ms));
     }
+    events.extend(tracker.are_in_mempool(&mempool, now_ms));
     events.extend(tracker.settle(&mempool, now_ms));
     assert_eq!(
         scene.mempool(),
