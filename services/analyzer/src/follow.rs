@@ -111,12 +111,7 @@ impl Follower {
         let shared = self.lock();
         let window = shared.state.window();
         let whole = !shared.catching_up;
-        whole.then(|| {
-            (
-                window.iter().cloned().collect(),
-                window.blocks().copied().collect(),
-            )
-        })
+        whole.then(|| (window.iter().collect(), window.blocks().copied().collect()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {

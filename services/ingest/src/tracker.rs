@@ -26,7 +26,7 @@ use chain::{ChainBlock, bip34_height};
 pub use reconcile::{FetchedBlock, is_in_window};
 use removal::{Cause, Departure};
 pub use seen::{Outpoint, Place};
-use seen::{Seen, Verdict, outpoints};
+use seen::{Payment, Seen, Verdict, outpoints};
 
 /// A transaction of a disconnected block that nothing has settled for so long is gone.
 const PENDING_MS: u64 = 2000;
@@ -228,49 +228,47 @@ impl Tracker {
         now_ms: u64,
     ) -> Option<Event> {
         let known = self.seen.get(&txid);
-        if known.is_some_and(|seen| seen.verdict != Verdict::Unknown) {
+        if known.is_some_and(|seen| seen.verdict() != Verdict::Unknown) {
             return None;
         }
-        let first_seen_ms = known.map_or(first_seen_ms, |seen| seen.first_seen_ms);
+        let first_seen_ms = known.map_or(first_seen_ms, Seen::first_seen_ms);
         let place = known.map_or(Place::Announced, |seen| seen.place);
+        let mut seen = Seen::new(first_seen_ms, place, known.map_or(now_ms, Seen::since_ms));
         let recently_seen = |parent: &Txid| {
             self.seen.get(parent).is_some_and(|seen| {
-                seen.first_seen_ms <= first_seen_ms
-                    && first_seen_ms < seen.first_seen_ms + WINDOW_MS
+                seen.first_seen_ms() <= first_seen_ms
+                    && first_seen_ms < seen.first_seen_ms() + WINDOW_MS
             })
         };
-        let judged = self.filter.judge(transaction, recently_seen);
-        self.first_sights.push(match &judged {
-            Ok(_) => FirstSight::Accepted,
-            Err(reason) => FirstSight::Filtered(*reason),
-        });
-        let verdict = match judged {
-            Ok(values) => Verdict::Accepted {
-                accepted: Arc::new(Accepted {
+        let first_sight = match self.filter.judge(transaction, recently_seen) {
+            Ok(values) => {
+                let accepted = Accepted {
                     txid: txid.to_byte_array(),
                     first_seen_ms,
                     values_sats: values.into_boxed_slice(),
                     input_count: transaction.input.len() as u32,
-                }),
-                spends: outpoints(transaction),
-            },
-            Err(_) => Verdict::Filtered,
+                };
+                seen.accept(Payment {
+                    accepted: Arc::new(accepted),
+                    spends: outpoints(transaction),
+                });
+                FirstSight::Accepted
+            }
+            Err(reason) => {
+                seen.leave_out();
+                FirstSight::Filtered(reason)
+            }
         };
-        let has_left = place == Place::Gone;
-        let event = verdict.accepted().filter(|_| !has_left).map(|accepted| {
-            let state = match place {
-                Place::Block => State::Confirmed,
-                _ => State::Mempool,
-            };
-            Event::Accepted(accepted.clone(), state)
-        });
-        let since_ms = known.map_or(now_ms, |seen| seen.since_ms);
-        let seen = Seen {
-            first_seen_ms,
-            verdict,
-            place,
-            since_ms,
+        self.first_sights.push(first_sight);
+        let state = match place {
+            Place::Gone => None,
+            Place::Block => Some(State::Confirmed),
+            Place::Announced | Place::Mempool | Place::Pending => Some(State::Mempool),
         };
+        let event = seen
+            .accepted()
+            .zip(state)
+            .map(|(accepted, state)| Event::Accepted(accepted.clone(), state));
         self.records.push(seen.record(&txid));
         self.seen.insert(txid, seen);
         event
@@ -282,19 +280,17 @@ impl Tracker {
             .seen
             .entry(txid)
             .or_insert_with(|| Seen::without_content(now_ms));
-        let before = std::mem::replace(&mut seen.place, place);
+        let before = seen.move_to(place, now_ms);
         if let Some(moved) = &mut self.moved {
             moved.insert(txid);
         }
         if before == place {
             return;
         }
-        seen.since_ms = now_ms;
         self.records.push(Record::Moved(txid, place, now_ms));
-        if before == Place::Gone && place != Place::Gone {
+        if before == Place::Gone {
             events.extend(
-                seen.verdict
-                    .accepted()
+                seen.accepted()
                     .map(|accepted| Event::Accepted(accepted.clone(), State::Mempool)),
             );
         }
@@ -328,7 +324,7 @@ impl Tracker {
             .seen
             .iter()
             .filter(|(_, seen)| {
-                seen.place == Place::Pending && seen.since_ms + PENDING_MS <= now_ms
+                seen.place == Place::Pending && seen.since_ms() + PENDING_MS <= now_ms
             })
             .map(|(txid, _)| *txid)
             .collect();
@@ -343,7 +339,7 @@ impl Tracker {
     }
 
     fn removal_of(&self, txid: &Txid, reason: RemovalReason) -> Option<Event> {
-        let accepted = self.seen.get(txid)?.verdict.accepted()?;
+        let accepted = self.seen.get(txid)?.accepted()?;
         Some(Event::Removed(accepted.txid, reason))
     }
 
@@ -355,11 +351,11 @@ impl Tracker {
         }
         self.next_sweep_ms = now_ms + SWEEP_EVERY_MS;
         self.seen.retain(|_, seen| {
-            if seen.first_seen_ms + WINDOW_MS <= now_ms && seen.verdict.accepted().is_some() {
-                seen.verdict = Verdict::Past;
+            if seen.accepted().is_some() && seen.first_seen_ms() + WINDOW_MS <= now_ms {
+                seen.let_go();
             }
             matches!(seen.place, Place::Mempool | Place::Pending)
-                || seen.since_ms + WINDOW_MS > now_ms
+                || seen.since_ms() + WINDOW_MS > now_ms
         });
     }
 }

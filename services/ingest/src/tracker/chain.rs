@@ -129,7 +129,7 @@ impl Tracker {
             .iter()
             .filter(|txid| {
                 let seen = self.seen.get(*txid);
-                seen.is_some_and(|seen| seen.verdict.accepted().is_some())
+                seen.is_some_and(|seen| seen.accepted().is_some())
             })
             .map(|txid| txid.to_byte_array())
             .collect()

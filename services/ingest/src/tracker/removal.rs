@@ -78,14 +78,13 @@ impl Tracker {
                 continue;
             }
             let is_explained = seen
-                .verdict
                 .spends()
                 .iter()
                 .any(|outpoint| spent.contains(outpoint) || explained.contains(&outpoint.0));
             let reason = if is_explained {
                 explained.push(prefix(&txid.to_byte_array()));
                 reason
-            } else if seen.first_seen_ms + EXPIRY_MS <= now_ms {
+            } else if seen.first_seen_ms() + EXPIRY_MS <= now_ms {
                 RemovalReason::Expired
             } else {
                 RemovalReason::Evicted
