@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// A resync that takes longer is given up, and tried again: a node that answers so slowly may have hung.
-const LONGEST: Duration = Duration::from_secs(600);
+pub(super) const LONGEST: Duration = Duration::from_secs(600);
 /// Of what is known at once, so much is taken in and written down at a time: each change has a record in the journal, and
 /// those of a large mempool together would be larger than itself.
 const STEP: usize = 10_000;
@@ -92,7 +92,7 @@ impl Node {
     }
 
     /// What is still to come, if the node itself is not ready.
-    async fn catch_up(
+    pub(super) async fn catch_up(
         &mut self,
         rpc: &Rpc,
         incoming: &mut mpsc::Receiver<Incoming>,
