@@ -12,6 +12,7 @@ mod seen;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::RangeInclusive,
     sync::Arc,
 };
 
@@ -68,6 +69,8 @@ pub struct Tracker {
     /// A tree, since a hash table of half a million takes as much again at the moment when it has to grow, and keeps it.
     seen: BTreeMap<Txid, Seen>,
     mempool: usize,
+    /// The least and the most of these since they were last watched.
+    counted: RangeInclusive<usize>,
     pending: usize,
     /// What `rawtx` brought since the last `sequence` message.
     run: Vec<RunEntry>,
@@ -98,6 +101,7 @@ impl Tracker {
             ordered,
             seen: BTreeMap::new(),
             mempool: 0,
+            counted: 0..=0,
             pending: 0,
             run: Vec::new(),
             departures: Vec::new(),
@@ -199,6 +203,16 @@ impl Tracker {
         self.mempool
     }
 
+    /// Begins to note how many there are in between.
+    pub fn watch_count(&mut self) {
+        self.counted = self.mempool..=self.mempool;
+    }
+
+    /// The least and the most that there were since [`Tracker::watch_count`].
+    pub fn counted(&self) -> &RangeInclusive<usize> {
+        &self.counted
+    }
+
     /// What became of the transactions first seen since the last call.
     pub fn take_first_sights(&mut self) -> Vec<FirstSight> {
         std::mem::take(&mut self.first_sights)
@@ -296,6 +310,8 @@ impl Tracker {
         }
         self.mempool += usize::from(place == Place::Mempool);
         self.mempool -= usize::from(before == Place::Mempool);
+        let (least, most) = self.counted.clone().into_inner();
+        self.counted = least.min(self.mempool)..=most.max(self.mempool);
         self.pending += usize::from(place == Place::Pending);
         self.pending -= usize::from(before == Place::Pending);
     }

@@ -32,6 +32,11 @@ impl Tracker {
         Some(BlockHash::from_byte_array(newest.block.hash))
     }
 
+    /// Whether a block is one of the best chain here.
+    pub fn knows_block(&self, hash: &BlockHash) -> bool {
+        self.place_in_chain(hash).is_some()
+    }
+
     pub(super) fn place_in_chain(&self, hash: &BlockHash) -> Option<usize> {
         let hash = hash.as_byte_array();
         self.chain
