@@ -121,7 +121,7 @@ impl Minutes {
         };
         let held = self.minutes.entry(minute).or_insert_with(empty);
         held.values += 1;
-        self.kernel.apply(value_sats, &mut held.evidence, 1);
+        self.kernel.add(value_sats, &mut held.evidence);
     }
 
     fn leave(&mut self, minute: u64, value_sats: u64) {
@@ -132,7 +132,7 @@ impl Minutes {
         if held.values == 0 {
             self.minutes.remove(&minute);
         } else {
-            self.kernel.apply(value_sats, &mut held.evidence, -1);
+            self.kernel.take_away(value_sats, &mut held.evidence);
         }
     }
 }

@@ -44,9 +44,9 @@ pub(crate) fn estimate(posterior: &Posterior, used: Used, now_ms: u64) -> Option
     }
     let masses = masses(&posterior.weights);
     let best = best(&posterior.weights, &masses)?;
-    let margin = margin(&self::masses(&posterior.overall), best)?;
+    let margin = margin(&self::masses(&posterior.overall), best);
     let clear = probability(margin)
-        * probability(self::margin(&masses, best)?)
+        * probability(self::margin(&masses, best))
         * probability(evidence)
         * probability(posterior.typical[best] + UNLIKE_NATS);
     let price_usd = grid::price_usd(place(&posterior.weights, best));
@@ -69,22 +69,24 @@ pub(crate) fn estimate(posterior: &Posterior, used: Used, now_ms: u64) -> Option
 
 /// The probability that lies around each bin.
 fn masses(weights: &[f64]) -> Vec<f64> {
-    (0..PRICE_BINS)
-        .map(|bin| weights[around(bin, SAME_BINS)].iter().sum())
-        .collect()
+    let mut masses = vec![0.0; PRICE_BINS];
+    for off in 0..=2 * SAME_BINS {
+        let skipped = SAME_BINS.saturating_sub(off);
+        let from = off.saturating_sub(SAME_BINS);
+        for (mass, weight) in masses[skipped..].iter_mut().zip(&weights[from..]) {
+            *mass += weight;
+        }
+    }
+    masses
 }
 
 /// How much more probable a price is than its best rival, as the logarithm of the odds; negative if the rival is more
 /// probable.
-fn margin(masses: &[f64], best: usize) -> Option<f64> {
-    let (near, far): (Vec<_>, Vec<_>) = masses
-        .iter()
-        .copied()
-        .enumerate()
-        .partition(|(bin, _)| bin.abs_diff(best) <= RIVAL_BINS);
-    let log =
-        |items: Vec<(usize, f64)>| Some(maximum(items.into_iter())?.1.max(f64::MIN_POSITIVE).ln());
-    Some(log(near)? - log(far)?)
+fn margin(masses: &[f64], best: usize) -> f64 {
+    let near = around(best, RIVAL_BINS);
+    let most = |masses: &[f64]| masses.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let far = most(&masses[..near.start]).max(most(&masses[near.end..]));
+    most(&masses[near]).ln() - far.ln()
 }
 
 fn around(bin: usize, reach: usize) -> std::ops::Range<usize> {

@@ -4,6 +4,9 @@
 //! minute's evidence makes some prices more probable and others less (the forward algorithm of a hidden Markov model,
 //! Rabiner 1989).
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use crate::chain::Chain;
 use crate::grid::{BIN, PRICE_BINS};
 use crate::kernel::{Kernel, STEPS_PER_NAT};
@@ -112,11 +115,17 @@ impl<'a> View<'a> {
             .range(self.end_ms.saturating_sub(WINDOW_MS), self.end_ms)
     }
 
-    /// What a minute says of a price, in nats.
-    fn nats(&self, held: &Minute, bin: usize) -> f64 {
-        let said = f64::from(held.evidence[bin]) / STEPS_PER_NAT;
-        (said - f64::from(held.values) * self.expected[bin])
-            / self.minutes.kernel().model.temperature
+    /// What a minute says of each of some prices, in nats.
+    fn nats(&self, held: &Minute, bins: Range<usize>, nats: &mut [f64]) {
+        let temperature = self.minutes.kernel().model.temperature;
+        let (per_step, values) = (
+            1.0 / (STEPS_PER_NAT * temperature),
+            f64::from(held.values) / temperature,
+        );
+        let said = held.evidence[bins.clone()].iter();
+        for ((nats, said), expected) in nats.iter_mut().zip(said).zip(&self.expected[bins]) {
+            *nats = f64::from(*said) * per_step - values * expected;
+        }
     }
 
     fn pass(&self, prior: Vec<f64>) -> Pass {
@@ -126,7 +135,7 @@ impl<'a> View<'a> {
         for (minute, held) in self.used() {
             (before..minute).for_each(|_| chain.step());
             before = minute;
-            log_evidence += chain.weigh(|bin| self.nats(held, bin));
+            log_evidence += chain.weigh(|bins, nats| self.nats(held, bins, nats));
             path.push(chain.best());
         }
         (before..self.now_ms / MINUTE_MS).for_each(|_| chain.step());
@@ -157,19 +166,41 @@ impl<'a> View<'a> {
 
     /// See [`Posterior::overall`].
     fn overall(&self, path: &[usize]) -> Vec<f64> {
-        let mut overall = self.typical.clone();
+        let mut steps = vec![0; PRICE_BINS];
+        let mut values_by_drift: BTreeMap<isize, u32> = BTreeMap::new();
         for ((_, held), drift) in self.used().zip(drifts(path)) {
-            for (bin, overall) in overall.iter_mut().enumerate() {
-                if let Some(then) = bin
-                    .checked_add_signed(drift)
-                    .filter(|&then| then < PRICE_BINS)
-                {
-                    *overall += self.nats(held, then) / self.repetition;
-                }
+            for (sum, said) in moved(&mut steps, &held.evidence, drift) {
+                *sum += i64::from(*said);
+            }
+            *values_by_drift.entry(drift).or_default() += held.values;
+        }
+        let mut expected = vec![0.0; PRICE_BINS];
+        for (drift, values) in values_by_drift {
+            let values = f64::from(values);
+            for (sum, nats) in moved(&mut expected, &self.expected, drift) {
+                *sum += values * nats;
             }
         }
-        proportions(overall)
+        let share = 1.0 / (self.minutes.kernel().model.temperature * self.repetition);
+        let said = steps.into_iter().zip(expected).zip(&self.typical);
+        proportions(
+            said.map(|((steps, expected), typical)| {
+                typical + share * (steps as f64 / STEPS_PER_NAT - expected)
+            })
+            .collect(),
+        )
     }
+}
+
+/// Each item of one row beside that of another which lies `drift` further on; where there is none, none.
+fn moved<'a, A, B>(
+    row: &'a mut [A],
+    other: &'a [B],
+    drift: isize,
+) -> impl Iterator<Item = (&'a mut A, &'a B)> {
+    let (skipped, from) = ((-drift).max(0) as usize, drift.max(0) as usize);
+    let (skipped, from) = (skipped.min(row.len()), from.min(other.len()));
+    row[skipped..].iter_mut().zip(&other[from..])
 }
 
 fn maximum(weights: &[f64]) -> usize {

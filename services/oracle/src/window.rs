@@ -116,10 +116,7 @@ impl Window {
     pub fn estimate(&self, now_ms: u64) -> Option<Estimate> {
         let posterior = track::forward(&self.minutes, now_ms)?;
         let (newest_payment_ms, ..) = self.current(now_ms).next_back()?;
-        let payments = self
-            .current(now_ms)
-            .map(|(.., copies)| u64::from(copies))
-            .sum();
+        let payments = self.count_current(now_ms);
         reading::estimate(
             &posterior,
             Used {
@@ -128,6 +125,18 @@ impl Window {
             },
             now_ms,
         )
+    }
+
+    /// How many payments are less than three hours old and not later than `now_ms`: usually all but a few.
+    fn count_current(&self, now_ms: u64) -> u64 {
+        let end_ms = now_ms.saturating_add(1);
+        let too_old = ..(end_ms.saturating_sub(WINDOW_MS), Box::default());
+        let too_new = (end_ms, Box::default())..;
+        let others = self
+            .payments
+            .range(too_old)
+            .chain(self.payments.range(too_new));
+        self.count as u64 - others.map(|(_, &copies)| u64::from(copies)).sum::<u64>()
     }
 
     /// How many distinct amounts lie in each bin of amount.
