@@ -191,7 +191,7 @@ impl Shared {
 
     /// The estimates that the window's past would have had: after a start, or after ingest itself caught up.
     /// What is held already is not made again.
-    fn fill_history(&self, feed: &Feed) {
+    fn fill_history(&mut self, feed: &Feed) {
         let begins_ms = self.state.time_ms().saturating_sub(WINDOW_MS);
         if feed
             .oldest_ms()

@@ -64,13 +64,16 @@
 //! `track` the pass over the minutes, `reading` makes the answer; [`baseline`] is a simpler method to compare with.
 
 mod amounts;
+mod background;
 pub mod baseline;
 mod chain;
 mod estimate;
+mod exp;
 mod grid;
 mod kernel;
 mod minutes;
 mod model;
+mod pass;
 mod reading;
 mod track;
 mod trained;

@@ -38,7 +38,7 @@ pub(crate) struct Used {
 /// The answer at `now_ms`, or none where round sums at some price explain the payments no better than chance, or where that
 /// price is out of range.
 pub(crate) fn estimate(posterior: &Posterior, used: Used, now_ms: u64) -> Option<Estimate> {
-    let evidence = posterior.log_evidence / posterior.repetition;
+    let evidence = posterior.log_evidence / posterior.background.repetition;
     if evidence < LEAST_EVIDENCE {
         return None;
     }
@@ -48,7 +48,7 @@ pub(crate) fn estimate(posterior: &Posterior, used: Used, now_ms: u64) -> Option
     let clear = probability(margin)
         * probability(self::margin(&masses, best))
         * probability(evidence)
-        * probability(posterior.typical[best] + UNLIKE_NATS);
+        * probability(posterior.background.typical[best] + UNLIKE_NATS);
     let price_usd = grid::price_usd(place(&posterior.weights, best));
     let factor = half_interval(posterior, best).exp();
     if !(ANSWERS_USD.0..=ANSWERS_USD.1).contains(&price_usd) {
@@ -67,17 +67,22 @@ pub(crate) fn estimate(posterior: &Posterior, used: Used, now_ms: u64) -> Option
     })
 }
 
-/// The probability that lies around each bin.
+/// The probability that lies around each bin, [`SAME_BINS`] to both sides: three bins each, then seven of these threes.
 fn masses(weights: &[f64]) -> Vec<f64> {
-    let mut masses = vec![0.0; PRICE_BINS];
-    for off in 0..=2 * SAME_BINS {
-        let skipped = SAME_BINS.saturating_sub(off);
-        let from = off.saturating_sub(SAME_BINS);
-        for (mass, weight) in masses[skipped..].iter_mut().zip(&weights[from..]) {
-            *mass += weight;
-        }
+    const { assert!(2 * SAME_BINS + 1 == 3 * 7) };
+    with_neighbours(&with_neighbours(weights, 1, 1), 3, 3)
+}
+
+/// The sum of each item and its neighbours at so many steps to both sides.
+fn with_neighbours(items: &[f64], step: usize, reach: usize) -> Vec<f64> {
+    let mut sums = items.to_vec();
+    for off in (1..=reach).map(|steps| steps * step) {
+        let below = sums[off..].iter_mut().zip(items);
+        below.for_each(|(sum, item)| *sum += item);
+        let above = sums.iter_mut().zip(&items[off..]);
+        above.for_each(|(sum, item)| *sum += item);
     }
-    masses
+    sums
 }
 
 /// How much more probable a price is than its best rival, as the logarithm of the odds; negative if the rival is more
@@ -164,7 +169,10 @@ fn confidence(used: Used, clear: f64, now_ms: u64) -> f64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::background::Background;
 
     const NOW_MS: u64 = 1_700_000_000_000;
 
@@ -172,6 +180,14 @@ mod tests {
         Used {
             payments,
             newest_payment_ms: NOW_MS - age_ms,
+        }
+    }
+
+    fn background(typical: f64) -> Background {
+        Background {
+            expected: vec![0.0; PRICE_BINS],
+            typical: vec![typical; PRICE_BINS],
+            repetition: 1.0,
         }
     }
 
@@ -186,9 +202,8 @@ mod tests {
         Posterior {
             overall: weights.clone(),
             weights,
-            typical: vec![0.0; PRICE_BINS],
+            background: Arc::new(background(0.0)),
             log_evidence: 100.0,
-            repetition: 1.0,
             recent_minutes: 1,
         }
     }
@@ -283,7 +298,7 @@ mod tests {
     fn what_was_never_paid_is_doubtful() {
         let usual = posterior([(5000, 1.0), (7000, 1e-9)]);
         let unusual = Posterior {
-            typical: vec![-15.0; PRICE_BINS],
+            background: Arc::new(background(-15.0)),
             ..usual
         };
         let doubtful = estimate(&unusual, used(2000, 0), NOW_MS).unwrap();

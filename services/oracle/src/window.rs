@@ -8,7 +8,7 @@ use crate::kernel::Kernel;
 use crate::minutes::Minutes;
 use crate::model::Model;
 use crate::reading::{self, Used};
-use crate::track;
+use crate::track::{self, Settled};
 
 /// How long a payment counts, in milliseconds: three hours.
 pub const WINDOW_MS: u64 = 3 * 60 * 60 * 1000;
@@ -27,6 +27,8 @@ pub struct Window {
     payments: BTreeMap<Payment, u32>,
     count: usize,
     minutes: Minutes,
+    /// What an estimate leaves for the next one.
+    settled: Option<Settled>,
 }
 
 impl Default for Window {
@@ -53,6 +55,7 @@ impl Window {
             payments: BTreeMap::new(),
             count: 0,
             minutes: Minutes::new(kernel),
+            settled: None,
         }
     }
 
@@ -109,12 +112,15 @@ impl Window {
         self.count
     }
 
-    /// The price at `now_ms` (Unix milliseconds) as the payments of the three hours before it show it, or none where
-    /// they do not show one. Payments stamped in a later minute than `now_ms` are not read; only the picture of what is paid as
-    /// a whole has them too, until they are removed.
+    /// The price at `now_ms` (Unix milliseconds) as the payments of the last three hours show it, or none where they do not
+    /// show one. Of the oldest ten minutes, those are not read that are beginning to leave; of the newest, none that is later
+    /// than `now_ms`.
+    ///
+    /// What is worked out of the older minutes is kept for the next call: it costs in proportion to what is new, unless an old
+    /// payment was put in or taken out. The answer depends on the payments alone.
     #[must_use]
-    pub fn estimate(&self, now_ms: u64) -> Option<Estimate> {
-        let posterior = track::forward(&self.minutes, now_ms)?;
+    pub fn estimate(&mut self, now_ms: u64) -> Option<Estimate> {
+        let posterior = track::forward(&mut self.minutes, &mut self.settled, now_ms)?;
         let (newest_payment_ms, ..) = self.current(now_ms).next_back()?;
         let payments = self.count_current(now_ms);
         reading::estimate(
