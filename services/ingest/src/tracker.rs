@@ -8,6 +8,7 @@ mod chain;
 mod reconcile;
 mod removal;
 mod restore;
+mod run;
 mod seen;
 
 use std::{
@@ -16,16 +17,17 @@ use std::{
     sync::Arc,
 };
 
-use bitcoin::{BlockHash, Transaction, Txid, consensus::deserialize, hashes::Hash as _};
+use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use rustc_hash::FxHashSet;
 use satscope_bitcoin::frame::SequenceEvent;
-use satscope_filter::{Filter, Rejection};
+use satscope_filter::{Filter, Judged, RawError, RawTransaction, Rejection};
 use satscope_log::{Accepted, Event, RemovalReason, State, WINDOW_MS};
 
 use crate::journal::Record;
 use chain::{ChainBlock, bip34_height};
 pub use reconcile::{FetchedBlock, is_in_window};
 use removal::{Cause, Departure};
+use run::{Run, RunEntry};
 pub use seen::{Outpoint, Place};
 use seen::{Payment, Seen, Verdict, outpoints};
 
@@ -57,9 +59,6 @@ pub enum FirstSight {
     Restored,
 }
 
-/// No block holds so many transactions: the smallest possible one takes 240 of a block's 4,000,000 weight units.
-const LONGEST_RUN: usize = 20_000;
-
 /// The state.
 #[derive(Debug)]
 pub struct Tracker {
@@ -73,7 +72,7 @@ pub struct Tracker {
     counted: RangeInclusive<usize>,
     pending: usize,
     /// What `rawtx` brought since the last `sequence` message.
-    run: Vec<RunEntry>,
+    run: Run,
     departures: Vec<Departure>,
     chain: VecDeque<ChainBlock>,
     /// When to look next for what is long over, Unix milliseconds.
@@ -83,14 +82,6 @@ pub struct Tracker {
     records: Vec<Record>,
     /// The transactions that moved while they are being watched.
     moved: Option<FxHashSet<Txid>>,
-}
-
-#[derive(Debug)]
-struct RunEntry {
-    txid: Txid,
-    spends: Box<[Outpoint]>,
-    /// `Some` for a coinbase: the height in it, if there is one (BIP 34).
-    coinbase: Option<Option<u32>>,
 }
 
 impl Tracker {
@@ -103,7 +94,7 @@ impl Tracker {
             mempool: 0,
             counted: 0..=0,
             pending: 0,
-            run: Vec::new(),
+            run: Run::default(),
             departures: Vec::new(),
             chain: VecDeque::new(),
             next_sweep_ms: 0,
@@ -117,16 +108,13 @@ impl Tracker {
     ///
     /// # Errors
     /// When the bytes are not one whole transaction.
-    pub fn transaction(
-        &mut self,
-        body: &[u8],
-        now_ms: u64,
-    ) -> Result<Outcome, bitcoin::consensus::encode::Error> {
-        let transaction: Transaction = deserialize(body)?;
-        let txid = transaction.compute_txid();
-        let coinbase = transaction
-            .is_coinbase()
-            .then(|| bip34_height(&transaction));
+    pub fn transaction(&mut self, body: &[u8], now_ms: u64) -> Result<Outcome, RawError> {
+        let transaction = RawTransaction::read(body)?;
+        let txid = transaction.txid();
+        let coinbase = transaction.is_coinbase().then(|| {
+            let (_, script) = transaction.inputs().next()?;
+            bip34_height(script)
+        });
         let mut outcome = Outcome::default();
         if coinbase.is_none() {
             outcome
@@ -134,21 +122,15 @@ impl Tracker {
                 .extend(self.sight(txid, &transaction, now_ms, now_ms));
         }
         if self.ordered {
-            if self.run.len() == LONGEST_RUN {
-                self.run.clear();
-            }
-            self.run.push(RunEntry {
-                txid,
-                spends: outpoints(&transaction),
-                coinbase,
-            });
+            self.run
+                .push(RunEntry { txid, coinbase }, outpoints(&transaction));
         }
         Ok(outcome)
     }
 
     /// Takes a `sequence` message that arrived at `now_ms`.
     pub fn sequence(&mut self, event: SequenceEvent, now_ms: u64) -> Outcome {
-        let run = std::mem::take(&mut self.run);
+        let mut run = std::mem::take(&mut self.run);
         let mut outcome = Outcome::default();
         match event {
             SequenceEvent::Added(txid, _) => {
@@ -156,13 +138,15 @@ impl Tracker {
                 self.enter_mempool(txid, now_ms, &mut outcome.events);
             }
             SequenceEvent::Removed(txid, _) => self.depart(txid, now_ms),
-            SequenceEvent::BlockConnected(hash) => self.connected(hash, run, now_ms, &mut outcome),
+            SequenceEvent::BlockConnected(hash) => self.connected(hash, &run, now_ms, &mut outcome),
             SequenceEvent::BlockDisconnected(hash) => {
                 self.settle_departures(Cause::Nothing, now_ms, &mut outcome.events);
                 self.disconnect(hash, now_ms, &mut outcome.events);
                 self.hold_announced(&run, now_ms, &mut outcome.events);
             }
         }
+        run.clear();
+        self.run = run;
         outcome
     }
 
@@ -237,7 +221,7 @@ impl Tracker {
     fn sight(
         &mut self,
         txid: Txid,
-        transaction: &Transaction,
+        transaction: &impl Judged,
         first_seen_ms: u64,
         now_ms: u64,
     ) -> Option<Event> {
@@ -260,11 +244,11 @@ impl Tracker {
                     txid: txid.to_byte_array(),
                     first_seen_ms,
                     values_sats: values.into_boxed_slice(),
-                    input_count: transaction.input.len() as u32,
+                    input_count: transaction.input_count() as u32,
                 };
                 seen.accept(Payment {
                     accepted: Arc::new(accepted),
-                    spends: outpoints(transaction),
+                    spends: outpoints(transaction).collect(),
                 });
                 FirstSight::Accepted
             }
@@ -321,8 +305,8 @@ impl Tracker {
     }
 
     /// What was met first with a block that left, one that was never known here, waits to be settled as the others do.
-    fn hold_announced(&mut self, run: &[RunEntry], now_ms: u64, events: &mut Vec<Event>) {
-        for RunEntry { txid, .. } in run {
+    fn hold_announced(&mut self, run: &Run, now_ms: u64, events: &mut Vec<Event>) {
+        for RunEntry { txid, .. } in run.entries() {
             let seen = self.seen.get(txid);
             if seen.is_some_and(|seen| seen.place == Place::Announced) {
                 self.put(*txid, Place::Pending, now_ms, events);

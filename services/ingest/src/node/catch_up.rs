@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bitcoin::{Transaction, Txid, consensus::deserialize};
+use bitcoin::Txid;
 use satscope_bitcoin::{
     frame::{Frame, StandInLabels, Topic},
     rpc::{Rpc, RpcError},
     subscriber::{Incoming, unix_ms},
 };
+use satscope_filter::{Judged as _, RawTransaction};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
@@ -220,9 +221,9 @@ fn stamp(received: &Incoming, clock: &mut Clock) -> Option<(Txid, u64)> {
     match topic {
         Topic::StandIn => clock.hear(StandInLabels::decode(body).ok()?),
         Topic::RawTx => {
-            let transaction: Transaction = deserialize(body).ok()?;
+            let transaction = RawTransaction::read(body).ok()?;
             let stamp_ms = clock.stamp(*at_ms)?;
-            return (!transaction.is_coinbase()).then(|| (transaction.compute_txid(), stamp_ms));
+            return (!transaction.is_coinbase()).then(|| (transaction.txid(), stamp_ms));
         }
         Topic::RawBlock | Topic::HashBlock | Topic::Sequence => {}
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use bitcoin::{Transaction, Txid, hashes::Hash as _};
+use bitcoin::{Txid, hashes::Hash as _};
+use satscope_filter::Judged;
 use satscope_log::Accepted;
 use serde::{Deserialize, Serialize};
 
@@ -166,15 +167,11 @@ pub enum Place {
 /// An output of another transaction: the first 8 bytes of its txid, which is enough to compare, and its number.
 pub type Outpoint = (u64, u32);
 
-pub(super) fn outpoints(transaction: &Transaction) -> Box<[Outpoint]> {
+/// What a transaction spends.
+pub(super) fn outpoints(transaction: &impl Judged) -> impl Iterator<Item = Outpoint> {
     transaction
-        .input
-        .iter()
-        .map(|input| {
-            let previous = input.previous_output;
-            (prefix(&previous.txid.to_byte_array()), previous.vout)
-        })
-        .collect()
+        .spends()
+        .map(|spent| (prefix(&spent.txid.to_byte_array()), spent.vout))
 }
 
 /// The first 8 bytes of a txid.
