@@ -408,7 +408,10 @@ async fn every_part_explains_each_of_its_metrics() {
         let [samples, helps, types] = scrape.families();
         assert!(samples.contains(metric), "no {metric} in:\n{}", scrape.0);
         for family in samples {
-            assert!(family.starts_with("satscope_"), "{family}");
+            let is_named = ["satscope_", "process_"]
+                .iter()
+                .any(|name| family.starts_with(name));
+            assert!(is_named, "{family}");
             assert!(helps.contains(family), "{family} has no HELP");
             assert!(types.contains(family), "{family} has no TYPE");
         }
