@@ -158,11 +158,18 @@ impl Recorder for Descriptions {
 }
 
 fn commands() -> String {
-    let mut command = Cli::command().term_width(100);
+    let mut command = without_values(Cli::command()).term_width(100);
     command.build();
     let mut text = String::new();
     help(&mut command, &mut text);
     text
+}
+
+/// What the variables hold here and now is no part of the documentation.
+fn without_values(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|argument| argument.hide_env_values(true))
+        .mut_subcommands(without_values)
 }
 
 fn help(command: &mut clap::Command, text: &mut String) {

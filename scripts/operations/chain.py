@@ -117,14 +117,17 @@ class Chain:
         groups = json.loads(get(self.url("prometheus", "/api/v1/rules")))["data"]["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
-    def call(self):
-        """What programs and browsers do: REST, a question of each gRPC service, and two WebSocket clients that stay."""
+    def watch(self, clients):
+        """WebSocket clients that stay."""
+        self.callers = [Watcher(self.ports["gateway"]) for _ in range(clients)]
+
+    def ask(self):
+        """What programs do now and then: REST, and a question of each gRPC service."""
         for path in ("/api/v1/price", "/api/v1/points", "/", "/api/v1/history?range=1h&step=1m"):
             get(self.url("gateway", path))
         for port, method in ((self.ports["grpc_analyzer"], "satscope.v1.PriceService/GetPrice"),
                              (self.ports["grpc_ingest"], "grpc.health.v1.Health/Check")):
             self.ask_grpc(port, method)
-        self.callers = [Watcher(self.ports["gateway"]) for _ in range(2)]
 
     def ask_grpc(self, port, method):
         subprocess.run(
