@@ -215,6 +215,64 @@ fn what_the_documents_link_to_is_there() {
     assert!(links > 20, "{links} links found");
 }
 
+/// All that stands in the project's own files of this kind below these folders.
+fn text_of(folders: &[&str], kinds: &[&str]) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let kind = path.extension().unwrap_or_default().to_string_lossy();
+            if path.is_dir() {
+                folders.push(path);
+            } else if kinds.contains(&&*kind) {
+                text.push_str(&fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn each_test_and_check_that_the_audit_names_is_there() {
+    let audit = include_str!("../SECURITY.md");
+    let tests = text_of(&["src", "services", "gateway", "tests"], &["rs"]);
+    let checks = text_of(&["scripts"], &["py", "sh", ""]);
+    let is_name = |text: &&str| {
+        text.len() > 18
+            && text
+                .chars()
+                .all(|letter| letter == '_' || letter.is_ascii_alphanumeric())
+    };
+    let names: Vec<&str> = audit
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(is_name)
+        .collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        assert!(
+            tests.contains(&format!("fn {name}()")),
+            "SECURITY.md: no test {name}"
+        );
+    }
+    let rows = audit.lines().filter(|line| line.starts_with("| "));
+    let quoted: Vec<&str> = rows
+        .flat_map(|row| row.split('"').skip(1).step_by(2))
+        .collect();
+    assert!(quoted.len() > 5, "{quoted:?}");
+    for check in quoted {
+        // As the scripts write it, who fill in the rest.
+        let written = check
+            .replace("of production ", "of {overlay} ")
+            .replace("satscope.service", "{unit.name}")
+            .replace("2.0", "{MOST_EXPOSED}");
+        assert!(checks.contains(&written), "SECURITY.md: no check {check:?}");
+    }
+}
+
 /// The headings of a page, as links name them.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,16 +21,22 @@ SCRAPE_SECONDS = 1
 
 
 def free_port():
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
+    """One below those that outgoing connections take, so that none takes it before it is listened on."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as held:
+            try:
+                held.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Chain:
     """Starts all; `with` ends all."""
 
-    def __init__(self, binary, folder):
-        self.binary, self.folder = binary, Path(folder)
+    def __init__(self, binary, folder, rate=20):
+        self.binary, self.folder, self.rate = binary, Path(folder), rate
         self.processes, self.callers = {}, []
         names = ("zmq", "rpc", "prometheus", "gateway", "grpc_ingest", "grpc_analyzer")
         self.ports = {name: free_port() for name in (*names, *(f"metrics_{part}" for part in PARTS))}
@@ -57,7 +64,7 @@ class Chain:
         ports, cookie = self.ports, self.folder / "cookie"
         at = lambda name: f"127.0.0.1:{ports[name]}"
         self.part("simulate", STANDIN_ZMQ_LISTEN=f"tcp://{at('zmq')}", STANDIN_RPC_LISTEN=at("rpc"),
-                  STANDIN_RPC_COOKIE_FILE=cookie, RATE=20)
+                  STANDIN_RPC_COOKIE_FILE=cookie, RATE=self.rate)
         within(60, "the simulator's cookie", cookie.exists)
         self.part("ingest", ZMQ_ENDPOINT=f"tcp://{at('zmq')}", RPC_URL=f"http://{at('rpc')}", RPC_COOKIE_FILE=cookie,
                   NODE_IS_STANDIN="true", STATE_DIR=self.folder / "state", INGEST_LISTEN=at("grpc_ingest"),
@@ -142,6 +149,7 @@ class Watcher:
     """A WebSocket client that reads all and says nothing."""
 
     def __init__(self, port):
+        self.bytes = 0
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
@@ -154,8 +162,8 @@ class Watcher:
 
     def read(self):
         try:
-            while self.socket.recv(65536):
-                pass
+            while received := self.socket.recv(65536):
+                self.bytes += len(received)
         except OSError:
             return
 
