@@ -62,7 +62,10 @@ class Chain:
 
     def start(self):
         ports, cookie = self.ports, self.folder / "cookie"
-        at = lambda name: f"127.0.0.1:{ports[name]}"
+
+        def at(name):
+            return f"127.0.0.1:{ports[name]}"
+
         self.part("simulate", STANDIN_ZMQ_LISTEN=f"tcp://{at('zmq')}", STANDIN_RPC_LISTEN=at("rpc"),
                   STANDIN_RPC_COOKIE_FILE=cookie, RATE=self.rate)
         within(60, "the simulator's cookie", cookie.exists)

@@ -20,7 +20,7 @@ def check(checks, binary):
         return
     for overlay in OVERLAYS:
         objects = []
-        if not checks.run(f"kustomize builds the overlay {overlay}", lambda: objects.extend(build(overlay))):
+        if not checks.run(f"kustomize builds the overlay {overlay}", build, overlay, objects):
             continue
         checks.run(f"each object of {overlay} is as the API's schemas want it", fits_schemas, objects)
         checks.run(f"each pod of {overlay} keeps to the restricted standard", is_restricted, objects)
@@ -29,8 +29,9 @@ def check(checks, binary):
         checks.run(f"the program takes the settings of {overlay}", takes_settings, objects, binary)
 
 
-def build(overlay):
-    return list(yaml.safe_load_all(run("kubectl", "kustomize", FOLDER / "overlays" / overlay)))
+def build(overlay, objects):
+    """Adds what kustomize makes to `objects`."""
+    objects += yaml.safe_load_all(run("kubectl", "kustomize", FOLDER / "overlays" / overlay))
 
 
 def fits_schemas(objects):

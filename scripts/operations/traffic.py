@@ -1,6 +1,6 @@
 """What a watcher, a gateway and the parts cost while nothing happens but payments: the figures of docs/scaling.md.
 
-    scripts/operations/traffic.py BINARY     as root, with the Python that scripts/operations-check sets up; takes 12 minutes
+    ~/.cache/satscope/python/bin/python scripts/operations/traffic.py BINARY     takes 13 minutes
 
 All on loopback, on a simulated node with as many payments as on main.
 """
@@ -45,12 +45,22 @@ def main(binary):
             print(f"{path:<38} {size(chain, path):,} bytes, gzip")
         for part in PARTS:
             print(f"CPU of the {part:<27} {100 * used[part]:.1f} % of a core")
+        print_memory(chain)
         print(f"CPU of the analyzer with {SUBSCRIPTIONS:<13} {100 * analyzer_with_many(chain):.1f} % of a core")
-        print(f"payments in the window                 {chain.query('satscope_analyzer_window_transactions')[0]['value'][1]}")
-        print(f"ingest's journal                       {chain.query('satscope_ingest_journal_bytes')[0]['value'][1]} bytes")
-        for part in PARTS:
-            memory = chain.query(f'process_resident_memory_bytes{{job="satscope-{part}"}}')[0]["value"][1]
-            print(f"memory of the {part:<24} {int(memory) / 1e6:.0f} MB")
+        print("after all of these joined at once:")
+        print_memory(chain)
+        print(f"payments in the window                 {value(chain, 'satscope_analyzer_window_transactions'):,.0f}")
+        print(f"ingest's journal                       {value(chain, 'satscope_ingest_journal_bytes'):,.0f} bytes")
+
+
+def value(chain, expression):
+    return float(chain.query(expression)[0]["value"][1])
+
+
+def print_memory(chain):
+    for part in PARTS:
+        held = value(chain, f'process_resident_memory_bytes{{job="satscope-{part}"}}')
+        print(f"memory of the {part:<24} {held / 1e6:.0f} MB")
 
 
 def cpu(chain):
@@ -93,8 +103,7 @@ def analyzer_with_many(chain):
 
 
 def blocks(chain, seconds):
-    found = chain.query(f'increase(satscope_ingest_blocks_total{{change="connected"}}[{seconds}s])')
-    return round(float(found[0]["value"][1]))
+    return round(value(chain, f'increase(satscope_ingest_blocks_total{{change="connected"}}[{seconds}s])'))
 
 
 def size(chain, path):

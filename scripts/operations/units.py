@@ -33,8 +33,9 @@ def prepare(binary, cache, machine):
         made = machine.with_name("debootstrap")
         run("debootstrap", "--variant=minbase", "--include=systemd-sysv,libnss-systemd", "bookworm", made)
         cache.mkdir(parents=True, exist_ok=True)
-        parts = [f"--exclude=./{path}/*" for path in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man")]
-        run("tar", "-C", made, *parts, "-cf", machine.with_name("machine.tar"), ".")
+        left_out = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man")
+        run("tar", "-C", made, *(f"--exclude=./{path}/*" for path in left_out), "-cf",
+            machine.with_name("machine.tar"), ".")
         shutil.move(machine.with_name("machine.tar"), saved)
     machine.mkdir()
     run("tar", "-C", machine, "-xf", saved)
