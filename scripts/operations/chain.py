@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -149,7 +150,10 @@ class Chain:
 
 
 class Watcher:
-    """A WebSocket client that reads all and says nothing."""
+    """A WebSocket client that reads all, and says only that it is alive."""
+
+    PONG = b"\x8a\x80\0\0\0\0"
+    PONG_SECONDS = 10
 
     def __init__(self, port):
         self.bytes = 0
@@ -164,9 +168,14 @@ class Watcher:
         threading.Thread(target=self.read, daemon=True).start()
 
     def read(self):
+        said = time.monotonic()
         try:
             while received := self.socket.recv(65536):
                 self.bytes += len(received)
+                # Asked or not (RFC 6455, 5.5.3): the gateway wants to hear of it.
+                if time.monotonic() - said > self.PONG_SECONDS:
+                    self.socket.sendall(self.PONG)
+                    said = time.monotonic()
         except OSError:
             return
 
