@@ -9,7 +9,7 @@ use satscope_kit::{
     config::{log_filter, seconds, socket_address},
     health::Readiness,
     logging::{self, LogFormat},
-    metrics, net,
+    metrics, net, systemd,
     tasks::Tasks,
 };
 use tokio_util::sync::CancellationToken;
@@ -68,12 +68,14 @@ pub fn run(
         };
         let listener = net::listen("metrics_listen", settings.metrics_listen).await?;
         let handle = metrics::install(&context.tasks).await?;
+        metrics::set_build(env!("CARGO_PKG_VERSION"), env!("BUILD_COMMIT"));
         if let Err(error) = start(&context).await {
             // What has been started already must end: a thread that still ran would hold the process.
             context.tasks.stop().cancel();
             return Err(error);
         }
         admin::serve(listener, handle, &context).await;
+        systemd::notify(&context).await;
         let drain = Duration::from_secs_f64(settings.drain_seconds);
         context.tasks.run(drain).await
     })

@@ -33,6 +33,7 @@ use tonic::transport::Endpoint;
 
 use crate::{settings::Patience, state::State};
 
+pub use metrics::describe as describe_metrics;
 pub use settings::GatewaySettings;
 
 /// What the request handlers share.
@@ -55,7 +56,7 @@ struct Gateway {
 pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Result<SocketAddr> {
     let listener = net::listen("gateway_listen", settings.gateway_listen).await?;
     let address = listener.local_addr().context("gateway_listen")?;
-    metrics::describe();
+    metrics::start(settings.gateway_max_clients);
     let state = State::new(usize::try_from(settings.gateway_max_points)?);
     let (state, readers) = watch::channel(state);
     let analyzer = Endpoint::from_shared(settings.analyzer_url.clone()).context("analyzer_url")?;

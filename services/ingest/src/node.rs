@@ -42,6 +42,7 @@ use comparison::Comparison;
 pub use comparison::Intervals;
 pub use link::Link;
 use report::Report;
+pub use report::describe as describe_metrics;
 
 /// Messages handled before the other events get their turn.
 const AT_ONCE: usize = 256;

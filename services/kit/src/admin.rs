@@ -8,12 +8,15 @@ use tokio::net::TcpListener;
 use crate::{
     Context,
     health::{Readiness, all_met},
+    metrics,
 };
 
 /// Serves the operator's port until the process stops.
 pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Context) {
-    let app = health_routes(context.readiness.clone())
-        .route("/metrics", get(move || std::future::ready(handle.render())));
+    let app = health_routes(context.readiness.clone()).route(
+        "/metrics",
+        get(move || std::future::ready(metrics::render(&handle))),
+    );
     let stop = context.tasks.stop();
     context
         .tasks

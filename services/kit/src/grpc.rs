@@ -1,5 +1,7 @@
 //! gRPC serving: health and reflection (v1 and v1alpha) beside a part's own service, and a stop that ends.
 
+mod count;
+
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tonic::{
@@ -7,6 +9,8 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
+
+pub use count::describe as describe_metrics;
 
 use crate::{
     Context,
@@ -42,8 +46,15 @@ pub async fn serve(
         .add_service(health)
         .add_service(reflection().build_v1().context("reflection v1")?)
         .add_service(reflection().build_v1alpha().context("reflection v1alpha")?);
+    let methods = count::Methods::of(&[
+        descriptors,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ])?;
     let stop = context.tasks.stop();
     let server = Server::builder()
+        .layer(methods)
         .http2_keepalive_interval(Some(std::time::Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(std::time::Duration::from_secs(10)))
         .concurrency_limit_per_connection(64)

@@ -23,6 +23,7 @@ impl Report {
     /// Begins at 0 and describes the metrics.
     pub fn start() -> Report {
         describe();
+        begin_at_zero();
         Report {
             started: Instant::now(),
             counters: Counters::default(),
@@ -150,7 +151,23 @@ impl Report {
     }
 }
 
-fn describe() {
+/// What else would be missing until it happens first.
+fn begin_at_zero() {
+    gauge!("satscope_ingest_subscribers").set(0);
+    for topic in [Topic::RawTx, Topic::Sequence] {
+        counter!("satscope_ingest_zmq_gaps_total", "topic" => topic.name()).increment(0);
+    }
+    for outcome in ["succeeded", "failed"] {
+        counter!("satscope_ingest_resyncs_total", "outcome" => outcome).increment(0);
+    }
+    for change in ["connected", "disconnected"] {
+        counter!("satscope_ingest_blocks_total", "change" => change).increment(0);
+    }
+    counter!("satscope_ingest_unread_blocks_total").increment(0);
+}
+
+/// Says what each metric means.
+pub fn describe() {
     describe_counter!(
         "satscope_ingest_transactions_total",
         "Distinct transactions first seen, by what the filter said and why."
