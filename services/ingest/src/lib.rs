@@ -8,6 +8,7 @@ mod clock;
 mod diagnosis;
 mod journal;
 mod node;
+pub mod path;
 mod recording;
 mod resync;
 mod service;

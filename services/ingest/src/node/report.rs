@@ -101,6 +101,12 @@ impl Report {
         counter!("satscope_ingest_resyncs_total", "outcome" => outcome).increment(1);
     }
 
+    /// The node was read while its ZMQ was away.
+    pub fn polled(&self, succeeded: bool) {
+        let outcome = if succeeded { "succeeded" } else { "failed" };
+        counter!("satscope_ingest_polls_total", "outcome" => outcome).increment(1);
+    }
+
     /// The picture was compared with the node's.
     pub fn compared(&self, what: &'static str, is_equal: bool) {
         let outcome = if is_equal { "equal" } else { "different" };
@@ -189,6 +195,10 @@ pub fn describe() {
     describe_counter!(
         "satscope_ingest_resyncs_total",
         "Times that the node was asked for what was missed, by outcome."
+    );
+    describe_counter!(
+        "satscope_ingest_polls_total",
+        "Times that the node was read over RPC while its ZMQ was away, by outcome."
     );
     describe_counter!(
         "satscope_ingest_comparisons_total",
