@@ -112,11 +112,15 @@ fn events(source: &str) -> BTreeSet<(String, String)> {
 /// The first string in a macro's call, its placeholders made `…`.
 fn first_literal(call: &str) -> Option<String> {
     let (_, rest) = call.split_once('"')?;
-    let (mut text, mut letters) = (String::new(), rest.chars());
+    let (mut text, mut letters) = (String::new(), rest.chars().peekable());
     loop {
         match letters.next()? {
             '"' => return Some(text),
-            '\\' => text.push(letters.next()?),
+            '\\' => match letters.next()? {
+                // The text goes on in the next line.
+                '\n' => while letters.next_if(|letter| letter.is_whitespace()).is_some() {},
+                letter => text.push(letter),
+            },
             '{' => {
                 letters.by_ref().find(|letter| *letter == '}')?;
                 text.push('…');
@@ -161,6 +165,10 @@ fn an_event_is_found_whatever_stands_before_its_text() {
             held_back, "left out {what:?}: {error}"
         );
         tracing::error!(%error, "it \"failed\"");
+        warn!(
+            "{count} and \
+             more"
+        );
         no_info!("not one");
         #[cfg(test)]
         info!("in a test");
@@ -169,6 +177,7 @@ fn an_event_is_found_whatever_stands_before_its_text() {
         ("error", "it \"failed\""),
         ("info", "plain"),
         ("warn", "left out …: …"),
+        ("warn", "… and more"),
     ];
     let expected = expected.map(|(level, text)| (level.to_owned(), text.to_owned()));
     assert_eq!(events(source), expected.into());
