@@ -31,14 +31,19 @@ const SECURITY: [(HeaderName, HeaderValue); 3] = [
     ),
 ];
 
+/// With the security headers.
+pub fn dress(mut response: Response) -> Response {
+    response.headers_mut().extend(SECURITY);
+    response
+}
+
 /// Answers, with the security headers, and counts.
 pub async fn dress_and_count(request: Request, next: Next) -> Response {
     let path = request
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
-    let mut response = next.run(request).await;
-    response.headers_mut().extend(SECURITY);
+    let response = dress(next.run(request).await);
     let status = response.status().as_u16().to_string();
     counter!(REQUESTS, "path" => path, "status" => status).increment(1);
     response

@@ -1,4 +1,5 @@
-//! gRPC serving: health and reflection (v1 and v1alpha) beside a part's own service, and a stop that ends.
+//! gRPC serving: health and reflection (v1 and v1alpha) beside a part's own service, the token that callers must know
+//! where there is one, and a stop that ends.
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -11,6 +12,8 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::{
     Context,
     health::{Readiness, all_met},
+    net::warn_if_open,
+    token,
 };
 
 /// Serves `service` with health and reflection until the process stops.
@@ -42,6 +45,15 @@ pub async fn serve(
         .add_service(health)
         .add_service(reflection().build_v1().context("reflection v1")?)
         .add_service(reflection().build_v1alpha().context("reflection v1alpha")?);
+    let routes = match context.token.clone() {
+        Some(token) => token::guard(routes.into_axum_router(), name, token).into(),
+        None => {
+            let remedy =
+                "anybody there can ask; grpc_token_file names a token that callers must know";
+            warn_if_open(name, &listener, remedy);
+            routes
+        }
+    };
     let stop = context.tasks.stop();
     let server = Server::builder()
         .http2_keepalive_interval(Some(std::time::Duration::from_secs(10)))
