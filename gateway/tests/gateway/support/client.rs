@@ -164,7 +164,8 @@ pub fn hop(message: &Value, name: &str) -> (String, String) {
     (text("state"), text("detail"))
 }
 
-fn checked(text: &str) -> Value {
+/// A message, held to the schema.
+pub fn checked(text: &str) -> Value {
     static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
     let schema = SCHEMA.get_or_init(|| {
         let text = include_str!("../../../websocket-message.schema.json");
