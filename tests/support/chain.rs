@@ -102,13 +102,25 @@ impl Served {
     /// `satscope analyzer`.
     pub async fn analyzer(ingest: SocketAddr) -> Served {
         let url = format!("http://{ingest}");
-        Served::start(&["analyzer", "--ingest-url", &url], "analyzer_listen").await
+        Served::analyzer_with(&["--ingest-url", &url]).await
+    }
+
+    /// The same with these flags.
+    pub async fn analyzer_with(flags: &[&str]) -> Served {
+        let arguments = [&["analyzer"][..], flags].concat();
+        Served::start(&arguments, "analyzer_listen").await
     }
 
     /// `satscope gateway`.
     pub async fn gateway(analyzer: SocketAddr) -> Served {
         let url = format!("http://{analyzer}");
-        Served::start(&["gateway", "--analyzer-url", &url], "gateway_listen").await
+        Served::gateway_with(&["--analyzer-url", &url]).await
+    }
+
+    /// The same with these flags.
+    pub async fn gateway_with(flags: &[&str]) -> Served {
+        let arguments = [&["gateway"][..], flags].concat();
+        Served::start(&arguments, "gateway_listen").await
     }
 
     /// Starts a part on free ports, and waits until it listens; `setting` is the one of its own port.
