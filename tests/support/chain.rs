@@ -34,7 +34,8 @@ impl StandIn {
         StandIn::start(&["simulate", "--history=60", "--speed=1000", "--rate=20"]).await
     }
 
-    async fn start(arguments: &[&str]) -> StandIn {
+    /// As these arguments say.
+    pub async fn start(arguments: &[&str]) -> StandIn {
         let listen = [
             "--standin-zmq-listen=tcp://127.0.0.1:*",
             "--standin-rpc-listen=127.0.0.1:0",
