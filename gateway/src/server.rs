@@ -37,6 +37,8 @@ use crate::{
 /// Bytes that the kernel takes for one client ahead of sending them: a slow client's wait is then seen here, and what
 /// it gets next is the newest.
 const UNSENT: u32 = 64 * 1024;
+/// Bytes that the kernel takes for one client in all; left to itself it goes to megabytes for one that acknowledges nothing.
+const SEND_BUFFER: usize = 128 * 1024;
 /// For who is turned away to say what it wanted and to hear why not; so many at a time are told, and more are not.
 const FAREWELL: Duration = Duration::from_secs(2);
 const FAREWELLS: usize = 64;
@@ -95,6 +97,7 @@ fn set_options(stream: &TcpStream) {
     let socket = SockRef::from(stream);
     let options = socket
         .set_tcp_nodelay(true)
+        .and_then(|()| socket.set_send_buffer_size(SEND_BUFFER))
         .and_then(|()| socket.set_tcp_notsent_lowat(UNSENT));
     if let Err(error) = options {
         debug!(%error, "a connection's options could not be set");
