@@ -6,8 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 use satscope_kit::{
     Context, admin,
-    config::{log_filter, seconds, socket_address},
-    health::Readiness,
+    config::{Secret, log_filter, seconds, socket_address},
     logging::{self, LogFormat},
     metrics, net, systemd,
     tasks::Tasks,
@@ -53,6 +52,10 @@ pub struct ProcessSettings {
     /// How long the process may take to end in order after SIGTERM, in seconds
     #[arg(long, env = "SATSCOPE_DRAIN_SECONDS", value_name = "SECONDS", default_value = "4", value_parser = seconds)]
     pub drain_seconds: f64,
+
+    /// A file whose first line every caller of this process's gRPC ports must know, and that it tells those of others
+    #[arg(long, env = "SATSCOPE_GRPC_TOKEN_FILE", value_name = "FILE")]
+    pub grpc_token_file: Option<PathBuf>,
 }
 
 /// Runs what `start` starts until a signal comes or a task fails.
@@ -62,11 +65,14 @@ pub fn run(
 ) -> anyhow::Result<()> {
     start_logging(&settings.log)?;
     runtime()?.block_on(async {
+        let drain = Duration::from_secs_f64(settings.drain_seconds);
         let context = Context {
-            tasks: Tasks::default(),
-            readiness: Readiness::default(),
+            tasks: Tasks::with_drain(drain),
+            token: token(settings)?,
+            ..Context::default()
         };
         let listener = net::listen("metrics_listen", settings.metrics_listen).await?;
+        net::warn_if_open("metrics_listen", &listener, "anybody there can read it");
         let handle = metrics::install(&context.tasks).await?;
         metrics::set_build(env!("CARGO_PKG_VERSION"), env!("BUILD_COMMIT"));
         if let Err(error) = start(&context).await {
@@ -76,9 +82,14 @@ pub fn run(
         }
         admin::serve(listener, handle, &context).await;
         systemd::notify(&context).await;
-        let drain = Duration::from_secs_f64(settings.drain_seconds);
-        context.tasks.run(drain).await
+        context.tasks.run().await
     })
+}
+
+fn token(settings: &ProcessSettings) -> anyhow::Result<Option<Secret>> {
+    let file = settings.grpc_token_file.as_deref();
+    let token = file.map(Secret::from_file).transpose();
+    token.context("grpc_token_file")
 }
 
 /// Runs a stand-in node, which has no operator's port, until a signal comes or it ends.
@@ -90,7 +101,7 @@ pub fn run_stand_in(
     runtime()?.block_on(async {
         let tasks = Tasks::default();
         let stop = tasks.stop();
-        let signals = tasks.run(Duration::from_secs(4));
+        let signals = tasks.run();
         let running = start(stop.clone());
         tokio::pin!(running, signals);
         tokio::select! {

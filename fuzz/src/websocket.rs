@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use satscope_gateway::GatewaySettings;
-use satscope_kit::{Context, health::Readiness, tasks::Tasks};
+use satscope_kit::Context;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
@@ -44,10 +44,7 @@ impl Running {
             "--gateway-listen=127.0.0.1:0",
             "--analyzer-url=http://127.0.0.1:9",
         ];
-        let context = Context {
-            tasks: Tasks::default(),
-            readiness: Readiness::default(),
-        };
+        let context = Context::default();
         let settings = Flags::parse_from(flags).gateway;
         let started = runtime.block_on(satscope_gateway::start(settings, &context));
         Running {

@@ -33,6 +33,12 @@ const SECURITY: [(HeaderName, HeaderValue); 3] = [
     ),
 ];
 
+/// With the security headers.
+pub fn dress(mut response: Response) -> Response {
+    response.headers_mut().extend(SECURITY);
+    response
+}
+
 /// Answers, with the security headers, and counts.
 pub async fn dress_and_count(request: Request, next: Next) -> Response {
     let path = request
@@ -40,9 +46,8 @@ pub async fn dress_and_count(request: Request, next: Next) -> Response {
         .get::<MatchedPath>()
         .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
     let begun = Instant::now();
-    let mut response = next.run(request).await;
+    let response = dress(next.run(request).await);
     histogram!(REQUEST_SECONDS, "path" => path.clone()).record(begun.elapsed().as_secs_f64());
-    response.headers_mut().extend(SECURITY);
     let status = response.status().as_u16().to_string();
     counter!(REQUESTS, "path" => path, "status" => status).increment(1);
     response

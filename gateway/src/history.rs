@@ -7,19 +7,19 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
+use satscope_kit::upstream::{Connection, Upstream};
 use satscope_proto::v1::{
-    Amounts, Estimate, GetAmountsRequest, GetHistoryRequest, HistoryEntry,
-    price_service_client::PriceServiceClient,
+    Amounts, GetAmountsRequest, GetHistoryRequest, price_service_client::PriceServiceClient,
 };
 use serde::{Deserialize, Serialize};
-use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     Gateway,
     cache::revalidated,
     encoded::Encoded,
     kept::{Answer, Kept},
-    message::{Interval, json, seconds},
+    message::{json, seconds},
+    past::{self, Form, Past},
     problem::Problem,
 };
 
@@ -32,21 +32,20 @@ const USUAL_STEP_S: u64 = 10;
 /// The analyzer, and its answers of this moment.
 #[derive(Clone, Debug)]
 pub struct Questions {
-    analyzer: PriceServiceClient<Channel>,
+    analyzer: PriceServiceClient<Connection>,
     kept: Arc<Kept>,
 }
 
 impl Questions {
     /// Connects when the first question comes.
-    pub fn to(analyzer: Endpoint) -> Self {
-        let endpoint = analyzer.connect_timeout(PATIENCE).timeout(PATIENCE);
+    pub fn to(analyzer: &Upstream) -> Self {
         Questions {
-            analyzer: PriceServiceClient::new(endpoint.connect_lazy()),
+            analyzer: PriceServiceClient::new(analyzer.when_asked(PATIENCE)),
             kept: Arc::default(),
         }
     }
 
-    async fn history(&self, after_ms: u64, step_s: u64) -> Result<Answer, String> {
+    async fn history(&self, after_ms: u64, step_s: u64, form: Form) -> Result<Answer, String> {
         let request = GetHistoryRequest {
             after_ms,
             step_ms: step_s * 1000,
@@ -57,15 +56,15 @@ impl Questions {
             .into_inner()
             .entries
             .iter()
-            .filter_map(read)
+            .filter_map(past::read)
             .collect();
         let newest_ms = estimates.last().map_or(0, |past| past.time_ms);
-        let body = json(&History {
-            step_seconds: step_s,
-            estimates: &estimates,
-        });
+        let body = match form {
+            Form::Json => past::as_json(step_s, &estimates),
+            Form::Csv => past::as_csv(&estimates),
+        };
         Ok(Answer {
-            tag: format!("{}-{newest_ms}", estimates.len()),
+            tag: format!("{}-{newest_ms}-{form:?}", estimates.len()),
             body: Encoded::fast(body),
         })
     }
@@ -91,9 +90,11 @@ impl Questions {
 pub struct Span {
     range: Option<String>,
     step: Option<String>,
+    format: Option<Form>,
 }
 
-/// `/api/v1/history?range=3h&step=10s`: the estimates of the last `range`, at most one in each `step`, oldest first.
+/// `/api/v1/history?range=3h&step=10s`: the estimates of the last `range`, at most one in each `step`, oldest first; as
+/// CSV for who prefers `text/csv`, or asks for `format=csv`.
 ///
 /// # Errors
 /// With the problem that the client is told.
@@ -108,12 +109,13 @@ pub async fn history(
     let step_s = duration("step", span.step.as_deref(), USUAL_STEP_S).map_err(bad)?;
     let now_ms = gateway.state.borrow().current().time_ms.unwrap_or(0);
     let after_ms = now_ms.saturating_sub(range_s * 1000);
+    let form = span.format.unwrap_or_else(|| Form::wanted(&headers));
     let questions = &gateway.questions;
-    let question = format!("history {range_s} {step_s}");
+    let question = format!("history {range_s} {step_s} {form:?}");
     let asked = questions
         .kept
-        .get(&question, || questions.history(after_ms, step_s));
-    answered(asked.await, &headers)
+        .get(&question, || questions.history(after_ms, step_s, form));
+    answered(asked.await, form.content_type(), &headers)
 }
 
 /// `/api/v1/evidence`: how many amounts lie in each bin of a logarithmic scale, and the ladder of round sums.
@@ -126,13 +128,17 @@ pub async fn amounts(
 ) -> Result<Response, Problem> {
     let questions = &gateway.questions;
     let asked = questions.kept.get("amounts", || questions.amounts());
-    answered(asked.await, &headers)
+    answered(asked.await, Form::Json.content_type(), &headers)
 }
 
-fn answered(answer: Result<Arc<Answer>, String>, headers: &HeaderMap) -> Result<Response, Problem> {
+fn answered(
+    answer: Result<Arc<Answer>, String>,
+    content_type: &'static str,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     match answer {
         Ok(answer) => {
-            let response = revalidated(headers, &answer.tag, "application/json", &answer.body);
+            let response = revalidated(headers, &answer.tag, content_type, &answer.body);
             Ok(response.into_response())
         }
         Err(reason) => Err(Problem::later(format!(
@@ -160,44 +166,6 @@ fn duration(name: &str, text: Option<&str>, usual: u64) -> Result<u64, String> {
         .ok_or_else(|| {
             format!("{name}: expected a span of 1s to 3h such as 90s, 15m or 3h; got {text:?}")
         })
-}
-
-#[derive(Serialize)]
-struct History<'a> {
-    step_seconds: u64,
-    estimates: &'a [Past],
-}
-
-/// An estimate of the past.
-#[derive(Serialize)]
-struct Past {
-    #[serde(rename = "timestamp", serialize_with = "seconds")]
-    time_ms: u64,
-    price: f64,
-    confidence: f64,
-    interval: Interval,
-    stale: bool,
-}
-
-fn read(entry: &HistoryEntry) -> Option<Past> {
-    let Estimate {
-        price_usd: price,
-        low_usd: low,
-        high_usd: high,
-        confidence,
-        stale,
-        ..
-    } = entry.estimate?;
-    let usable = [price, low, high]
-        .iter()
-        .all(|usd| usd.is_finite() && *usd > 0.0);
-    (usable && (0.0..=1.0).contains(&confidence) && entry.time_ms > 0).then_some(Past {
-        time_ms: entry.time_ms,
-        price,
-        confidence,
-        interval: Interval { low, high },
-        stale,
-    })
 }
 
 /// The answer to `/api/v1/evidence`.
@@ -257,22 +225,5 @@ mod tests {
             let error = duration("step", Some(text), 10).unwrap_err();
             assert!(error.starts_with("step: expected"), "{text}: {error}");
         }
-    }
-
-    #[test]
-    fn what_is_no_estimate_is_left_out() {
-        let entry = |price_usd, time_ms| HistoryEntry {
-            time_ms,
-            estimate: Some(Estimate {
-                price_usd,
-                low_usd: 1.0,
-                high_usd: 2.0,
-                ..Estimate::default()
-            }),
-        };
-        assert!(read(&entry(1.5, 1)).is_some());
-        assert!(read(&entry(f64::NAN, 1)).is_none());
-        assert!(read(&entry(1.5, 0)).is_none());
-        assert!(read(&HistoryEntry::default()).is_none());
     }
 }

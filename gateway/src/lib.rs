@@ -1,9 +1,15 @@
 //! The price for browsers and programs: WebSocket, REST and the page, all from one upstream subscription.
 //!
 //! [`upstream`] turns what the analyzer sends into the one [`state::State`], which lives in a `watch` channel;
-//! [`socket`] and [`rest`] read it there. No client's doing reaches another's, nor the analyzer.
+//! [`socket`], [`stream`] and [`rest`] read it there. [`admission`] says who may come in, and [`watchers`] who may stay.
+//! No client's doing reaches another's, nor the analyzer.
 
+mod accept;
+mod addresses;
+mod admission;
+mod allowance;
 mod cache;
+mod description;
 mod encoded;
 mod handshake;
 mod headers;
@@ -11,7 +17,10 @@ mod history;
 mod kept;
 mod message;
 mod metrics;
+mod origins;
 mod page;
+mod past;
+mod patient;
 mod points;
 mod problem;
 mod recent;
@@ -20,32 +29,41 @@ mod server;
 mod settings;
 mod socket;
 mod state;
+mod stream;
 mod update;
 mod upstream;
+mod watchers;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use satscope_kit::{Context, net};
-use tokio::sync::{Semaphore, watch};
+use satscope_kit::{Context, net, upstream::Upstream};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::Endpoint;
+use tracing::warn;
 
-use crate::{settings::Patience, state::State};
+use crate::{
+    admission::Admission, origins::Origins, settings::ClientSettings, state::State,
+    watchers::Watchers,
+};
 
 pub use metrics::describe as describe_metrics;
 pub use settings::GatewaySettings;
+
+/// Open files beside those of clients: the analyzer's, the operator's, and in one process all that the other parts have.
+const OTHER_FILES: u64 = 500;
 
 /// What the request handlers share.
 #[derive(Clone, Debug)]
 struct Gateway {
     state: watch::Receiver<State>,
     questions: history::Questions,
-    /// A permit for each WebSocket client that there is room for.
-    room: Arc<Semaphore>,
+    admission: Arc<Admission>,
+    origins: Origins,
+    watchers: Arc<Watchers>,
+    limits: Arc<ClientSettings>,
     /// Connections and WebSocket clients, waited for at the end.
     connections: TaskTracker,
-    patience: Patience,
     stop: CancellationToken,
 }
 
@@ -56,20 +74,31 @@ struct Gateway {
 pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Result<SocketAddr> {
     let listener = net::listen("gateway_listen", settings.gateway_listen).await?;
     let address = listener.local_addr().context("gateway_listen")?;
-    metrics::start(settings.gateway_max_clients);
-    let state = State::new(usize::try_from(settings.gateway_max_points)?);
+    metrics::start(settings.admission.gateway_max_clients);
+    warn_of_limits(&settings, &listener);
+    let limits = Arc::new(settings.client);
+    let state = State::new(
+        usize::try_from(settings.gateway_max_points)?,
+        limits.gateway_client_bytes as usize,
+    );
     let (state, readers) = watch::channel(state);
-    let analyzer = Endpoint::from_shared(settings.analyzer_url.clone()).context("analyzer_url")?;
-    upstream::start(&analyzer, state, context).await?;
+    let analyzer = Upstream::new(settings.analyzer_url, context.token.as_ref());
+    let analyzer = analyzer.context("analyzer_url")?;
+    let questions = history::Questions::to(&analyzer);
+    upstream::start(analyzer, state, context).await?;
+    let stop = context.tasks.stop();
+    // A quarter is left for the last to answer.
+    let leave_over = context.tasks.drain() * 3 / 4;
+    let most = settings.admission.gateway_max_clients;
     let gateway = Gateway {
         state: readers,
-        questions: history::Questions::to(analyzer),
-        room: Arc::new(Semaphore::new(usize::try_from(
-            settings.gateway_max_clients,
-        )?)),
+        questions,
+        admission: Arc::new(Admission::new(&settings.admission)),
+        origins: settings.admission.gateway_allowed_origins,
+        watchers: Arc::new(Watchers::new(most, stop.clone(), leave_over)),
+        limits,
         connections: TaskTracker::new(),
-        patience: settings.patience(),
-        stop: context.tasks.stop(),
+        stop,
     };
     let app = server::routes(gateway.clone(), context.readiness.clone());
     context
@@ -77,4 +106,22 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
         .spawn("gateway", server::serve(listener, app, gateway))
         .await;
     Ok(address)
+}
+
+/// Says at the start what would else be found out when it is too late.
+fn warn_of_limits(settings: &GatewaySettings, listener: &TcpListener) {
+    let connections = settings.admission.gateway_max_connections;
+    let needed = u64::from(connections) + OTHER_FILES;
+    match net::allow_open_files(needed) {
+        Ok(None) => {}
+        Ok(Some(allowed)) => warn!(
+            "gateway_max_connections = {connections} needs {needed} open files, and the system allows {allowed}: see \
+             ulimit -n"
+        ),
+        Err(fault) => warn!("the limit of open files could not be raised: {fault}"),
+    }
+    if settings.admission.gateway_trusted_proxies.is_empty() {
+        let remedy = "what is sent is not encrypted; a TLS proxy in front, named in gateway_trusted_proxies, does that";
+        net::warn_if_open("gateway_listen", listener, remedy);
+    }
 }

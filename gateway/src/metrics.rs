@@ -6,10 +6,18 @@ use ::metrics::{counter, describe_counter, describe_gauge, describe_histogram, g
 pub const CLIENTS: &str = "satscope_gateway_websocket_clients";
 /// Messages handed to WebSocket clients, by `kind`.
 pub const MESSAGES: &str = "satscope_gateway_websocket_messages_total";
-/// Handshakes refused, by `reason`.
+/// Handshakes and event streams refused, by `reason`.
 pub const REFUSED: &str = "satscope_gateway_websocket_clients_refused_total";
 /// WebSocket clients that have ended, by `reason`.
 pub const CLOSED: &str = "satscope_gateway_websocket_clients_closed_total";
+/// Event streams now.
+pub const STREAMS: &str = "satscope_gateway_event_streams";
+/// Connections now.
+pub const CONNECTIONS: &str = "satscope_gateway_connections";
+/// Connections, and requests of trusted proxies, turned away, by `reason`.
+pub const REFUSED_CONNECTIONS: &str = "satscope_gateway_connections_refused_total";
+/// Connections cut off before their clients left, by `reason`.
+pub const CUT_CONNECTIONS: &str = "satscope_gateway_connections_cut_total";
 /// HTTP requests answered, by `path` and `status`.
 pub const REQUESTS: &str = "satscope_gateway_http_requests_total";
 /// WebSocket clients that there is room for.
@@ -28,12 +36,27 @@ pub const UPSTREAM_REJECTED: &str = "satscope_gateway_upstream_rejected_total";
 /// Tells the recorder what they mean.
 pub fn describe() {
     describe_gauge!(CLIENTS, "WebSocket clients connected now.");
+    describe_gauge!(STREAMS, "Event streams open now.");
+    describe_gauge!(
+        CONNECTIONS,
+        "Connections open now, those of WebSocket clients and event streams too."
+    );
+    describe_counter!(
+        REFUSED_CONNECTIONS,
+        "Connections, and requests of trusted proxies, turned away: full is all that there may be, address all of one \
+         address."
+    );
+    describe_counter!(
+        CUT_CONNECTIONS,
+        "HTTP connections cut off: idle sent no request, slow_head only a part of one, head_too_large too much, \
+         not_http something else, and stuck did not take the answer."
+    );
     describe_counter!(
         MESSAGES,
-        "Messages handed to WebSocket clients: news is serialised once for all, catch_up for one \
+        "Messages handed to WebSocket clients and event streams: news is serialised once for all, catch_up for one \
          client that missed some, greeting holds the newest points."
     );
-    describe_counter!(REFUSED, "WebSocket handshakes refused.");
+    describe_counter!(REFUSED, "WebSocket handshakes and event streams refused.");
     describe_counter!(CLOSED, "WebSocket clients that have ended.");
     describe_counter!(
         REQUESTS,
@@ -65,13 +88,21 @@ pub fn describe() {
 /// Begins at 0 what else would be missing until it happens first.
 pub fn start(max_clients: u32) {
     describe();
-    gauge!(CLIENTS).set(0);
+    for gauge in [CLIENTS, STREAMS, CONNECTIONS] {
+        gauge!(gauge).set(0);
+    }
     gauge!(CLIENTS_MAX).set(max_clients);
     for reason in ["full", "origin", "handshake"] {
         counter!(REFUSED, "reason" => reason).increment(0);
     }
-    for reason in ["left", "stuck"] {
+    for reason in ["left", "stuck", "stopping"] {
         counter!(CLOSED, "reason" => reason).increment(0);
+    }
+    for reason in ["full", "address"] {
+        counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(0);
+    }
+    for reason in ["slow_head", "idle", "head_too_large", "not_http", "stuck"] {
+        counter!(CUT_CONNECTIONS, "reason" => reason).increment(0);
     }
     for kind in ["news", "catch_up", "greeting"] {
         counter!(MESSAGES, "kind" => kind).increment(0);

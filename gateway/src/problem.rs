@@ -5,12 +5,13 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use serde::Serialize;
 
 use crate::message::json;
 
 /// An error for whoever asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
     detail: String,
@@ -38,29 +39,44 @@ impl Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(header::RETRY_AFTER, "5")
     }
 
+    /// There is more of it at a time than one client may have.
+    pub fn too_many(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).with(header::RETRY_AFTER, "5")
+    }
+
+    /// A request that did not come to its end.
+    pub fn slow() -> Self {
+        let detail = "the request did not come in the time that there is for it";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+    }
+
     /// A known path, but only to be read.
     pub fn read_only() -> Self {
         let detail = "only GET and HEAD are answered here";
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).with(header::ALLOW, "GET,HEAD")
     }
+
+    /// The JSON object.
+    pub fn body(&self) -> Bytes {
+        #[derive(Serialize)]
+        struct Body9457<'a> {
+            r#type: &'static str,
+            title: &'static str,
+            status: u16,
+            detail: &'a str,
+        }
+        json(&Body9457 {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+        })
+    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body9457 {
-            r#type: &'static str,
-            title: &'static str,
-            status: u16,
-            detail: String,
-        }
-        let body = json(&Body9457 {
-            r#type: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
-            detail: self.detail,
-        });
-        let mut response = Response::new(Body::from(body));
+        let mut response = Response::new(Body::from(self.body()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(

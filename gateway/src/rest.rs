@@ -5,10 +5,12 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
+use serde::Serialize;
 use tracing::error;
 
 use crate::{
-    Gateway, cache,
+    Gateway, accept, cache,
     message::{Current, HopState, json},
     problem::Problem,
 };
@@ -19,17 +21,44 @@ pub async fn price(State(gateway): State<Gateway>, headers: HeaderMap) -> Respon
     let Some(estimate) = &current.estimate else {
         return Problem::later(why_no_price(&current)).into_response();
     };
-    let (content_type, body) = match prefers_text(&headers) {
+    let (content_type, body) = match accept::prefers("text/plain", &headers) {
         true => (
             "text/plain; charset=utf-8",
             format!("{:.2}", estimate.price).into(),
         ),
         false => ("application/json", json(&current)),
     };
+    let mut response = of_this_moment(content_type, body);
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// `/api/v1/prices`: as mempool.space answers, so that wallets that ask there can ask here. Only dollars are known.
+pub async fn prices(State(gateway): State<Gateway>) -> Response {
+    #[derive(Serialize)]
+    struct Prices {
+        /// Unix seconds.
+        time: u64,
+        /// For one BTC, whole as theirs.
+        #[serde(rename = "USD")]
+        usd: u64,
+    }
+    let current = gateway.state.borrow().current().clone();
+    let (Some(estimate), Some(time_ms)) = (&current.estimate, current.time_ms) else {
+        return Problem::later(why_no_price(&current)).into_response();
+    };
+    // A price is finite and above 0.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let usd = estimate.price.round() as u64;
+    let time = time_ms / 1000;
+    of_this_moment("application/json", json(&Prices { time, usd }))
+}
+
+fn of_this_moment(content_type: &'static str, body: Bytes) -> Response {
     let mut response = ([(header::CONTENT_TYPE, content_type)], body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept"));
     response
 }
 
@@ -70,56 +99,5 @@ fn why_no_price(current: &Current) -> String {
         .trim_end()
         .to_owned(),
         None => "there is no price yet: too few payments have been seen".to_owned(),
-    }
-}
-
-/// Whether `Accept` puts `text/plain` before JSON (RFC 9110, 12.5.1); JSON when it does not say.
-fn prefers_text(headers: &HeaderMap) -> bool {
-    let listed: Vec<(&str, f32)> = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(weighed)
-        .collect();
-    let weight = |wanted: &[&str]| {
-        let named = wanted
-            .iter()
-            .find_map(|name| listed.iter().find(|(range, _)| range == name));
-        named.map_or(0.0, |(_, weight)| *weight)
-    };
-    weight(&["text/plain", "text/*", "*/*"]) > weight(&["application/json", "application/*", "*/*"])
-}
-
-/// `type/subtype; q=0.5` as its name and weight.
-fn weighed(range: &str) -> (&str, f32) {
-    let mut parts = range.split(';').map(str::trim);
-    let name = parts.next().unwrap_or_default();
-    let weight = parts
-        .find_map(|parameter| parameter.strip_prefix("q="))
-        .and_then(|weight| weight.parse().ok());
-    (name, weight.unwrap_or(1.0))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_for_those_who_prefer_it() {
-        let prefers = |accept: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT, accept.parse().unwrap());
-            prefers_text(&headers)
-        };
-        assert!(prefers("text/plain"));
-        assert!(prefers("text/plain, application/json;q=0.5"));
-        assert!(prefers("application/json; q=0.1, text/*"));
-        assert!(prefers("text/plain, */*;q=0.8"));
-        assert!(!prefers("*/*"));
-        assert!(!prefers("application/json, text/plain"));
-        assert!(!prefers("text/html, application/xml;q=0.9"));
-        assert!(!prefers_text(&HeaderMap::new()));
     }
 }

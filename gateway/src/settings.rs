@@ -1,8 +1,10 @@
-//! What can be set: where to listen, whom to ask, and how much one client may cost.
+//! What can be set: where to listen, whom to ask, who may come, and how much one client may cost.
 
 use std::{net::SocketAddr, time::Duration};
 
 use satscope_kit::config::{http_url, socket_address};
+
+use crate::{addresses::TrustedProxies, origins::Origins};
 
 /// The gateway's settings.
 #[derive(clap::Args, Clone, Debug)]
@@ -26,16 +28,6 @@ pub struct GatewaySettings {
     )]
     pub analyzer_url: String,
 
-    /// WebSocket clients at a time; one more is told to come back later
-    #[arg(
-        long,
-        env = "SATSCOPE_GATEWAY_MAX_CLIENTS",
-        default_value = "10000",
-        value_parser = clap::value_parser!(u32).range(1..),
-        value_name = "COUNT"
-    )]
-    pub gateway_max_clients: u32,
-
     /// Points held for the plot; the oldest of more are forgotten
     #[arg(
         long,
@@ -46,7 +38,102 @@ pub struct GatewaySettings {
     )]
     pub gateway_max_points: u32,
 
-    /// Seconds between the pings to a WebSocket client
+    #[command(flatten)]
+    pub(crate) admission: AdmissionSettings,
+
+    #[command(flatten)]
+    pub(crate) client: ClientSettings,
+}
+
+/// Who may come, and how many.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct AdmissionSettings {
+    /// Watchers (WebSocket and event stream) at a time; one more is told to come back later
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_MAX_CLIENTS",
+        default_value = "10000",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        value_name = "COUNT"
+    )]
+    pub gateway_max_clients: u32,
+
+    /// Connections at a time, those of watchers too; one more is told to come back later
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_MAX_CONNECTIONS",
+        default_value = "12000",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        value_name = "COUNT"
+    )]
+    pub gateway_max_connections: u32,
+
+    /// Connections at a time from one address (of IPv6, one /64); of a trusted proxy, requests at a time of each client
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_MAX_CONNECTIONS_PER_ADDRESS",
+        default_value = "256",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        value_name = "COUNT"
+    )]
+    pub gateway_max_connections_per_address: u32,
+
+    /// Proxies whose X-Forwarded-For is believed: addresses and networks such as 10.0.0.0/8, with commas between
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_TRUSTED_PROXIES",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "ADDRESSES"
+    )]
+    pub gateway_trusted_proxies: TrustedProxies,
+
+    /// Other origins whose pages may read this gateway, socket and REST: such as https://example.org, with commas
+    /// between; * for all
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_ALLOWED_ORIGINS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "ORIGINS"
+    )]
+    pub gateway_allowed_origins: Origins,
+}
+
+/// What one client may cost.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct ClientSettings {
+    /// Seconds for a client to send the head of a request, counted from the connection or from the answer before
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_HEAD_SECONDS",
+        default_value = "10",
+        value_parser = clap::value_parser!(u32).range(1..=3600),
+        value_name = "SECONDS"
+    )]
+    pub gateway_head_seconds: u32,
+
+    /// The largest head of a request, in bytes
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_MAX_HEAD_BYTES",
+        default_value = "16384",
+        value_parser = clap::value_parser!(u32).range(8192..=1_048_576),
+        value_name = "BYTES"
+    )]
+    pub gateway_max_head_bytes: u32,
+
+    /// The longest path with its query, in bytes
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_MAX_URL_BYTES",
+        default_value = "2048",
+        value_parser = clap::value_parser!(u32).range(64..=65_534),
+        value_name = "BYTES"
+    )]
+    pub gateway_max_url_bytes: u32,
+
+    /// Seconds between the pings to a watcher
     #[arg(
         long,
         env = "SATSCOPE_GATEWAY_PING_SECONDS",
@@ -56,7 +143,7 @@ pub struct GatewaySettings {
     )]
     pub gateway_ping_seconds: u32,
 
-    /// Seconds after which a WebSocket client that takes nothing is closed
+    /// Seconds after which a client that takes nothing is closed
     #[arg(
         long,
         env = "SATSCOPE_GATEWAY_STUCK_SECONDS",
@@ -65,22 +152,51 @@ pub struct GatewaySettings {
         value_name = "SECONDS"
     )]
     pub gateway_stuck_seconds: u32,
+
+    /// The most that is told one client as what it has missed, in bytes; who missed more starts afresh
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_CLIENT_BYTES",
+        default_value = "262144",
+        value_parser = clap::value_parser!(u32).range(8192..=67_108_864),
+        value_name = "BYTES"
+    )]
+    pub gateway_client_bytes: u32,
+
+    /// The largest message that a WebSocket client may send, in bytes; none is needed
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_CLIENT_MESSAGE_BYTES",
+        default_value = "1024",
+        value_parser = clap::value_parser!(u32).range(125..=65_536),
+        value_name = "BYTES"
+    )]
+    pub gateway_client_message_bytes: u32,
+
+    /// Messages, pings too, that a WebSocket client may send in a second; none is needed
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_CLIENT_MESSAGES_PER_SECOND",
+        default_value = "1",
+        value_parser = clap::value_parser!(u32).range(1..=1000),
+        value_name = "COUNT"
+    )]
+    pub gateway_client_messages_per_second: u32,
 }
 
-/// The patience with one WebSocket client.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+impl ClientSettings {
+    /// For the head of a request.
+    pub fn head_timeout(&self) -> Duration {
+        Duration::from_secs(self.gateway_head_seconds.into())
+    }
+
     /// Between pings.
-    pub ping_every: Duration,
-    /// For a message to be taken, and for a ping to be answered.
-    pub stuck_after: Duration,
-}
+    pub fn ping_every(&self) -> Duration {
+        Duration::from_secs(self.gateway_ping_seconds.into())
+    }
 
-impl GatewaySettings {
-    pub(crate) fn patience(&self) -> Patience {
-        Patience {
-            ping_every: Duration::from_secs(self.gateway_ping_seconds.into()),
-            stuck_after: Duration::from_secs(self.gateway_stuck_seconds.into()),
-        }
+    /// For what is sent to be taken, and for a ping to be answered.
+    pub fn stuck_after(&self) -> Duration {
+        Duration::from_secs(self.gateway_stuck_seconds.into())
     }
 }

@@ -1,5 +1,7 @@
 //! One WebSocket client: told the newest whenever it can take it, and let go when it cannot.
 
+use std::io;
+
 use ::metrics::{counter, gauge};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -23,14 +25,21 @@ use tokio_tungstenite::{
 };
 use tracing::debug;
 
-use crate::{Gateway, metrics, settings::Patience, state::State};
+use crate::{
+    Gateway,
+    allowance::{Allowance, Rationed},
+    metrics,
+    state::State,
+};
 
-/// The largest message that a client may send; none is needed.
-const LARGEST_INCOMING: usize = 1024;
+/// Read at a time: nothing is to come, so a client has no more of a buffer than this.
+const READ_BUFFER: usize = 1024;
+/// The most that a frame adds to what it carries (RFC 6455, 5.2).
+const FRAME_HEAD: u32 = 14;
 /// Messages go out in frames of this size: the copy that a socket holds, and keeps room for, is of one frame.
 const FRAME: usize = 4 * 1024;
 /// For a client to take its close frame and to answer it.
-const FAREWELL: Duration = Duration::from_secs(5);
+pub const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Why a client's conversation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +52,8 @@ enum End {
     Stuck,
     /// It sent a message that is too large.
     TooLarge,
+    /// It sent too many messages.
+    TooMany,
     /// It sent text that is not UTF-8.
     NotText,
     /// It broke the protocol.
@@ -56,6 +67,7 @@ impl End {
             End::Stopping => "stopping",
             End::Stuck => "stuck",
             End::TooLarge => "too_large",
+            End::TooMany => "too_many",
             End::NotText => "not_text",
             End::BadFrame => "bad_frame",
         }
@@ -70,7 +82,14 @@ impl End {
                 CloseCode::Again,
                 "nothing was taken for too long; come back",
             ),
-            End::TooLarge => (CloseCode::Size, "no message may be larger than 1 kB"),
+            End::TooLarge => (
+                CloseCode::Size,
+                "no message may be so large; none is needed",
+            ),
+            End::TooMany => (
+                CloseCode::Policy,
+                "so many messages may not come; none is needed",
+            ),
             End::NotText => (CloseCode::Invalid, "text must be UTF-8"),
             End::BadFrame => (CloseCode::Protocol, "a frame broke the protocol"),
         };
@@ -87,23 +106,32 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     after: Option<u64>,
     gateway: &Gateway,
 ) {
+    let limits = &gateway.limits;
+    let (largest, many) = (
+        limits.gateway_client_message_bytes,
+        limits.gateway_client_messages_per_second,
+    );
+    let largest_message = Some(largest as usize);
     let config = WebSocketConfig::default()
-        .read_buffer_size(LARGEST_INCOMING)
+        .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .max_write_buffer_size(4 * FRAME)
-        .max_message_size(Some(LARGEST_INCOMING))
-        .max_frame_size(Some(LARGEST_INCOMING));
+        .max_message_size(largest_message)
+        .max_frame_size(largest_message);
+    let bytes = Allowance::new((largest + FRAME_HEAD).saturating_mul(many));
+    let stream = Rationed::new(stream, bytes);
     let mut client = Client {
         socket: WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await,
         seen: after,
-        patience: gateway.patience,
+        ping_every: limits.ping_every(),
+        stuck_after: limits.stuck_after(),
+        messages: Allowance::new(many),
     };
     gauge!(metrics::CLIENTS).increment(1);
-    let end = gateway
-        .stop
-        .run_until_cancelled(client.converse(gateway.state.clone()))
-        .await
-        .unwrap_or(End::Stopping);
+    let end = tokio::select! {
+        end = client.converse(gateway.state.clone()) => end,
+        () = gateway.watchers.turn() => End::Stopping,
+    };
     counter!(metrics::CLOSED, "reason" => end.reason()).increment(1);
     gauge!(metrics::CLIENTS).decrement(1);
     if let Some(farewell) = end.farewell()
@@ -114,18 +142,22 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 struct Client<S> {
-    socket: WebSocketStream<S>,
+    socket: WebSocketStream<Rationed<S>>,
     /// The sequence up to which the client has all.
     seen: Option<u64>,
-    patience: Patience,
+    ping_every: Duration,
+    /// For a message to be taken, and for a ping to be answered.
+    stuck_after: Duration,
+    /// What the client may say.
+    messages: Allowance,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Tells the client all that is new until something ends it.
     async fn converse(&mut self, mut state: watch::Receiver<State>) -> End {
         state.mark_changed();
-        let first_ping = Instant::now() + self.patience.ping_every;
-        let mut pings = interval_at(first_ping, self.patience.ping_every);
+        let first_ping = Instant::now() + self.ping_every;
+        let mut pings = interval_at(first_ping, self.ping_every);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut unanswered_since: Option<Instant> = None;
         loop {
@@ -134,14 +166,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                     Ok(()) => self.tell_newest(&mut state).await,
                     Err(_) => Err(End::Stopping),
                 },
-                heard = self.socket.next() => hear(heard).map(|heard| {
-                    if heard == Heard::Pong {
-                        unanswered_since = None;
+                heard = self.socket.next() => hear(heard).and_then(|heard| {
+                    // The answer to a ping is asked for.
+                    let is_answer = heard == Heard::Pong && unanswered_since.take().is_some();
+                    match is_answer || self.messages.take(1) {
+                        true => Ok(()),
+                        false => Err(End::TooMany),
                     }
                 }),
                 _ = pings.tick() => {
                     let since = *unanswered_since.get_or_insert_with(Instant::now);
-                    match since.elapsed() < self.patience.stuck_after {
+                    match since.elapsed() < self.stuck_after {
                         true => self.send([Message::Ping(Bytes::new())]).await,
                         false => Err(End::Stuck),
                     }
@@ -169,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             }
             self.socket.flush().await
         };
-        match timeout(self.patience.stuck_after, sent).await {
+        match timeout(self.stuck_after, sent).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(end_of(&error)),
             Err(_) => Err(End::Stuck),
@@ -220,6 +255,7 @@ fn end_of(error: &tungstenite::Error) -> End {
     match error {
         Error::Capacity(_) => End::TooLarge,
         Error::Utf8(_) => End::NotText,
+        Error::Io(fault) if fault.kind() == io::ErrorKind::QuotaExceeded => End::TooMany,
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Left,
         Error::Protocol(_) => End::BadFrame,
         _ => End::Left,

@@ -2,9 +2,10 @@
 //!
 //! It lives in a `watch` channel: one writer, and readers that see the newest and never a queue.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
 use tokio::{
     sync::OnceCell,
     task::{JoinError, spawn_blocking},
@@ -18,6 +19,8 @@ use crate::{
     update::Update,
 };
 
+/// Messages of what was missed that are kept, of one update.
+const CATCH_UPS: usize = 64;
 /// Points in a greeting.
 const GREETING: usize = 500;
 const ANALYZER: &str = "analyzer";
@@ -36,6 +39,8 @@ pub struct State {
     shared: Shared,
     all_points: Arc<OnceCell<Encoded>>,
     capacity: usize,
+    /// The largest message of what was missed, bytes.
+    largest_catch_up: usize,
 }
 
 /// The messages that are the same for many, serialised once.
@@ -45,6 +50,9 @@ struct Shared {
     news: Option<(u64, Bytes)>,
     /// For a client that has seen nothing; made when the first one asks.
     greeting: OnceLock<Bytes>,
+    /// For clients that have missed some, by the sequence that they have seen; `None` where a greeting is shorter. Many have
+    /// seen the same: those of another gateway that has ended, and those that were slow together.
+    catch_ups: Mutex<FxHashMap<u64, Option<Bytes>>>,
 }
 
 /// A message for one client.
@@ -86,14 +94,15 @@ impl Shared {
     fn new(current: &Current, after: Option<u64>, news: &News<'_>) -> Self {
         Shared {
             news: after.map(|after| (after, message(current, news))),
-            greeting: OnceLock::new(),
+            ..Shared::default()
         }
     }
 }
 
 impl State {
-    /// Before the analyzer has said anything; holds at most `capacity` points.
-    pub fn new(capacity: usize) -> Self {
+    /// Before the analyzer has said anything; holds at most `capacity` points, and tells a client what it has missed where
+    /// that is at most `largest_catch_up` bytes.
+    pub fn new(capacity: usize, largest_catch_up: usize) -> Self {
         let mut state = State {
             current: Current::default(),
             points: Arc::new(Points::new(capacity)),
@@ -103,6 +112,7 @@ impl State {
             shared: Shared::default(),
             all_points: Arc::default(),
             capacity,
+            largest_catch_up,
         };
         state.set_analyzer(HopState::Connecting, "");
         state
@@ -188,8 +198,22 @@ impl State {
         }
     }
 
-    /// What a client missed is what was touched, as it is now.
     fn catch_up(&self, after: u64) -> Option<Bytes> {
+        let made = &self.shared.catch_ups;
+        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = made.get(&after) {
+            return text.clone();
+        }
+        let text = self.missed_since(after)?;
+        let text = Some(text).filter(|text| text.len() <= self.largest_catch_up);
+        if made.len() < CATCH_UPS {
+            made.insert(after, text.clone());
+        }
+        text
+    }
+
+    /// What a client missed is what was touched, as it is now.
+    fn missed_since(&self, after: u64) -> Option<Bytes> {
         let missed = self.recent.since(after)?;
         let mut points: Vec<_> = missed
             .points

@@ -7,7 +7,7 @@ use satscope_kit::{
     Context,
     health::Condition,
     logging::Brake,
-    upstream::{Event, follow},
+    upstream::{Connection, Event, Upstream, follow},
 };
 use satscope_proto::v1::{
     PriceUpdatesRequest, PriceUpdatesResponse, price_service_client::PriceServiceClient,
@@ -17,7 +17,6 @@ use tokio::{
     time::{Duration, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, Endpoint};
 use tracing::warn;
 
 use crate::{metrics, state::State, update};
@@ -29,12 +28,11 @@ const SILENCE: Duration = Duration::from_secs(6);
 
 /// Keeps `state` the analyzer's newest until the process stops.
 pub async fn start(
-    analyzer: &Endpoint,
+    analyzer: Upstream,
     state: watch::Sender<State>,
     context: &Context,
 ) -> anyhow::Result<()> {
-    let endpoint = analyzer.clone();
-    let waiting_for = format!("price updates from {}", endpoint.uri());
+    let waiting_for = format!("price updates from {}", analyzer.endpoint.uri());
     let ready = context.readiness.condition("analyzer", &waiting_for);
     let state = Arc::new(state);
     let stop = context.tasks.stop();
@@ -53,7 +51,7 @@ pub async fn start(
     context
         .tasks
         .spawn("price updates", async move {
-            follow_analyzer(&endpoint, state, taker, stop).await;
+            follow_analyzer(&analyzer, state, taker, stop).await;
             Ok(())
         })
         .await;
@@ -61,12 +59,12 @@ pub async fn start(
 }
 
 async fn follow_analyzer(
-    endpoint: &Endpoint,
+    analyzer: &Upstream,
     state: Arc<watch::Sender<State>>,
     mut taker: Taker,
     stop: CancellationToken,
 ) {
-    let open = |channel: Channel| {
+    let open = |channel: Connection| {
         let after_sequence = state.borrow().current().sequence.unwrap_or(0);
         async move {
             PriceServiceClient::new(channel)
@@ -76,7 +74,7 @@ async fn follow_analyzer(
                 .map(tonic::Response::into_inner)
         }
     };
-    follow("analyzer", endpoint, stop, open, |event| taker.on(event)).await;
+    follow("analyzer", analyzer, stop, open, |event| taker.on(event)).await;
 }
 
 /// Says again what holds whenever nothing has been said for too long.

@@ -34,7 +34,8 @@ impl StandIn {
         StandIn::start(&["simulate", "--history=60", "--speed=1000", "--rate=20"]).await
     }
 
-    async fn start(arguments: &[&str]) -> StandIn {
+    /// As these arguments say.
+    pub async fn start(arguments: &[&str]) -> StandIn {
         let listen = [
             "--standin-zmq-listen=tcp://127.0.0.1:*",
             "--standin-rpc-listen=127.0.0.1:0",
@@ -102,13 +103,25 @@ impl Served {
     /// `satscope analyzer`.
     pub async fn analyzer(ingest: SocketAddr) -> Served {
         let url = format!("http://{ingest}");
-        Served::start(&["analyzer", "--ingest-url", &url], "analyzer_listen").await
+        Served::analyzer_with(&["--ingest-url", &url]).await
+    }
+
+    /// The same with these flags.
+    pub async fn analyzer_with(flags: &[&str]) -> Served {
+        let arguments = [&["analyzer"][..], flags].concat();
+        Served::start(&arguments, "analyzer_listen").await
     }
 
     /// `satscope gateway`.
     pub async fn gateway(analyzer: SocketAddr) -> Served {
         let url = format!("http://{analyzer}");
-        Served::start(&["gateway", "--analyzer-url", &url], "gateway_listen").await
+        Served::gateway_with(&["--analyzer-url", &url]).await
+    }
+
+    /// The same with these flags.
+    pub async fn gateway_with(flags: &[&str]) -> Served {
+        let arguments = [&["gateway"][..], flags].concat();
+        Served::start(&arguments, "gateway_listen").await
     }
 
     /// Starts a part on free ports, and waits until it listens; `setting` is the one of its own port.

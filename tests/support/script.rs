@@ -109,7 +109,8 @@ async fn start_gateway(analyzer: SocketAddr, listen: &str) -> (Part, SocketAddr)
     (gateway, address)
 }
 
-fn whole(update: &PriceUpdate, points: &[Point]) -> PriceUpdate {
+/// The same as the first message of a subscription, which has all dots.
+pub fn whole(update: &PriceUpdate, points: &[Point]) -> PriceUpdate {
     PriceUpdate {
         reset: true,
         points: points.to_vec(),
@@ -117,7 +118,8 @@ fn whole(update: &PriceUpdate, points: &[Point]) -> PriceUpdate {
     }
 }
 
-fn first_update() -> PriceUpdate {
+/// What holds at the start; it has no dots.
+pub fn first_update() -> PriceUpdate {
     PriceUpdate {
         sequence: START_MS,
         time_ms: START_MS,

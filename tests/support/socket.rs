@@ -23,7 +23,12 @@ pub struct Socket {
 impl Socket {
     /// Connects to the gateway there.
     pub async fn connect(gateway: SocketAddr) -> Socket {
-        let url = format!("ws://{gateway}/ws/mempool");
+        Socket::resume(gateway, 0).await
+    }
+
+    /// Connects as one who has seen all up to `after`; 0 is nothing.
+    pub async fn resume(gateway: SocketAddr, after: u64) -> Socket {
+        let url = format!("ws://{gateway}/ws/mempool?after={after}");
         let (stream, _) = in_time("a WebSocket", connect_async(url)).await.unwrap();
         let contract = contract().map(|path| std::fs::read_to_string(path).unwrap());
         Socket {
@@ -58,12 +63,18 @@ impl Socket {
     }
 
     /// Reads on until the gateway closes; the reason that it gives.
-    pub async fn closed(mut self) -> String {
+    pub async fn closed(self) -> String {
+        self.closed_with().await.1
+    }
+
+    /// The code that the gateway closes with, and the reason.
+    pub async fn closed_with(mut self) -> (u16, String) {
         in_time("a close", async {
             loop {
                 match self.stream.next().await {
                     Some(Ok(Message::Close(frame))) => {
-                        return frame.map_or_else(String::new, |frame| frame.reason.to_string());
+                        let frame = frame.expect("a close frame with a code");
+                        return (frame.code.into(), frame.reason.to_string());
                     }
                     Some(Ok(_)) => {}
                     other => panic!("expected a close, got {other:?}"),

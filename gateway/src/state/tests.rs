@@ -6,6 +6,8 @@ use super::*;
 use crate::message::{Estimate, Evidence, Interval, Point};
 
 const START_MS: u64 = 1_700_000_000_000;
+/// Bytes of a catch-up: more than any here, unless it is about that.
+const PLENTY: usize = 1 << 20;
 
 fn point(id: &str) -> Point {
     Point {
@@ -62,7 +64,7 @@ fn update(sequence: u64, points: &[&str], changes: Vec<Change>) -> Update {
 }
 
 fn begun(points: &[&str]) -> State {
-    let mut state = State::new(10_000);
+    let mut state = State::new(10_000, PLENTY);
     state.take(Update {
         reset: true,
         ..update(10, points, Vec::new())
@@ -96,7 +98,7 @@ fn analyzer(data: &Value) -> (&str, &str) {
 
 #[test]
 fn before_the_first_update_there_is_a_status_and_nothing_to_forget() {
-    let mut state = State::new(10);
+    let mut state = State::new(10, PLENTY);
     let (_, data, sequence) = told(&state, None);
     assert_eq!((&data["reset"], sequence), (&Value::Bool(false), None));
     assert_eq!(data.get("sequence"), None);
@@ -275,7 +277,7 @@ fn a_lost_analyzer_is_told_with_the_last_price_and_no_new_sequence() {
 
 #[test]
 fn hops_are_in_order_and_the_analyzers_word_on_itself_is_kept() {
-    let mut state = State::new(10);
+    let mut state = State::new(10, PLENTY);
     let mut sent = update(10, &[], Vec::new());
     for name in ["analyzer", "gateway"] {
         sent.current.hops.push(Hop {
@@ -298,4 +300,35 @@ fn hops_are_in_order_and_the_analyzers_word_on_itself_is_kept() {
     state.lose("silent for 8s");
     let (_, data, _) = told(&state, None);
     assert_eq!(analyzer(&data), ("disconnected", "silent for 8s"));
+}
+
+#[test]
+fn what_was_missed_is_written_once_for_all_who_missed_the_same() {
+    let mut state = begun(&["a"]);
+    for sequence in 11..=13 {
+        state.take(update(sequence, &["b"], Vec::new()));
+    }
+    let [one, other, third] = [Some(11), Some(11), Some(10)].map(|after| state.message(after));
+    assert_eq!(one.kind, "catch_up");
+    assert_eq!(one.text.as_ptr(), other.text.as_ptr());
+    assert_ne!(one.text.as_ptr(), third.text.as_ptr());
+    state.take(update(14, &["c"], Vec::new()));
+    assert_eq!(ids(&told(&state, Some(11)).1["transactions"]), ["b", "c"]);
+}
+
+#[test]
+fn who_missed_more_than_may_be_held_for_one_client_starts_afresh() {
+    let names: Vec<String> = (0..100).map(|at| format!("point {at:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut state = State::new(10_000, 4096);
+    for (sequence, points) in [(10, &names[..1]), (11, &names[..9]), (12, &names)] {
+        state.take(update(sequence, points, Vec::new()));
+    }
+    let (kind, data, _) = told(&state, Some(10));
+    assert_eq!((kind, &data["reset"]), ("greeting", &Value::Bool(true)));
+    assert_eq!(data["transactions"].as_array().unwrap().len(), 100);
+    assert_eq!(told(&state, Some(11)).0, "news", "which all share");
+    state.take(update(13, &names[..2], Vec::new()));
+    state.take(update(14, &names[..2], Vec::new()));
+    assert_eq!(told(&state, Some(12)).0, "catch_up");
 }

@@ -1,20 +1,165 @@
 //! Clients that are refused or let go, and the good one beside them that sees nothing of it.
 
-use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
+use axum::http::header;
+use futures_util::future::join_all;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::frame::{
+        Frame, FrameHeader,
+        coding::{CloseCode, Data, OpCode},
+    },
+};
 
 use crate::support::{
     analyzer::Analyzer,
     client::{Client, points, refused},
-    gateway, metric, until,
+    gateway, metric,
+    raw::{Raw, status},
+    until,
     updates::{update, window},
 };
 
 const STUCK: &str = "satscope_gateway_websocket_clients_closed_total{reason=\"stuck\"}";
 
+fn closed_for(reason: &str) -> String {
+    format!("satscope_gateway_websocket_clients_closed_total{{reason=\"{reason}\"}}")
+}
+
+fn cut_for(reason: &str) -> String {
+    format!("satscope_gateway_connections_cut_total{{reason=\"{reason}\"}}")
+}
+
+/// Waits until more is counted than was before.
+async fn counted(series: &str, before: f64) {
+    until(series, async || metric(series).await > before).await;
+}
+
+/// A client that is there before the bad ones and gets its update after them, and nothing in between.
+struct Bystander {
+    analyzer: Analyzer,
+    client: Client,
+}
+
+impl Bystander {
+    async fn of(flags: &[&str]) -> (crate::support::Gateway, Self) {
+        let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+        let gateway = gateway(analyzer.address, flags).await;
+        let mut client = Client::connect(gateway.address, "").await;
+        client.read_to(10).await;
+        (gateway, Bystander { analyzer, client })
+    }
+
+    async fn saw_nothing(mut self) {
+        self.analyzer.play(update(11, &["b"]));
+        let next = self
+            .client
+            .read_until(|told| told["data"]["sequence"] != 10);
+        assert_eq!(points(next.await.last().unwrap()), ["b"]);
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_no_handshake() {
+    let (gateway, bystander) = Bystander::of(&[]).await;
+    let before = metric(&cut_for("not_http")).await;
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS hello\r\n\r\n"[..],
+        b"\x00\x00\x00\x00\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"GET /ws/mempool HTTP/1.1\r\n\xff\xfe: x\r\n\r\n",
+    ] {
+        let mut raw = Raw::connect(gateway.address).await;
+        raw.send(garbage).await;
+        assert_eq!(status(&raw.rest().await), "400", "{garbage:?}");
+    }
+    counted(&cut_for("not_http"), before + 3.0).await;
+    bystander.saw_nothing().await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_none_is_told_what_it_lacks() {
+    let (gateway, bystander) = Bystander::of(&[]).await;
+    let series = "satscope_gateway_websocket_clients_refused_total{reason=\"handshake\"}";
+    let before = metric(series).await;
+    for (headers, expected) in [
+        ("", "426"),
+        ("Connection: Upgrade\r\nUpgrade: websocket\r\n", "426"),
+        (
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+            "400",
+        ),
+        (
+            "Connection: Upgrade\r\nUpgrade: h2c\r\nSec-WebSocket-Version: 13\r\n",
+            "426",
+        ),
+    ] {
+        let mut raw = Raw::connect(gateway.address).await;
+        let request = format!("GET /ws/mempool HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        raw.send(request.as_bytes()).await;
+        let head = raw.head().await;
+        assert_eq!(status(&head), expected, "{headers}");
+        assert!(head.contains("application/problem+json"), "{head}");
+    }
+    counted(series, before + 3.0).await;
+    bystander.saw_nothing().await;
+}
+
+/// Half a handshake held open, one that comes a byte at a time, and a connection that says nothing at all.
+#[tokio::test]
+async fn a_head_that_does_not_come_to_its_end_is_not_waited_for() {
+    let (gateway, bystander) = Bystander::of(&["--gateway-head-seconds", "1"]).await;
+    let series = [cut_for("slow_head"), cut_for("idle")];
+    let before = [metric(&series[0]).await, metric(&series[1]).await];
+    let mut half = Raw::connect(gateway.address).await;
+    half.send(b"GET /ws/mempool HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n")
+        .await;
+    let mut slow = Raw::connect(gateway.address).await;
+    let mut silent = Raw::connect(gateway.address).await;
+    slow.send(b"GET / HTTP/1.1\r\nX-Slow: ").await;
+    // Until the gateway has had enough of it.
+    while slow.try_send(b"x").await {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let told = half.rest().await;
+    assert_eq!(status(&told), "408");
+    assert!(told.contains("application/problem+json"), "{told}");
+    assert_eq!(silent.rest().await, "");
+    counted(&series[0], before[0] + 1.0).await;
+    counted(&series[1], before[1]).await;
+    bystander.saw_nothing().await;
+}
+
+#[tokio::test]
+async fn a_head_or_a_path_that_is_too_large_is_refused() {
+    let (gateway, bystander) = Bystander::of(&[]).await;
+    let before = metric(&cut_for("head_too_large")).await;
+    let long = "x".repeat(32_000);
+    let mut raw = Raw::connect(gateway.address).await;
+    raw.send(format!("GET / HTTP/1.1\r\nHost: x\r\nX-Large: {long}\r\n\r\n").as_bytes())
+        .await;
+    assert_eq!(status(&raw.rest().await), "431");
+    counted(&cut_for("head_too_large"), before).await;
+
+    let mut raw = Raw::connect(gateway.address).await;
+    let many = (0..200).map(|at| format!("X-{at}: x\r\n"));
+    let many: String = many.collect();
+    raw.send(format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n").as_bytes())
+        .await;
+    assert_eq!(status(&raw.rest().await), "431");
+
+    let response = gateway.get(&format!("/{}", &long[..2100])).await;
+    assert_eq!(response.status(), 414);
+    assert_eq!(
+        response.headers()[header::CONTENT_TYPE],
+        "application/problem+json"
+    );
+    bystander.saw_nothing().await;
+}
+
 #[tokio::test]
 async fn another_page_may_not_listen() {
-    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
-    let gateway = gateway(analyzer.address, &[]).await;
+    let (gateway, bystander) = Bystander::of(&[]).await;
     for origin in ["http://evil.example", "null", "https://127.0.0.1:1"] {
         let (status, problem) = refused(gateway.address, "", Some(origin)).await;
         assert_eq!(status, 403, "{origin}");
@@ -22,12 +167,12 @@ async fn another_page_may_not_listen() {
     }
     let series = "satscope_gateway_websocket_clients_refused_total{reason=\"origin\"}";
     assert!(metric(series).await >= 3.0);
+    bystander.saw_nothing().await;
 }
 
 #[tokio::test]
 async fn a_sequence_that_is_none_is_named() {
-    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
-    let gateway = gateway(analyzer.address, &[]).await;
+    let (gateway, bystander) = Bystander::of(&[]).await;
     for query in [
         "?after=-1",
         "?after=x",
@@ -41,43 +186,102 @@ async fn a_sequence_that_is_none_is_named() {
             "{problem}"
         );
     }
-}
-
-#[tokio::test]
-async fn one_client_more_than_there_is_room_for_comes_back_later() {
-    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
-    let gateway = gateway(analyzer.address, &["--gateway-max-clients", "1"]).await;
-    let mut first = Client::connect(gateway.address, "").await;
-    first.read_to(10).await;
-    let (status, _) = refused(gateway.address, "", None).await;
-    assert_eq!(status, 503);
-    first.socket.close(None).await.unwrap();
-    let query_of_another = async || {
-        let stream = tokio::net::TcpStream::connect(gateway.address)
-            .await
-            .unwrap();
-        let url = format!("ws://{}/ws/mempool", gateway.address);
-        tokio_tungstenite::client_async(url, stream).await.is_ok()
-    };
-    drop(first);
-    until("the room of the first", query_of_another).await;
+    bystander.saw_nothing().await;
 }
 
 #[tokio::test]
 async fn what_a_client_says_is_passed_over_unless_it_is_too_much() {
-    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
-    let gateway = gateway(analyzer.address, &[]).await;
-    let mut good = Client::connect(gateway.address, "").await;
-    let mut large = Client::connect(gateway.address, "").await;
-    good.read_to(10).await;
-    large.read_to(10).await;
+    let (gateway, mut bystander) = Bystander::of(&[]).await;
+    let good = &mut bystander.client;
     good.send(Message::text("x".repeat(1024))).await;
     good.send(Message::binary(vec![0; 1024])).await;
+    good.send(Message::Ping(vec![7; 125].into())).await;
+    let before = metric(&closed_for("too_large")).await;
+    let mut large = Client::connect(gateway.address, "").await;
     large.send(Message::text("x".repeat(1025))).await;
-    let farewell = large.closed().await.unwrap();
-    assert_eq!(farewell.code, CloseCode::Size);
-    analyzer.play(update(11, &["b"]));
-    assert_eq!(points(&good.next().await), ["b"]);
+    assert_eq!(large.closed().await.unwrap().code, CloseCode::Size);
+    // The head of a frame of a terabyte: it is refused for what it says, and not waited for.
+    let mut boast = Client::connect(gateway.address, "").await;
+    let boasting = [0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4];
+    boast.send_raw(&boasting).await;
+    assert_eq!(boast.closed().await.unwrap().code, CloseCode::Size);
+    counted(&closed_for("too_large"), before + 1.0).await;
+    bystander.saw_nothing().await;
+}
+
+#[tokio::test]
+async fn a_flood_is_cut_off() {
+    let (gateway, bystander) = Bystander::of(&[]).await;
+    let before = metric(&closed_for("too_many")).await;
+    for message in [
+        Message::Ping(Vec::new().into()),
+        Message::Pong(Vec::new().into()),
+        Message::text("hello"),
+        Message::binary(vec![0; 20]),
+    ] {
+        let mut flooding = Client::connect(gateway.address, "").await;
+        for _ in 0..20 {
+            flooding.feed(message.clone()).await;
+        }
+        let farewell = flooding.closed().await.unwrap();
+        assert_eq!(farewell.code, CloseCode::Policy, "{message:?}");
+        assert!(!farewell.reason.is_empty());
+    }
+    counted(&closed_for("too_many"), before + 3.0).await;
+    // Frames that never add up to a message: the first of a text, and then its continuations, each of them empty.
+    let mut endless = Client::connect(gateway.address, "").await;
+    endless.send_raw(&[0x01, 0x80, 0, 0, 0, 0]).await;
+    let nothing = [0x00, 0x80, 0, 0, 0, 0].repeat(1000);
+    while endless.try_send_raw(&nothing).await {}
+    counted(&closed_for("too_many"), before + 4.0).await;
+    bystander.saw_nothing().await;
+}
+
+/// Compression is not spoken here: neither a socket nor a request can hold a bomb.
+#[tokio::test]
+async fn what_is_compressed_is_not_unpacked() {
+    let (gateway, bystander) = Bystander::of(&[]).await;
+    let before = metric(&closed_for("bad_frame")).await;
+    let offered = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    let mut raw = Raw::connect(gateway.address).await;
+    let head = raw.handshake(offered).await;
+    assert_eq!(status(&head), "101");
+    let head = head.to_ascii_lowercase();
+    assert!(!head.contains("sec-websocket-extensions"), "{head}");
+
+    let mut bomb = Client::connect(gateway.address, "").await;
+    let compressed = Frame::from_payload(
+        FrameHeader {
+            rsv1: true,
+            mask: Some([1, 2, 3, 4]),
+            opcode: OpCode::Data(Data::Text),
+            ..FrameHeader::default()
+        },
+        vec![0; 1000].into(),
+    );
+    bomb.send(Message::Frame(compressed)).await;
+    assert_eq!(bomb.closed().await.unwrap().code, CloseCode::Protocol);
+    counted(&closed_for("bad_frame"), before).await;
+
+    let mut raw = Raw::connect(gateway.address).await;
+    raw.send(b"POST /api/v1/price HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 1000000000\r\n\r\n\x1f\x8b")
+        .await;
+    assert_eq!(status(&raw.rest().await), "405");
+    bystander.saw_nothing().await;
+}
+
+#[tokio::test]
+async fn text_must_be_utf_8() {
+    let (gateway, bystander) = Bystander::of(&[]).await;
+    let before = metric(&closed_for("not_text")).await;
+    let mut client = Client::connect(gateway.address, "").await;
+    let text = OpCode::Data(Data::Text);
+    let mut frame = Frame::message(&b"\xc3\x28 \xff"[..], text, true);
+    frame.header_mut().mask = Some([0; 4]);
+    client.send(Message::Frame(frame)).await;
+    assert_eq!(client.closed().await.unwrap().code, CloseCode::Invalid);
+    counted(&closed_for("not_text"), before).await;
+    bystander.saw_nothing().await;
 }
 
 /// One that stops reading while much comes, and one that does not answer a ping while nothing does. One test, as both
@@ -118,4 +322,114 @@ async fn a_client_that_takes_nothing_is_closed_and_told_to_come_back() {
     })
     .await;
     assert_eq!(silent.closed().await.unwrap().code, CloseCode::Again);
+}
+
+/// An answer and an event stream that nobody takes.
+#[tokio::test]
+async fn a_reader_that_takes_nothing_is_cut_off() {
+    let (gateway, mut bystander) = Bystander::of(&["--gateway-stuck-seconds", "1"]).await;
+    let before = metric(&cut_for("stuck")).await;
+    let mut streaming = Raw::connect_narrow(gateway.address).await;
+    streaming
+        .send(b"GET /api/v1/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await;
+    streaming.head().await;
+    let large_id = "x".repeat(200_000);
+    for sequence in 12..=30 {
+        let large = update(sequence, &[&large_id]);
+        bystander.analyzer.play(large);
+        bystander.client.read_to(sequence).await;
+    }
+    counted(&cut_for("stuck"), before).await;
+    let mut asking = Raw::connect_narrow(gateway.address).await;
+    for _ in 0..50 {
+        asking
+            .send(b"GET /api/v1/points HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await;
+    }
+    counted(&cut_for("stuck"), before + 1.0).await;
+}
+
+#[tokio::test]
+async fn one_watcher_more_than_there_is_room_for_comes_back_later() {
+    let (gateway, bystander) = Bystander::of(&["--gateway-max-clients", "2"]).await;
+    let second = Client::connect(gateway.address, "").await;
+    let (status, _) = refused(gateway.address, "", None).await;
+    assert_eq!(status, 503);
+    let response = gateway.get("/api/v1/stream").await;
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+    drop(second);
+    until("the room of the second", async || {
+        let stream = TcpStream::connect(gateway.address).await.unwrap();
+        let url = format!("ws://{}/ws/mempool", gateway.address);
+        tokio_tungstenite::client_async(url, stream).await.is_ok()
+    })
+    .await;
+    bystander.saw_nothing().await;
+}
+
+#[tokio::test]
+async fn one_connection_more_than_there_is_room_for_comes_back_later() {
+    let flags = ["--gateway-max-connections", "2"];
+    let (gateway, bystander) = Bystander::of(&flags).await;
+    let series = "satscope_gateway_connections_refused_total{reason=\"full\"}";
+    let before = metric(series).await;
+    let second = Client::connect(gateway.address, "").await;
+    let mut third = Raw::connect(gateway.address).await;
+    third
+        .send(b"GET /api/v1/price HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await;
+    let told = third.rest().await;
+    assert_eq!(status(&told), "503");
+    assert!(told.contains("retry-after"), "{told}");
+    counted(series, before).await;
+    drop(second);
+    until("the room of the second", async || {
+        gateway.get("/healthz").await.status() == 200
+    })
+    .await;
+    bystander.saw_nothing().await;
+}
+
+#[tokio::test]
+async fn thousands_from_one_address_are_turned_away() {
+    let flags = ["--gateway-max-connections-per-address", "20"];
+    let (gateway, bystander) = Bystander::of(&flags).await;
+    let series = "satscope_gateway_connections_refused_total{reason=\"address\"}";
+    let before = metric(series).await;
+    let from: std::net::IpAddr = "127.0.0.77".parse().unwrap();
+    let holding = (0..20).map(|_| Client::connect_from(from, gateway.address));
+    let held = join_all(holding).await;
+    for _ in 0..30 {
+        let more = join_all((0..100).map(|_| Raw::connect_from(from, gateway.address))).await;
+        drop(more);
+    }
+    counted(series, before + 2999.0).await;
+    until("the answer for one more", async || {
+        let mut more = Raw::connect_from(from, gateway.address).await;
+        let asked = more.try_send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let told = if asked {
+            more.rest().await
+        } else {
+            String::new()
+        };
+        let refused = told.starts_with("HTTP/1.1 429");
+        assert!(refused || told.is_empty(), "{told}");
+        refused && told.contains("application/problem+json")
+    })
+    .await;
+    assert_eq!(
+        gateway.get("/healthz").await.status(),
+        200,
+        "another address"
+    );
+    drop(held);
+    until("places for that address again", async || {
+        let mut raw = Raw::connect_from(from, gateway.address).await;
+        let asked = raw.try_send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        asked.await && raw.rest().await.starts_with("HTTP/1.1 200")
+    })
+    .await;
+    bystander.saw_nothing().await;
 }

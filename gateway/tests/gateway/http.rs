@@ -6,17 +6,14 @@ use flate2::read::GzDecoder;
 use reqwest::{Client, Method, Response, header};
 use satscope_proto::v1::{Amounts, HistoryEntry, Rung};
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
 
 use crate::support::{
     Gateway,
     analyzer::Analyzer,
-    gateway, until,
+    gateway,
+    raw::{Raw, status},
+    until,
     updates::{START_MS, update, window, without_estimate},
-    within_patience,
 };
 
 async fn answered(gateway: &Gateway, path: &str, status: u16) {
@@ -349,16 +346,6 @@ async fn unknown_paths_and_wrong_methods_are_problems() {
     problem(not_a_handshake).await;
 }
 
-/// Sends bytes as they are; a library would tidy the path up.
-async fn raw(gateway: &Gateway, request: &str) -> String {
-    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    let reading = stream.read_to_end(&mut answer);
-    within_patience("an answer", reading).await.unwrap();
-    String::from_utf8(answer).unwrap()
-}
-
 #[tokio::test]
 async fn no_path_leads_out_of_the_page() {
     let analyzer = Analyzer::start(Vec::new()).await;
@@ -374,25 +361,16 @@ async fn no_path_leads_out_of_the_page() {
         "/index.html%00.js",
     ] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        let answer = raw(&gateway, &request).await;
-        let status = answer.split(' ').nth(1).unwrap();
-        assert!(["404", "400"].contains(&status), "{path}: {answer}");
+        let mut raw = Raw::connect(gateway.address).await;
+        raw.send(request.as_bytes()).await;
+        let answer = raw.rest().await;
+        assert!(
+            ["404", "400"].contains(&status(&answer)),
+            "{path}: {answer}"
+        );
         assert!(
             !answer.contains("[package]") && !answer.contains("root:"),
             "{path}"
         );
     }
-}
-
-#[tokio::test]
-async fn a_head_that_is_too_large_or_never_ends_is_not_waited_for() {
-    let analyzer = Analyzer::start(Vec::new()).await;
-    let gateway = gateway(analyzer.address, &[]).await;
-    let large = format!(
-        "GET / HTTP/1.1\r\nHost: x\r\nX-Large: {}\r\n\r\n",
-        "x".repeat(32_000)
-    );
-    let answer = raw(&gateway, &large).await;
-    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
-    raw(&gateway, "GET / HTTP/1.1\r\nHost: x\r\nX-Half:").await;
 }

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod bad_clients;
+mod description;
 mod http;
+mod programs;
+mod proxies;
 mod socket;
 mod support;
 mod upstream;

@@ -92,7 +92,8 @@ async fn a_price_that_locks_on_elsewhere_resets_every_client() {
 async fn a_slow_client_gets_the_newest_with_the_points_it_missed() {
     const UPDATES: u64 = 150;
     let analyzer = Analyzer::start(vec![window(10, &[])]).await;
-    let gateway = gateway(analyzer.address, &[]).await;
+    let roomy = ["--gateway-client-bytes", "8000000"];
+    let gateway = gateway(analyzer.address, &roomy).await;
     let mut slow = Client::connect_narrow(gateway.address).await;
     let mut quick = Client::connect(gateway.address, "").await;
     slow.read_to(10).await;

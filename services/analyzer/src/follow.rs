@@ -5,14 +5,16 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use satscope_kit::{health::Condition, upstream};
+use satscope_kit::{
+    health::Condition,
+    upstream::{self, Upstream},
+};
 use satscope_log::{Block, Event, Hop, HopState, Position, Tracked, WINDOW_MS};
 use satscope_proto::v1::{
     self as proto, HistoryEntry, PriceUpdate, StreamTransactionsRequest,
     StreamTransactionsResponse, ingest_service_client::IngestServiceClient,
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Endpoint;
 use tracing::{info, warn};
 
 use crate::{feed::Feed, points::News, report, state::State, wire};
@@ -72,7 +74,7 @@ impl Follower {
     }
 
     /// Reads ingest's stream until `stop`.
-    pub async fn read(&self, ingest: Endpoint, stop: CancellationToken) {
+    pub async fn read(&self, ingest: Upstream, stop: CancellationToken) {
         let open = |channel| {
             let after = self.lock().position.map(|position| proto::Position {
                 epoch: position.epoch,

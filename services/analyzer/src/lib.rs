@@ -15,9 +15,9 @@ mod wire;
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use satscope_kit::{Context, grpc, net};
+use satscope_kit::{Context, grpc, net, upstream::Upstream};
 use satscope_proto::v1::price_service_server::{PriceServiceServer, SERVICE_NAME};
-use tonic::{service::Routes, transport::Endpoint};
+use tonic::service::Routes;
 
 pub use report::describe as describe_metrics;
 pub use settings::AnalyzerSettings;
@@ -30,7 +30,8 @@ pub async fn start(settings: AnalyzerSettings, context: &Context) -> anyhow::Res
     report::start();
     let listener = net::listen("analyzer_listen", settings.analyzer_listen).await?;
     let address = listener.local_addr().context("the bound address")?;
-    let ingest = Endpoint::new(settings.ingest_url).context("ingest_url")?;
+    let ingest =
+        Upstream::new(settings.ingest_url, context.token.as_ref()).context("ingest_url")?;
     let feed = Arc::new(feed::Feed::default());
     let condition = context.readiness.condition("ingest", "ingest");
     let follower = follow::Follower::new(feed.clone(), condition);

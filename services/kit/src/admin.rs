@@ -4,6 +4,7 @@ use axum::{Json, Router, extract::State, http::StatusCode, response::IntoRespons
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tracing::error;
 
 use crate::{
     Context,
@@ -11,19 +12,23 @@ use crate::{
     metrics,
 };
 
-/// Serves the operator's port until the process stops.
+/// Serves the operator's port as long as the process lives: while it drains too, when it says that it is not ready.
 pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Context) {
     let app = health_routes(context.readiness.clone()).route(
         "/metrics",
         get(move || std::future::ready(metrics::render(&handle))),
     );
-    let stop = context.tasks.stop();
+    tokio::spawn(async move {
+        if let Err(fault) = axum::serve(listener, app).await {
+            error!("the operator's port: {fault}");
+        }
+    });
+    let (readiness, stop) = (context.readiness.clone(), context.tasks.stop());
     context
         .tasks
-        .spawn("operator's port", async move {
-            axum::serve(listener, app)
-                .with_graceful_shutdown(stop.cancelled_owned())
-                .await?;
+        .spawn("readiness", async move {
+            stop.cancelled().await;
+            readiness.condition("process", "its end: it is draining");
             Ok(())
         })
         .await;

@@ -1,4 +1,5 @@
-//! gRPC serving: health and reflection (v1 and v1alpha) beside a part's own service, and a stop that ends.
+//! gRPC serving: health and reflection (v1 and v1alpha) beside a part's own service, the token that callers must know
+//! where there is one, and a stop that ends.
 
 mod count;
 
@@ -15,6 +16,8 @@ pub use count::describe as describe_metrics;
 use crate::{
     Context,
     health::{Readiness, all_met},
+    net::warn_if_open,
+    token,
 };
 
 /// Serves `service` with health and reflection until the process stops.
@@ -52,6 +55,15 @@ pub async fn serve(
         tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
         tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
     ])?;
+    let routes = match context.token.clone() {
+        Some(token) => token::guard(routes.into_axum_router(), name, token).into(),
+        None => {
+            let remedy =
+                "anybody there can ask; grpc_token_file names a token that callers must know";
+            warn_if_open(name, &listener, remedy);
+            routes
+        }
+    };
     let stop = context.tasks.stop();
     let server = Server::builder()
         .layer(methods)

@@ -12,13 +12,16 @@ pub mod metrics;
 pub mod net;
 pub mod systemd;
 pub mod tasks;
+pub mod token;
 pub mod upstream;
 
 /// What a part is given at its start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Context {
     /// Where it leaves what it runs in the background, and learns that it is time to stop.
     pub tasks: tasks::Tasks,
     /// Where it says what it waits for.
     pub readiness: health::Readiness,
+    /// What the gRPC ports of this process ask for, and what it tells those of others; none where all may ask.
+    pub token: Option<config::Secret>,
 }

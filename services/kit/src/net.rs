@@ -1,8 +1,9 @@
 //! Listening sockets: a taken port is one clear line.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
 use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
@@ -18,10 +19,35 @@ pub async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpLis
         .local_addr()
         .with_context(|| format!("{setting}: the bound address"))?;
     info!("{setting}: listening on {bound}");
-    if !address.ip().is_loopback() {
-        warn!(%address, "{setting} is open to other machines; it has no encryption and no password of its own");
-    }
     Ok(listener)
+}
+
+/// Warns, once at the start, when other machines can reach a listener that nothing guards; `remedy` says what that means
+/// and what can be done.
+pub fn warn_if_open(setting: &str, listener: &TcpListener, remedy: &str) {
+    match listener.local_addr() {
+        Ok(address) if address.ip().is_loopback() => {}
+        Ok(address) => warn!(%address, "{setting} is open to other machines: {remedy}"),
+        Err(fault) => warn!("{setting}: its address cannot be told: {fault}"),
+    }
+}
+
+/// Lets this process have `needed` open files, or as many as the system allows; their number when that is fewer.
+///
+/// # Errors
+/// When the system does not let its limit be raised.
+pub fn allow_open_files(needed: u64) -> io::Result<Option<u64>> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(None);
+    }
+    let allowed = limit.maximum.map_or(needed, |most| most.min(needed));
+    let raised = Rlimit {
+        current: Some(allowed),
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised)?;
+    Ok(Some(allowed).filter(|allowed| *allowed < needed))
 }
 
 #[cfg(test)]
@@ -40,5 +66,14 @@ mod tests {
             error.to_string(),
             format!("gateway_listen: cannot listen on {taken}")
         );
+    }
+
+    #[test]
+    fn open_files_are_raised_as_far_as_they_go() {
+        let most = getrlimit(Resource::Nofile).maximum.unwrap_or(1 << 20);
+        assert_eq!(allow_open_files(most).unwrap(), None);
+        assert_eq!(allow_open_files(1).unwrap(), None, "never lowered");
+        assert_eq!(getrlimit(Resource::Nofile).current, Some(most));
+        assert_eq!(allow_open_files(most + 1).unwrap(), Some(most));
     }
 }

@@ -14,14 +14,38 @@ use tracing::{info, warn};
 /// A task's name and how it ended.
 type Ended = (&'static str, anyhow::Result<()>);
 
+/// How long a process may take to end, unless it is told otherwise.
+const DRAIN: Duration = Duration::from_secs(4);
+
 /// The tasks of a process. Clones share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Tasks {
+    drain: Duration,
     stop: CancellationToken,
     set: Arc<Mutex<JoinSet<Ended>>>,
 }
 
+impl Default for Tasks {
+    fn default() -> Self {
+        Tasks::with_drain(DRAIN)
+    }
+}
+
 impl Tasks {
+    /// None yet; once told to stop they are given so long.
+    pub fn with_drain(drain: Duration) -> Self {
+        Tasks {
+            drain,
+            stop: CancellationToken::new(),
+            set: Arc::default(),
+        }
+    }
+
+    /// How long a task may take to return after [`Tasks::stop`]; what takes longer is cut off.
+    pub fn drain(&self) -> Duration {
+        self.drain
+    }
+
     /// Cancelled when it is time to stop; a task then finishes what it has begun and returns.
     pub fn stop(&self) -> CancellationToken {
         self.stop.clone()
@@ -39,11 +63,12 @@ impl Tasks {
             .spawn(async move { (name, task.await) });
     }
 
-    /// Waits for SIGTERM, SIGINT or the first task that ends; then stops the others, within `drain`.
+    /// Waits for SIGTERM, SIGINT or the first task that ends; then stops the others, within [`Tasks::drain`].
     ///
     /// # Errors
     /// With the first task's error, if that is why the process stops.
-    pub async fn run(self, drain: Duration) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
+        let drain = self.drain;
         let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
         let mut set = self.set.lock().await;
@@ -92,7 +117,7 @@ mod tests {
         tasks
             .spawn("broken", async { Err(anyhow!("no more paper")) })
             .await;
-        let error = tasks.run(Duration::from_secs(60)).await.unwrap_err();
+        let error = tasks.run().await.unwrap_err();
         assert_eq!(error.to_string(), "no more paper");
     }
 
@@ -101,7 +126,7 @@ mod tests {
         let tasks = Tasks::default();
         tasks.spawn("stuck", std::future::pending()).await;
         tasks.spawn("brief", async { Ok(()) }).await;
-        let error = tasks.run(Duration::from_secs(4)).await.unwrap_err();
+        let error = tasks.run().await.unwrap_err();
         assert_eq!(error.to_string(), "brief ended by itself");
     }
 }

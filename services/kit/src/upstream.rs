@@ -8,9 +8,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Status, Streaming,
+    service::interceptor::InterceptedService,
     transport::{Channel, Endpoint},
 };
 use tracing::{info, warn};
+
+use crate::{config::Secret, token::Bearer};
 
 /// A stream that says nothing for so long is given up: its sender's heartbeat comes at least every 5 s.
 const SILENCE: Duration = Duration::from_secs(8);
@@ -18,6 +21,35 @@ const SILENCE: Duration = Duration::from_secs(8);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest pause between two tries, so that a returned upstream is found within 5 s.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// A connection on which each call tells the token.
+pub type Connection = InterceptedService<Channel, Bearer>;
+
+/// A part upstream: where it is, and the token that it asks for.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    bearer: Bearer,
+}
+
+impl Upstream {
+    /// # Errors
+    /// When `url` is none, or `token` cannot be told.
+    pub fn new(url: String, token: Option<&Secret>) -> anyhow::Result<Self> {
+        Ok(Upstream {
+            endpoint: Endpoint::from_shared(url)?,
+            bearer: Bearer::new(token)?,
+        })
+    }
+
+    /// Connects when the first question comes; `patience` is for that, and for each answer.
+    pub fn when_asked(&self, patience: Duration) -> Connection {
+        let endpoint = self.endpoint.clone();
+        let endpoint = endpoint.connect_timeout(patience).timeout(patience);
+        InterceptedService::new(endpoint.connect_lazy(), self.bearer.clone())
+    }
+}
 
 /// What happens on the way.
 #[derive(Debug)]
@@ -35,19 +67,20 @@ pub enum Event<T> {
 /// `open` is called again after each loss, so it can ask for what followed the last message.
 pub async fn follow<T, O, F>(
     name: &'static str,
-    url: &Endpoint,
+    upstream: &Upstream,
     stop: CancellationToken,
     mut open: O,
     mut on: impl FnMut(Event<T>),
 ) where
-    O: FnMut(Channel) -> F,
+    O: FnMut(Connection) -> F,
     F: Future<Output = Result<Streaming<T>, Status>>,
 {
+    let url = upstream.endpoint.uri();
     let mut pauses = backoff();
     loop {
         let attempt = async {
-            let mut messages = connect(url, &mut open).await?;
-            info!("connected to {name} at {}", url.uri());
+            let mut messages = connect(upstream, &mut open).await?;
+            info!("connected to {name} at {url}");
             on(Event::Connected);
             loop {
                 on(Event::Message(next(&mut messages).await?));
@@ -59,7 +92,7 @@ pub async fn follow<T, O, F>(
             None => return,
         };
         if let Err(reason) = lost {
-            warn!("{name} at {}: {reason}", url.uri());
+            warn!("{name} at {url}: {reason}");
             on(Event::Lost(reason));
         }
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
@@ -83,14 +116,17 @@ fn backoff() -> impl Iterator<Item = Duration> {
         .map(|pause| pause.min(LONGEST_PAUSE))
 }
 
-async fn connect<T, O, F>(url: &Endpoint, open: &mut O) -> Result<Streaming<T>, String>
+async fn connect<T, O, F>(upstream: &Upstream, open: &mut O) -> Result<Streaming<T>, String>
 where
-    O: FnMut(Channel) -> F,
+    O: FnMut(Connection) -> F,
     F: Future<Output = Result<Streaming<T>, Status>>,
 {
     let opened = async {
-        let channel = url.connect().await.map_err(|error| describe(&error))?;
-        open(channel).await.map_err(|status| describe(&status))
+        let channel = upstream.endpoint.connect().await;
+        let channel = channel.map_err(|error| describe(&error))?;
+        open(InterceptedService::new(channel, upstream.bearer.clone()))
+            .await
+            .map_err(|status| describe(&status))
     };
     timeout(PATIENCE, opened)
         .await

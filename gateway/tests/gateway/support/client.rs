@@ -1,10 +1,16 @@
 //! A WebSocket client that holds every message to the schema.
 
-use std::{net::SocketAddr, sync::OnceLock};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::OnceLock,
+};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpSocket, TcpStream},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{
@@ -32,6 +38,14 @@ impl Client {
     pub async fn connect_narrow(gateway: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
+        let stream = socket.connect(gateway).await.unwrap();
+        Client::over(stream, gateway, "").await
+    }
+
+    /// From another address of this machine.
+    pub async fn connect_from(from: IpAddr, gateway: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
         let stream = socket.connect(gateway).await.unwrap();
         Client::over(stream, gateway, "").await
     }
@@ -92,6 +106,24 @@ impl Client {
     pub async fn send(&mut self, message: Message) {
         self.socket.send(message).await.unwrap();
     }
+
+    /// Sends as part of many: that the gateway may have had enough by then is no failure.
+    pub async fn feed(&mut self, message: Message) {
+        if let Err(error) = self.socket.send(message).await {
+            assert!(!matches!(error, tungstenite::Error::Capacity(_)), "{error}");
+        }
+    }
+
+    /// Sends what need not be a frame.
+    pub async fn send_raw(&mut self, bytes: &[u8]) {
+        assert!(self.try_send_raw(bytes).await, "it is closed");
+    }
+
+    /// False when it is closed.
+    pub async fn try_send_raw(&mut self, bytes: &[u8]) -> bool {
+        let sent = self.socket.get_mut().write_all(bytes);
+        within_patience("sending", sent).await.is_ok()
+    }
 }
 
 /// A handshake that is not let in: the status and the problem.
@@ -132,7 +164,8 @@ pub fn hop(message: &Value, name: &str) -> (String, String) {
     (text("state"), text("detail"))
 }
 
-fn checked(text: &str) -> Value {
+/// A message, held to the schema.
+pub fn checked(text: &str) -> Value {
     static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
     let schema = SCHEMA.get_or_init(|| {
         let text = include_str!("../../../websocket-message.schema.json");

@@ -2,13 +2,14 @@
 
 pub mod analyzer;
 pub mod client;
+pub mod raw;
 pub mod updates;
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
 use clap::Parser;
 use satscope_gateway::GatewaySettings;
-use satscope_kit::{Context, health::Readiness, metrics, tasks::Tasks};
+use satscope_kit::{Context, metrics, tasks::Tasks};
 use tokio::{sync::OnceCell, time::timeout};
 
 /// Longer than anything here takes, on a busy machine too.
@@ -55,10 +56,7 @@ pub async fn gateway(analyzer: SocketAddr, flags: &[&str]) -> Gateway {
         &url,
     ];
     let flags = Flags::parse_from(fixed.iter().chain(flags));
-    let context = Context {
-        tasks: Tasks::default(),
-        readiness: Readiness::default(),
-    };
+    let context = Context::default();
     let address = satscope_gateway::start(flags.settings, &context)
         .await
         .unwrap();

@@ -24,9 +24,17 @@ impl Secret {
     /// # Errors
     /// When the file cannot be read or is empty.
     pub fn find(file: Option<&Path>, variable: &str) -> anyhow::Result<Option<Secret>> {
-        let Some(file) = file else {
-            return Ok(std::env::var(variable).ok().map(Secret));
-        };
+        match file {
+            Some(file) => Secret::from_file(file).map(Some),
+            None => Ok(std::env::var(variable).ok().map(Secret)),
+        }
+    }
+
+    /// The first line of a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is empty.
+    pub fn from_file(file: &Path) -> anyhow::Result<Secret> {
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("reading the secret in {}", file.display()))?;
         match text.lines().next().map(str::trim) {
@@ -34,7 +42,7 @@ impl Secret {
                 "{}: empty; expected the secret in its first line",
                 file.display()
             ),
-            Some(secret) => Ok(Some(Secret::new(secret))),
+            Some(secret) => Ok(Secret::new(secret)),
         }
     }
 

@@ -1,0 +1,229 @@
+//! What ten thousand watchers cost the gateway, and what they get: the real gateway, an analyzer that plays two updates a
+//! second, and the watchers in a process of their own.
+//!
+//! `cargo bench --bench watchers` runs all of it; `-- watchers`, `-- churn` or `-- chain` one part.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+mod chain;
+mod churn;
+mod cost;
+mod crowd;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use satscope_proto::v1::{PriceUpdate, TransactionState};
+use support::{
+    chain::Served,
+    metrics::Scrape,
+    part::Part,
+    script::{Analyzer, PRICE, dot, dots, first_update, whole},
+    wait::until,
+};
+
+use cost::Cost;
+use crowd::Crowd;
+
+/// Updates a second, and how many are measured in each round.
+const UPDATE_EVERY: Duration = Duration::from_millis(500);
+const UPDATES: u32 = 60;
+/// Dots of the window, and new ones in each update: as many as a busy day has.
+const WINDOW: u32 = 20_000;
+const NEW: u32 = 6;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["watch", address] => crowd::run(address.parse().unwrap()),
+        ["churn-from", address] => churn::run(address.parse().unwrap()),
+        _ => {
+            let wanted = |part: &str| {
+                let named = words.iter().filter(|word| !word.starts_with("--"));
+                named.clone().next().is_none() || named.into_iter().any(|word| *word == part)
+            };
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                if wanted("watchers") {
+                    watchers(1_000, 0).await;
+                    watchers(10_000, 1_000).await;
+                }
+                if wanted("churn") {
+                    churn().await;
+                }
+                if wanted("chain") {
+                    chain::run().await;
+                }
+            });
+        }
+    }
+}
+
+/// The analyzer and the real gateway.
+struct Stage {
+    analyzer: Analyzer,
+    gateway: Served,
+    now: PriceUpdate,
+}
+
+impl Stage {
+    async fn set() -> Stage {
+        let now = first_update();
+        let analyzer = Analyzer::start(vec![whole(&now, &dots(WINDOW))]).await;
+        let url = format!("http://{}", analyzer.address);
+        let gateway = Served::gateway_with(&[
+            "--analyzer-url",
+            &url,
+            "--gateway-max-clients=12000",
+            "--gateway-max-connections=15000",
+            "--gateway-max-connections-per-address=15000",
+        ])
+        .await;
+        let ready = format!("http://{}/readyz", gateway.address);
+        until("a price", async || {
+            (support::metrics::get(&ready).await.0 == 200).then_some(())
+        })
+        .await;
+        Stage {
+            analyzer,
+            gateway,
+            now,
+        }
+    }
+
+    /// Sends one update, whose first dot says when.
+    fn play(&mut self) {
+        self.now.sequence += 500;
+        self.now.time_ms += 500;
+        let number = self.now.sequence;
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let id = |at: u32| match at {
+            0 => format!("{}{:016}", crowd::MARK, since.as_micros()),
+            at => format!("{number:014}{at:02}-0"),
+        };
+        let point = |at| dot(&id(at), 0.5, PRICE, TransactionState::Mempool);
+        self.analyzer.play(PriceUpdate {
+            points: (0..NEW).map(point).collect(),
+            ..self.now.clone()
+        });
+    }
+
+    async fn play_on(&mut self, updates: u32) {
+        let mut every = tokio::time::interval(UPDATE_EVERY);
+        for _ in 0..updates {
+            every.tick().await;
+            self.play();
+        }
+        // The last is on its way.
+        tokio::time::sleep(UPDATE_EVERY * 2).await;
+    }
+}
+
+/// So many that read; and, in a second round, so many more that never do.
+async fn watchers(count: u32, silent: u32) {
+    let mut stage = Stage::set().await;
+    let gateway = stage.gateway.part.id();
+    let empty = Cost::of(gateway);
+    let mut crowd = Crowd::start(stage.gateway.address);
+    crowd.add("readers", count).await;
+    let full = Cost::of(gateway);
+    println!("{count} watchers, 2 updates a second:");
+    let bytes = full.resident_bytes.saturating_sub(empty.resident_bytes);
+    println!(
+        "  memory                      {:.1} kB a client ({:.0} MB with {WINDOW} dots and no client)",
+        bytes as f64 / f64::from(count) / 1000.0,
+        empty.resident_bytes as f64 / 1e6
+    );
+    // What is loaded once, and the system's own buffers, are not measured.
+    stage.play_on(10).await;
+    let alone = round(&mut stage, &mut crowd, "").await;
+    if silent > 0 {
+        crowd.add("silent", silent).await;
+        // Until what the system holds for them is full.
+        stage.play_on(UPDATES).await;
+        let beside = round(
+            &mut stage,
+            &mut crowd,
+            &format!("with {silent} that never read"),
+        )
+        .await;
+        crowd.add("silent", 0).await;
+        let again = round(&mut stage, &mut crowd, "without them again").await;
+        let mean = f64::midpoint(alone, again);
+        let scrape = Scrape::of(stage.gateway.metrics).await;
+        let closed = "satscope_gateway_websocket_clients_closed_total";
+        println!(
+            "  p99 beside those that never read: {:+.0} %; {:.0} times one was closed as stuck",
+            (beside / mean - 1.0) * 100.0,
+            scrape.sum(closed, "stuck").abs()
+        );
+    }
+}
+
+/// Measures for a while; gives the 99th percentile in milliseconds.
+async fn round(stage: &mut Stage, crowd: &mut Crowd, what: &str) -> f64 {
+    let parts = [stage.gateway.part.id(), crowd.part.id(), std::process::id()];
+    let before = parts.map(Cost::of);
+    crowd.begin().await;
+    stage.play_on(UPDATES).await;
+    let got = crowd.report().await;
+    let [server, generator, analyzer] =
+        [0, 1, 2].map(|at| Cost::of(parts[at]).share_since(&before[at]));
+    println!(
+        "  {:<28}{:.2} % delivered, {:.1} ms p50, {:.1} ms p99, {:.1} ms at most",
+        if what.is_empty() {
+            "send to receipt"
+        } else {
+            what
+        },
+        got.delivered * 100.0 / f64::from(UPDATES),
+        got.p50_ms,
+        got.p99_ms,
+        got.most_ms,
+    );
+    println!(
+        "    of a core                 gateway {:.0} %, watchers {:.0} %, analyzer {:.0} %; gateway {:.0} MB",
+        server * 100.0,
+        generator * 100.0,
+        analyzer * 100.0,
+        Cost::of(parts[0]).resident_bytes as f64 / 1e6
+    );
+    got.p99_ms
+}
+
+/// Connections opened and dropped, a thousand a second for a minute, beside a hundred watchers.
+async fn churn() {
+    let mut stage = Stage::set().await;
+    let gateway = stage.gateway.part.id();
+    let mut crowd = Crowd::start(stage.gateway.address);
+    crowd.add("readers", 100).await;
+    println!("1,000 connections a second opened and dropped:");
+    for what in ["after a first minute", "after a second one"] {
+        let program = std::env::current_exe().unwrap();
+        let address = stage.gateway.address.to_string();
+        let mut command = std::process::Command::new(program);
+        let mut churning = Part::start(command.args(["churn-from", &address]));
+        crowd.begin().await;
+        stage.play_on(2 * churn::SECONDS).await;
+        let got = crowd.report().await;
+        churning.ended().await;
+        until("the end of all of them", async || {
+            let scrape = Scrape::of(stage.gateway.metrics).await;
+            let now = scrape.sum("satscope_gateway_connections", "");
+            (now <= 101.0).then_some(())
+        })
+        .await;
+        let cost = Cost::of(gateway);
+        println!(
+            "  {what}: {:.1} MB, {} open files; the watchers got {:.2} %, {:.1} ms p99; {}",
+            cost.resident_bytes as f64 / 1e6,
+            cost.open_files,
+            got.delivered * 100.0 / f64::from(2 * churn::SECONDS),
+            got.p99_ms,
+            churning.log().join(" "),
+        );
+    }
+}

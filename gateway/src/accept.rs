@@ -1,0 +1,55 @@
+//! Which of two forms an answer is wanted in (RFC 9110, 12.5.1).
+
+use axum::http::{HeaderMap, header};
+
+/// Whether `Accept` puts a text type, such as `text/plain`, before JSON; JSON when it does not say.
+pub fn prefers(text: &str, headers: &HeaderMap) -> bool {
+    let listed: Vec<(&str, f32)> = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(weighed)
+        .collect();
+    let weight = |wanted: &[&str]| {
+        let named = wanted
+            .iter()
+            .find_map(|name| listed.iter().find(|(range, _)| range == name));
+        named.map_or(0.0, |(_, weight)| *weight)
+    };
+    weight(&[text, "text/*", "*/*"]) > weight(&["application/json", "application/*", "*/*"])
+}
+
+/// `type/subtype; q=0.5` as its name and weight.
+fn weighed(range: &str) -> (&str, f32) {
+    let mut parts = range.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default();
+    let weight = parts
+        .find_map(|parameter| parameter.strip_prefix("q="))
+        .and_then(|weight| weight.parse().ok());
+    (name, weight.unwrap_or(1.0))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_for_those_who_prefer_it() {
+        let prefers_text = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            prefers("text/plain", &headers)
+        };
+        assert!(prefers_text("text/plain"));
+        assert!(prefers_text("text/plain, application/json;q=0.5"));
+        assert!(prefers_text("application/json; q=0.1, text/*"));
+        assert!(prefers_text("text/plain, */*;q=0.8"));
+        assert!(!prefers_text("*/*"));
+        assert!(!prefers_text("application/json, text/plain"));
+        assert!(!prefers_text("text/html, application/xml;q=0.9"));
+        assert!(!prefers_text("text/csv"));
+        assert!(!prefers("text/plain", &HeaderMap::new()));
+    }
+}

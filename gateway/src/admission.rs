@@ -1,0 +1,159 @@
+//! Who is let in: so many connections in all, so many from one address, and no request with an endless URL.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use ::metrics::{counter, gauge};
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::warn;
+
+use crate::{
+    Gateway,
+    addresses::{Addresses, FORWARDED_FOR, Place, TrustedProxies},
+    metrics::{CONNECTIONS, REFUSED_CONNECTIONS},
+    problem::Problem,
+    settings::AdmissionSettings,
+};
+
+/// Connections, and the addresses that they come from.
+#[derive(Debug)]
+pub struct Admission {
+    room: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
+    proxies: TrustedProxies,
+    has_warned: AtomicBool,
+}
+
+/// A connection that was let in, as long as anything holds it.
+#[derive(Debug)]
+pub struct Visit {
+    from: IpAddr,
+    /// None for a trusted proxy: each client that it speaks for has places of its own.
+    _place: Option<Place>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// A request's claim to its connection, and to its place behind a proxy: what goes on after the answer holds it.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    _visit: Arc<Visit>,
+    _place: Option<Arc<Place>>,
+}
+
+/// Why one is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There are as many connections as there may be.
+    Full,
+    /// There are as many from its address as there may be.
+    Address,
+}
+
+impl Refusal {
+    /// What is told, and counted.
+    pub fn problem(self) -> Problem {
+        let (reason, problem) = match self {
+            Refusal::Full => ("full", Problem::later("no more connections are taken now")),
+            Refusal::Address => {
+                let detail = "your address has as many connections here as one may have";
+                ("address", Problem::too_many(detail))
+            }
+        };
+        counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(1);
+        problem
+    }
+}
+
+impl Admission {
+    /// As the settings say.
+    pub fn new(settings: &AdmissionSettings) -> Self {
+        let most = settings.gateway_max_connections_per_address;
+        Admission {
+            room: Arc::new(Semaphore::new(settings.gateway_max_connections as usize)),
+            addresses: Arc::new(Addresses::new(most)),
+            proxies: settings.gateway_trusted_proxies.clone(),
+            has_warned: AtomicBool::new(false),
+        }
+    }
+
+    /// Lets a connection in.
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub fn connection(&self, from: IpAddr) -> Result<Arc<Visit>, Refusal> {
+        let room = self.room.clone().try_acquire_owned();
+        let room = room.map_err(|_| Refusal::Full)?;
+        let place = match self.proxies.contains(from) {
+            true => None,
+            false => Some(self.addresses.enter(from).ok_or(Refusal::Address)?),
+        };
+        gauge!(CONNECTIONS).increment(1);
+        Ok(Arc::new(Visit {
+            from,
+            _place: place,
+            _room: room,
+        }))
+    }
+
+    /// Lets a request on a connection in.
+    fn request(&self, visit: Arc<Visit>, headers: &HeaderMap) -> Result<Guest, Refusal> {
+        let place = match self.proxies.contains(visit.from) {
+            true => {
+                let client = self.proxies.client(headers).unwrap_or(visit.from);
+                Some(self.addresses.enter(client).ok_or(Refusal::Address)?)
+            }
+            false => {
+                self.warn_of_a_proxy(visit.from, headers);
+                None
+            }
+        };
+        Ok(Guest {
+            _visit: visit,
+            _place: place.map(Arc::new),
+        })
+    }
+
+    /// Once: whoever has put a proxy in front wants to know that all its clients count as one.
+    fn warn_of_a_proxy(&self, from: IpAddr, headers: &HeaderMap) {
+        if headers.contains_key(FORWARDED_FOR) && !self.has_warned.swap(true, Ordering::Relaxed) {
+            warn!(
+                "{from} sends X-Forwarded-For, and gateway_trusted_proxies does not name it: all that come by it count \
+                 as one address"
+            );
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        gauge!(CONNECTIONS).decrement(1);
+    }
+}
+
+/// Lets a request in, or says why not.
+pub async fn admit(State(gateway): State<Gateway>, mut request: Request, next: Next) -> Response {
+    let longest = gateway.limits.gateway_max_url_bytes as usize;
+    let uri = request.uri();
+    if uri.path().len() + uri.query().map_or(0, |query| query.len() + 1) > longest {
+        let detail = format!("a path with its query may have {longest} bytes");
+        return Problem::new(StatusCode::URI_TOO_LONG, detail).into_response();
+    }
+    if let Some(visit) = request.extensions_mut().remove::<Arc<Visit>>() {
+        match gateway.admission.request(visit, request.headers()) {
+            Ok(guest) => request.extensions_mut().insert(guest),
+            Err(refusal) => return refusal.problem().into_response(),
+        };
+    }
+    next.run(request).await
+}

@@ -1,0 +1,99 @@
+//! `/api/v1/stream`: the WebSocket's messages as Server-Sent Events (HTML Living Standard, 9.2), for `curl -N` and
+//! programs without a WebSocket library.
+
+use ::metrics::{counter, gauge};
+use axum::{
+    body::Body,
+    extract::{Query, Request, State as Shared, rejection::QueryRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use crate::{
+    Gateway,
+    admission::Guest,
+    handshake::{Resume, no_room},
+    metrics::{MESSAGES, STREAMS},
+    problem::Problem,
+    state::State,
+};
+
+/// Answers with what holds now, and then all that is new, until the client leaves or the gateway stops. A client that
+/// returns with `Last-Event-ID`, or `?after=`, gets what it missed.
+///
+/// # Errors
+/// With the problem that the client is told.
+pub async fn open(
+    Shared(gateway): Shared<Gateway>,
+    query: Result<Query<Resume>, QueryRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let after = Resume::after(query)?.or(last_event(request.headers())?);
+    let room = gateway.watchers.enter().map_err(no_room)?;
+    let mut state = gateway.state.clone();
+    state.mark_changed();
+    gauge!(STREAMS).increment(1);
+    let watcher = Watcher {
+        state,
+        seen: after,
+        _guest: request.extensions().get::<Guest>().cloned(),
+        _room: room,
+    };
+    let turn = async move { gateway.watchers.turn().await };
+    let events = stream::unfold(watcher, Watcher::next)
+        .flat_map(stream::iter)
+        .map(Ok::<_, std::convert::Infallible>)
+        .take_until(Box::pin(turn));
+    let mut response = Response::new(Body::from_stream(events));
+    let event_stream = HeaderValue::from_static("text/event-stream");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, event_stream);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx would else hold events back until its buffer is full.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(last) = headers.get("last-event-id") else {
+        return Ok(None);
+    };
+    let sequence = last.to_str().ok().and_then(|text| text.parse().ok());
+    sequence.map(Some).ok_or_else(|| {
+        let detail = "Last-Event-ID: expected a sequence number";
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    })
+}
+
+struct Watcher {
+    state: watch::Receiver<State>,
+    /// The sequence up to which the client has all.
+    seen: Option<u64>,
+    _guest: Option<Guest>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Watcher {
+    /// The next event, in pieces of which the message is shared with all who get the same.
+    async fn next(mut self) -> Option<([Bytes; 3], Self)> {
+        self.state.changed().await.ok()?;
+        let outgoing = self.state.borrow_and_update().message(self.seen);
+        self.seen = outgoing.sequence;
+        counter!(MESSAGES, "kind" => outgoing.kind).increment(1);
+        let before = match outgoing.sequence {
+            Some(sequence) => Bytes::from(format!("id: {sequence}\ndata: ")),
+            None => Bytes::from_static(b"data: "),
+        };
+        let event = [before, outgoing.text, Bytes::from_static(b"\n\n")];
+        Some((event, self))
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        gauge!(STREAMS).decrement(1);
+    }
+}

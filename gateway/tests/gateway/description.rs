@@ -1,0 +1,344 @@
+//! The server and its description, each held to the other.
+
+use std::collections::BTreeSet;
+
+use jsonschema::{Registry, Validator};
+use reqwest::{Client, Method, Response, StatusCode, header};
+use satscope_proto::v1::{Amounts, HistoryEntry, Rung};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Gateway,
+    analyzer::Analyzer,
+    gateway, until,
+    updates::{START_MS, update, window, without_estimate},
+};
+
+/// Where the description is taken to lie, so that what it refers to lies beside it.
+const BASE: &str = "http://gateway.example/api/v1/";
+
+/// One request: what it asks, and how it is answered.
+struct Ask {
+    path: &'static str,
+    query: &'static str,
+    headers: &'static [(&'static str, &'static str)],
+    status: u16,
+    content_type: &'static str,
+}
+
+const fn ask(path: &'static str, status: u16, content_type: &'static str) -> Ask {
+    Ask {
+        path,
+        query: "",
+        headers: &[],
+        status,
+        content_type,
+    }
+}
+
+const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
+const ANY_TAG: &[(&str, &str)] = &[("if-none-match", "*")];
+
+const fn unchanged(path: &'static str) -> Ask {
+    Ask {
+        headers: ANY_TAG,
+        ..ask(path, 304, "")
+    }
+}
+
+/// While there is no price.
+const NOT_YET: [Ask; 5] = [
+    ask("/api/v1/price", 503, PROBLEM),
+    ask("/api/v1/prices", 503, PROBLEM),
+    ask("/api/v1/points", 503, PROBLEM),
+    ask("/api/v1/evidence", 503, PROBLEM),
+    ask("/readyz", 503, JSON),
+];
+
+/// When there is one.
+const THEN: [Ask; 24] = [
+    ask("/api/v1/price", 200, JSON),
+    Ask {
+        headers: &[("accept", "text/plain")],
+        ..ask("/api/v1/price", 200, "text/plain")
+    },
+    ask("/api/v1/prices", 200, JSON),
+    ask("/api/v1/history", 200, JSON),
+    Ask {
+        query: "?range=1h&step=1m",
+        headers: &[("accept", "text/csv")],
+        ..ask("/api/v1/history", 200, "text/csv")
+    },
+    unchanged("/api/v1/history"),
+    Ask {
+        query: "?range=x",
+        ..ask("/api/v1/history", 400, PROBLEM)
+    },
+    ask("/api/v1/points", 200, JSON),
+    unchanged("/api/v1/points"),
+    ask("/api/v1/evidence", 200, JSON),
+    unchanged("/api/v1/evidence"),
+    ask("/api/v1/stream", 200, "text/event-stream"),
+    Ask {
+        headers: &[("last-event-id", "x")],
+        ..ask("/api/v1/stream", 400, PROBLEM)
+    },
+    Ask {
+        headers: &HANDSHAKE,
+        ..ask("/ws/mempool", 101, "")
+    },
+    Ask {
+        query: "?after=x",
+        headers: &HANDSHAKE,
+        ..ask("/ws/mempool", 400, PROBLEM)
+    },
+    Ask {
+        headers: &FROM_ELSEWHERE,
+        ..ask("/ws/mempool", 403, PROBLEM)
+    },
+    ask("/ws/mempool", 426, PROBLEM),
+    ask("/api/v1/openapi.yaml", 200, "application/yaml"),
+    unchanged("/api/v1/openapi.yaml"),
+    ask(
+        "/api/v1/websocket-message.schema.json",
+        200,
+        "application/schema+json",
+    ),
+    unchanged("/api/v1/websocket-message.schema.json"),
+    ask("/healthz", 200, JSON),
+    ask("/readyz", 200, JSON),
+    ask("/api/v1/stream", 200, "text/event-stream"),
+];
+
+const HANDSHAKE: [(&str, &str); 4] = [
+    ("connection", "Upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+const FROM_ELSEWHERE: [(&str, &str); 5] = [
+    HANDSHAKE[0],
+    HANDSHAKE[1],
+    HANDSHAKE[2],
+    HANDSHAKE[3],
+    ("origin", "https://elsewhere.example"),
+];
+
+/// Where nobody may watch at all.
+const FULL: [Ask; 3] = [
+    ask("/api/v1/stream", 503, PROBLEM),
+    Ask {
+        headers: &HANDSHAKE,
+        ..ask("/ws/mempool", 503, PROBLEM)
+    },
+    // An analyzer that has gone before it was asked.
+    ask("/api/v1/history", 503, PROBLEM),
+];
+
+struct Description {
+    document: Value,
+    registry: Registry<'static>,
+}
+
+impl Description {
+    fn read() -> Self {
+        let text = include_str!("../../openapi.yaml");
+        let document: Value = serde_saphyr::from_str(text).unwrap();
+        let messages = include_str!("../../websocket-message.schema.json");
+        let messages: Value = serde_json::from_str(messages).unwrap();
+        let registry = Registry::new()
+            .add(format!("{BASE}openapi.yaml"), document.clone())
+            .and_then(|known| known.add(format!("{BASE}websocket-message.schema.json"), messages))
+            .and_then(|known| known.prepare())
+            .unwrap();
+        Description { document, registry }
+    }
+
+    /// The validator of what stands at this pointer of the description.
+    fn validator(&self, pointer: &str) -> Validator {
+        let schema = json!({ "$ref": format!("{BASE}openapi.yaml#{pointer}") });
+        let options = jsonschema::options().with_registry(&self.registry);
+        options
+            .build(&schema)
+            .unwrap_or_else(|error| panic!("{pointer}: {error}"))
+    }
+
+    /// The pointer to an answer, past its reference.
+    fn response(&self, asked: &Ask) -> String {
+        let pointer = format!(
+            "/paths/{}/get/responses/{}",
+            asked.path.replace('/', "~1"),
+            asked.status
+        );
+        let described = self.document.pointer(&pointer);
+        let described = described.unwrap_or_else(|| panic!("{pointer} is not described"));
+        match described["$ref"].as_str() {
+            Some(elsewhere) => elsewhere.trim_start_matches('#').to_owned(),
+            None => pointer,
+        }
+    }
+
+    /// Every path, status and content type that is described.
+    fn all(&self) -> BTreeSet<(String, u16, String)> {
+        let mut all = BTreeSet::new();
+        for (path, operations) in self.document["paths"].as_object().unwrap() {
+            for (status, response) in operations["get"]["responses"].as_object().unwrap() {
+                let status = status.parse().unwrap();
+                let response = match response["$ref"].as_str() {
+                    Some(elsewhere) => self.document.pointer(&elsewhere[1..]).unwrap(),
+                    None => response,
+                };
+                let content = response["content"].as_object();
+                let types = content.map(|content| content.keys().cloned().collect());
+                for content_type in types.unwrap_or_else(|| vec![String::new()]) {
+                    all.insert((path.clone(), status, content_type));
+                }
+            }
+        }
+        all
+    }
+}
+
+async fn hold(gateway: &Gateway, description: &Description, asked: &Ask) {
+    let what = format!("{} of {}{}", asked.status, asked.path, asked.query);
+    let url = gateway.url(&format!("{}{}", asked.path, asked.query));
+    let mut request = Client::new().get(url);
+    for (name, value) in asked.headers {
+        request = request.header(*name, *value);
+    }
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status().as_u16(), asked.status, "{what}");
+    let pointer = description.response(asked);
+    hold_headers(&response, description, &pointer, &what);
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.map_or("", |value| value.to_str().unwrap());
+    let bare = content_type.split(';').next().unwrap().to_owned();
+    assert_eq!(bare, asked.content_type, "{what}");
+    // A stream has no end, and a socket no body.
+    if bare.is_empty() || bare == "text/event-stream" {
+        return;
+    }
+    let body = response.text().await.unwrap();
+    let body = match bare.ends_with("json") {
+        true => serde_json::from_str(&body).unwrap(),
+        false => Value::String(body),
+    };
+    let escaped = bare.replace('/', "~1");
+    let validator = description.validator(&format!("{pointer}/content/{escaped}/schema"));
+    if let Err(error) = validator.validate(&body) {
+        panic!("{what}: {}: {error} in {body}", error.instance_path());
+    }
+}
+
+fn hold_headers(response: &Response, description: &Description, pointer: &str, what: &str) {
+    let described = description.document.pointer(pointer).unwrap();
+    for name in described["headers"].as_object().into_iter().flatten() {
+        let (name, header) = name;
+        let value = response.headers().get(name);
+        let value = value.unwrap_or_else(|| panic!("{what}: no header {name}"));
+        let value = value.to_str().unwrap();
+        let elsewhere = header["$ref"].as_str().unwrap().trim_start_matches('#');
+        let validator = description.validator(&format!("{elsewhere}/schema"));
+        let number = value.parse::<u64>().map(Value::from);
+        let value = number.unwrap_or_else(|_| Value::from(value));
+        assert!(validator.is_valid(&value), "{what}: {name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_as_described_and_every_description_is_answered() {
+    let description = Description::read();
+    let analyzer = Analyzer::start(vec![without_estimate(window(10, &["a"]))]).await;
+    let early = gateway("127.0.0.1:9".parse().unwrap(), &[]).await;
+    for asked in &NOT_YET {
+        hold(&early, &description, asked).await;
+    }
+    let amounts = Amounts {
+        time_ms: START_MS,
+        first_sats: 1000.0,
+        bin_width: 0.01,
+        counts: vec![0, 3, 1],
+        ladder: vec![Rung {
+            round_usd: 50.0,
+            strength: 3.15,
+        }],
+    };
+    let past = (1..=90).map(|second| HistoryEntry {
+        time_ms: START_MS - 90_000 + second * 1000,
+        estimate: update(second, &[]).estimate,
+    });
+    analyzer.knows(past.collect(), Some(amounts));
+    let ready = gateway(analyzer.address, &[]).await;
+    until("a subscription", async || {
+        ready.get("/readyz").await.status() == StatusCode::OK
+    })
+    .await;
+    analyzer.play(update(11, &["b"]));
+    until("a price", async || {
+        ready.get("/api/v1/price").await.status() == StatusCode::OK
+    })
+    .await;
+    for asked in &THEN {
+        hold(&ready, &description, asked).await;
+    }
+    early.context.tasks.stop().cancel();
+    for asked in &FULL {
+        hold_full(&description, asked).await;
+    }
+
+    let asked = NOT_YET.iter().chain(&THEN).chain(&FULL);
+    let asked = asked.map(|asked| {
+        let content_type = asked.content_type.to_owned();
+        (asked.path.to_owned(), asked.status, content_type)
+    });
+    assert_eq!(asked.collect::<BTreeSet<_>>(), description.all());
+}
+
+/// A gateway with room for one watcher, which is there, and without an analyzer.
+async fn hold_full(description: &Description, asked: &Ask) {
+    let nowhere = "127.0.0.1:9".parse().unwrap();
+    let full = gateway(nowhere, &["--gateway-max-clients", "1"]).await;
+    let _only = Client::new()
+        .get(full.url("/api/v1/stream"))
+        .send()
+        .await
+        .unwrap();
+    hold(&full, description, asked).await;
+}
+
+#[tokio::test]
+async fn every_route_is_described() {
+    let description = Description::read();
+    let paths = description.document["paths"].as_object().unwrap();
+    let routes = include_str!("../../src/server.rs")
+        .split(".route(\"")
+        .skip(1);
+    let routes: Vec<&str> = routes.map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(routes.len() > 5, "{routes:?}");
+    for route in routes {
+        assert!(paths.contains_key(route), "{route} is not described");
+    }
+    let analyzer = Analyzer::start(Vec::new()).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    for path in paths.keys() {
+        let request = Client::new().request(Method::PUT, gateway.url(path));
+        assert_eq!(request.send().await.unwrap().status(), 405, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn it_is_served_as_it_stands_here() {
+    let analyzer = Analyzer::start(Vec::new()).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    for (path, text) in [
+        ("openapi.yaml", include_str!("../../openapi.yaml")),
+        (
+            "websocket-message.schema.json",
+            include_str!("../../websocket-message.schema.json"),
+        ),
+    ] {
+        let served = gateway.get(&format!("/api/v1/{path}")).await;
+        assert_eq!(served.text().await.unwrap(), text);
+    }
+}

@@ -1,0 +1,73 @@
+//! Clients behind a proxy: each counts as itself if the proxy is trusted, and only then.
+
+use std::net::IpAddr;
+
+use crate::support::{
+    Gateway,
+    analyzer::Analyzer,
+    gateway,
+    raw::{Raw, status},
+    until,
+    updates::window,
+};
+
+const PROXY: &str = "127.0.0.9";
+
+/// A watcher whose request bears this header; what it is answered.
+async fn watch(gateway: &Gateway, from: &str, forwarded_for: &str) -> (String, Raw) {
+    let from: IpAddr = from.parse().unwrap();
+    let mut raw = Raw::connect_from(from, gateway.address).await;
+    let head = raw
+        .handshake(&format!("X-Forwarded-For: {forwarded_for}\r\n"))
+        .await;
+    (status(&head).to_owned(), raw)
+}
+
+#[tokio::test]
+async fn a_trusted_proxys_clients_count_each_for_itself() {
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let flags = [
+        "--gateway-trusted-proxies",
+        "127.0.0.9,10.0.0.0/8",
+        "--gateway-max-connections-per-address",
+        "2",
+    ];
+    let gateway = gateway(analyzer.address, &flags).await;
+    let mut held = Vec::new();
+    // What a client claims for itself stands before what the proxy adds.
+    for list in [
+        "192.0.2.1",
+        "6.6.6.6, 192.0.2.1",
+        "192.0.2.2",
+        "192.0.2.2, 10.0.0.7",
+    ] {
+        let (status, raw) = watch(&gateway, PROXY, list).await;
+        assert_eq!(status, "101", "{list}");
+        held.push(raw);
+    }
+    for list in ["192.0.2.1", "9.9.9.9, 192.0.2.2", "192.0.2.1, 10.1.1.1"] {
+        assert_eq!(watch(&gateway, PROXY, list).await.0, "429", "{list}");
+    }
+    assert_eq!(watch(&gateway, PROXY, "192.0.2.3").await.0, "101");
+    held.remove(0);
+    until("a place again", async || {
+        watch(&gateway, PROXY, "192.0.2.1").await.0 == "101"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_else_names_other_addresses_is_not_believed() {
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let flags = ["--gateway-max-connections-per-address", "2"];
+    let gateway = gateway(analyzer.address, &flags).await;
+    let first = watch(&gateway, PROXY, "192.0.2.1").await;
+    let second = watch(&gateway, PROXY, "192.0.2.2").await;
+    assert_eq!([&first.0, &second.0], ["101", "101"]);
+    let from: IpAddr = PROXY.parse().unwrap();
+    let mut third = Raw::connect_from(from, gateway.address).await;
+    third
+        .send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.3\r\n\r\n")
+        .await;
+    assert_eq!(status(&third.rest().await), "429");
+}
