@@ -20,9 +20,11 @@ ENV JEMALLOC_SYS_WITH_MALLOC_CONF=narenas:1,dirty_decay_ms:500,muzzy_decay_ms:0
 COPY --from=manifests /src .
 RUN cargo build --release --locked --features jemalloc --bin satscope
 COPY . .
+# The commit, for --version: there is no repository in here to ask.
+ARG REVISION
 # Cargo goes by time stamps, and the sources are older than the empty crates that they replace.
 RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + \
- && cargo build --release --locked --features jemalloc --bin satscope \
+ && BUILD_COMMIT=$REVISION cargo build --release --locked --features jemalloc --bin satscope \
  && strip --strip-debug -o /satscope target/release/satscope
 
 FROM ${BINARY} AS binary
@@ -37,9 +39,9 @@ LABEL org.opencontainers.image.title="Satscope" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=binary /satscope /usr/local/bin/satscope
-# Runs the binary once, so that a library it lacks fails the build; /run/node is for a node's login, /var/lib/satscope for
-# ingest's journal, whichever user it runs as.
-RUN satscope --version && install -d -o 10001 -g 10001 -m 0700 /run/node && install -d -m 1777 /var/lib/satscope
+# Runs the binary once, so that a library it lacks fails the build; /run/node is for a node's login, /var/lib/bitcoin for
+# what a node keeps, /var/lib/satscope for ingest's journal, whichever user it runs as.
+RUN satscope --version && install -d -o 10001 -g 10001 -m 0700 /run/node /var/lib/bitcoin && install -d -m 1777 /var/lib/satscope
 # Inside a container all addresses are the container's own; what is published is up to `docker run -p`.
 ENV SATSCOPE_STATE_DIR=/var/lib/satscope \
     SATSCOPE_GATEWAY_LISTEN=0.0.0.0:8000 \

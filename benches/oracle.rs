@@ -1,4 +1,4 @@
-//! What the oracle costs and how it compares with the baseline, on made-up payments: three hours of 100 a minute.
+//! What the oracle costs and how it compares with the baseline, on made-up payments.
 //!
 //! `cargo bench --bench oracle`
 
@@ -6,39 +6,78 @@
 mod market;
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use market::{MINUTE_MS, Market, START_MS, error_percent};
 use satscope_oracle::{Estimate, Window, baseline};
 
-/// Payments a minute, as many as the busiest days show.
-const PER_MINUTE: u64 = 280;
-const MINUTES: u64 = 180;
+/// Minutes that fill the window; it then begins with a whole ten of them.
+const FILLED: u64 = 186;
+/// Minutes for which it is then kept up to date, twice a second, as the analyzer does.
+const LIVE: u64 = 4;
+const UPDATES_PER_MINUTE: u64 = 120;
 const PRICE_USD: f64 = 64_000.0;
-const REPEATS: u32 = 50;
 
 fn main() {
+    println!(
+        "outputs     putting one in   an estimate: p50        p99        slowest  of the baseline"
+    );
+    for outputs in [1_000, 10_000, 50_000, 100_000, 300_000, 1_000_000] {
+        grown(outputs);
+    }
+    cold();
+}
+
+/// A window of so many outputs, then minutes of updates, each with what came since the last, one in fifty with an old payment
+/// that was replaced.
+fn grown(outputs: u64) {
+    let mut market = Market::new(1);
     let mut window = Window::new();
     let filling = Instant::now();
-    Market::new(1).fill(&mut window, 0..MINUTES, PER_MINUTE, |_| PRICE_USD);
-    let per_payment = filling.elapsed() / (MINUTES * PER_MINUTE) as u32;
-    println!("payments in the window          {}", window.payments());
-    println!("putting one in                  {per_payment:?}");
+    market.fill(&mut window, 0..FILLED, outputs / FILLED, |_| PRICE_USD);
+    let putting_in = filling.elapsed() / (outputs / FILLED * FILLED) as u32;
+    let mut now_ms = START_MS + FILLED * MINUTE_MS;
+    let mut took = Vec::new();
+    for update in 0..LIVE * UPDATES_PER_MINUTE {
+        now_ms += MINUTE_MS / UPDATES_PER_MINUTE;
+        let due = |update: u64| update * outputs / FILLED / UPDATES_PER_MINUTE;
+        for number in due(update)..due(update + 1) {
+            let values = [market.value_sats(PRICE_USD)];
+            window.insert(now_ms, &values);
+            if number % 50 == 0 {
+                let old_ms = now_ms - market.below(120 * MINUTE_MS);
+                window.insert(old_ms, &values);
+            }
+        }
+        window.expire(now_ms);
+        let began = Instant::now();
+        black_box(window.estimate(now_ms));
+        took.push(began.elapsed());
+    }
+    took.sort_unstable();
+    let share = |percent: usize| took[(took.len() - 1) * percent / 100];
+    let began = Instant::now();
+    black_box(baseline::estimate(&window, now_ms));
     println!(
-        "an estimate, whole window       {:?}",
-        time(&window, MINUTES, oracle)
+        "{outputs:>9} {putting_in:>14.2?} {:>18.1?} {:>12.1?} {:>12.1?} {:>12.1?}",
+        share(50),
+        share(99),
+        share(100),
+        began.elapsed(),
     );
-    println!(
-        "… of the baseline               {:?}",
-        time(&window, MINUTES, baseline::estimate)
-    );
+}
 
+/// A single block, again and again from nothing.
+fn cold() {
     let mut block = Window::new();
     Market::new(2).fill(&mut block, 0..1, 3000, |_| PRICE_USD);
-    println!(
-        "an estimate, one cold block     {:?}",
-        time(&block, 1, oracle)
-    );
+    let now_ms = START_MS + MINUTE_MS - 1;
+    let began = Instant::now();
+    let repeats = 50;
+    (0..repeats).for_each(|_| {
+        black_box(block.estimate(now_ms));
+    });
+    println!("one cold block of 3000: {:?}", began.elapsed() / repeats);
 
     let (mut oracle_right, mut baseline_right, cases) = (0, 0, 100);
     for seed in 0..cases {
@@ -47,28 +86,10 @@ fn main() {
         let right = |answer: Option<Estimate>| {
             u32::from(answer.is_some_and(|answer| error_percent(answer.price_usd, PRICE_USD) < 2.0))
         };
-        oracle_right += right(oracle(&block, START_MS + MINUTE_MS));
-        baseline_right += right(baseline::estimate(&block, START_MS + MINUTE_MS));
+        oracle_right += right(block.estimate(now_ms + 1));
+        baseline_right += right(baseline::estimate(&block, now_ms + 1));
     }
     println!(
-        "right on 1000 payments, cold    {oracle_right} of {cases}, the baseline {baseline_right}"
+        "right on 1000 payments, cold: {oracle_right} of {cases}, the baseline {baseline_right}"
     );
-}
-
-fn oracle(window: &Window, now_ms: u64) -> Option<Estimate> {
-    window.estimate(now_ms)
-}
-
-/// The mean time of an estimate after so many minutes.
-fn time(
-    window: &Window,
-    minutes: u64,
-    estimate: impl Fn(&Window, u64) -> Option<Estimate>,
-) -> Duration {
-    let now_ms = START_MS + minutes * MINUTE_MS - 1;
-    let start = Instant::now();
-    for _ in 0..REPEATS {
-        black_box(estimate(black_box(window), now_ms));
-    }
-    start.elapsed() / REPEATS
 }

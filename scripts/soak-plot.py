@@ -27,7 +27,7 @@ def main():
     began = float(rows[0]["node_time"])
     hours = [(time - began) / 3600 for time in column("node_time")]
     figure, (memory, files, lag, counts) = plt.subplots(4, 1, figsize=(10, 11), sharex=True, height_ratios=(2, 1, 1, 1))
-    memory.stackplot(hours, *(column(f"{name}_mb") for name in PARTS), labels=PARTS, colors=PARTS.values(), alpha=0.7)
+    memory.stackplot(hours, *(column(f"{name}_share_mb") for name in PARTS), labels=PARTS, colors=PARTS.values(), alpha=0.7)
     memory.axhline(MOST_MB, color="black", linewidth=0.8, linestyle="--")
     memory.set_ylabel("resident memory (MB)")
     for name, colour in PARTS.items():

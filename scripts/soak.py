@@ -59,11 +59,12 @@ class Process:
         return self.find(rf"{setting}: listening on (\S+)")[0]
 
     def usage(self):
-        """Resident memory in MB, its peak, and open files."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        kilobytes = {name: int(value) for name, value in re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status)}
-        files = len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
-        return kilobytes["VmRSS"] / 1024, kilobytes["VmHWM"] / 1024, files
+        """Resident memory in MB, the part of it that is this process's own (what several share, such as the program's
+        text, is divided among them: only that can be added up), its peak, and open files."""
+        folder = Path(f"/proc/{self.process.pid}")
+        text = (folder / "status").read_text() + (folder / "smaps_rollup").read_text()
+        megabytes = {name: int(value) / 1024 for name, value in re.findall(r"(?m)^(VmRSS|Pss|VmHWM):\s+(\d+) kB", text)}
+        return megabytes["VmRSS"], megabytes["Pss"], megabytes["VmHWM"], len(list((folder / "fd").iterdir()))
 
     def end(self):
         self.process.terminate()
@@ -154,8 +155,9 @@ def start(folder, options, node):
 def sample(processes, addresses, client, node, began):
     row = {"seconds": round(time.monotonic() - began), "node_time": round(node.time())}
     for process in processes:
-        rss, peak, files = process.usage()
-        row |= {f"{process.name}_mb": round(rss, 1), f"{process.name}_peak_mb": round(peak, 1), f"{process.name}_files": files}
+        rss, share, peak, files = process.usage()
+        row |= {f"{process.name}_mb": round(rss, 1), f"{process.name}_share_mb": round(share, 1)}
+        row |= {f"{process.name}_peak_mb": round(peak, 1), f"{process.name}_files": files}
     said = {name: metrics(address) for name, address in addresses.items()}
     row |= {column: said[part].get(metric, 0) for column, (part, metric) in COUNTED.items()}
     lag = client.take_lag()
@@ -202,9 +204,9 @@ def summary(table):
         files = [int(row[f"{name}_files"]) for row in rows]
         print(f"{name:>9}: {min(memory):6.1f} to {max(memory):6.1f} MB in the second half, peak {half[-1][f'{name}_peak_mb']}; "
               f"{min(files)} to {max(files)} files")
-    together = [sum(float(row[f"{name}_mb"]) for name in PARTS) for row in half]
+    together = [sum(float(row[f"{name}_share_mb"]) for name in PARTS) for row in half]
     lags = sorted(float(row["lag_seconds"]) for row in rows if row["lag_seconds"])
-    print(f"all parts: {min(together):.1f} to {max(together):.1f} MB; longest lag of an interval: median {lags[len(lags) // 2]:.2f} s, "
+    print(f"all parts, what they share counted once: {min(together):.1f} to {max(together):.1f} MB; longest lag of an interval: median {lags[len(lags) // 2]:.2f} s, "
           f"worst {lags[-1]:.2f} s; {rows[-1]['messages']} messages, {rows[-1]['losses']} losses, {rows[-1]['gaps']} gaps")
 
 

@@ -8,15 +8,19 @@ use satscope_ingest::IngestSettings;
 use satscope_standin::{RecordSettings, ReplaySettings, SimulateSettings};
 
 use crate::{
+    document::Document,
     health::HealthSettings,
     process::{LogSettings, ProcessSettings},
 };
+
+/// What `--version` says: the version, and the commit that it was built from.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_COMMIT"), ")");
 
 /// A live BTC/USD price, read out of Bitcoin's own transactions and nothing else
 ///
 /// Settings come from flags, then SATSCOPE_* variables, then satscope.toml, then defaults.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version = VERSION, arg_required_else_help = true)]
 pub struct Cli {
     /// What to run
     #[command(subcommand)]
@@ -52,6 +56,17 @@ pub enum Command {
     },
     /// Ask a part whether it is ready; the exit code is 0 if it is
     Health(HealthSettings),
+    /// A completion script for a shell, on standard output
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// A table of the documentation, on standard output
+    #[command(hide = true)]
+    Document {
+        /// Which table
+        what: Document,
+    },
 }
 
 /// The commands whose configuration can be shown.

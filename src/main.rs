@@ -1,6 +1,7 @@
 //! Satscope: a live BTC/USD price, read out of Bitcoin's own transactions. Command line to part.
 
 mod cli;
+mod document;
 mod health;
 mod process;
 mod together;
@@ -74,5 +75,7 @@ fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<()> {
             run(config::load_arguments(arguments.to_vec())?)
         }
         Command::Health(settings) => health::ask(&settings),
+        Command::Completions { shell } => document::completions(shell),
+        Command::Document { what } => document::print(what),
     }
 }

@@ -8,7 +8,7 @@ use satscope_kit::{
     Context, admin,
     config::{Secret, log_filter, seconds, socket_address},
     logging::{self, LogFormat},
-    metrics, net,
+    metrics, net, systemd,
     tasks::Tasks,
 };
 use tokio_util::sync::CancellationToken;
@@ -74,12 +74,14 @@ pub fn run(
         let listener = net::listen("metrics_listen", settings.metrics_listen).await?;
         net::warn_if_open("metrics_listen", &listener, "anybody there can read it");
         let handle = metrics::install(&context.tasks).await?;
+        metrics::set_build(env!("CARGO_PKG_VERSION"), env!("BUILD_COMMIT"));
         if let Err(error) = start(&context).await {
             // What has been started already must end: a thread that still ran would hold the process.
             context.tasks.stop().cancel();
             return Err(error);
         }
         admin::serve(listener, handle, &context).await;
+        systemd::notify(&context).await;
         context.tasks.run().await
     })
 }

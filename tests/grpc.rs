@@ -393,6 +393,48 @@ async fn the_analyzers_window_is_listed_and_is_that_of_ingest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_call_is_counted_by_its_method_and_how_it_ended() {
+    let chain = Chain::on_simulation(&[]).await;
+    let mut client = prices(chain.analyzer.address).await;
+    let asking = client.get_price(GetPriceRequest {});
+    in_time("GetPrice", asking).await.unwrap();
+    let mut health = HealthClient::new(channel(chain.analyzer.address).await);
+    let unknown = HealthCheckRequest {
+        service: "nobody".to_owned(),
+    };
+    let refused = in_time("Check", health.check(unknown)).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::NotFound);
+    let asking = client.price_updates(PriceUpdatesRequest { after_sequence: 0 });
+    let mut updates = in_time("PriceUpdates", asking).await.unwrap().into_inner();
+    next(&mut updates).await.unwrap();
+    drop((updates, client));
+
+    let ended = [
+        ("satscope.v1.PriceService/GetPrice", "Ok"),
+        ("grpc.health.v1.Health/Check", "NotFound"),
+        ("satscope.v1.PriceService/PriceUpdates", "Gone"),
+    ];
+    for (method, code) in ended {
+        let (method, labels) = (
+            format!("method=\"{method}\""),
+            format!("method=\"{method}\",code=\"{code}\""),
+        );
+        until(&labels, async || {
+            let scrape = Scrape::of(chain.analyzer.metrics).await;
+            (scrape.sum("satscope_grpc_responses_total", &labels) >= 1.0).then_some(())
+        })
+        .await;
+        let scrape = Scrape::of(chain.analyzer.metrics).await;
+        for begun in [
+            "satscope_grpc_requests_total",
+            "satscope_grpc_response_seconds_count",
+        ] {
+            assert!(scrape.sum(begun, &method) >= 1.0, "{begun}: {}", scrape.0);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_part_explains_each_of_its_metrics() {
     let chain = Chain::on_simulation(&[]).await;
     let mut socket = Socket::connect(chain.gateway.address).await;
@@ -408,7 +450,10 @@ async fn every_part_explains_each_of_its_metrics() {
         let [samples, helps, types] = scrape.families();
         assert!(samples.contains(metric), "no {metric} in:\n{}", scrape.0);
         for family in samples {
-            assert!(family.starts_with("satscope_"), "{family}");
+            let is_named = ["satscope_", "process_"]
+                .iter()
+                .any(|name| family.starts_with(name));
+            assert!(is_named, "{family}");
             assert!(helps.contains(family), "{family} has no HELP");
             assert!(types.contains(family), "{family} has no TYPE");
         }

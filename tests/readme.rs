@@ -46,10 +46,7 @@ const QUERIES: [(&str, &str); 15] = [
         "curl -s 'http://localhost:8000/api/v1/history?format=csv'",
         "timestamp,price,confidence,low,high,stale\r\n",
     ),
-    (
-        "curl -s http://localhost:8000/api/v1/prices",
-        r#","USD":"#,
-    ),
+    ("curl -s http://localhost:8000/api/v1/prices", r#","USD":"#),
     (
         "curl -s http://localhost:8000/api/v1/openapi.yaml",
         "openapi: 3.1.0",

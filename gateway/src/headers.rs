@@ -1,6 +1,8 @@
 //! What every answer bears: the security headers; and the count of requests.
 
-use ::metrics::counter;
+use std::time::Instant;
+
+use ::metrics::{counter, histogram};
 use axum::{
     extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue, header},
@@ -8,7 +10,7 @@ use axum::{
     response::Response,
 };
 
-use crate::metrics::REQUESTS;
+use crate::metrics::{REQUEST_SECONDS, REQUESTS};
 
 /// The page loads only what this server gives. `connect-src 'self'` covers `ws:` and `wss:` to the same host and
 /// port too (Content Security Policy Level 3, 6.7.2.8).
@@ -43,7 +45,9 @@ pub async fn dress_and_count(request: Request, next: Next) -> Response {
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
+    let begun = Instant::now();
     let response = dress(next.run(request).await);
+    histogram!(REQUEST_SECONDS, "path" => path.clone()).record(begun.elapsed().as_secs_f64());
     let status = response.status().as_u16().to_string();
     counter!(REQUESTS, "path" => path, "status" => status).increment(1);
     response

@@ -47,6 +47,7 @@ use crate::{
     watchers::Watchers,
 };
 
+pub use metrics::describe as describe_metrics;
 pub use settings::GatewaySettings;
 
 /// Open files beside those of clients: the analyzer's, the operator's, and in one process all that the other parts have.
@@ -73,7 +74,7 @@ struct Gateway {
 pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Result<SocketAddr> {
     let listener = net::listen("gateway_listen", settings.gateway_listen).await?;
     let address = listener.local_addr().context("gateway_listen")?;
-    metrics::describe();
+    metrics::start(settings.admission.gateway_max_clients);
     warn_of_limits(&settings, &listener);
     let limits = Arc::new(settings.client);
     let state = State::new(

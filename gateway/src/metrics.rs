@@ -1,6 +1,6 @@
 //! The gateway's metrics: their names and meanings, once.
 
-use ::metrics::{describe_counter, describe_gauge};
+use ::metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
 /// WebSocket clients now.
 pub const CLIENTS: &str = "satscope_gateway_websocket_clients";
@@ -20,6 +20,10 @@ pub const REFUSED_CONNECTIONS: &str = "satscope_gateway_connections_refused_tota
 pub const CUT_CONNECTIONS: &str = "satscope_gateway_connections_cut_total";
 /// HTTP requests answered, by `path` and `status`.
 pub const REQUESTS: &str = "satscope_gateway_http_requests_total";
+/// WebSocket clients that there is room for.
+pub const CLIENTS_MAX: &str = "satscope_gateway_websocket_clients_max";
+/// Time until an answer began, by `path`.
+pub const REQUEST_SECONDS: &str = "satscope_gateway_http_request_seconds";
 /// Subscriptions to the analyzer that were accepted.
 pub const UPSTREAM_CONNECTIONS: &str = "satscope_gateway_upstream_connections_total";
 /// Subscriptions lost, and attempts that failed.
@@ -58,6 +62,14 @@ pub fn describe() {
         REQUESTS,
         "HTTP requests answered, by route (\"other\" is the page and what is unknown)."
     );
+    describe_histogram!(
+        REQUEST_SECONDS,
+        "Time until the answer to an HTTP request began, by route."
+    );
+    describe_gauge!(
+        CLIENTS_MAX,
+        "WebSocket clients that there is room for (gateway_max_clients)."
+    );
     describe_counter!(
         UPSTREAM_CONNECTIONS,
         "Subscriptions that the analyzer has accepted; all but the first are reconnections."
@@ -71,4 +83,21 @@ pub fn describe() {
         UPSTREAM_REJECTED,
         "Parts of price updates that could not be used and were left out."
     );
+}
+
+/// Begins at 0 what else would be missing until it happens first.
+pub fn start(max_clients: u32) {
+    describe();
+    gauge!(CLIENTS).set(0);
+    gauge!(CLIENTS_MAX).set(max_clients);
+    for reason in ["full", "origin", "handshake"] {
+        counter!(REFUSED, "reason" => reason).increment(0);
+    }
+    for reason in ["left", "stuck"] {
+        counter!(CLOSED, "reason" => reason).increment(0);
+    }
+    for kind in ["news", "catch_up", "greeting"] {
+        counter!(MESSAGES, "kind" => kind).increment(0);
+    }
+    counter!(UPSTREAM_LOSSES).increment(0);
 }

@@ -13,3 +13,4 @@ mod links;
 mod scene;
 #[path = "../support/mod.rs"]
 mod support;
+mod without_rpc;

@@ -122,17 +122,27 @@ pub struct Plagued {
     pub to_analyzer: Proxy,
     /// When its ingest could not see what came.
     pub blind: Vec<Blind>,
+    has_rpc: bool,
     state: Folder,
 }
 
 impl Plagued {
     /// On the scene's node.
     pub async fn start(scene: &Scene, name: &'static str) -> Plagued {
+        Plagued::start_with(scene, name, true).await
+    }
+
+    /// On the scene's node, whose RPC its ingest is not told of.
+    pub async fn start_without_rpc(scene: &Scene, name: &'static str) -> Plagued {
+        Plagued::start_with(scene, name, false).await
+    }
+
+    async fn start_with(scene: &Scene, name: &'static str, has_rpc: bool) -> Plagued {
         let zmq = scene.node.zmq.strip_prefix("tcp://").unwrap();
         let to_zmq = Proxy::before(zmq.parse().unwrap()).await;
         let to_rpc = Proxy::before(scene.node.rpc).await;
         let state = Folder::new(name);
-        let ingest = start_ingest(&to_zmq, &to_rpc, &state).await;
+        let ingest = start_ingest(&to_zmq, has_rpc.then_some(&to_rpc), &state).await;
         let to_ingest = Proxy::before(ingest.address).await;
         let analyzer = Served::analyzer(to_ingest.address).await;
         let to_analyzer = Proxy::before(analyzer.address).await;
@@ -147,13 +157,15 @@ impl Plagued {
             to_ingest,
             to_analyzer,
             blind: Vec::new(),
+            has_rpc,
             state,
         }
     }
 
     /// Starts ingest again, on the journal that the one before it left.
     pub async fn restart_ingest(&mut self) {
-        self.ingest = start_ingest(&self.to_zmq, &self.to_rpc, &self.state).await;
+        let to_rpc = self.has_rpc.then_some(&self.to_rpc);
+        self.ingest = start_ingest(&self.to_zmq, to_rpc, &self.state).await;
         self.to_ingest.retarget(self.ingest.address);
     }
 
@@ -201,11 +213,22 @@ impl Plagued {
     }
 }
 
-async fn start_ingest(to_zmq: &Proxy, to_rpc: &Proxy, state: &Folder) -> Served {
+async fn start_ingest(to_zmq: &Proxy, to_rpc: Option<&Proxy>, state: &Folder) -> Served {
     let zmq = format!("tcp://{}", to_zmq.address);
-    let rpc = format!("--rpc-url=http://{}", to_rpc.address);
+    let rpc = to_rpc.map(|proxy| format!("--rpc-url=http://{}", proxy.address));
     let state = format!("--state-dir={}", state.path());
-    Served::ingest(&zmq, &["--node-is-standin", &rpc, &state]).await
+    let mut flags = vec!["--node-is-standin", &state];
+    flags.extend(rpc.as_deref());
+    Served::ingest(&zmq, &flags).await
+}
+
+/// The state of a link and what is said of it, at the end of the chain; nothing while there is no price.
+pub async fn hop(chain: &Plagued, name: &str) -> Option<(String, String)> {
+    let price = price(chain.gateway.address).await?;
+    let hops = price["hops"].as_array().unwrap();
+    let hop = hops.iter().find(|hop| hop["name"] == name)?;
+    let word = |field: &str| hop[field].as_str().unwrap_or_default().to_owned();
+    Some((word("state"), word("detail")))
 }
 
 /// What the gateway says; nothing while it has no price.

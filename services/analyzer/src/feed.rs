@@ -228,7 +228,6 @@ mod tests {
     fn news(name: u8) -> News {
         let dot = Dot {
             time_ms: 1,
-            price_usd: 50_000.0,
             value_sats: 40_000,
             round_usd: 20.0,
             state: TransactionState::Mempool,

@@ -113,12 +113,7 @@ impl Follower {
         let shared = self.lock();
         let window = shared.state.window();
         let whole = !shared.catching_up;
-        whole.then(|| {
-            (
-                window.iter().cloned().collect(),
-                window.blocks().copied().collect(),
-            )
-        })
+        whole.then(|| (window.iter().collect(), window.blocks().copied().collect()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -198,7 +193,7 @@ impl Shared {
 
     /// The estimates that the window's past would have had: after a start, or after ingest itself caught up.
     /// What is held already is not made again.
-    fn fill_history(&self, feed: &Feed) {
+    fn fill_history(&mut self, feed: &Feed) {
         let begins_ms = self.state.time_ms().saturating_sub(WINDOW_MS);
         if feed
             .oldest_ms()

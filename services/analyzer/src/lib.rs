@@ -19,6 +19,7 @@ use satscope_kit::{Context, grpc, net, upstream::Upstream};
 use satscope_proto::v1::price_service_server::{PriceServiceServer, SERVICE_NAME};
 use tonic::service::Routes;
 
+pub use report::describe as describe_metrics;
 pub use settings::AnalyzerSettings;
 
 /// Starts the analyzer; the address that it serves on.
@@ -26,7 +27,7 @@ pub use settings::AnalyzerSettings;
 /// # Errors
 /// When a port is taken. An ingest that cannot be reached is no error: it is waited for.
 pub async fn start(settings: AnalyzerSettings, context: &Context) -> anyhow::Result<SocketAddr> {
-    report::describe();
+    report::start();
     let listener = net::listen("analyzer_listen", settings.analyzer_listen).await?;
     let address = listener.local_addr().context("the bound address")?;
     let ingest =

@@ -11,11 +11,13 @@ use crate::wire::transaction_state;
 
 /// A new estimate further than this from the one that the dots were made by has locked on elsewhere: ln 1.1.
 const ELSEWHERE: f64 = 0.095;
+/// Satoshi in one bitcoin.
+const SATS_PER_BTC: f64 = 1e8;
 
-/// Which outputs have a dot, by transaction. The dots themselves are in the feed.
+/// Which outputs have a dot, by the beginning of their transaction's id. The dots themselves are in the feed.
 #[derive(Debug, Default)]
 pub struct Points {
-    by_txid: FxHashMap<Txid, Box<[usize]>>,
+    by_txid: FxHashMap<u64, Box<[u32]>>,
     /// The estimate that decides which round sum an output stands for.
     made_by: Option<Estimate>,
 }
@@ -30,13 +32,19 @@ pub struct DotId {
 
 impl DotId {
     /// Of an output of this transaction.
-    pub fn new(txid: &Txid, output: usize) -> DotId {
-        let displayed_first = txid.last_chunk::<8>().copied();
+    pub fn new(txid: &Txid, output: u32) -> DotId {
         DotId {
-            txid: displayed_first.map_or(0, u64::from_le_bytes),
-            output: output as u32,
+            txid: beginning(txid),
+            output,
         }
     }
+}
+
+/// The first 8 bytes of a txid as it is displayed.
+fn beginning(txid: &Txid) -> u64 {
+    txid.last_chunk::<8>()
+        .copied()
+        .map_or(0, u64::from_le_bytes)
 }
 
 impl fmt::Display for DotId {
@@ -50,14 +58,19 @@ impl fmt::Display for DotId {
 pub struct Dot {
     /// When it was first seen, Unix milliseconds.
     pub time_ms: u64,
-    /// USD for one BTC.
-    pub price_usd: f64,
     /// The amount, in satoshi.
     pub value_sats: u64,
     /// The round sum, USD.
-    pub round_usd: f64,
+    pub round_usd: f32,
     /// Where it is.
     pub state: TransactionState,
+}
+
+impl Dot {
+    /// The price at which the amount is worth the round sum, USD for one BTC.
+    pub fn price_usd(&self) -> f64 {
+        f64::from(self.round_usd) / (self.value_sats as f64 / SATS_PER_BTC)
+    }
 }
 
 /// What is new since the last update.
@@ -115,44 +128,47 @@ impl Points {
         let Some(estimate) = self.made_by else {
             return Vec::new();
         };
-        let (numbers, points): (Vec<usize>, Vec<_>) = accepted
+        let (numbers, points): (Vec<u32>, Vec<_>) = accepted
             .values_sats
             .iter()
-            .enumerate()
-            .filter_map(|(number, value_sats)| {
+            .zip(0..)
+            .filter_map(|(value_sats, number)| {
                 let implied = estimate.implied(*value_sats)?;
                 let dot = Dot {
                     time_ms: accepted.first_seen_ms,
-                    price_usd: implied.price_usd,
                     value_sats: *value_sats,
-                    round_usd: implied.round_usd,
+                    round_usd: implied.round_usd as f32,
                     state: transaction_state(state),
                 };
                 Some((number, (DotId::new(&accepted.txid, number), dot)))
             })
             .unzip();
         if !numbers.is_empty() {
-            self.by_txid.insert(accepted.txid, numbers.into());
+            self.by_txid
+                .insert(beginning(&accepted.txid), numbers.into());
         }
         points
     }
 
     /// A transaction moved into or out of a block.
     pub fn move_to(&self, txid: &Txid, state: State) -> Vec<(DotId, TransactionState)> {
-        let numbers = self.by_txid.get(txid).map_or(&[][..], |numbers| numbers);
+        let numbers = self
+            .by_txid
+            .get(&beginning(txid))
+            .map_or(&[][..], |numbers| numbers);
         changes(txid, numbers, transaction_state(state))
     }
 
     /// A transaction left the window.
     pub fn leave(&mut self, txid: &Txid) -> Vec<(DotId, TransactionState)> {
-        let numbers = self.by_txid.remove(txid).unwrap_or_default();
+        let numbers = self.by_txid.remove(&beginning(txid)).unwrap_or_default();
         changes(txid, &numbers, TransactionState::Removed)
     }
 }
 
 fn changes(
     txid: &Txid,
-    numbers: &[usize],
+    numbers: &[u32],
     state: TransactionState,
 ) -> Vec<(DotId, TransactionState)> {
     numbers

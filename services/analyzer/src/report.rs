@@ -44,6 +44,14 @@ pub fn describe() {
     );
 }
 
+/// Begins at 0 what else would be missing until it happens first.
+pub fn start() {
+    describe();
+    gauge!("satscope_analyzer_subscribers").set(0);
+    counter!("satscope_analyzer_malformed_total").increment(0);
+    counter!("satscope_analyzer_upstream_lost_total").increment(0);
+}
+
 /// An estimate was made.
 pub fn estimated(took: Duration, state: &State) {
     histogram!("satscope_analyzer_estimate_seconds").record(took.as_secs_f64());

@@ -177,12 +177,11 @@ mod tests {
     fn news(points: usize) -> News {
         let dot = |number: usize| Dot {
             time_ms: 1,
-            price_usd: 50_000.0,
             value_sats: number as u64,
             round_usd: 20.0,
             state: TransactionState::Mempool,
         };
-        let id = |number| DotId::new(&[7; 32], number);
+        let id = |number| DotId::new(&[7; 32], number as u32);
         News {
             reset: true,
             points: (0..points)

@@ -60,7 +60,7 @@ impl State {
     }
 
     /// The estimates that would have been made at each `step_ms` of the last `span_ms`, oldest first.
-    pub fn past(&self, span_ms: u64, step_ms: u64) -> Vec<(u64, Estimate)> {
+    pub fn past(&mut self, span_ms: u64, step_ms: u64) -> Vec<(u64, Estimate)> {
         let first = self.time_ms.saturating_sub(span_ms) / step_ms + 1;
         let last = self.time_ms / step_ms;
         (first..=last)

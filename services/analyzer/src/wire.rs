@@ -171,9 +171,9 @@ pub fn point((id, dot): &(DotId, Dot)) -> proto::Point {
     proto::Point {
         id: id.to_string(),
         time_ms: dot.time_ms,
-        price_usd: dot.price_usd,
+        price_usd: dot.price_usd(),
         value_sats: dot.value_sats,
-        round_usd: dot.round_usd,
+        round_usd: f64::from(dot.round_usd),
         state: dot.state.into(),
     }
 }

@@ -101,13 +101,13 @@ impl Rpc {
     pub fn new(url: &str, auth: Auth) -> Result<Rpc, RpcError> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
-            .connect_timeout(Duration::from_secs(3))
+            .connect_timeout(Duration::from_secs(2))
             .no_proxy()
             // A connection that died without a word is noticed, so that a question does not wait for its time-out.
-            .tcp_keepalive(Duration::from_secs(3))
+            .tcp_keepalive(Duration::from_secs(1))
             .tcp_keepalive_interval(Duration::from_secs(1))
             .tcp_keepalive_retries(2)
-            .tcp_user_timeout(Duration::from_secs(5))
+            .tcp_user_timeout(Duration::from_secs(3))
             .build()
             .map_err(|error| unreachable(url, &error))?;
         Ok(Rpc {

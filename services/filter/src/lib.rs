@@ -7,9 +7,15 @@
 //! what is left cleaner, and yet read fewer blocks right, because half of the round sums are gone with the rest:
 //! `ACCURACY.md` has the figures.
 
+mod judged;
+mod raw;
+
 use std::ops::RangeInclusive;
 
-use bitcoin::{Transaction, TxIn, Txid};
+use bitcoin::Txid;
+
+pub use judged::Judged;
+pub use raw::{RawError, RawTransaction};
 
 /// Satoshi in one bitcoin.
 const SATS_PER_BTC: u64 = 100_000_000;
@@ -107,18 +113,17 @@ impl Filter {
     /// The first rule that the transaction breaks, in the order of [`Rejection::ALL`].
     pub fn judge(
         &self,
-        transaction: &Transaction,
+        transaction: &impl Judged,
         recently_seen: impl Fn(&Txid) -> bool,
     ) -> Result<Vec<u64>, Rejection> {
         self.check_shape(transaction)?;
-        let spends_recent = |input: &TxIn| recently_seen(&input.previous_output.txid);
-        if self.reject_recent_inputs && transaction.input.iter().any(spends_recent) {
+        let mut spends = transaction.spends();
+        if self.reject_recent_inputs && spends.any(|spent| recently_seen(&spent.txid)) {
             return Err(Rejection::RecentInput);
         }
         let values: Vec<u64> = transaction
-            .output
-            .iter()
-            .map(|output| output.value.to_sat())
+            .pays()
+            .map(|(value_sats, _)| value_sats)
             .filter(|&value_sats| self.counts(value_sats))
             .collect();
         if values.is_empty() {
@@ -135,28 +140,20 @@ impl Filter {
             && significant_digits(value_sats) > self.max_round_digits
     }
 
-    fn check_shape(&self, transaction: &Transaction) -> Result<(), Rejection> {
+    fn check_shape(&self, transaction: &impl Judged) -> Result<(), Rejection> {
         if transaction.is_coinbase() {
             return Err(Rejection::Coinbase);
         }
-        if transaction.input.len() > self.max_inputs {
+        if transaction.input_count() > self.max_inputs {
             return Err(Rejection::Inputs);
         }
-        if !self.outputs.contains(&transaction.output.len()) {
+        if !self.outputs.contains(&transaction.output_count()) {
             return Err(Rejection::Outputs);
         }
-        if transaction
-            .output
-            .iter()
-            .any(|output| output.script_pubkey.is_op_return())
-        {
+        if transaction.pays().any(|(_, script)| script.is_op_return()) {
             return Err(Rejection::OpReturn);
         }
-        if transaction
-            .input
-            .iter()
-            .any(|input| input.witness.size() > self.max_witness_bytes)
-        {
+        if transaction.largest_witness() > self.max_witness_bytes {
             return Err(Rejection::Witness);
         }
         Ok(())
@@ -179,7 +176,7 @@ mod tests {
     use bitcoin::absolute::LockTime;
     use bitcoin::hashes::Hash;
     use bitcoin::transaction::Version;
-    use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, TxOut, Witness};
+    use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness};
 
     use super::*;
 

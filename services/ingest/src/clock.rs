@@ -73,6 +73,22 @@ impl Clock {
         }
     }
 
+    /// Whether a stand-in sets it.
+    pub fn is_standin(&self) -> bool {
+        matches!(self, Clock::StandIn { .. })
+    }
+
+    /// A stand-in's clock is at `time`, Unix seconds, by another way than its labels.
+    pub fn go_to(&mut self, time: f64) {
+        if let Clock::StandIn {
+            labels: Some(labels),
+            ..
+        } = self
+        {
+            labels.time = labels.time.max(time);
+        }
+    }
+
     /// The labels to pass on for display.
     pub fn simulation(&self) -> Option<Simulation> {
         match self {
@@ -107,5 +123,9 @@ mod tests {
         assert_eq!((clock.stamp(1), clock.newest()), (None, Some(100_000)));
         clock.hear(labels(400.0));
         assert_eq!(clock.stamp(1), Some(400_000));
+        clock.go_to(500.0);
+        assert_eq!(clock.stamp(1), Some(500_000));
+        clock.go_to(450.0);
+        assert_eq!(clock.stamp(1), Some(500_000), "never back");
     }
 }

@@ -173,7 +173,8 @@ impl Journal {
     }
 }
 
-fn describe() {
+/// Says what each metric means.
+pub fn describe() {
     describe_gauge!(
         "satscope_ingest_journal_bytes",
         metrics::Unit::Bytes,

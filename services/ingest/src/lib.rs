@@ -8,6 +8,7 @@ mod clock;
 mod diagnosis;
 mod journal;
 mod node;
+pub mod path;
 mod recording;
 mod resync;
 mod service;
@@ -35,6 +36,13 @@ pub use settings::IngestSettings;
 const QUEUE: usize = 65_536;
 /// ListMempool calls that may wait.
 const QUERIES: usize = 16;
+
+/// Says what each metric of ingest means.
+pub fn describe_metrics() {
+    node::describe_metrics();
+    journal::describe();
+    satscope_bitcoin::recording::describe_metrics();
+}
 
 /// Starts ingest; the address that it serves on.
 ///

@@ -4,6 +4,7 @@ mod catch_up;
 mod comparison;
 mod link;
 mod past;
+mod poll;
 mod report;
 
 use std::{
@@ -41,6 +42,7 @@ use comparison::Comparison;
 pub use comparison::Intervals;
 pub use link::Link;
 use report::Report;
+pub use report::describe as describe_metrics;
 
 /// Messages handled before the other events get their turn.
 const AT_ONCE: usize = 256;
@@ -144,6 +146,8 @@ impl Node {
             self.resync(&rpc, incoming).await;
         } else if self.link.is_in_step() {
             self.compare(&rpc).await;
+        } else if self.link.wants_poll(Instant::now()) {
+            self.poll(&rpc, incoming).await;
         }
         if self.link.wants_hint(Instant::now()) {
             let endpoint = self.link.endpoint().to_owned();

@@ -8,25 +8,28 @@ mod chain;
 mod reconcile;
 mod removal;
 mod restore;
+mod run;
 mod seen;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::RangeInclusive,
     sync::Arc,
 };
 
-use bitcoin::{BlockHash, Transaction, Txid, consensus::deserialize, hashes::Hash as _};
+use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use rustc_hash::FxHashSet;
 use satscope_bitcoin::frame::SequenceEvent;
-use satscope_filter::{Filter, Rejection};
+use satscope_filter::{Filter, Judged, RawError, RawTransaction, Rejection};
 use satscope_log::{Accepted, Event, RemovalReason, State, WINDOW_MS};
 
 use crate::journal::Record;
 use chain::{ChainBlock, bip34_height};
 pub use reconcile::{FetchedBlock, is_in_window};
 use removal::{Cause, Departure};
+use run::{Run, RunEntry};
 pub use seen::{Outpoint, Place};
-use seen::{Seen, Verdict, outpoints};
+use seen::{Payment, Seen, Verdict, outpoints};
 
 /// A transaction of a disconnected block that nothing has settled for so long is gone.
 const PENDING_MS: u64 = 2000;
@@ -56,9 +59,6 @@ pub enum FirstSight {
     Restored,
 }
 
-/// No block holds so many transactions: the smallest possible one takes 240 of a block's 4,000,000 weight units.
-const LONGEST_RUN: usize = 20_000;
-
 /// The state.
 #[derive(Debug)]
 pub struct Tracker {
@@ -68,9 +68,11 @@ pub struct Tracker {
     /// A tree, since a hash table of half a million takes as much again at the moment when it has to grow, and keeps it.
     seen: BTreeMap<Txid, Seen>,
     mempool: usize,
+    /// The least and the most of these since they were last watched.
+    counted: RangeInclusive<usize>,
     pending: usize,
     /// What `rawtx` brought since the last `sequence` message.
-    run: Vec<RunEntry>,
+    run: Run,
     departures: Vec<Departure>,
     chain: VecDeque<ChainBlock>,
     /// When to look next for what is long over, Unix milliseconds.
@@ -82,14 +84,6 @@ pub struct Tracker {
     moved: Option<FxHashSet<Txid>>,
 }
 
-#[derive(Debug)]
-struct RunEntry {
-    txid: Txid,
-    spends: Box<[Outpoint]>,
-    /// `Some` for a coinbase: the height in it, if there is one (BIP 34).
-    coinbase: Option<Option<u32>>,
-}
-
 impl Tracker {
     /// Knows nothing yet. `ordered` says whether `rawtx` and `sequence` share an endpoint.
     pub fn new(filter: Filter, ordered: bool) -> Tracker {
@@ -98,8 +92,9 @@ impl Tracker {
             ordered,
             seen: BTreeMap::new(),
             mempool: 0,
+            counted: 0..=0,
             pending: 0,
-            run: Vec::new(),
+            run: Run::default(),
             departures: Vec::new(),
             chain: VecDeque::new(),
             next_sweep_ms: 0,
@@ -113,16 +108,13 @@ impl Tracker {
     ///
     /// # Errors
     /// When the bytes are not one whole transaction.
-    pub fn transaction(
-        &mut self,
-        body: &[u8],
-        now_ms: u64,
-    ) -> Result<Outcome, bitcoin::consensus::encode::Error> {
-        let transaction: Transaction = deserialize(body)?;
-        let txid = transaction.compute_txid();
-        let coinbase = transaction
-            .is_coinbase()
-            .then(|| bip34_height(&transaction));
+    pub fn transaction(&mut self, body: &[u8], now_ms: u64) -> Result<Outcome, RawError> {
+        let transaction = RawTransaction::read(body)?;
+        let txid = transaction.txid();
+        let coinbase = transaction.is_coinbase().then(|| {
+            let (_, script) = transaction.inputs().next()?;
+            bip34_height(script)
+        });
         let mut outcome = Outcome::default();
         if coinbase.is_none() {
             outcome
@@ -130,21 +122,15 @@ impl Tracker {
                 .extend(self.sight(txid, &transaction, now_ms, now_ms));
         }
         if self.ordered {
-            if self.run.len() == LONGEST_RUN {
-                self.run.clear();
-            }
-            self.run.push(RunEntry {
-                txid,
-                spends: outpoints(&transaction),
-                coinbase,
-            });
+            self.run
+                .push(RunEntry { txid, coinbase }, outpoints(&transaction));
         }
         Ok(outcome)
     }
 
     /// Takes a `sequence` message that arrived at `now_ms`.
     pub fn sequence(&mut self, event: SequenceEvent, now_ms: u64) -> Outcome {
-        let run = std::mem::take(&mut self.run);
+        let mut run = std::mem::take(&mut self.run);
         let mut outcome = Outcome::default();
         match event {
             SequenceEvent::Added(txid, _) => {
@@ -152,13 +138,15 @@ impl Tracker {
                 self.enter_mempool(txid, now_ms, &mut outcome.events);
             }
             SequenceEvent::Removed(txid, _) => self.depart(txid, now_ms),
-            SequenceEvent::BlockConnected(hash) => self.connected(hash, run, now_ms, &mut outcome),
+            SequenceEvent::BlockConnected(hash) => self.connected(hash, &run, now_ms, &mut outcome),
             SequenceEvent::BlockDisconnected(hash) => {
                 self.settle_departures(Cause::Nothing, now_ms, &mut outcome.events);
                 self.disconnect(hash, now_ms, &mut outcome.events);
                 self.hold_announced(&run, now_ms, &mut outcome.events);
             }
         }
+        run.clear();
+        self.run = run;
         outcome
     }
 
@@ -199,6 +187,16 @@ impl Tracker {
         self.mempool
     }
 
+    /// Begins to note how many there are in between.
+    pub fn watch_count(&mut self) {
+        self.counted = self.mempool..=self.mempool;
+    }
+
+    /// The least and the most that there were since [`Tracker::watch_count`].
+    pub fn counted(&self) -> &RangeInclusive<usize> {
+        &self.counted
+    }
+
     /// What became of the transactions first seen since the last call.
     pub fn take_first_sights(&mut self) -> Vec<FirstSight> {
         std::mem::take(&mut self.first_sights)
@@ -223,54 +221,52 @@ impl Tracker {
     fn sight(
         &mut self,
         txid: Txid,
-        transaction: &Transaction,
+        transaction: &impl Judged,
         first_seen_ms: u64,
         now_ms: u64,
     ) -> Option<Event> {
         let known = self.seen.get(&txid);
-        if known.is_some_and(|seen| seen.verdict != Verdict::Unknown) {
+        if known.is_some_and(|seen| seen.verdict() != Verdict::Unknown) {
             return None;
         }
-        let first_seen_ms = known.map_or(first_seen_ms, |seen| seen.first_seen_ms);
+        let first_seen_ms = known.map_or(first_seen_ms, Seen::first_seen_ms);
         let place = known.map_or(Place::Announced, |seen| seen.place);
+        let mut seen = Seen::new(first_seen_ms, place, known.map_or(now_ms, Seen::since_ms));
         let recently_seen = |parent: &Txid| {
             self.seen.get(parent).is_some_and(|seen| {
-                seen.first_seen_ms <= first_seen_ms
-                    && first_seen_ms < seen.first_seen_ms + WINDOW_MS
+                seen.first_seen_ms() <= first_seen_ms
+                    && first_seen_ms < seen.first_seen_ms() + WINDOW_MS
             })
         };
-        let judged = self.filter.judge(transaction, recently_seen);
-        self.first_sights.push(match &judged {
-            Ok(_) => FirstSight::Accepted,
-            Err(reason) => FirstSight::Filtered(*reason),
-        });
-        let verdict = match judged {
-            Ok(values) => Verdict::Accepted {
-                accepted: Arc::new(Accepted {
+        let first_sight = match self.filter.judge(transaction, recently_seen) {
+            Ok(values) => {
+                let accepted = Accepted {
                     txid: txid.to_byte_array(),
                     first_seen_ms,
                     values_sats: values.into_boxed_slice(),
-                    input_count: transaction.input.len() as u32,
-                }),
-                spends: outpoints(transaction),
-            },
-            Err(_) => Verdict::Filtered,
+                    input_count: transaction.input_count() as u32,
+                };
+                seen.accept(Payment {
+                    accepted: Arc::new(accepted),
+                    spends: outpoints(transaction).collect(),
+                });
+                FirstSight::Accepted
+            }
+            Err(reason) => {
+                seen.leave_out();
+                FirstSight::Filtered(reason)
+            }
         };
-        let has_left = place == Place::Gone;
-        let event = verdict.accepted().filter(|_| !has_left).map(|accepted| {
-            let state = match place {
-                Place::Block => State::Confirmed,
-                _ => State::Mempool,
-            };
-            Event::Accepted(accepted.clone(), state)
-        });
-        let since_ms = known.map_or(now_ms, |seen| seen.since_ms);
-        let seen = Seen {
-            first_seen_ms,
-            verdict,
-            place,
-            since_ms,
+        self.first_sights.push(first_sight);
+        let state = match place {
+            Place::Gone => None,
+            Place::Block => Some(State::Confirmed),
+            Place::Announced | Place::Mempool | Place::Pending => Some(State::Mempool),
         };
+        let event = seen
+            .accepted()
+            .zip(state)
+            .map(|(accepted, state)| Event::Accepted(accepted.clone(), state));
         self.records.push(seen.record(&txid));
         self.seen.insert(txid, seen);
         event
@@ -282,24 +278,24 @@ impl Tracker {
             .seen
             .entry(txid)
             .or_insert_with(|| Seen::without_content(now_ms));
-        let before = std::mem::replace(&mut seen.place, place);
+        let before = seen.move_to(place, now_ms);
         if let Some(moved) = &mut self.moved {
             moved.insert(txid);
         }
         if before == place {
             return;
         }
-        seen.since_ms = now_ms;
         self.records.push(Record::Moved(txid, place, now_ms));
-        if before == Place::Gone && place != Place::Gone {
+        if before == Place::Gone {
             events.extend(
-                seen.verdict
-                    .accepted()
+                seen.accepted()
                     .map(|accepted| Event::Accepted(accepted.clone(), State::Mempool)),
             );
         }
         self.mempool += usize::from(place == Place::Mempool);
         self.mempool -= usize::from(before == Place::Mempool);
+        let (least, most) = self.counted.clone().into_inner();
+        self.counted = least.min(self.mempool)..=most.max(self.mempool);
         self.pending += usize::from(place == Place::Pending);
         self.pending -= usize::from(before == Place::Pending);
     }
@@ -309,8 +305,8 @@ impl Tracker {
     }
 
     /// What was met first with a block that left, one that was never known here, waits to be settled as the others do.
-    fn hold_announced(&mut self, run: &[RunEntry], now_ms: u64, events: &mut Vec<Event>) {
-        for RunEntry { txid, .. } in run {
+    fn hold_announced(&mut self, run: &Run, now_ms: u64, events: &mut Vec<Event>) {
+        for RunEntry { txid, .. } in run.entries() {
             let seen = self.seen.get(txid);
             if seen.is_some_and(|seen| seen.place == Place::Announced) {
                 self.put(*txid, Place::Pending, now_ms, events);
@@ -328,7 +324,7 @@ impl Tracker {
             .seen
             .iter()
             .filter(|(_, seen)| {
-                seen.place == Place::Pending && seen.since_ms + PENDING_MS <= now_ms
+                seen.place == Place::Pending && seen.since_ms() + PENDING_MS <= now_ms
             })
             .map(|(txid, _)| *txid)
             .collect();
@@ -343,7 +339,7 @@ impl Tracker {
     }
 
     fn removal_of(&self, txid: &Txid, reason: RemovalReason) -> Option<Event> {
-        let accepted = self.seen.get(txid)?.verdict.accepted()?;
+        let accepted = self.seen.get(txid)?.accepted()?;
         Some(Event::Removed(accepted.txid, reason))
     }
 
@@ -355,11 +351,11 @@ impl Tracker {
         }
         self.next_sweep_ms = now_ms + SWEEP_EVERY_MS;
         self.seen.retain(|_, seen| {
-            if seen.first_seen_ms + WINDOW_MS <= now_ms && seen.verdict.accepted().is_some() {
-                seen.verdict = Verdict::Past;
+            if seen.accepted().is_some() && seen.first_seen_ms() + WINDOW_MS <= now_ms {
+                seen.let_go();
             }
             matches!(seen.place, Place::Mempool | Place::Pending)
-                || seen.since_ms + WINDOW_MS > now_ms
+                || seen.since_ms() + WINDOW_MS > now_ms
         });
     }
 }

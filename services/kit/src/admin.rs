@@ -9,12 +9,15 @@ use tracing::error;
 use crate::{
     Context,
     health::{Readiness, all_met},
+    metrics,
 };
 
 /// Serves the operator's port as long as the process lives: while it drains too, when it says that it is not ready.
 pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Context) {
-    let app = health_routes(context.readiness.clone())
-        .route("/metrics", get(move || std::future::ready(handle.render())));
+    let app = health_routes(context.readiness.clone()).route(
+        "/metrics",
+        get(move || std::future::ready(metrics::render(&handle))),
+    );
     tokio::spawn(async move {
         if let Err(fault) = axum::serve(listener, app).await {
             error!("the operator's port: {fault}");

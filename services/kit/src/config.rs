@@ -19,7 +19,7 @@ use std::{
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, error::ErrorKind};
 
 pub use error::ConfigError;
-pub use listing::{Row, list};
+pub use listing::{Row, Setting, list, settings};
 pub use secret::Secret;
 pub use shared::{RecordLimits, ZmqSettings};
 pub use value::{

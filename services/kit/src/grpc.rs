@@ -1,6 +1,8 @@
 //! gRPC serving: health and reflection (v1 and v1alpha) beside a part's own service, the token that callers must know
 //! where there is one, and a stop that ends.
 
+mod count;
+
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tonic::{
@@ -8,6 +10,8 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
+
+pub use count::describe as describe_metrics;
 
 use crate::{
     Context,
@@ -54,8 +58,15 @@ pub async fn serve(
             routes
         }
     };
+    let methods = count::Methods::of(&[
+        descriptors,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ])?;
     let stop = context.tasks.stop();
     let server = Server::builder()
+        .layer(methods)
         .http2_keepalive_interval(Some(std::time::Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(std::time::Duration::from_secs(10)))
         .concurrency_limit_per_connection(64)

@@ -2,7 +2,18 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use metrics::{describe_gauge, gauge};
 use tokio::sync::watch;
+
+const CONDITION_MET: &str = "satscope_condition_met";
+
+/// Says what the metric means.
+pub fn describe_metrics() {
+    describe_gauge!(
+        CONDITION_MET,
+        "1 while the process has what it needs to be ready, else 0, by condition."
+    );
+}
 
 /// The conditions of being ready, by name: `None` when met, else what is waited for.
 pub type Conditions = BTreeMap<&'static str, Option<String>>;
@@ -58,6 +69,7 @@ impl Condition {
     }
 
     fn set(&self, waiting_for: Option<String>) {
+        gauge!(CONDITION_MET, "condition" => self.name).set(u8::from(waiting_for.is_none()));
         self.all.send_if_modified(|all| {
             let changed = all.get(self.name) != Some(&waiting_for);
             all.insert(self.name, waiting_for);

@@ -1,4 +1,4 @@
-//! What every part needs to run, once: configuration, logging, metrics, health, shutdown, reconnecting.
+//! What every part needs to run, once: configuration, logging, metrics, health, systemd, shutdown, reconnecting.
 //!
 //! A part is started with a [`Context`]: it binds its ports, hands its tasks to [`tasks::Tasks`], and says
 //! through [`health::Readiness`] what it still waits for.
@@ -10,6 +10,7 @@ pub mod health;
 pub mod logging;
 pub mod metrics;
 pub mod net;
+pub mod systemd;
 pub mod tasks;
 pub mod token;
 pub mod upstream;

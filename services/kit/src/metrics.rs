@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
 
 use crate::tasks::Tasks;
 
@@ -32,10 +33,28 @@ pub async fn install(tasks: &Tasks) -> anyhow::Result<PrometheusHandle> {
             Ok(())
         })
         .await;
+    describe();
+    Ok(handle)
+}
+
+/// Says what the metrics of every process mean.
+pub fn describe() {
     metrics::describe_gauge!(
         "satscope_build_info",
-        "Always 1; the version is in its label."
+        "Always 1; version and commit are in its labels."
     );
-    metrics::gauge!("satscope_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    Ok(handle)
+    Collector::default().describe();
+    crate::grpc::describe_metrics();
+    crate::health::describe_metrics();
+}
+
+/// Says which program runs: the package's version, and the commit that it was built from.
+pub fn set_build(version: &'static str, commit: &'static str) {
+    metrics::gauge!("satscope_build_info", "version" => version, "commit" => commit).set(1.0);
+}
+
+/// What is scraped: the process's own figures are read for each scrape.
+pub fn render(handle: &PrometheusHandle) -> String {
+    Collector::default().collect();
+    handle.render()
 }

@@ -1,11 +1,14 @@
 //! The accepted transactions of the last three hours, and where each is now.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    borrow::Borrow,
+    cmp::Ordering,
+    collections::{BTreeMap, VecDeque},
+    hash::{Hash, Hasher},
     sync::Arc,
 };
 
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 
 use crate::event::{Accepted, Block, Event, State, Txid};
 
@@ -35,10 +38,18 @@ pub enum Change {
 /// All accepted transactions that were first seen in the last three hours and not removed.
 #[derive(Clone, Debug, Default)]
 pub struct Window {
-    transactions: FxHashMap<Txid, Tracked>,
-    by_age: BTreeSet<(u64, Txid)>,
+    by_txid: FxHashSet<ByTxid>,
+    by_age: BTreeMap<ByAge, State>,
     blocks: VecDeque<Block>,
 }
+
+/// A transaction that is found by its txid.
+#[derive(Clone, Debug)]
+struct ByTxid(Arc<Accepted>);
+
+/// A transaction in the order of age; those of the same moment in that of their txids.
+#[derive(Clone, Debug)]
+struct ByAge(Arc<Accepted>);
 
 impl Window {
     /// Takes one event in. What is too old by `now_ms` does not enter.
@@ -64,11 +75,13 @@ impl Window {
     /// Lets go of what was first seen three hours or longer before `now_ms`, oldest first.
     pub fn expire(&mut self, now_ms: u64) -> Vec<Change> {
         let mut left = Vec::new();
-        while let Some(&(first_seen_ms, txid)) = self.by_age.first() {
-            if first_seen_ms + WINDOW_MS > now_ms {
+        while let Some(oldest) = self.by_age.first_entry() {
+            let ByAge(accepted) = oldest.key();
+            if accepted.first_seen_ms + WINDOW_MS > now_ms {
                 break;
             }
-            left.extend(self.leave(&txid));
+            self.by_txid.remove(&accepted.txid);
+            left.push(Change::Left(oldest.remove_entry().0.0));
         }
         let long_ago = |block: &Block| block.time_ms + WINDOW_MS <= now_ms;
         while self.blocks.len() > 1 && self.blocks.front().is_some_and(long_ago) {
@@ -78,25 +91,32 @@ impl Window {
     }
 
     /// The transactions, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Tracked> {
-        self.by_age
-            .iter()
-            .filter_map(|(_, txid)| self.transactions.get(txid))
+    pub fn iter(&self) -> impl Iterator<Item = Tracked> {
+        self.by_age.iter().map(|(ByAge(accepted), state)| Tracked {
+            accepted: accepted.clone(),
+            state: *state,
+        })
     }
 
     /// The transaction of that id, if it is in the window.
-    pub fn get(&self, txid: &Txid) -> Option<&Tracked> {
-        self.transactions.get(txid)
+    pub fn get(&self, txid: &Txid) -> Option<Tracked> {
+        let ByTxid(accepted) = self.by_txid.get(txid)?.clone();
+        let by_age = ByAge(accepted);
+        let state = *self.by_age.get(&by_age)?;
+        Some(Tracked {
+            accepted: by_age.0,
+            state,
+        })
     }
 
     /// How many transactions there are.
     pub fn len(&self) -> usize {
-        self.transactions.len()
+        self.by_age.len()
     }
 
     /// True when there is no transaction.
     pub fn is_empty(&self) -> bool {
-        self.transactions.is_empty()
+        self.by_age.is_empty()
     }
 
     /// The blocks of the window, in order, and in any case the newest.
@@ -106,39 +126,80 @@ impl Window {
 
     fn enter(&mut self, accepted: &Arc<Accepted>, state: State, now_ms: u64) -> Option<Change> {
         let too_old = accepted.first_seen_ms + WINDOW_MS <= now_ms;
-        if too_old || self.transactions.contains_key(&accepted.txid) {
+        if too_old || !self.by_txid.insert(ByTxid(accepted.clone())) {
             return None;
         }
-        self.by_age.insert((accepted.first_seen_ms, accepted.txid));
-        self.transactions.insert(
-            accepted.txid,
-            Tracked {
-                accepted: accepted.clone(),
-                state,
-            },
-        );
+        self.by_age.insert(ByAge(accepted.clone()), state);
         Some(Change::Entered(accepted.clone(), state))
     }
 
     fn leave(&mut self, txid: &Txid) -> Option<Change> {
-        let tracked = self.transactions.remove(txid)?;
-        self.by_age.remove(&(tracked.accepted.first_seen_ms, *txid));
-        Some(Change::Left(tracked.accepted))
+        let ByTxid(accepted) = self.by_txid.take(txid)?;
+        let by_age = ByAge(accepted);
+        self.by_age.remove(&by_age);
+        Some(Change::Left(by_age.0))
     }
 
     fn move_all(&mut self, txids: &[Txid], state: State) -> Vec<Change> {
         let mut moved = Vec::new();
         for txid in txids {
-            if let Some(tracked) = self.transactions.get_mut(txid)
-                && tracked.state != state
+            if let Some(ByTxid(accepted)) = self.by_txid.get(txid)
+                && let Some(held) = self.by_age.get_mut(&ByAge(accepted.clone()))
+                && *held != state
             {
-                tracked.state = state;
+                *held = state;
                 moved.push(Change::Moved(*txid, state));
             }
         }
         moved
     }
 }
+
+impl Borrow<Txid> for ByTxid {
+    fn borrow(&self) -> &Txid {
+        &self.0.txid
+    }
+}
+
+impl Hash for ByTxid {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.txid.hash(hasher);
+    }
+}
+
+impl PartialEq for ByTxid {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.txid == other.0.txid
+    }
+}
+
+impl Eq for ByTxid {}
+
+impl ByAge {
+    fn key(&self) -> (u64, &Txid) {
+        (self.0.first_seen_ms, &self.0.txid)
+    }
+}
+
+impl Ord for ByAge {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for ByAge {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByAge {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for ByAge {}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::exp::exp;
 use crate::grid::{BIN, PRICE_BINS};
 use crate::model::Motion;
 
@@ -13,10 +14,12 @@ const IMPOSSIBLE: f64 = 1e-30;
 const MOST_OF_A_MINUTE: f64 = 8.0;
 
 /// The probability of each price as it goes from minute to minute.
+#[derive(Debug, Clone)]
 pub(crate) struct Chain {
     pub(crate) weights: Vec<f64>,
     /// Where the weights are not 0.
     active: Range<usize>,
+    /// Room for a value of each bin, and for one on each side.
     scratch: Vec<f64>,
     stay: f64,
     aside: f64,
@@ -38,7 +41,7 @@ impl Chain {
         let decay = (-1.0 / jump_bins).exp();
         Self {
             active: 0..PRICE_BINS,
-            scratch: vec![0.0; PRICE_BINS],
+            scratch: vec![0.0; PRICE_BINS + 2],
             weights,
             stay: 1.0 - motion.jump - 2.0 * aside,
             aside,
@@ -87,43 +90,51 @@ impl Chain {
             .unwrap_or(self.active.start)
     }
 
-    /// Weighs each price by evidence in nats; returns the evidence for all of them together, in nats.
-    pub(crate) fn weigh(&mut self, nats: impl Fn(usize) -> f64) -> f64 {
+    /// Weighs each price by evidence in nats, which is asked for a range of bins; returns the evidence for all of them
+    /// together, in nats.
+    pub(crate) fn weigh(&mut self, nats: impl FnOnce(Range<usize>, &mut [f64])) -> f64 {
         let active = self.active.clone();
-        active.clone().for_each(|bin| self.scratch[bin] = nats(bin));
-        let most = self.scratch[active.clone()]
+        // One more on each side, as far from its neighbour as nothing.
+        let said = &mut self.scratch[..active.len() + 2];
+        nats(active.clone(), &mut said[1..=active.len()]);
+        let most = said[1..=active.len()]
             .iter()
             .copied()
             .fold(f64::NEG_INFINITY, f64::max);
-        if self.has_evidence {
-            let least = most - MOST_OF_A_MINUTE;
-            self.scratch[active.clone()]
-                .iter_mut()
-                .for_each(|nats| *nats = nats.max(least));
-        }
+        let least = match self.has_evidence {
+            true => -MOST_OF_A_MINUTE,
+            false => f64::NEG_INFINITY,
+        };
+        said.iter_mut()
+            .for_each(|nats| *nats = (*nats - most).max(least));
+        said[0] = said[1];
+        said[active.len() + 1] = said[active.len()];
         self.has_evidence = true;
-        for bin in active.clone() {
-            if self.weights[bin] > IMPOSSIBLE {
-                let (below, here) = (
-                    self.scratch[bin.saturating_sub(1).max(active.start)],
-                    self.scratch[bin],
-                );
-                let above = self.scratch[(bin + 1).min(active.end - 1)];
-                self.weights[bin] *= across(below - most, here - most, above - most);
+        for (weight, near) in self.weights[active.clone()].iter_mut().zip(said.windows(3)) {
+            let likely = across(near[0], near[1], near[2]);
+            *weight = if *weight > IMPOSSIBLE {
+                *weight * likely
             } else {
-                self.weights[bin] = 0.0;
-            }
+                0.0
+            };
         }
-        let evidence = most + normalise(&mut self.weights[self.active.clone()]).ln();
-        while self.active.len() > 1 && self.weights[self.active.start] <= IMPOSSIBLE {
-            self.weights[self.active.start] = 0.0;
-            self.active.start += 1;
-        }
-        while self.active.len() > 1 && self.weights[self.active.end - 1] <= IMPOSSIBLE {
-            self.active.end -= 1;
-            self.weights[self.active.end] = 0.0;
-        }
+        let evidence = most + normalise(&mut self.weights[active]).ln();
+        self.narrow();
         evidence
+    }
+
+    /// Leaves out what has become impossible at both ends.
+    fn narrow(&mut self) {
+        let is_possible = |weight: &f64| *weight > IMPOSSIBLE;
+        let weights = &self.weights[self.active.clone()];
+        let (first, last) = (
+            weights.iter().position(is_possible).unwrap_or(0),
+            weights.iter().rposition(is_possible).unwrap_or(0),
+        );
+        let narrower = self.active.start + first..self.active.start + last + 1;
+        self.weights[self.active.start..narrower.start].fill(0.0);
+        self.weights[narrower.end..self.active.end].fill(0.0);
+        self.active = narrower;
     }
 }
 
@@ -131,8 +142,8 @@ impl Chain {
 /// peak that is narrower than a bin and lies between two.
 fn across(below: f64, here: f64, above: f64) -> f64 {
     let (slope, bend) = (0.5 * (above - below), 0.5 * (above + below) - here);
-    let at = |place: f64| (here + slope * place + bend * place * place).exp();
-    (at(-1.0 / 3.0) + at(0.0) + at(1.0 / 3.0)) / 3.0
+    let (third, ninth) = (slope / 3.0, bend / 9.0);
+    (exp(here + ninth - third) + exp(here) + exp(here + ninth + third)) / 3.0
 }
 
 /// Makes the sum 1; returns what it was.

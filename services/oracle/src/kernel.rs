@@ -13,6 +13,8 @@ const REACH: usize = 16;
 const TAPS: usize = 2 * REACH + 1;
 /// A bin is divided by this to place a peak more finely than whole bins.
 const PHASES: usize = 8;
+/// So far below and above the grid, in parts of a bin, there is nothing to place.
+const OFF_GRID: f64 = 800_000.0;
 
 /// Evidence for each bin of price, in [`STEPS_PER_NAT`].
 pub(crate) type Evidence = Box<[i32]>;
@@ -29,11 +31,13 @@ pub(crate) struct Kernel {
     rungs: Vec<Rung>,
     /// Where the median amount typically lies at each bin of price, in decades of a dollar; empty where that is left out.
     medians: Vec<f64>,
+    /// The price in the middle of each bin, in dollars.
+    prices_usd: Vec<f64>,
 }
 
 #[derive(Debug)]
 struct Rung {
-    /// How far its price lies above that of one dollar, in bins.
+    /// How far its price lies above that of one dollar, in parts of a bin.
     shift: f64,
     /// Its strength, scaled.
     strength: f64,
@@ -48,9 +52,13 @@ impl Kernel {
             .iter()
             .map(|&(round_usd, strength)| Rung::new(&model, round_usd, strength))
             .collect();
+        let prices_usd: Vec<f64> = (0..PRICE_BINS)
+            .map(|bin| grid::price_usd(bin as f64))
+            .collect();
         let median = |typical: &Typical| {
-            (0..PRICE_BINS)
-                .map(|bin| typical.median_decade(grid::price_usd(bin as f64)))
+            let prices = prices_usd.iter();
+            prices
+                .map(|&price_usd| typical.median_decade(price_usd))
                 .collect()
         };
         let medians = model.typical.as_ref().map(median).unwrap_or_default();
@@ -58,24 +66,46 @@ impl Kernel {
             model,
             rungs,
             medians,
+            prices_usd,
         }
     }
 
-    /// Adds to the evidence what an amount says of every price, or takes it away.
-    pub(crate) fn apply(&self, value_sats: u64, evidence: &mut Evidence, sign: i32) {
-        let dollar = grid::dollar_place(value_sats);
+    /// Adds to the evidence what an amount says of every price.
+    pub(crate) fn add(&self, value_sats: u64, evidence: &mut Evidence) {
+        self.apply(value_sats, evidence, |sum, tap| {
+            *sum = sum.wrapping_add(tap)
+        });
+    }
+
+    /// Takes away again what [`Kernel::add`] has added.
+    pub(crate) fn take_away(&self, value_sats: u64, evidence: &mut Evidence) {
+        self.apply(value_sats, evidence, |sum, tap| {
+            *sum = sum.wrapping_sub(tap)
+        });
+    }
+
+    fn apply(&self, value_sats: u64, evidence: &mut Evidence, change: impl Fn(&mut i32, i32)) {
+        let dollar = grid::dollar_place(value_sats) * PHASES as f64;
         for rung in &self.rungs {
-            let eighths = ((dollar + rung.shift) * PHASES as f64).round();
-            let nearest = (eighths / PHASES as f64).floor();
-            let peak = &rung.peaks[(eighths - nearest * PHASES as f64) as usize];
-            let first = nearest - REACH as f64;
-            // The taps that lie on the grid.
-            let skipped = (-first).clamp(0.0, TAPS as f64) as usize;
-            let start = first.clamp(0.0, PRICE_BINS as f64) as usize;
-            let taps = &peak[skipped..];
-            for (sum, tap) in evidence[start..].iter_mut().zip(taps) {
-                *sum = sum.wrapping_add(sign * tap);
+            // Positive, so that a whole number of it is its floor; an amount of 0 lies beyond the grid's end.
+            let eighths =
+                (dollar + rung.shift + 0.5 + OFF_GRID).clamp(0.0, 3.0 * OFF_GRID) as usize;
+            let peak = &rung.peaks[eighths % PHASES];
+            let first = (eighths / PHASES) as isize - (OFF_GRID as usize / PHASES + REACH) as isize;
+            if first >= 0
+                && let Some(sums) = evidence.get_mut(first as usize..first as usize + TAPS)
+            {
+                sums.iter_mut()
+                    .zip(peak)
+                    .for_each(|(sum, &tap)| change(sum, tap));
+                continue;
             }
+            // The taps that lie on the grid.
+            let skipped = (-first).clamp(0, TAPS as isize) as usize;
+            let start = first.clamp(0, PRICE_BINS as isize) as usize;
+            let sums = evidence[start..].iter_mut();
+            sums.zip(&peak[skipped..])
+                .for_each(|(sum, &tap)| change(sum, tap));
         }
     }
 
@@ -83,10 +113,9 @@ impl Kernel {
     /// `values` amounts is `median_sats` satoshi.
     pub(crate) fn typical(&self, median_sats: f64, values: usize) -> Option<Vec<f64>> {
         let typical = self.model.typical?;
-        let density = |(bin, &median): (usize, &f64)| {
-            typical.log_density(grid::price_usd(bin as f64), median, median_sats, values)
-        };
-        Some(self.medians.iter().enumerate().map(density).collect())
+        let prices = self.prices_usd.iter().copied();
+        let prices = prices.zip(self.medians.iter().copied());
+        Some(typical.log_densities(prices, median_sats, values))
     }
 
     /// How many of the amounts are expected to be round sums at each price, in nats of evidence, where `density` is the
@@ -96,14 +125,15 @@ impl Kernel {
         let percent_per_bin = 100.0 * BIN;
         for (rung, (round_usd, _)) in self.rungs.iter().zip(&self.model.rungs) {
             let strength = rung.strength / percent_per_bin;
-            let highest = grid::value_place(*round_usd, 0).floor();
             // At bin 0 of price the sum is at its largest amount; each bin up, one bin of amount down.
-            for (sum, price_bin) in expected.iter_mut().zip(0..) {
-                let bin = highest - f64::from(price_bin);
-                if bin < 0.0 {
-                    break;
-                }
-                *sum += strength * density.get(bin as usize).copied().unwrap_or(0.0);
+            let highest = grid::value_place(*round_usd, 0).floor() as usize;
+            let (skipped, from) = (
+                (highest + 1).saturating_sub(density.len()),
+                (highest + 1).min(density.len()),
+            );
+            let downwards = density[..from].iter().rev();
+            for (sum, amounts) in expected.iter_mut().skip(skipped).zip(downwards) {
+                *sum += strength * amounts;
             }
         }
         expected
@@ -129,7 +159,7 @@ impl Rung {
             }
         }
         Self {
-            shift: round_usd.ln() / BIN,
+            shift: round_usd.ln() / BIN * PHASES as f64,
             strength,
             peaks,
         }
@@ -155,7 +185,7 @@ mod tests {
     #[test]
     fn an_amount_speaks_for_the_price_that_makes_it_round() {
         let mut evidence = no_evidence();
-        kernel().apply(100_000, &mut evidence, 1);
+        kernel().add(100_000, &mut evidence);
         let best = evidence
             .iter()
             .zip(0..)
@@ -181,11 +211,11 @@ mod tests {
         ];
         values
             .iter()
-            .for_each(|&value| kernel.apply(value, &mut evidence, 1));
+            .for_each(|&value| kernel.add(value, &mut evidence));
         values
             .iter()
             .rev()
-            .for_each(|&value| kernel.apply(value, &mut evidence, -1));
+            .for_each(|&value| kernel.take_away(value, &mut evidence));
         assert_eq!(evidence, no_evidence());
     }
 
@@ -193,7 +223,7 @@ mod tests {
     fn the_ends_of_the_grid_take_half_a_peak() {
         for value_sats in [100_000_000, 100] {
             let mut evidence = no_evidence();
-            kernel().apply(value_sats, &mut evidence, 1);
+            kernel().add(value_sats, &mut evidence);
             let touched = evidence.iter().filter(|&&steps| steps > 0).count();
             assert!(
                 (REACH / 2..TAPS).contains(&touched),

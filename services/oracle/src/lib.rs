@@ -34,8 +34,8 @@
 //! forward over the window's minutes, from three hours ago until now, leaves the probability of each price now ([`Motion`]).
 //! The newest minutes weigh most; older ones hold the lock when few payments come. Which of two prices a whole factor apart it
 //! is, all minutes decide together, each counted alike: a pass that has begun with the wrong one is made again near the other.
-//! No earlier estimate feeds back: the pass begins anew each time, so that the same window gives the same bits, and a wrong
-//! lock is left as soon as the window's evidence for the right price outweighs it, at the latest when what misled it is
+//! No earlier estimate feeds back: what is kept from one to the next is what the older minutes come to, and is given up when
+//! one of them changes, so that the same window gives the same bits, and a wrong lock is left as soon as the window's evidence for the right price outweighs it, at the latest when what misled it is
 //! three hours old.
 //!
 //! **Doubt.** The width of the probability around the best price, and an error that all payments of a minute share, give
@@ -60,17 +60,20 @@
 //! assert!(window.estimate(now_ms).is_none());
 //! ```
 //!
-//! The parts: `grid` is the scale, `kernel` the evidence of one amount, `minutes` adds it up, `chain` is the moving price,
-//! `track` the pass over the minutes, `reading` makes the answer; [`baseline`] is a simpler method to compare with.
+//! The parts: `grid` is the scale, `kernel` the evidence of one amount, `minutes` adds it up, `background` is what it is held
+//! against, `chain` the moving price, `pass` the way over the minutes, `track` keeps what is settled, `reading` makes the answer; [`baseline`] is a simpler method to compare with.
 
 mod amounts;
+mod background;
 pub mod baseline;
 mod chain;
 mod estimate;
+mod exp;
 mod grid;
 mod kernel;
 mod minutes;
 mod model;
+mod pass;
 mod reading;
 mod track;
 mod trained;

@@ -5,6 +5,7 @@
 //! small sum repeats itself too: within 0.2 % of $5 at $100,000 lie only 21 amounts.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::grid::{self, VALUE_BINS};
@@ -14,7 +15,7 @@ use crate::kernel::{self, Evidence, Kernel};
 pub(crate) const MINUTE_MS: u64 = 60_000;
 
 /// Minutes in which an amount counts once.
-const SLOT_MINUTES: u64 = 10;
+pub(crate) const SLOT_MINUTES: u64 = 10;
 
 /// A minute in which amounts were seen for the last time.
 #[derive(Debug, Clone)]
@@ -35,6 +36,10 @@ pub(crate) struct Minutes {
     minutes: BTreeMap<u64, Minute>,
     /// How many amounts lie in each bin of amount.
     histogram: Vec<u32>,
+    /// Minutes that somebody has read,
+    watched: Range<u64>,
+    /// and whether none of them has changed since.
+    have_stayed: bool,
 }
 
 impl Minutes {
@@ -44,6 +49,8 @@ impl Minutes {
             seen: BTreeMap::new(),
             minutes: BTreeMap::new(),
             histogram: vec![0; VALUE_BINS],
+            watched: 0..0,
+            have_stayed: true,
         }
     }
 
@@ -51,12 +58,42 @@ impl Minutes {
         &self.kernel
     }
 
-    /// The minutes that begin in a range of Unix milliseconds, oldest first.
-    pub(crate) fn range(&self, from_ms: u64, end_ms: u64) -> impl Iterator<Item = (u64, &Minute)> {
-        let range = from_ms.div_ceil(MINUTE_MS)..end_ms.div_ceil(MINUTE_MS);
+    /// Those of a range of minutes since 1970 that have an amount, oldest first.
+    pub(crate) fn within(&self, range: &Range<u64>) -> impl Iterator<Item = (u64, &Minute)> {
         self.minutes
-            .range(range)
+            .range(range.clone())
             .map(|(&minute, held)| (minute, held))
+    }
+
+    /// Begins to note whether one of these minutes changes.
+    pub(crate) fn watch(&mut self, range: &Range<u64>) {
+        self.watched = range.clone();
+        self.have_stayed = true;
+    }
+
+    /// Whether the watched minutes are as they were.
+    pub(crate) fn have_stayed(&self) -> bool {
+        self.have_stayed
+    }
+
+    /// How many amounts of a range of minutes, of whole tens or up to the newest, lie in each bin of amount.
+    pub(crate) fn histogram_of(&self, range: &Range<u64>) -> Vec<u32> {
+        let mut histogram = vec![0; VALUE_BINS];
+        let mut last = None;
+        let within = self
+            .seen
+            .keys()
+            .filter(|(_, minute)| range.contains(minute));
+        for &(value_sats, minute) in within {
+            let slot = Some((value_sats, minute / SLOT_MINUTES));
+            if slot != last
+                && let Some(bin) = grid::value_bin(value_sats)
+            {
+                histogram[bin] += 1;
+            }
+            last = slot;
+        }
+        histogram
     }
 
     /// How many amounts lie in each bin of amount.
@@ -115,16 +152,18 @@ impl Minutes {
     }
 
     fn enter(&mut self, minute: u64, value_sats: u64) {
+        self.have_stayed &= !self.watched.contains(&minute);
         let empty = || Minute {
             evidence: kernel::no_evidence(),
             values: 0,
         };
         let held = self.minutes.entry(minute).or_insert_with(empty);
         held.values += 1;
-        self.kernel.apply(value_sats, &mut held.evidence, 1);
+        self.kernel.add(value_sats, &mut held.evidence);
     }
 
     fn leave(&mut self, minute: u64, value_sats: u64) {
+        self.have_stayed &= !self.watched.contains(&minute);
         let Some(held) = self.minutes.get_mut(&minute) else {
             return;
         };
@@ -132,7 +171,7 @@ impl Minutes {
         if held.values == 0 {
             self.minutes.remove(&minute);
         } else {
-            self.kernel.apply(value_sats, &mut held.evidence, -1);
+            self.kernel.take_away(value_sats, &mut held.evidence);
         }
     }
 }

@@ -85,19 +85,21 @@ impl Motion {
 }
 
 impl Typical {
-    /// How much less probable, in nats, a price of `price_usd` dollars is than the most typical one, if the median of
-    /// `values` amounts lies at `median_sats` satoshi; `median_decade` is where it lies typically at that price.
-    pub(crate) fn log_density(
+    /// How much less probable, in nats, each of some prices is than the most typical one, if the median of `values` amounts
+    /// lies at `median_sats` satoshi. A price is given with where the median lies typically at it, in decades of a dollar.
+    pub(crate) fn log_densities(
         &self,
-        price_usd: f64,
-        median_decade: f64,
+        prices: impl Iterator<Item = (f64, f64)>,
         median_sats: f64,
         values: usize,
-    ) -> f64 {
+    ) -> Vec<f64> {
         let sampling = 1.253 * self.within_decades / (values.max(1) as f64).sqrt();
         let spread = self.between_decades.hypot(sampling);
-        let off = (decade(price_usd, median_sats) - median_decade) / spread;
-        (self.unlike + (1.0 - self.unlike) * (-0.5 * off * off).exp()).ln()
+        let density = |(price_usd, median_decade): (f64, f64)| {
+            let off = (decade(price_usd, median_sats) - median_decade) / spread;
+            (self.unlike + (1.0 - self.unlike) * (-0.5 * off * off).exp()).ln()
+        };
+        prices.map(density).collect()
     }
 
     /// Where the median amount typically lies at a price, in decades of a dollar: higher where the filter cuts the small
@@ -155,7 +157,8 @@ mod tests {
             .typical
             .unwrap_or_else(|| unreachable!("the trained model has one"));
         let fits = |price_usd| {
-            typical.log_density(price_usd, typical.median_decade(price_usd), 130_000.0, 3000)
+            let price = (price_usd, typical.median_decade(price_usd));
+            typical.log_densities([price].into_iter(), 130_000.0, 3000)[0]
         };
         assert!(fits(100_000.0) > fits(10_000.0) + 5.0);
         assert!(fits(100_000.0) > fits(1_000_000.0) + 5.0);

@@ -38,17 +38,17 @@ pub(crate) struct Used {
 /// The answer at `now_ms`, or none where round sums at some price explain the payments no better than chance, or where that
 /// price is out of range.
 pub(crate) fn estimate(posterior: &Posterior, used: Used, now_ms: u64) -> Option<Estimate> {
-    let evidence = posterior.log_evidence / posterior.repetition;
+    let evidence = posterior.log_evidence / posterior.background.repetition;
     if evidence < LEAST_EVIDENCE {
         return None;
     }
     let masses = masses(&posterior.weights);
     let best = best(&posterior.weights, &masses)?;
-    let margin = margin(&self::masses(&posterior.overall), best)?;
+    let margin = margin(&self::masses(&posterior.overall), best);
     let clear = probability(margin)
-        * probability(self::margin(&masses, best)?)
+        * probability(self::margin(&masses, best))
         * probability(evidence)
-        * probability(posterior.typical[best] + UNLIKE_NATS);
+        * probability(posterior.background.typical[best] + UNLIKE_NATS);
     let price_usd = grid::price_usd(place(&posterior.weights, best));
     let factor = half_interval(posterior, best).exp();
     if !(ANSWERS_USD.0..=ANSWERS_USD.1).contains(&price_usd) {
@@ -67,24 +67,31 @@ pub(crate) fn estimate(posterior: &Posterior, used: Used, now_ms: u64) -> Option
     })
 }
 
-/// The probability that lies around each bin.
+/// The probability that lies around each bin, [`SAME_BINS`] to both sides: three bins each, then seven of these threes.
 fn masses(weights: &[f64]) -> Vec<f64> {
-    (0..PRICE_BINS)
-        .map(|bin| weights[around(bin, SAME_BINS)].iter().sum())
-        .collect()
+    const { assert!(2 * SAME_BINS + 1 == 3 * 7) };
+    with_neighbours(&with_neighbours(weights, 1, 1), 3, 3)
+}
+
+/// The sum of each item and its neighbours at so many steps to both sides.
+fn with_neighbours(items: &[f64], step: usize, reach: usize) -> Vec<f64> {
+    let mut sums = items.to_vec();
+    for off in (1..=reach).map(|steps| steps * step) {
+        let below = sums[off..].iter_mut().zip(items);
+        below.for_each(|(sum, item)| *sum += item);
+        let above = sums.iter_mut().zip(&items[off..]);
+        above.for_each(|(sum, item)| *sum += item);
+    }
+    sums
 }
 
 /// How much more probable a price is than its best rival, as the logarithm of the odds; negative if the rival is more
 /// probable.
-fn margin(masses: &[f64], best: usize) -> Option<f64> {
-    let (near, far): (Vec<_>, Vec<_>) = masses
-        .iter()
-        .copied()
-        .enumerate()
-        .partition(|(bin, _)| bin.abs_diff(best) <= RIVAL_BINS);
-    let log =
-        |items: Vec<(usize, f64)>| Some(maximum(items.into_iter())?.1.max(f64::MIN_POSITIVE).ln());
-    Some(log(near)? - log(far)?)
+fn margin(masses: &[f64], best: usize) -> f64 {
+    let near = around(best, RIVAL_BINS);
+    let most = |masses: &[f64]| masses.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let far = most(&masses[..near.start]).max(most(&masses[near.end..]));
+    most(&masses[near]).ln() - far.ln()
 }
 
 fn around(bin: usize, reach: usize) -> std::ops::Range<usize> {
@@ -162,7 +169,10 @@ fn confidence(used: Used, clear: f64, now_ms: u64) -> f64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::background::Background;
 
     const NOW_MS: u64 = 1_700_000_000_000;
 
@@ -170,6 +180,14 @@ mod tests {
         Used {
             payments,
             newest_payment_ms: NOW_MS - age_ms,
+        }
+    }
+
+    fn background(typical: f64) -> Background {
+        Background {
+            expected: vec![0.0; PRICE_BINS],
+            typical: vec![typical; PRICE_BINS],
+            repetition: 1.0,
         }
     }
 
@@ -184,9 +202,8 @@ mod tests {
         Posterior {
             overall: weights.clone(),
             weights,
-            typical: vec![0.0; PRICE_BINS],
+            background: Arc::new(background(0.0)),
             log_evidence: 100.0,
-            repetition: 1.0,
             recent_minutes: 1,
         }
     }
@@ -281,7 +298,7 @@ mod tests {
     fn what_was_never_paid_is_doubtful() {
         let usual = posterior([(5000, 1.0), (7000, 1e-9)]);
         let unusual = Posterior {
-            typical: vec![-15.0; PRICE_BINS],
+            background: Arc::new(background(-15.0)),
             ..usual
         };
         let doubtful = estimate(&unusual, used(2000, 0), NOW_MS).unwrap();

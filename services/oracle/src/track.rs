@@ -1,24 +1,24 @@
-//! The pass forward over the window's minutes: how probable each price is now, given all of them.
+//! How probable each price is now, given all minutes of the window.
 //!
-//! The price is a hidden chain: from one minute to the next it moves a little, seldom more, and never by a factor. Each
-//! minute's evidence makes some prices more probable and others less (the forward algorithm of a hidden Markov model,
-//! Rabiner 1989).
+//! What the minutes before the current ten have to say is worked out once and kept ([`Settled`]) for as long as none of them
+//! changes, so that an estimate goes over the minutes since. It is the same to the bit as if nothing had been kept.
 
-use crate::chain::Chain;
-use crate::grid::{BIN, PRICE_BINS};
-use crate::kernel::{Kernel, STEPS_PER_NAT};
-use crate::minutes::{MINUTE_MS, Minute, Minutes};
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::background::{Background, proportions};
+use crate::grid::PRICE_BINS;
+use crate::minutes::{MINUTE_MS, Minutes, SLOT_MINUTES};
+use crate::pass::{Pass, View, drifts, moved};
 use crate::window::WINDOW_MS;
 
-/// Half the width of the moving average that smooths the amounts into a background, in bins: 0.03 decades.
-const BACKGROUND_BINS: usize = 69;
-/// From one minute with payments to the next no price moves so far, in bins: 10 %.
-const LEAP_BINS: isize = 100;
 /// Prices further apart than this, in bins, are rivals: 20 %, which no motion of a minute reaches. The nearest price that
 /// maps much of the ladder on to itself is 25 % away.
 pub(crate) const RIVAL_BINS: usize = 180;
 /// Minutes that share in the newest price.
 const RECENT_MINUTES: u64 = 15;
+/// Minutes are settled once they have so many times the amounts of those since: fewer are no background for these.
+const SETTLED_TIMES: u32 = 4;
 
 /// How probable each price is.
 #[derive(Debug, Clone)]
@@ -30,146 +30,150 @@ pub(crate) struct Posterior {
     /// How probable each price is, in proportion to the best, if it moved as the best one did and what repeats itself is
     /// counted once: to compare prices so far apart that no motion leads from one to the other.
     pub(crate) overall: Vec<f64>,
-    /// How well each price fits what is paid as a whole, in nats below the best possible fit.
-    pub(crate) typical: Vec<f64>,
-    /// How many times over the evidence repeats itself where whole factors of price are compared, 1 or more.
-    pub(crate) repetition: f64,
+    /// What the evidence was held against.
+    pub(crate) background: Arc<Background>,
     /// How many of the last minutes have evidence, 1 or more.
     pub(crate) recent_minutes: usize,
 }
 
-/// The probability of each price at `now_ms`, or none where there is no amount.
+/// What minutes say that are over.
+#[derive(Debug, Clone)]
+pub(crate) struct Settled {
+    minutes: Range<u64>,
+    background: Arc<Background>,
+    pass: Pass,
+    /// What all of them say of each price, in nats, if it moved as the best one did; seen from the last of them.
+    together: Vec<f64>,
+}
+
+/// The probability of each price at `now_ms`, or none where there is no amount. What is `kept` from one call to the next
+/// saves work and changes nothing.
 ///
 /// A pass that has begun with the wrong one of two prices a whole factor apart does not find back: no motion leads from one
 /// to the other. So where all minutes together, each counted alike, favour another price than the pass has ended with, it is
 /// made again near that one.
-pub(crate) fn forward(minutes: &Minutes, now_ms: u64) -> Option<Posterior> {
-    let view = View::new(minutes, now_ms)?;
-    let anywhere = view.pass(prior(&view.typical, view.repetition));
-    let overall = view.overall(&anywhere.path);
-    let favoured = maximum(&overall);
-    let pass = match anywhere.chain.best().abs_diff(favoured) > RIVAL_BINS {
-        true => view.pass_near(favoured, &anywhere.path),
-        false => anywhere,
+pub(crate) fn forward(
+    minutes: &mut Minutes,
+    kept: &mut Option<Settled>,
+    now_ms: u64,
+) -> Option<Posterior> {
+    let now = now_ms / MINUTE_MS;
+    let used = used(now);
+    minutes.within(&used).next()?;
+    let (old, new) = parts(minutes, &used);
+    let settled = match kept.take() {
+        Some(kept) if kept.minutes == old && !old.is_empty() && minutes.have_stayed() => kept,
+        _ => Settled::new(minutes, old, &used),
     };
-    let recent_ms = now_ms.saturating_sub(RECENT_MINUTES * MINUTE_MS);
-    let recent_minutes = minutes.range(recent_ms, view.end_ms).count().max(1);
-    Some(Posterior {
+    let view = View {
+        minutes,
+        background: &settled.background,
+    };
+    let mut pass = settled.pass.clone();
+    view.go_on(&mut pass, &new);
+    pass.wait(now);
+    let overall = settled.overall(&view, &pass.path, &new);
+    let favoured = maximum(&overall);
+    if pass.chain.best().abs_diff(favoured) > RIVAL_BINS {
+        pass = pass_near(&view, favoured, &pass.path, &used);
+        pass.wait(now);
+    }
+    let recent = now.saturating_sub(RECENT_MINUTES - 1)..now + 1;
+    let posterior = Posterior {
         weights: pass.chain.weights,
         log_evidence: pass.log_evidence,
         overall,
-        typical: view.typical,
-        repetition: view.repetition,
-        recent_minutes,
-    })
+        background: Arc::clone(&settled.background),
+        recent_minutes: minutes.within(&recent).count().max(1),
+    };
+    *kept = Some(settled);
+    Some(posterior)
 }
 
-/// What the window's minutes say, read at one moment.
-struct View<'a> {
-    minutes: &'a Minutes,
-    now_ms: u64,
-    /// The moment after which nothing counts, Unix milliseconds.
-    end_ms: u64,
-    /// The first minute since 1970 that has an amount.
-    first: u64,
-    /// See [`expected`].
-    expected: Vec<f64>,
-    /// See [`Posterior::typical`].
-    typical: Vec<f64>,
-    /// See [`Posterior::repetition`].
-    repetition: f64,
+/// The minutes that count, the current one the last: whole tens of them, of which none begins to leave before the next ten
+/// begins.
+fn used(now: u64) -> Range<u64> {
+    let first = now + SLOT_MINUTES - now % SLOT_MINUTES;
+    first.saturating_sub(WINDOW_MS / MINUTE_MS)..now + 1
 }
 
-/// A pass over all minutes.
-struct Pass {
-    chain: Chain,
-    /// The evidence for all prices together, in nats.
-    log_evidence: f64,
-    /// The most probable bin after each minute with an amount.
-    path: Vec<usize>,
+/// Those before the current ten, none if they have too few amounts; and the others.
+fn parts(minutes: &Minutes, used: &Range<u64>) -> (Range<u64>, Range<u64>) {
+    let now = used.end - 1;
+    let slot = (now - now % SLOT_MINUTES).max(used.start);
+    let count = |range: &Range<u64>| -> u32 {
+        let held = minutes.within(range);
+        held.map(|(_, held)| held.values).sum()
+    };
+    let (old, new) = (used.start..slot, slot..used.end);
+    match count(&old) >= SETTLED_TIMES * count(&new) {
+        true => (old, new),
+        false => (used.start..used.start, used.clone()),
+    }
 }
 
-impl<'a> View<'a> {
-    fn new(minutes: &'a Minutes, now_ms: u64) -> Option<Self> {
-        let end_ms = now_ms.saturating_add(1);
-        let used = || minutes.range(end_ms.saturating_sub(WINDOW_MS), end_ms);
-        let (first, _) = used().next()?;
-        let values: usize = used().map(|(_, held)| held.values as usize).sum();
-        let kernel = minutes.kernel();
-        Some(Self {
+impl Settled {
+    /// Reads these minutes; if they are none, the background is that of all that are `used`.
+    fn new(minutes: &mut Minutes, range: Range<u64>, used: &Range<u64>) -> Self {
+        minutes.watch(&range);
+        let all = if range.is_empty() { used } else { &range };
+        let values: usize = minutes
+            .within(all)
+            .map(|(_, held)| held.values as usize)
+            .sum();
+        let histogram = minutes.histogram_of(all);
+        let background = Arc::new(Background::new(minutes.kernel(), &histogram, values));
+        let view = View {
             minutes,
-            now_ms,
-            end_ms,
-            first,
-            expected: expected(minutes, kernel, values),
-            typical: typical(minutes, kernel, values),
-            repetition: 1.0 + values as f64 / kernel.model.independent_values,
-        })
-    }
-
-    fn used(&self) -> impl Iterator<Item = (u64, &'a Minute)> {
-        self.minutes
-            .range(self.end_ms.saturating_sub(WINDOW_MS), self.end_ms)
-    }
-
-    /// What a minute says of a price, in nats.
-    fn nats(&self, held: &Minute, bin: usize) -> f64 {
-        let said = f64::from(held.evidence[bin]) / STEPS_PER_NAT;
-        (said - f64::from(held.values) * self.expected[bin])
-            / self.minutes.kernel().model.temperature
-    }
-
-    fn pass(&self, prior: Vec<f64>) -> Pass {
-        let mut chain = Chain::new(prior, self.minutes.kernel().model.motion);
-        let (mut log_evidence, mut before) = (0.0, self.first);
-        let mut path = Vec::new();
-        for (minute, held) in self.used() {
-            (before..minute).for_each(|_| chain.step());
-            before = minute;
-            log_evidence += chain.weigh(|bin| self.nats(held, bin));
-            path.push(chain.best());
-        }
-        (before..self.now_ms / MINUTE_MS).for_each(|_| chain.step());
-        Pass {
-            chain,
-            log_evidence,
-            path,
+            background: &background,
+        };
+        let mut pass = view.begin(background.prior());
+        view.go_on(&mut pass, &range);
+        let mut together = vec![0.0; PRICE_BINS];
+        view.add(&mut together, &range, &drifts(&pass.path));
+        Self {
+            minutes: range,
+            background,
+            pass,
+            together,
         }
     }
 
-    /// A pass that begins near where the price was if it is at `bin` now and moved as `path` did.
-    fn pass_near(&self, bin: usize, path: &[usize]) -> Pass {
-        let drift = drifts(path).first().copied().unwrap_or(0);
-        let then = bin.saturating_add_signed(drift).min(PRICE_BINS - 1);
-        let mut prior = proportions(self.typical.clone());
-        let all: f64 = prior.iter().sum();
-        for (at, weight) in prior.iter_mut().enumerate() {
-            if at.abs_diff(then) > RIVAL_BINS / 2 {
-                *weight = 0.0;
-            }
-        }
-        let near: f64 = prior.iter().sum();
-        let mut pass = self.pass(prior);
-        // What is near has only its share of what was believed before.
-        pass.log_evidence += (near / all).ln();
-        pass
+    /// See [`Posterior::overall`]; `path` is that over these minutes and the `new` ones.
+    fn overall(&self, view: &View<'_>, path: &[usize], new: &Range<u64>) -> Vec<f64> {
+        let old = self.pass.path.len();
+        // From the last old minute on, if there is one: how far the price has gone since is its drift.
+        let drifts = drifts(&path[old.saturating_sub(1)..]);
+        let (back, drifts) = drifts.split_at(old.min(1));
+        let mut together = vec![0.0; PRICE_BINS];
+        let (to, from) = moved(back.first().copied().unwrap_or(0));
+        let rows = together[to..].iter_mut().zip(&self.together[from..]);
+        rows.for_each(|(sum, nats)| *sum = *nats);
+        view.add(&mut together, new, drifts);
+        let share = 1.0 / self.background.repetition;
+        let typical = self.background.typical.iter();
+        let nats = together.iter().zip(typical);
+        proportions(nats.map(|(nats, typical)| typical + share * nats).collect())
     }
+}
 
-    /// See [`Posterior::overall`].
-    fn overall(&self, path: &[usize]) -> Vec<f64> {
-        let mut overall = self.typical.clone();
-        for ((_, held), drift) in self.used().zip(drifts(path)) {
-            for (bin, overall) in overall.iter_mut().enumerate() {
-                if let Some(then) = bin
-                    .checked_add_signed(drift)
-                    .filter(|&then| then < PRICE_BINS)
-                {
-                    *overall += self.nats(held, then) / self.repetition;
-                }
-            }
+/// A pass that begins near where the price was if it is at `bin` now and moved as `path` did.
+fn pass_near(view: &View<'_>, bin: usize, path: &[usize], used: &Range<u64>) -> Pass {
+    let drift = drifts(path).first().copied().unwrap_or(0);
+    let then = bin.saturating_add_signed(drift).min(PRICE_BINS - 1);
+    let mut prior = proportions(view.background.typical.clone());
+    let all: f64 = prior.iter().sum();
+    for (at, weight) in prior.iter_mut().enumerate() {
+        if at.abs_diff(then) > RIVAL_BINS / 2 {
+            *weight = 0.0;
         }
-        proportions(overall)
     }
+    let near: f64 = prior.iter().sum();
+    let mut pass = view.begin(prior);
+    view.go_on(&mut pass, used);
+    // What is near has only its share of what was believed before.
+    pass.log_evidence += (near / all).ln();
+    pass
 }
 
 fn maximum(weights: &[f64]) -> usize {
@@ -179,90 +183,4 @@ fn maximum(weights: &[f64]) -> usize {
         .enumerate()
         .max_by(most)
         .map_or(0, |(bin, _)| bin)
-}
-
-/// How far the price lay above its last place at each step of its path, in bins. A leap is no motion but a change of mind.
-fn drifts(path: &[usize]) -> Vec<isize> {
-    let mut drift = 0;
-    let mut drifts = vec![0; path.len()];
-    for step in (1..path.len()).rev() {
-        let back = path[step - 1] as isize - path[step] as isize;
-        drift += if back.abs() <= LEAP_BINS { back } else { 0 };
-        drifts[step - 1] = drift;
-    }
-    drifts
-}
-
-/// The evidence against each price that one amount brings for not being a round sum, on average, in nats.
-fn expected(minutes: &Minutes, kernel: &Kernel, values: usize) -> Vec<f64> {
-    let sums = running_sums(minutes.histogram().iter().map(|&count| f64::from(count)));
-    let all = minutes.histogram().len();
-    let density: Vec<f64> = (0..all)
-        .map(|bin| {
-            let (from, to) = (
-                bin.saturating_sub(BACKGROUND_BINS),
-                (bin + BACKGROUND_BINS + 1).min(all),
-            );
-            (sums[to] - sums[from]) / (to - from) as f64
-        })
-        .collect();
-    let mut expected = kernel.expected(&density);
-    let total = sums[all].max(values as f64).max(1.0);
-    expected.iter_mut().for_each(|nats| *nats /= total);
-    expected
-}
-
-/// How well each price fits what is paid as a whole, in nats below the best possible fit.
-fn typical(minutes: &Minutes, kernel: &Kernel, values: usize) -> Vec<f64> {
-    median_sats(minutes.histogram())
-        .and_then(|median_sats| kernel.typical(median_sats, values))
-        .unwrap_or_else(|| vec![0.0; PRICE_BINS])
-}
-
-/// How probable each price is before any evidence: by what is paid as a whole, raised to the power by which the evidence
-/// repeats itself, so that their proportion is that of independent amounts.
-fn prior(typical: &[f64], repetition: f64) -> Vec<f64> {
-    proportions(typical.iter().map(|nats| repetition * nats).collect())
-}
-
-/// Probabilities in proportion to the highest, from their logarithms.
-fn proportions(mut nats: Vec<f64>) -> Vec<f64> {
-    let most = nats.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    nats.iter_mut()
-        .for_each(|nats| *nats = (*nats - most).exp());
-    nats
-}
-
-/// The median of the distinct amounts.
-fn median_sats(histogram: &[u32]) -> Option<f64> {
-    let total: u64 = histogram.iter().map(|&count| u64::from(count)).sum();
-    let mut below = 0;
-    let middle = histogram.iter().position(|&count| {
-        below += u64::from(count);
-        2 * below >= total && total > 0
-    })?;
-    Some(((middle as f64 + 0.5) * BIN).exp())
-}
-
-/// The sum of all items before each, and of all.
-fn running_sums(items: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut sum = 0.0;
-    let mut sums = vec![0.0];
-    sums.extend(items.map(|item| {
-        sum += item;
-        sum
-    }));
-    sums
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn drifts_follow_motion_and_ignore_leaps() {
-        assert_eq!(drifts(&[]), []);
-        assert_eq!(drifts(&[500, 510, 490, 490]), [10, 20, 0, 0]);
-        assert_eq!(drifts(&[7000, 505, 500]), [5, 5, 0]);
-    }
 }

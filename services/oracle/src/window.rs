@@ -8,7 +8,7 @@ use crate::kernel::Kernel;
 use crate::minutes::Minutes;
 use crate::model::Model;
 use crate::reading::{self, Used};
-use crate::track;
+use crate::track::{self, Settled};
 
 /// How long a payment counts, in milliseconds: three hours.
 pub const WINDOW_MS: u64 = 3 * 60 * 60 * 1000;
@@ -27,6 +27,8 @@ pub struct Window {
     payments: BTreeMap<Payment, u32>,
     count: usize,
     minutes: Minutes,
+    /// What an estimate leaves for the next one.
+    settled: Option<Settled>,
 }
 
 impl Default for Window {
@@ -53,6 +55,7 @@ impl Window {
             payments: BTreeMap::new(),
             count: 0,
             minutes: Minutes::new(kernel),
+            settled: None,
         }
     }
 
@@ -109,17 +112,17 @@ impl Window {
         self.count
     }
 
-    /// The price at `now_ms` (Unix milliseconds) as the payments of the three hours before it show it, or none where
-    /// they do not show one. Payments stamped in a later minute than `now_ms` are not read; only the picture of what is paid as
-    /// a whole has them too, until they are removed.
+    /// The price at `now_ms` (Unix milliseconds) as the payments of the last three hours show it, or none where they do not
+    /// show one. Of the oldest ten minutes, those are not read that are beginning to leave; of the newest, none that is later
+    /// than `now_ms`.
+    ///
+    /// What is worked out of the older minutes is kept for the next call: it costs in proportion to what is new, unless an old
+    /// payment was put in or taken out. The answer depends on the payments alone.
     #[must_use]
-    pub fn estimate(&self, now_ms: u64) -> Option<Estimate> {
-        let posterior = track::forward(&self.minutes, now_ms)?;
+    pub fn estimate(&mut self, now_ms: u64) -> Option<Estimate> {
+        let posterior = track::forward(&mut self.minutes, &mut self.settled, now_ms)?;
         let (newest_payment_ms, ..) = self.current(now_ms).next_back()?;
-        let payments = self
-            .current(now_ms)
-            .map(|(.., copies)| u64::from(copies))
-            .sum();
+        let payments = self.count_current(now_ms);
         reading::estimate(
             &posterior,
             Used {
@@ -128,6 +131,18 @@ impl Window {
             },
             now_ms,
         )
+    }
+
+    /// How many payments are less than three hours old and not later than `now_ms`: usually all but a few.
+    fn count_current(&self, now_ms: u64) -> u64 {
+        let end_ms = now_ms.saturating_add(1);
+        let too_old = ..(end_ms.saturating_sub(WINDOW_MS), Box::default());
+        let too_new = (end_ms, Box::default())..;
+        let others = self
+            .payments
+            .range(too_old)
+            .chain(self.payments.range(too_new));
+        self.count as u64 - others.map(|(_, &copies)| u64::from(copies)).sum::<u64>()
     }
 
     /// How many distinct amounts lie in each bin of amount.

@@ -66,4 +66,40 @@ proptest! {
             prop_assert!((0.0..=1.0).contains(&estimate.confidence) && estimate.evidence.margin.is_finite());
         }
     }
+
+    /// An estimate leaves something for the next one, which must give what a window gives that never made one.
+    #[test]
+    fn what_an_estimate_leaves_changes_nothing(
+        seed: u64,
+        steps in prop::collection::vec((0u64..3, 0u64..60, 0u64..40_000), 1..30),
+    ) {
+        let mut market = Market::new(seed);
+        let mut now_ms = START_MS + 190 * MINUTE_MS + seed % (20 * MINUTE_MS);
+        let mut held: Vec<(u64, [u64; 1])> = (0..3000)
+            .map(|_| (now_ms - market.below(60 * MINUTE_MS), [market.value_sats(64_000.0)]))
+            .collect();
+        let mut window = Window::new();
+        held.iter().for_each(|(stamp_ms, values)| window.insert(*stamp_ms, values));
+        for (kind, minutes_ago, later_ms) in steps {
+            now_ms += later_ms;
+            let stamp_ms = now_ms - minutes_ago * MINUTE_MS;
+            match kind {
+                0 => {
+                    let at = market.below(held.len() as u64) as usize;
+                    let (stamp_ms, values) = held.swap_remove(at);
+                    prop_assert!(window.remove(stamp_ms, &values));
+                }
+                // One that was paid before, as spam is, or a new one.
+                _ => {
+                    let again = held[market.below(held.len() as u64) as usize].1;
+                    let values = if kind == 1 { again } else { [market.value_sats(64_000.0)] };
+                    held.push((stamp_ms, values));
+                    window.insert(stamp_ms, &values);
+                }
+            }
+            let mut fresh = Window::new();
+            held.iter().for_each(|(stamp_ms, values)| fresh.insert(*stamp_ms, values));
+            prop_assert_eq!(window.estimate(now_ms), fresh.estimate(now_ms));
+        }
+    }
 }

@@ -258,7 +258,7 @@ fn a_clock_that_jumps_back_three_hours_is_survived() {
 
 #[test]
 fn without_new_payments_the_price_stays_and_the_doubt_grows() {
-    let (window, now_ms) = steady(9, 60, 64_000.0);
+    let (mut window, now_ms) = steady(9, 60, 64_000.0);
     let answers =
         [0, 5, 15, 60].map(|minutes| window.estimate(now_ms + minutes * MINUTE_MS).unwrap());
     for (earlier, later) in answers.iter().zip(&answers[1..]) {

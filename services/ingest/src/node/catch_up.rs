@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bitcoin::{Transaction, Txid, consensus::deserialize};
+use bitcoin::Txid;
 use satscope_bitcoin::{
     frame::{Frame, StandInLabels, Topic},
     rpc::{Rpc, RpcError},
     subscriber::{Incoming, unix_ms},
 };
+use satscope_filter::{Judged as _, RawTransaction};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// A resync that takes longer is given up, and tried again: a node that answers so slowly may have hung.
-const LONGEST: Duration = Duration::from_secs(600);
+pub(super) const LONGEST: Duration = Duration::from_secs(600);
 /// Of what is known at once, so much is taken in and written down at a time: each change has a record in the journal, and
 /// those of a large mempool together would be larger than itself.
 const STEP: usize = 10_000;
@@ -92,7 +93,7 @@ impl Node {
     }
 
     /// What is still to come, if the node itself is not ready.
-    async fn catch_up(
+    pub(super) async fn catch_up(
         &mut self,
         rpc: &Rpc,
         incoming: &mut mpsc::Receiver<Incoming>,
@@ -220,9 +221,9 @@ fn stamp(received: &Incoming, clock: &mut Clock) -> Option<(Txid, u64)> {
     match topic {
         Topic::StandIn => clock.hear(StandInLabels::decode(body).ok()?),
         Topic::RawTx => {
-            let transaction: Transaction = deserialize(body).ok()?;
+            let transaction = RawTransaction::read(body).ok()?;
             let stamp_ms = clock.stamp(*at_ms)?;
-            return (!transaction.is_coinbase()).then(|| (transaction.compute_txid(), stamp_ms));
+            return (!transaction.is_coinbase()).then(|| (transaction.txid(), stamp_ms));
         }
         Topic::RawBlock | Topic::HashBlock | Topic::Sequence => {}
     }

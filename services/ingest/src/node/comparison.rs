@@ -44,8 +44,6 @@ struct Open {
 enum Answer {
     Count {
         theirs: usize,
-        /// The least and the most that were counted here since the question.
-        ours: (usize, usize),
         /// The node's tip, until it has been the one here.
         tip: Option<BlockHash>,
     },
@@ -106,13 +104,14 @@ impl Comparison {
         let open = self.open.as_mut()?;
         let is_over = open.until <= now;
         let verdict = match &mut open.answer {
-            Answer::Count { theirs, ours, tip } => {
-                let count = tracker.mempool_len();
-                *ours = (ours.0.min(count), ours.1.max(count));
-                tip.take_if(|tip| tracker.tip().is_none_or(|here| here == *tip));
-                let agrees = (ours.0..=ours.1).contains(theirs) && tip.is_none();
+            Answer::Count { theirs, tip } => {
+                tip.take_if(|tip| tracker.tip().is_none() || tracker.knows_block(tip));
+                let agrees = tracker.counted().contains(theirs) && tip.is_none();
                 let difference = || match *tip {
-                    None => format!("{theirs} transactions in its mempool, {count} here"),
+                    None => format!(
+                        "{theirs} transactions in its mempool, {} here",
+                        tracker.mempool_len()
+                    ),
                     Some(tip) => format!("its tip is {tip}, which is not the one here"),
                 };
                 let verdict = match agrees {
@@ -172,9 +171,9 @@ impl Node {
     }
 
     async fn ask(&mut self, rpc: &Rpc, kind: Kind) {
-        let count = self.tracker.mempool_len();
-        if kind == Kind::Txids {
-            self.tracker.watch_moves();
+        match kind {
+            Kind::Count => self.tracker.watch_count(),
+            Kind::Txids => self.tracker.watch_moves(),
         }
         let answer = match kind {
             Kind::Count => self
@@ -182,7 +181,6 @@ impl Node {
                 .await
                 .map(|(theirs, tip)| Answer::Count {
                     theirs,
-                    ours: (count, count),
                     tip: Some(tip),
                 }),
             Kind::Txids => {
@@ -230,13 +228,8 @@ mod tests {
         comparison
     }
 
-    fn count(theirs: usize, ours: usize, now: Instant) -> Comparison {
-        let answer = Answer::Count {
-            theirs,
-            ours: (ours, ours),
-            tip: None,
-        };
-        open(answer, now)
+    fn count(theirs: usize, now: Instant) -> Comparison {
+        open(Answer::Count { theirs, tip: None }, now)
     }
 
     #[test]
@@ -248,17 +241,20 @@ mod tests {
         assert_eq!(comparison.due(now + INTERVALS.count), None);
         assert_eq!(comparison.due(now + INTERVALS.txids), Some(Kind::Txids));
         assert_eq!(comparison.due(now + INTERVALS.txids), Some(Kind::Count));
-        let mut busy = count(1, 1, now);
+        let mut busy = count(1, now);
         assert_eq!(busy.due(now + INTERVALS.txids), None);
     }
 
     #[test]
     fn a_count_that_comes_to_agree_is_right() {
         let now = Instant::now();
-        let mut comparison = count(3, 2, now);
+        let mut comparison = count(3, now);
         let mut tracker = with(&[1, 2]);
+        tracker.watch_count();
         assert_eq!(comparison.verdict(&mut tracker, now), None);
-        tracker = with(&[1, 2, 3, 4]);
+        for number in [3, 4] {
+            tracker.sequence(SequenceEvent::Added(txid(number), 0), 1);
+        }
         let verdict = comparison.verdict(&mut tracker, now);
         assert_eq!(
             verdict,
@@ -268,10 +264,29 @@ mod tests {
     }
 
     #[test]
+    fn a_count_that_was_right_between_two_looks_is_right() {
+        let now = Instant::now();
+        let mut comparison = count(4, now);
+        let mut tracker = with(&[1, 2]);
+        tracker.watch_count();
+        for number in [3, 4] {
+            tracker.sequence(SequenceEvent::Added(txid(number), 0), 1);
+        }
+        for number in 1..=4 {
+            tracker.sequence(SequenceEvent::Removed(txid(number), 0), 1);
+        }
+        assert_eq!(
+            comparison.verdict(&mut tracker, now),
+            Some((Kind::Count, Ok(())))
+        );
+    }
+
+    #[test]
     fn a_count_that_stays_away_is_wrong_after_a_while() {
         let now = Instant::now();
-        let mut comparison = count(3, 2, now);
+        let mut comparison = count(3, now);
         let mut tracker = with(&[1, 2]);
+        tracker.watch_count();
         assert_eq!(comparison.verdict(&mut tracker, now), None);
         let (_, verdict) = comparison.verdict(&mut tracker, now + SETTLE).unwrap();
         let difference = verdict.unwrap_err();
@@ -285,7 +300,6 @@ mod tests {
         let tip = BlockHash::from_byte_array([9; 32]);
         let answer = Answer::Count {
             theirs: 0,
-            ours: (0, 0),
             tip: Some(tip),
         };
         let mut comparison = open(answer, now);

@@ -8,11 +8,15 @@ use tracing::{info, warn};
 
 /// The pause after a resync that succeeded, and after one that failed.
 const PAUSE: Duration = Duration::from_secs(2);
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// A connection may take so long before anybody is asked.
 const FIRST_HINT: Duration = Duration::from_secs(3);
 const PAUSE_BETWEEN_HINTS: Duration = Duration::from_secs(10);
 const PAUSE_BETWEEN_LINES: Duration = Duration::from_secs(1);
+/// The pause before the node is read while its ZMQ is away; and so many times as long as reading it took, at least: a busy
+/// node is not to be kept busier.
+const PAUSE_BEFORE_POLL: Duration = Duration::from_secs(1);
+const POLL_SHARE: u32 = 10;
 
 /// The state of the link.
 #[derive(Debug)]
@@ -26,6 +30,10 @@ pub struct Link {
     hint: Option<String>,
     ask_not_before: Instant,
     ever_up: bool,
+    /// When the node may be read next without its ZMQ.
+    poll_not_before: Instant,
+    /// Its RPC has told what its ZMQ has not.
+    is_polled: bool,
     resync_wanted: bool,
     not_before: Option<Instant>,
     progress: Option<String>,
@@ -48,6 +56,8 @@ impl Link {
             hint: None,
             ask_not_before: Instant::now() + FIRST_HINT,
             ever_up: false,
+            poll_not_before: Instant::now(),
+            is_polled: false,
             resync_wanted: false,
             not_before: None,
             progress: None,
@@ -63,6 +73,7 @@ impl Link {
         self.up.push(endpoint);
         self.ever_up = true;
         self.hint = None;
+        self.is_polled = false;
         self.missed_something(has_rpc);
         if self.is_up() {
             self.condition.met();
@@ -73,6 +84,7 @@ impl Link {
     pub fn down(&mut self, endpoint: &str) {
         self.up.retain(|held| held != endpoint);
         self.ask_not_before = Instant::now() + FIRST_HINT;
+        self.poll_not_before = Instant::now() + PAUSE_BEFORE_POLL;
         self.condition.unmet("the node's ZMQ");
     }
 
@@ -113,6 +125,24 @@ impl Link {
         self.resync_wanted && self.is_up() && self.not_before.is_none_or(|time| time <= now)
     }
 
+    /// Whether to read the node now although its ZMQ is away: only after it was there once, so that one that was never set
+    /// up is noticed.
+    pub fn wants_poll(&self, now: Instant) -> bool {
+        !self.is_up() && self.ever_up && self.poll_not_before <= now
+    }
+
+    /// The node was read, or could not be, since `began`.
+    pub fn polled(&mut self, succeeded: bool, began: Instant, now: Instant) {
+        self.is_polled = succeeded;
+        let pause = (now - began) * POLL_SHARE;
+        self.poll_not_before = now + pause.max(PAUSE_BEFORE_POLL);
+    }
+
+    /// Whether the picture follows the node's without its ZMQ.
+    pub fn is_polled(&self) -> bool {
+        self.is_polled
+    }
+
     /// Whether to ask the node why there is no connection: after a while, and then every ten seconds.
     pub fn wants_hint(&mut self, now: Instant) -> bool {
         let due = !self.is_up() && self.ask_not_before <= now;
@@ -141,8 +171,11 @@ impl Link {
         self.progress = Some("reading the node's mempool".to_owned());
     }
 
-    /// So many of what was missing have come; logged at most once a second.
+    /// So many of what was missing have come; logged at most once a second, and not at all outside of a resync.
     pub fn progress(&mut self, what: &str, done: usize, of: usize) {
+        if self.progress.is_none() {
+            return;
+        }
         let line = format!("{done} of {of} {what}");
         let now = Instant::now();
         if self
@@ -173,6 +206,10 @@ impl Link {
         let why = |otherwise| self.hint.as_deref().unwrap_or(otherwise);
         let degraded = self.degraded.as_ref().or(self.incomparable.as_ref());
         let (state, detail) = match (&self.progress, degraded) {
+            _ if !self.is_up() && self.is_polled => (
+                HopState::Disconnected,
+                why("its ZMQ is gone; trying again, and reading its mempool over RPC meanwhile"),
+            ),
             _ if !self.is_up() && self.ever_up => {
                 (HopState::Disconnected, why("its ZMQ is gone; trying again"))
             }
@@ -265,6 +302,27 @@ mod tests {
         );
         link.compared(None);
         assert_eq!(node_state(&link), HopState::Connected);
+    }
+
+    #[test]
+    fn without_its_zmq_the_node_is_read_now_and_then() {
+        let readiness = satscope_kit::health::Readiness::default();
+        let mut link = link(&readiness);
+        let soon = || Instant::now() + PAUSE_BEFORE_POLL;
+        assert!(!link.wants_poll(soon()), "never seen");
+        link.up("tcp://node:1".to_owned(), true);
+        assert!(!link.wants_poll(soon()));
+        link.down("tcp://node:1");
+        assert!(!link.wants_poll(Instant::now()), "it may come back");
+        assert!(link.wants_poll(soon()));
+        let began = Instant::now();
+        let ended = began + Duration::from_secs(3);
+        link.polled(true, began, ended);
+        assert!(!link.wants_poll(ended + Duration::from_secs(29)));
+        assert!(link.wants_poll(ended + Duration::from_secs(30)));
+        assert!(link.hops()[0].detail.contains("over RPC"));
+        link.up("tcp://node:1".to_owned(), true);
+        assert!(!link.is_polled());
     }
 
     #[test]

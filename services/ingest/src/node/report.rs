@@ -23,6 +23,7 @@ impl Report {
     /// Begins at 0 and describes the metrics.
     pub fn start() -> Report {
         describe();
+        begin_at_zero();
         Report {
             started: Instant::now(),
             counters: Counters::default(),
@@ -100,6 +101,12 @@ impl Report {
         counter!("satscope_ingest_resyncs_total", "outcome" => outcome).increment(1);
     }
 
+    /// The node was read while its ZMQ was away.
+    pub fn polled(&self, succeeded: bool) {
+        let outcome = if succeeded { "succeeded" } else { "failed" };
+        counter!("satscope_ingest_polls_total", "outcome" => outcome).increment(1);
+    }
+
     /// The picture was compared with the node's.
     pub fn compared(&self, what: &'static str, is_equal: bool) {
         let outcome = if is_equal { "equal" } else { "different" };
@@ -144,7 +151,23 @@ impl Report {
     }
 }
 
-fn describe() {
+/// What else would be missing until it happens first.
+fn begin_at_zero() {
+    gauge!("satscope_ingest_subscribers").set(0);
+    for topic in [Topic::RawTx, Topic::Sequence] {
+        counter!("satscope_ingest_zmq_gaps_total", "topic" => topic.name()).increment(0);
+    }
+    for outcome in ["succeeded", "failed"] {
+        counter!("satscope_ingest_resyncs_total", "outcome" => outcome).increment(0);
+    }
+    for change in ["connected", "disconnected"] {
+        counter!("satscope_ingest_blocks_total", "change" => change).increment(0);
+    }
+    counter!("satscope_ingest_unread_blocks_total").increment(0);
+}
+
+/// Says what each metric means.
+pub fn describe() {
     describe_counter!(
         "satscope_ingest_transactions_total",
         "Distinct transactions first seen, by what the filter said and why."
@@ -172,6 +195,10 @@ fn describe() {
     describe_counter!(
         "satscope_ingest_resyncs_total",
         "Times that the node was asked for what was missed, by outcome."
+    );
+    describe_counter!(
+        "satscope_ingest_polls_total",
+        "Times that the node was read over RPC while its ZMQ was away, by outcome."
     );
     describe_counter!(
         "satscope_ingest_comparisons_total",

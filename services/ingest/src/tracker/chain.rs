@@ -1,9 +1,14 @@
 //! Blocks joining and leaving the best chain, and what that does to their transactions.
 
-use bitcoin::{BlockHash, Transaction, Txid, hashes::Hash as _};
+use bitcoin::{BlockHash, Script, Txid, hashes::Hash as _};
 use satscope_log::{Block, Event, WINDOW_MS};
 
-use super::{Outcome, RunEntry, Tracker, removal::Cause, seen::Place};
+use super::{
+    Outcome, Tracker,
+    removal::Cause,
+    run::{Run, RunEntry},
+    seen::Place,
+};
 use crate::journal::Record;
 
 /// Blocks kept, beyond those of the window, to be disconnected again.
@@ -20,7 +25,7 @@ impl Tracker {
     /// have been at the end of the newest block's run: that block is then no longer taken as known, so that a resync
     /// (`can_ask`) reads it whole.
     pub fn lost_messages(&mut self, can_ask: bool) {
-        if self.run.is_empty() && can_ask {
+        if self.run.entries().is_empty() && can_ask {
             self.chain.pop_back();
         }
         self.run.clear();
@@ -30,6 +35,11 @@ impl Tracker {
     pub fn tip(&self) -> Option<BlockHash> {
         let newest = self.chain.back()?;
         Some(BlockHash::from_byte_array(newest.block.hash))
+    }
+
+    /// Whether a block is one of the best chain here.
+    pub fn knows_block(&self, hash: &BlockHash) -> bool {
+        self.place_in_chain(hash).is_some()
     }
 
     pub(super) fn place_in_chain(&self, hash: &BlockHash) -> Option<usize> {
@@ -42,16 +52,16 @@ impl Tracker {
     pub(super) fn connected(
         &mut self,
         hash: BlockHash,
-        run: Vec<RunEntry>,
+        run: &Run,
         now_ms: u64,
         outcome: &mut Outcome,
     ) {
-        self.settle_departures(Cause::Mined(&run), now_ms, &mut outcome.events);
+        self.settle_departures(Cause::Mined(run), now_ms, &mut outcome.events);
         if let Some(at) = self.place_in_chain(&hash) {
             self.connect_again(at, now_ms, &mut outcome.events);
             return;
         }
-        match run.first() {
+        match run.entries().first() {
             Some(RunEntry {
                 coinbase: Some(height),
                 ..
@@ -61,7 +71,7 @@ impl Tracker {
                     height: *height,
                     time_ms: now_ms,
                 };
-                let txids = run[1..].iter().map(|entry| entry.txid).collect();
+                let txids = run.entries()[1..].iter().map(|entry| entry.txid).collect();
                 self.connect(block, txids, now_ms, &mut outcome.events);
             }
             _ => outcome.unknown_block = Some(hash),
@@ -129,7 +139,7 @@ impl Tracker {
             .iter()
             .filter(|txid| {
                 let seen = self.seen.get(*txid);
-                seen.is_some_and(|seen| seen.verdict.accepted().is_some())
+                seen.is_some_and(|seen| seen.accepted().is_some())
             })
             .map(|txid| txid.to_byte_array())
             .collect()
@@ -139,8 +149,7 @@ impl Tracker {
 /// The height at the beginning of a coinbase's script.
 ///
 /// Source: BIP 34.
-pub(super) fn bip34_height(coinbase: &Transaction) -> Option<u32> {
-    let script = &coinbase.input.first()?.script_sig;
+pub(super) fn bip34_height(script: &Script) -> Option<u32> {
     match script.instructions().next()?.ok()? {
         bitcoin::script::Instruction::PushBytes(bytes) => {
             let height = bitcoin::script::read_scriptint(bytes.as_bytes()).ok()?;

@@ -32,7 +32,7 @@ impl Tracker {
     pub fn missing(&self, mempool: &[Txid]) -> Vec<Txid> {
         let unknown = |txid: &&Txid| {
             let seen = self.seen.get(*txid);
-            seen.is_none_or(|seen| seen.verdict == Verdict::Unknown)
+            seen.is_none_or(|seen| seen.verdict() == Verdict::Unknown)
         };
         mempool.iter().filter(unknown).copied().collect()
     }
@@ -76,9 +76,9 @@ impl Tracker {
     /// A transaction from before the window can be no payment of it, and is left out without being read.
     pub fn pass_over(&mut self, txid: &Txid) {
         if let Some(seen) = self.seen.get_mut(txid)
-            && seen.verdict == Verdict::Unknown
+            && seen.verdict() == Verdict::Unknown
         {
-            seen.verdict = Verdict::Filtered;
+            seen.leave_out();
             self.records.push(seen.record(txid));
             self.first_sights.push(FirstSight::BeforeWindow);
         }

@@ -8,8 +8,9 @@ use bitcoin::{Txid, hashes::Hash as _};
 use satscope_log::{Event, RemovalReason};
 
 use super::{
-    RunEntry, Tracker,
-    seen::{Outpoint, Place, prefix},
+    Tracker,
+    run::Run,
+    seen::{Place, prefix},
 };
 
 /// How long an explanation may take.
@@ -27,9 +28,9 @@ pub(super) struct Departure {
 /// What followed the departures.
 pub(super) enum Cause<'a> {
     /// A transaction entered the mempool: the one of these that `rawtx` brought.
-    Entered(&'a [RunEntry]),
+    Entered(&'a Run),
     /// A block with these was connected.
-    Mined(&'a [RunEntry]),
+    Mined(&'a Run),
     Nothing,
 }
 
@@ -60,15 +61,11 @@ impl Tracker {
             return;
         }
         let departures = std::mem::take(&mut self.departures);
-        let (run, reason) = match cause {
-            Cause::Entered(run) => (run, RemovalReason::Replaced),
-            Cause::Mined(run) => (run, RemovalReason::Conflicted),
+        let (spent, reason) = match cause {
+            Cause::Entered(run) => (run.spends(), RemovalReason::Replaced),
+            Cause::Mined(run) => (run.spends(), RemovalReason::Conflicted),
             Cause::Nothing => (&[][..], RemovalReason::Unknown),
         };
-        let spent: Vec<Outpoint> = run
-            .iter()
-            .flat_map(|entry| entry.spends.iter().copied())
-            .collect();
         let mut explained: Vec<u64> = Vec::new();
         for Departure { txid, .. } in departures {
             let Some(seen) = self.seen.get(&txid) else {
@@ -78,14 +75,13 @@ impl Tracker {
                 continue;
             }
             let is_explained = seen
-                .verdict
                 .spends()
                 .iter()
                 .any(|outpoint| spent.contains(outpoint) || explained.contains(&outpoint.0));
             let reason = if is_explained {
                 explained.push(prefix(&txid.to_byte_array()));
                 reason
-            } else if seen.first_seen_ms + EXPIRY_MS <= now_ms {
+            } else if seen.first_seen_ms() + EXPIRY_MS <= now_ms {
                 RemovalReason::Expired
             } else {
                 RemovalReason::Evicted

@@ -8,7 +8,7 @@ use satscope_log::{Accepted, Event, RemovalReason, State, WINDOW_MS};
 use super::{
     FirstSight, Tracker,
     chain::ChainBlock,
-    seen::{Place, Seen, Verdict},
+    seen::{Payment, Place, Seen, Verdict},
 };
 use crate::journal::{Content, Record};
 
@@ -23,13 +23,8 @@ impl Tracker {
                 since_ms,
                 content,
             } => {
-                let verdict = restored_verdict(&txid, first_seen_ms, content);
-                let seen = Seen {
-                    first_seen_ms,
-                    verdict,
-                    place,
-                    since_ms,
-                };
+                let mut seen = Seen::new(first_seen_ms, place, since_ms);
+                restore_content(&mut seen, &txid, content);
                 self.seen.insert(txid, seen);
             }
             Record::Moved(txid, place, since_ms) => {
@@ -37,8 +32,7 @@ impl Tracker {
                     .seen
                     .entry(txid)
                     .or_insert_with(|| Seen::without_content(since_ms));
-                seen.place = place;
-                seen.since_ms = since_ms;
+                seen.move_to(place, since_ms);
             }
             Record::Connected(block, txids) => {
                 self.chain.retain(|known| known.block.hash != block.hash);
@@ -81,9 +75,9 @@ impl Tracker {
     }
 
     fn count_restored(&mut self) {
-        let sight = |seen: &Seen| match seen.verdict {
+        let sight = |seen: &Seen| match seen.verdict() {
             Verdict::Unknown => None,
-            Verdict::Accepted { .. } | Verdict::Past => Some(FirstSight::Accepted),
+            Verdict::Accepted | Verdict::Past => Some(FirstSight::Accepted),
             Verdict::Filtered => Some(FirstSight::Restored),
         };
         self.first_sights
@@ -100,7 +94,7 @@ impl Tracker {
                     Place::Block => State::Confirmed,
                     Place::Announced | Place::Mempool | Place::Pending => State::Mempool,
                 };
-                let accepted = seen.verdict.accepted()?;
+                let accepted = seen.accepted()?;
                 (accepted.first_seen_ms + WINDOW_MS > now_ms).then_some((accepted, state))
             })
             .collect();
@@ -126,23 +120,23 @@ impl Tracker {
     }
 }
 
-fn restored_verdict(txid: &Txid, first_seen_ms: u64, content: Content) -> Verdict {
+fn restore_content(seen: &mut Seen, txid: &Txid, content: Content) {
     match content {
-        Content::Unknown => Verdict::Unknown,
-        Content::Filtered => Verdict::Filtered,
-        Content::Past => Verdict::Past,
+        Content::Unknown => {}
+        Content::Filtered => seen.leave_out(),
+        Content::Past => seen.let_go(),
         Content::Accepted {
             values_sats,
             input_count,
             spends,
-        } => Verdict::Accepted {
+        } => seen.accept(Payment {
             accepted: Arc::new(Accepted {
                 txid: txid.to_byte_array(),
-                first_seen_ms,
+                first_seen_ms: seen.first_seen_ms(),
                 values_sats,
                 input_count,
             }),
             spends,
-        },
+        }),
     }
 }

@@ -2,52 +2,150 @@
 
 use std::sync::Arc;
 
-use bitcoin::{Transaction, Txid, hashes::Hash as _};
+use bitcoin::{Txid, hashes::Hash as _};
+use satscope_filter::Judged;
 use satscope_log::Accepted;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Content, Record};
 
-/// A transaction that has been met.
+/// A transaction that has been met. Half a million of them are held at a time, so that each byte counts.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// Unix milliseconds; never changes.
-    pub first_seen_ms: u64,
-    pub verdict: Verdict,
+    payment: Option<Box<Payment>>,
+    first_seen: Millis,
+    since: Millis,
+    verdict: Verdict,
     pub place: Place,
-    /// When it came to this place, Unix milliseconds.
-    pub since_ms: u64,
+}
+
+/// What is kept of the content of an accepted transaction while it may be in the window.
+#[derive(Debug)]
+pub(super) struct Payment {
+    pub accepted: Arc<Accepted>,
+    /// For telling why it left: what replaces it, or conflicts with it, spends one of these too.
+    pub spends: Box<[Outpoint]>,
+}
+
+/// What the filter said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Its content has not been seen.
+    Unknown,
+    Accepted,
+    Filtered,
+    /// It passed, and is older than the window.
+    Past,
 }
 
 impl Seen {
-    /// Known by its txid alone.
-    pub fn without_content(now_ms: u64) -> Seen {
+    /// Known by its txid alone: when it was first seen, and since when it is where it is, in Unix milliseconds.
+    pub fn new(first_seen_ms: u64, place: Place, since_ms: u64) -> Seen {
         Seen {
-            first_seen_ms: now_ms,
+            payment: None,
+            first_seen: Millis::new(first_seen_ms),
+            since: Millis::new(since_ms),
             verdict: Verdict::Unknown,
-            place: Place::Announced,
-            since_ms: now_ms,
+            place,
         }
+    }
+
+    /// Known by its txid alone, from `now_ms` on.
+    pub fn without_content(now_ms: u64) -> Seen {
+        Seen::new(now_ms, Place::Announced, now_ms)
+    }
+
+    /// The filter let it pass.
+    pub fn accept(&mut self, payment: Payment) {
+        self.verdict = Verdict::Accepted;
+        self.payment = Some(Box::new(payment));
+    }
+
+    /// The filter left it out.
+    pub fn leave_out(&mut self) {
+        self.verdict = Verdict::Filtered;
+        self.payment = None;
+    }
+
+    /// The filter let it pass, and it is older than the window: its content is let go.
+    pub fn let_go(&mut self) {
+        self.verdict = Verdict::Past;
+        self.payment = None;
+    }
+
+    /// Brings it to a place at `now_ms`; returns where it was.
+    pub fn move_to(&mut self, place: Place, now_ms: u64) -> Place {
+        let before = std::mem::replace(&mut self.place, place);
+        if before != place {
+            self.since = Millis::new(now_ms);
+        }
+        before
+    }
+
+    /// When it was first seen, Unix milliseconds; never changes.
+    pub fn first_seen_ms(&self) -> u64 {
+        self.first_seen.get()
+    }
+
+    /// When it came to where it is, Unix milliseconds.
+    pub fn since_ms(&self) -> u64 {
+        self.since.get()
+    }
+
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// What was accepted, if it was and may be in the window.
+    pub fn accepted(&self) -> Option<&Arc<Accepted>> {
+        self.payment.as_ref().map(|payment| &payment.accepted)
+    }
+
+    /// What an accepted one spends.
+    pub fn spends(&self) -> &[Outpoint] {
+        self.payment.as_ref().map_or(&[], |payment| &payment.spends)
     }
 
     /// The same for the journal.
     pub fn record(&self, txid: &Txid) -> Record {
         Record::Seen {
             txid: *txid,
-            first_seen_ms: self.first_seen_ms,
+            first_seen_ms: self.first_seen_ms(),
             place: self.place,
-            since_ms: self.since_ms,
-            content: match &self.verdict {
-                Verdict::Unknown => Content::Unknown,
-                Verdict::Filtered => Content::Filtered,
-                Verdict::Past => Content::Past,
-                Verdict::Accepted { accepted, spends } => Content::Accepted {
-                    values_sats: accepted.values_sats.clone(),
-                    input_count: accepted.input_count,
-                    spends: spends.clone(),
-                },
-            },
+            since_ms: self.since_ms(),
+            content: self.content(),
         }
+    }
+
+    fn content(&self) -> Content {
+        match (self.verdict, &self.payment) {
+            (_, Some(payment)) => Content::Accepted {
+                values_sats: payment.accepted.values_sats.clone(),
+                input_count: payment.accepted.input_count,
+                spends: payment.spends.clone(),
+            },
+            (Verdict::Unknown, None) => Content::Unknown,
+            (Verdict::Filtered, None) => Content::Filtered,
+            (Verdict::Accepted | Verdict::Past, None) => Content::Past,
+        }
+    }
+}
+
+/// Unix milliseconds in six bytes, which are enough until the year 10889; what is later is taken for that.
+#[derive(Clone, Copy, Debug)]
+struct Millis([u8; 6]);
+
+impl Millis {
+    const LATEST: u64 = (1 << 48) - 1;
+
+    fn new(ms: u64) -> Millis {
+        let [a, b, c, d, e, f, ..] = ms.min(Millis::LATEST).to_le_bytes();
+        Millis([a, b, c, d, e, f])
+    }
+
+    fn get(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
     }
 }
 
@@ -66,49 +164,14 @@ pub enum Place {
     Gone,
 }
 
-/// What the filter said.
-#[derive(Debug, PartialEq)]
-pub(super) enum Verdict {
-    /// Its content has not been seen.
-    Unknown,
-    Accepted {
-        accepted: Arc<Accepted>,
-        /// For telling why it left: what replaces it, or conflicts with it, spends one of these too.
-        spends: Box<[Outpoint]>,
-    },
-    Filtered,
-    /// It passed, and is older than the window.
-    Past,
-}
-
-impl Verdict {
-    pub fn accepted(&self) -> Option<&Arc<Accepted>> {
-        match self {
-            Verdict::Accepted { accepted, .. } => Some(accepted),
-            Verdict::Unknown | Verdict::Filtered | Verdict::Past => None,
-        }
-    }
-
-    pub fn spends(&self) -> &[Outpoint] {
-        match self {
-            Verdict::Accepted { spends, .. } => spends,
-            Verdict::Unknown | Verdict::Filtered | Verdict::Past => &[],
-        }
-    }
-}
-
 /// An output of another transaction: the first 8 bytes of its txid, which is enough to compare, and its number.
 pub type Outpoint = (u64, u32);
 
-pub(super) fn outpoints(transaction: &Transaction) -> Box<[Outpoint]> {
+/// What a transaction spends.
+pub(super) fn outpoints(transaction: &impl Judged) -> impl Iterator<Item = Outpoint> {
     transaction
-        .input
-        .iter()
-        .map(|input| {
-            let previous = input.previous_output;
-            (prefix(&previous.txid.to_byte_array()), previous.vout)
-        })
-        .collect()
+        .spends()
+        .map(|spent| (prefix(&spent.txid.to_byte_array()), spent.vout))
 }
 
 /// The first 8 bytes of a txid.
@@ -116,4 +179,22 @@ pub(super) fn prefix(txid: &[u8; 32]) -> u64 {
     txid.first_chunk::<8>()
         .copied()
         .map_or(0, u64::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_transaction_is_small() {
+        assert_eq!(size_of::<Seen>(), 24);
+    }
+
+    #[test]
+    fn six_bytes_hold_any_time_there_is() {
+        for ms in [0, 1_700_000_000_123, Millis::LATEST] {
+            assert_eq!(Millis::new(ms).get(), ms);
+        }
+        assert_eq!(Millis::new(u64::MAX).get(), Millis::LATEST);
+    }
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use bitcoin::{
-    Amount, OutPoint, ScriptBuf, Sequence, TxIn, TxOut, Witness, absolute::LockTime,
+    Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness, absolute::LockTime,
     consensus::serialize, transaction::Version,
 };
 
@@ -363,11 +363,14 @@ fn what_is_long_over_is_forgotten() {
 #[test]
 fn heights_are_read_from_coinbases_small_and_large() {
     for height in [1, 16, 17, 127, 128, 800_000] {
-        assert_eq!(bip34_height(&coinbase(height)), Some(height as u32));
+        assert_eq!(
+            bip34_height(&coinbase(height).input[0].script_sig),
+            Some(height as u32)
+        );
     }
     let mut odd = coinbase(5);
     odd.input[0].script_sig = ScriptBuf::from_bytes(vec![0x4c]);
-    assert_eq!(bip34_height(&odd), None);
+    assert_eq!(bip34_height(&odd.input[0].script_sig), None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! The configuration in force, and where each value came from.
+//! The configuration in force, and where each value came from; and all settings that there are.
 
-use clap::{ArgMatches, Command, parser::ValueSource};
+use clap::{Arg, ArgMatches, Command, parser::ValueSource};
 
 use super::{Secret, Sources, is_setting, variable};
 
@@ -66,5 +66,57 @@ fn row(key: &str, matches: &ArgMatches, sources: &Sources) -> Row {
         key: key.to_owned(),
         value: values.join(","),
         source,
+    }
+}
+
+/// One setting, for the documentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// As in `satscope.toml`.
+    pub key: String,
+    /// What it means, in one line.
+    pub help: String,
+    /// Each default, empty if none, with the commands that have it.
+    pub defaults: Vec<(String, Vec<String>)>,
+}
+
+/// All settings of all subcommands, sorted by key. A command in which others are nested gives theirs for its own.
+pub fn settings(command: &Command) -> Vec<Setting> {
+    let mut found: Vec<Setting> = Vec::new();
+    for subcommand in command.get_subcommands() {
+        for argument in subcommand.get_arguments().filter(|one| is_setting(one)) {
+            add(&mut found, argument, subcommand.get_name());
+        }
+    }
+    found.sort_by(|one, other| one.key.cmp(&other.key));
+    found
+}
+
+fn add(found: &mut Vec<Setting>, argument: &Arg, command: &str) {
+    let key = argument.get_id().as_str();
+    let values: Vec<String> = argument
+        .get_default_values()
+        .iter()
+        .map(|value| value.to_string_lossy().into_owned())
+        .collect();
+    let (default, command) = (values.join(","), command.to_owned());
+    let Some(setting) = found.iter_mut().find(|setting| setting.key == key) else {
+        found.push(Setting {
+            key: key.to_owned(),
+            help: argument
+                .get_help()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            defaults: vec![(default, vec![command])],
+        });
+        return;
+    };
+    match setting
+        .defaults
+        .iter_mut()
+        .find(|(held, _)| *held == default)
+    {
+        Some((_, commands)) => commands.push(command),
+        None => setting.defaults.push((default, vec![command])),
     }
 }

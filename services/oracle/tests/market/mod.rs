@@ -42,6 +42,12 @@ impl Market {
     }
 
     /// About normal: the sum of twelve uniform numbers.
+    /// A whole number below `end`.
+    #[allow(dead_code)]
+    pub fn below(&mut self, end: u64) -> u64 {
+        (self.uniform() * end as f64) as u64
+    }
+
     fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }

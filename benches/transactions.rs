@@ -1,0 +1,161 @@
+//! What a transaction costs from its bytes to the log, beside hashing its txid alone and beside other readers: over the
+//! distinct transactions of real blocks, cold each time.
+//!
+//! `cargo bench --bench transactions [-- FOLDER_OF_BLOCKS]`
+
+#![allow(clippy::expect_used)]
+
+use std::hint::black_box;
+use std::path::Path as File;
+use std::time::{Duration, Instant};
+
+use bitcoin::consensus::{deserialize, serialize};
+use bitcoin::hashes::{Hash as _, HashEngine as _, sha256d};
+use bitcoin::{Block, Transaction};
+use satscope_filter::{Filter, RawTransaction};
+use satscope_ingest::path::Path;
+
+const BLOCKS: &str = "../shared/data/blocks";
+/// Each way is measured so often, the ways by turns; the median counts.
+const ROUNDS: usize = 7;
+const NOW_MS: u64 = 1_700_000_000_000;
+
+/// What a node sends, and what of it the txid is made of.
+struct Sent {
+    body: Vec<u8>,
+    txid: [u8; 32],
+    hashed: Vec<u8>,
+}
+
+fn main() {
+    let folder = std::env::args()
+        .skip(1)
+        .find(|word| !word.starts_with("--"));
+    let sent = transactions(File::new(folder.as_deref().unwrap_or(BLOCKS)));
+    let bytes: usize = sent.iter().map(|sent| sent.body.len()).sum();
+    println!(
+        "{} transactions, {} bytes each",
+        sent.len(),
+        bytes / sent.len()
+    );
+    type Way = (&'static str, fn(&[Sent]) -> Duration);
+    let ways: [Way; 6] = [
+        ("hashing the txid alone", hash),
+        ("the bitcoin crate: read, txid", crate_alone),
+        ("read in place", in_place),
+        ("… and its txid", in_place_with_txid),
+        ("… and the filter", filtered),
+        ("bytes to log, in the mempool", whole_path),
+    ];
+    let mut took = vec![Vec::new(); ways.len()];
+    for _ in 0..ROUNDS {
+        for ((_, way), took) in ways.iter().zip(&mut took) {
+            took.push(way(&sent));
+        }
+    }
+    let medians = took.iter_mut().map(|took| {
+        took.sort_unstable();
+        took[ROUNDS / 2].as_secs_f64() / sent.len() as f64
+    });
+    let medians: Vec<f64> = medians.collect();
+    for ((name, _), each) in ways.iter().zip(&medians) {
+        println!(
+            "{name:<32} {:>6.0} ns  {:>10.0} a second  {:>4.0} % of hashing alone",
+            each * 1e9,
+            1.0 / each,
+            100.0 * medians[0] / each
+        );
+    }
+}
+
+/// All but the coinbases, each once.
+fn transactions(folder: &File) -> Vec<Sent> {
+    let mut seen = std::collections::HashSet::new();
+    let files = std::fs::read_dir(folder).expect("a folder of raw blocks");
+    let blocks = files.filter_map(|file| {
+        let path = file.expect("a file").path();
+        let is_block = path.extension().is_some_and(|ending| ending == "blk");
+        is_block.then(|| std::fs::read(path).expect("a block"))
+    });
+    let mut sent = Vec::new();
+    for block in blocks {
+        let block: Block = deserialize(&block).expect("one raw block");
+        for transaction in block.txdata.iter().skip(1) {
+            let txid = transaction.compute_txid().to_byte_array();
+            if seen.insert(txid) {
+                sent.push(Sent {
+                    body: serialize(transaction),
+                    txid,
+                    hashed: without_witness(transaction),
+                });
+            }
+        }
+    }
+    sent
+}
+
+fn without_witness(transaction: &Transaction) -> Vec<u8> {
+    let mut bare = transaction.clone();
+    bare.input
+        .iter_mut()
+        .for_each(|input| input.witness.clear());
+    serialize(&bare)
+}
+
+fn timed(sent: &[Sent], mut each: impl FnMut(&Sent)) -> Duration {
+    let began = Instant::now();
+    sent.iter().for_each(&mut each);
+    began.elapsed()
+}
+
+fn hash(sent: &[Sent]) -> Duration {
+    timed(sent, |sent| {
+        let mut engine = sha256d::Hash::engine();
+        engine.input(&sent.hashed);
+        black_box(sha256d::Hash::from_engine(engine));
+    })
+}
+
+fn crate_alone(sent: &[Sent]) -> Duration {
+    timed(sent, |sent| {
+        let transaction: Transaction = deserialize(&sent.body).expect("a transaction");
+        black_box(transaction.compute_txid());
+    })
+}
+
+fn in_place(sent: &[Sent]) -> Duration {
+    timed(sent, |sent| {
+        black_box(RawTransaction::read(&sent.body)).expect("a transaction");
+    })
+}
+
+fn in_place_with_txid(sent: &[Sent]) -> Duration {
+    timed(sent, |sent| {
+        let transaction = RawTransaction::read(&sent.body).expect("a transaction");
+        black_box(transaction.txid());
+    })
+}
+
+fn filtered(sent: &[Sent]) -> Duration {
+    let filter = Filter::default();
+    timed(sent, |sent| {
+        let transaction = RawTransaction::read(&sent.body).expect("a transaction");
+        black_box(transaction.txid());
+        black_box(filter.judge(&transaction, |_| false)).ok();
+    })
+}
+
+fn whole_path(sent: &[Sent]) -> Duration {
+    let mut path = Path::default();
+    let mut count = 0;
+    let took = timed(sent, |sent| {
+        path.enter(&sent.body, sent.txid, NOW_MS)
+            .expect("a transaction");
+        count += 1;
+        if count % 256 == 0 {
+            path.settle();
+        }
+    });
+    assert!(path.active() > 0);
+    took
+}

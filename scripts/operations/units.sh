@@ -1,0 +1,124 @@
+#!/bin/bash
+# Runs inside a machine of its own with systemd, as /check/units.sh: installs Satscope as docs/operations.md says and
+# checks what the units promise. A line for each check goes to /check/result; the machine goes off at the end.
+exec >/check/log 2>&1
+cd /check/source || exit 1
+
+# check WHAT COMMAND...: one line for the result.
+check() {
+    local what=$1
+    shift
+    if "$@"; then echo "ok $what"; else
+        echo "FAILED $what"
+        journalctl --no-pager --lines 20
+    fi >>/check/result
+}
+
+within() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || return 1
+        sleep 0.2
+    done
+}
+
+property() {
+    systemctl show "$1" --property "$2" --value
+}
+
+# is UNIT PROPERTY VALUE
+is() {
+    [[ $(property "$1" "$2") == "$3" ]]
+}
+
+is_ready() {
+    is "$1" ActiveState active && is "$1" StatusText ready
+}
+
+# drop_in UNIT NAME: what is read becomes part of its [Service].
+drop_in() {
+    mkdir -p "/etc/systemd/system/$1.service.d"
+    { echo "[Service]" && cat; } >"/etc/systemd/system/$1.service.d/$2.conf"
+    systemctl daemon-reload
+}
+
+has_price() {
+    exec 3<>/dev/tcp/127.0.0.1/8000 || return 1
+    printf 'GET /api/v1/price HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3
+    grep --quiet '"price":[1-9]' <&3
+}
+
+# What the kernel says of the process.
+is_confined() {
+    local status
+    status=$(cat "/proc/$(property "$1" MainPID)/status")
+    ! grep -q $'^Uid:.*\t0\t' <<<"$status" && grep -q $'^CapBnd:\t0000000000000000' <<<"$status" &&
+        grep -q $'^NoNewPrivs:\t1' <<<"$status" && grep -q $'^Seccomp:\t2' <<<"$status"
+}
+
+keeps_its_state() {
+    [[ -s /var/lib/satscope/journal && $(stat --format %a /var/lib/private/satscope) == 700 ]]
+}
+
+# A process that does nothing any more is ended by the watchdog, and comes back.
+comes_back_when_hung() {
+    local hung
+    echo WatchdogSec=2 | drop_in satscope watchdog
+    systemctl restart satscope && within 30 is_ready satscope || return 1
+    hung=$(property satscope MainPID)
+    kill -STOP "$hung"
+    within 30 is satscope NRestarts 1 && within 30 is_ready satscope && [[ $(property satscope MainPID) != "$hung" ]] &&
+        journalctl --no-pager --unit satscope | grep --quiet 'Watchdog timeout'
+}
+
+says_what_it_waits_for() {
+    systemctl stop node
+    within 30 is satscope StatusText "waiting for the node's ZMQ" && is satscope ActiveState active || return 1
+    systemctl start node && within 60 is_ready satscope
+}
+
+starts_in_parts() {
+    local part
+    systemctl start satscope-ingest satscope-analyzer satscope-gateway || return 1
+    for part in ingest analyzer gateway; do within 60 is_ready "satscope-$part" || return 1; done
+    within 60 has_price && is satscope ActiveState inactive
+}
+
+stays_down_with_a_bad_setting() {
+    echo Environment=SATSCOPE_GATEWAY_PING_SECONDS=never | drop_in satscope-gateway bad
+    systemctl restart satscope-gateway
+    within 20 is satscope-gateway ActiveState failed && is satscope-gateway ExecMainStatus 78 &&
+        is satscope-gateway NRestarts 0
+}
+
+stops_in_order() {
+    systemctl stop satscope-analyzer satscope-ingest && is satscope-ingest Result success &&
+        is satscope-analyzer Result success && is satscope-ingest ExecMainStatus 0
+}
+
+# A stand-in for the node, which asks for user and password.
+mkdir -p /etc/satscope
+echo correct-horse >/etc/satscope/rpc-password
+chmod 600 /etc/satscope/rpc-password
+cat >/etc/systemd/system/node.service <<'UNIT'
+[Service]
+ExecStart=/usr/local/bin/satscope simulate --history 3600
+Environment=SATSCOPE_STANDIN_RPC_USER=satscope SATSCOPE_STANDIN_RPC_PASSWORD_FILE=/etc/satscope/rpc-password
+UNIT
+# As with a real node, but for the time: the stand-in's is its own.
+printf 'rpc_url = "http://127.0.0.1:8332"\nrpc_user = "satscope"\nnode_is_standin = true\n' >/etc/satscope/satscope.toml
+
+check "the steps of docs/operations.md install it" bash -e /check/install
+check "a stand-in node starts" systemctl start node
+check "the service becomes ready, and says so to systemd" within 60 is_ready satscope
+check "there is a price" within 30 has_price
+check "the kernel confines it: no root, no capability, no privilege to gain, filtered calls" is_confined satscope
+check "its state is in /var/lib/satscope, for itself alone" keeps_its_state
+check "systemd is told what it waits for, and then that it is ready" says_what_it_waits_for
+check "a hung process is ended by the watchdog and comes back" comes_back_when_hung
+check "the parts start in its place, each a unit" starts_in_parts
+check "each part is confined" is_confined satscope-ingest
+check "with a bad setting a part stays down" stays_down_with_a_bad_setting
+check "the parts stop in order" stops_in_order
+systemctl poweroff

@@ -1,0 +1,76 @@
+//! What the filter looks at of a transaction, whichever way that was read.
+
+use bitcoin::{OutPoint, Script, Transaction};
+
+use crate::raw::RawTransaction;
+
+/// A transaction, as far as the filter looks at it.
+pub trait Judged {
+    /// Whether it creates new coins.
+    fn is_coinbase(&self) -> bool;
+    /// How many outputs of others it spends.
+    fn input_count(&self) -> usize;
+    /// How many outputs it has.
+    fn output_count(&self) -> usize;
+    /// What it spends.
+    fn spends(&self) -> impl Iterator<Item = OutPoint>;
+    /// What it pays, in satoshi, and to which scripts.
+    fn pays(&self) -> impl Iterator<Item = (u64, &Script)>;
+    /// The size of the largest witness of an input, in bytes; 0 where there is none.
+    fn largest_witness(&self) -> usize;
+}
+
+impl Judged for Transaction {
+    fn is_coinbase(&self) -> bool {
+        Transaction::is_coinbase(self)
+    }
+
+    fn input_count(&self) -> usize {
+        self.input.len()
+    }
+
+    fn output_count(&self) -> usize {
+        self.output.len()
+    }
+
+    fn spends(&self) -> impl Iterator<Item = OutPoint> {
+        self.input.iter().map(|input| input.previous_output)
+    }
+
+    fn pays(&self) -> impl Iterator<Item = (u64, &Script)> {
+        let outputs = self.output.iter();
+        outputs.map(|output| (output.value.to_sat(), output.script_pubkey.as_script()))
+    }
+
+    fn largest_witness(&self) -> usize {
+        let with_witness = self.input.iter().filter(|input| !input.witness.is_empty());
+        let sizes = with_witness.map(|input| input.witness.size());
+        sizes.max().unwrap_or(0)
+    }
+}
+
+impl Judged for RawTransaction<'_> {
+    fn is_coinbase(&self) -> bool {
+        self.input_count() == 1 && self.inputs().all(|(spent, _)| spent.is_null())
+    }
+
+    fn input_count(&self) -> usize {
+        RawTransaction::input_count(self)
+    }
+
+    fn output_count(&self) -> usize {
+        RawTransaction::output_count(self)
+    }
+
+    fn spends(&self) -> impl Iterator<Item = OutPoint> {
+        self.inputs().map(|(spent, _)| spent)
+    }
+
+    fn pays(&self) -> impl Iterator<Item = (u64, &Script)> {
+        self.outputs()
+    }
+
+    fn largest_witness(&self) -> usize {
+        RawTransaction::largest_witness(self)
+    }
+}

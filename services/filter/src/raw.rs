@@ -1,0 +1,251 @@
+//! A transaction read where it lies: nothing is copied, and nothing allocated.
+//!
+//! The layout is that of Core's `src/primitives/transaction.h`; what is refused is what the `bitcoin` crate refuses.
+
+use bitcoin::hashes::{Hash as _, HashEngine as _, sha256d};
+use bitcoin::{OutPoint, Script, Txid};
+
+/// Bytes of a txid and of the number of an output.
+const OUTPOINT: usize = 36;
+
+/// Why bytes are no transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RawError {
+    /// They end too early.
+    Short,
+    /// They go on after its end, by so many.
+    Long(usize),
+    /// A number is written longer than it needs to be.
+    Number,
+    /// After the marker of a segregated witness comes this instead of 1.
+    Flag(u8),
+    /// A segregated witness is announced, and no input has one.
+    NoWitness,
+}
+
+impl std::fmt::Display for RawError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RawError::Short => {
+                formatter.write_str("not a whole transaction: the bytes end too early")
+            }
+            RawError::Long(by) => write!(formatter, "{by} bytes after the end of the transaction"),
+            RawError::Number => {
+                formatter.write_str("a length that is not written as short as it can be")
+            }
+            RawError::Flag(flag) => write!(formatter, "the witness flag {flag}; expected 1"),
+            RawError::NoWitness => {
+                formatter.write_str("a witness flag, and no input with a witness")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RawError {}
+
+/// A transaction as it was sent.
+#[derive(Debug, Clone, Copy)]
+pub struct RawTransaction<'a> {
+    version: &'a [u8],
+    /// What the txid covers beside version and lock time: the inputs and outputs with their counts.
+    covered: &'a [u8],
+    inputs: Items<'a>,
+    outputs: Items<'a>,
+    lock_time: &'a [u8],
+    /// The size of the largest witness of an input, in bytes.
+    largest_witness: usize,
+}
+
+/// So many inputs or outputs, one after the other.
+#[derive(Debug, Clone, Copy)]
+struct Items<'a> {
+    count: u64,
+    bytes: &'a [u8],
+}
+
+impl<'a> RawTransaction<'a> {
+    /// Reads bytes that are one transaction.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, RawError> {
+        let (transaction, rest) = Self::read_first(bytes)?;
+        match rest.len() {
+            0 => Ok(transaction),
+            more => Err(RawError::Long(more)),
+        }
+    }
+
+    /// Reads bytes that begin with a transaction, as those of a block do; and what comes after it.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn read_first(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), RawError> {
+        let mut reader = Reader(bytes);
+        let version = reader.take(4)?;
+        let mut covered = reader;
+        let mut count = reader.number()?;
+        let is_segwit = count == 0;
+        if is_segwit {
+            let flag = reader.take(1)?[0];
+            if flag != 1 {
+                return Err(RawError::Flag(flag));
+            }
+            covered = reader;
+            count = reader.number()?;
+        }
+        let inputs = reader.items(count, |reader| {
+            reader.take(OUTPOINT)?;
+            reader.script()?;
+            reader.take(4)
+        })?;
+        let count = reader.number()?;
+        let outputs = reader.items(count, |reader| {
+            reader.take(8)?;
+            reader.script()
+        })?;
+        let covered = covered.up_to(&reader);
+        let largest_witness = match is_segwit {
+            true => reader.witnesses(inputs.count)?,
+            false => 0,
+        };
+        let lock_time = reader.take(4)?;
+        let transaction = RawTransaction {
+            version,
+            covered,
+            inputs,
+            outputs,
+            lock_time,
+            largest_witness,
+        };
+        Ok((transaction, reader.0))
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn txid(&self) -> Txid {
+        let mut engine = sha256d::Hash::engine();
+        engine.input(self.version);
+        engine.input(self.covered);
+        engine.input(self.lock_time);
+        Txid::from_raw_hash(sha256d::Hash::from_engine(engine))
+    }
+
+    /// How many outputs of others it spends.
+    #[must_use]
+    pub fn input_count(&self) -> usize {
+        usize::try_from(self.inputs.count).unwrap_or(usize::MAX)
+    }
+
+    /// How many outputs it has.
+    #[must_use]
+    pub fn output_count(&self) -> usize {
+        usize::try_from(self.outputs.count).unwrap_or(usize::MAX)
+    }
+
+    /// What it spends, each with the script that was given for it.
+    pub fn inputs(&self) -> impl Iterator<Item = (OutPoint, &'a Script)> + use<'a> {
+        let mut reader = Reader(self.inputs.bytes);
+        // All of it has been read once: no error is possible.
+        std::iter::from_fn(move || reader.input().ok())
+    }
+
+    /// What it pays, in satoshi, and to which scripts.
+    pub fn outputs(&self) -> impl Iterator<Item = (u64, &'a Script)> + use<'a> {
+        let mut reader = Reader(self.outputs.bytes);
+        std::iter::from_fn(move || reader.output().ok())
+    }
+
+    /// The size of the largest witness of an input, in bytes.
+    #[must_use]
+    pub fn largest_witness(&self) -> usize {
+        self.largest_witness
+    }
+}
+
+/// What is still to be read.
+#[derive(Clone, Copy)]
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], RawError> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(RawError::Short)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], RawError> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(RawError::Short)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    /// Core's "compact size".
+    fn number(&mut self) -> Result<u64, RawError> {
+        let (number, least) = match self.array::<1>()?[0] {
+            0xfd => (u64::from(u16::from_le_bytes(self.array()?)), 0xfd),
+            0xfe => (u64::from(u32::from_le_bytes(self.array()?)), 1 << 16),
+            0xff => (u64::from_le_bytes(self.array()?), 1 << 32),
+            small => (u64::from(small), 0),
+        };
+        if number < least {
+            return Err(RawError::Number);
+        }
+        Ok(number)
+    }
+
+    /// A length, and so many bytes.
+    fn script(&mut self) -> Result<&'a [u8], RawError> {
+        let length = usize::try_from(self.number()?).map_err(|_| RawError::Short)?;
+        self.take(length)
+    }
+
+    fn items(
+        &mut self,
+        count: u64,
+        mut item: impl FnMut(&mut Self) -> Result<&'a [u8], RawError>,
+    ) -> Result<Items<'a>, RawError> {
+        let before = *self;
+        for _ in 0..count {
+            item(self)?;
+        }
+        let bytes = before.up_to(self);
+        Ok(Items { count, bytes })
+    }
+
+    /// The witness of each input; the size of the largest.
+    fn witnesses(&mut self, inputs: u64) -> Result<usize, RawError> {
+        let (mut largest, mut is_any) = (0, inputs == 0);
+        for _ in 0..inputs {
+            let before = *self;
+            let elements = self.number()?;
+            for _ in 0..elements {
+                self.script()?;
+            }
+            is_any |= elements > 0;
+            largest = largest.max(before.up_to(self).len());
+        }
+        match is_any {
+            true => Ok(largest),
+            false => Err(RawError::NoWitness),
+        }
+    }
+
+    fn input(&mut self) -> Result<(OutPoint, &'a Script), RawError> {
+        let txid = Txid::from_byte_array(self.array()?);
+        let vout = u32::from_le_bytes(self.array()?);
+        let script = Script::from_bytes(self.script()?);
+        self.take(4)?;
+        Ok((OutPoint { txid, vout }, script))
+    }
+
+    fn output(&mut self) -> Result<(u64, &'a Script), RawError> {
+        let value_sats = u64::from_le_bytes(self.array()?);
+        Ok((value_sats, Script::from_bytes(self.script()?)))
+    }
+
+    /// What lies between here and where another has come to.
+    fn up_to(&self, other: &Self) -> &'a [u8] {
+        &self.0[..self.0.len() - other.0.len()]
+    }
+}

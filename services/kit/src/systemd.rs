@@ -1,0 +1,84 @@
+//! Tells systemd that the process serves, what it waits for, that it is alive, and that it stops. Elsewhere nothing
+//! happens.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
+
+use crate::{
+    Context,
+    health::{Conditions, all_met},
+};
+
+/// Between two looks when no watchdog is asked for: often enough for the line in `systemctl status`.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// Says that the ports are open, and goes on saying what changes until the process stops.
+///
+/// An upstream that is not there yet does not hold back the start: it is waited for, and named in `systemctl status`.
+pub async fn notify(context: &Context) {
+    if std::env::var_os("NOTIFY_SOCKET").is_none() {
+        return;
+    }
+    let mut conditions = context.readiness.watch();
+    let watchdog = sd_notify::watchdog_enabled();
+    let stop = context.tasks.stop();
+    tell(&[NotifyState::Ready]);
+    context
+        .tasks
+        .spawn("systemd", async move {
+            // Twice in each period, as sd_watchdog_enabled(3) advises.
+            let mut beat = interval(watchdog.map_or(QUIET, |period| period / 2));
+            beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                let status = status(&conditions.borrow_and_update());
+                tell(&[NotifyState::Status(&status)]);
+                if watchdog.is_some() {
+                    tell(&[NotifyState::Watchdog]);
+                }
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    _ = beat.tick() => {}
+                    changed = conditions.changed() => if changed.is_err() { break },
+                }
+            }
+            tell(&[NotifyState::Stopping]);
+            Ok(())
+        })
+        .await;
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        warn!("systemd cannot be told: {error}");
+    }
+}
+
+/// One line for `systemctl status`.
+fn status(conditions: &Conditions) -> String {
+    if all_met(conditions) {
+        return "ready".to_owned();
+    }
+    let waiting: Vec<&str> = conditions.values().flatten().map(String::as_str).collect();
+    format!("waiting for {}", waiting.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Readiness;
+
+    #[test]
+    fn the_status_names_what_is_waited_for() {
+        let readiness = Readiness::default();
+        let node = readiness.condition("node", "the node's ZMQ");
+        assert_eq!(
+            status(&readiness.watch().borrow()),
+            "waiting for the node's ZMQ"
+        );
+        node.met();
+        assert_eq!(status(&readiness.watch().borrow()), "ready");
+    }
+}

@@ -1,0 +1,121 @@
+//! A pass forward over minutes: how probable each price is after each of them.
+//!
+//! The price is a hidden chain: from one minute to the next it moves a little, seldom more, and never by a factor. Each
+//! minute's evidence makes some prices more probable and others less (the forward algorithm of a hidden Markov model,
+//! Rabiner 1989).
+
+use std::ops::Range;
+
+use crate::background::Background;
+use crate::chain::Chain;
+use crate::grid::PRICE_BINS;
+use crate::kernel::STEPS_PER_NAT;
+use crate::minutes::{Minute, Minutes};
+
+/// From one minute with payments to the next no price moves so far, in bins: 10 %.
+const LEAP_BINS: isize = 100;
+
+/// What minutes say, held against a background.
+pub(crate) struct View<'a> {
+    pub(crate) minutes: &'a Minutes,
+    pub(crate) background: &'a Background,
+}
+
+/// How far a pass has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Pass {
+    pub(crate) chain: Chain,
+    /// The evidence for all prices together, in nats.
+    pub(crate) log_evidence: f64,
+    /// The most probable bin after each minute with an amount.
+    pub(crate) path: Vec<usize>,
+    /// The last minute that was reached, once there was one with an amount.
+    minute: Option<u64>,
+}
+
+impl View<'_> {
+    /// A pass that begins with these probabilities.
+    pub(crate) fn begin(&self, prior: Vec<f64>) -> Pass {
+        Pass {
+            chain: Chain::new(prior, self.minutes.kernel().model.motion),
+            log_evidence: 0.0,
+            path: Vec::new(),
+            minute: None,
+        }
+    }
+
+    /// Takes a pass on over more minutes.
+    pub(crate) fn go_on(&self, pass: &mut Pass, minutes: &Range<u64>) {
+        for (minute, held) in self.minutes.within(minutes) {
+            pass.wait(minute);
+            pass.minute = Some(minute);
+            pass.log_evidence += pass.chain.weigh(|bins, nats| {
+                let said = self.nats(held, bins);
+                nats.iter_mut()
+                    .zip(said)
+                    .for_each(|(nats, said)| *nats = said);
+            });
+            pass.path.push(pass.chain.best());
+        }
+    }
+
+    /// What a minute says of each of some prices, in nats.
+    fn nats<'a>(&'a self, held: &'a Minute, bins: Range<usize>) -> impl Iterator<Item = f64> + 'a {
+        let temperature = self.minutes.kernel().model.temperature;
+        let per_step = 1.0 / (STEPS_PER_NAT * temperature);
+        let values = f64::from(held.values) / temperature;
+        let said = held.evidence[bins.clone()].iter();
+        let expected = self.background.expected[bins].iter();
+        said.zip(expected)
+            .map(move |(said, expected)| f64::from(*said) * per_step - values * expected)
+    }
+
+    /// Adds what minutes say of each price, in nats, if it lay as far above it then as `drifts` say, in bins.
+    pub(crate) fn add(&self, sums: &mut [f64], minutes: &Range<u64>, drifts: &[isize]) {
+        for ((_, held), drift) in self.minutes.within(minutes).zip(drifts) {
+            let (to, from) = moved(*drift);
+            for (sum, nats) in sums[to..].iter_mut().zip(self.nats(held, from..PRICE_BINS)) {
+                *sum += nats;
+            }
+        }
+    }
+}
+
+impl Pass {
+    /// Lets the price move until `minute`.
+    pub(crate) fn wait(&mut self, minute: u64) {
+        let since = self.minute.unwrap_or(minute);
+        (since..minute).for_each(|_| self.chain.step());
+    }
+}
+
+/// Where in one row to begin, and where in another that lies `drift` bins further on; there is nothing beyond the grid.
+pub(crate) fn moved(drift: isize) -> (usize, usize) {
+    let most = PRICE_BINS as isize;
+    let (to, from) = ((-drift).clamp(0, most), drift.clamp(0, most));
+    (to as usize, from as usize)
+}
+
+/// How far the price lay above its last place at each step of its path, in bins. A leap is no motion but a change of mind.
+pub(crate) fn drifts(path: &[usize]) -> Vec<isize> {
+    let mut drift = 0;
+    let mut drifts = vec![0; path.len()];
+    for step in (1..path.len()).rev() {
+        let back = path[step - 1] as isize - path[step] as isize;
+        drift += if back.abs() <= LEAP_BINS { back } else { 0 };
+        drifts[step - 1] = drift;
+    }
+    drifts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drifts_follow_motion_and_ignore_leaps() {
+        assert_eq!(drifts(&[]), []);
+        assert_eq!(drifts(&[500, 510, 490, 490]), [10, 20, 0, 0]);
+        assert_eq!(drifts(&[7000, 505, 500]), [5, 5, 0]);
+    }
+}

@@ -1,0 +1,199 @@
+//! What the documentation and the shells are told of the program, made from its own code.
+
+use std::{fmt::Write as _, io::Write as _, sync::Mutex};
+
+use clap::{CommandFactory as _, ValueEnum};
+use clap_complete::Shell;
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    with_local_recorder,
+};
+use satscope_kit::config::{Setting, settings};
+
+use crate::cli::Cli;
+
+/// The tables that are made from the code.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Document {
+    /// Every setting
+    Settings,
+    /// Every metric
+    Metrics,
+    /// Every command's `--help`
+    Commands,
+}
+
+/// Writes a table to standard output, as Markdown.
+///
+/// # Errors
+/// When standard output cannot be written to.
+pub fn print(what: Document) -> anyhow::Result<()> {
+    let text = match what {
+        Document::Settings => settings_table(),
+        Document::Metrics => metrics_table(),
+        Document::Commands => commands(),
+    };
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+/// Writes a completion script to standard output.
+///
+/// # Errors
+/// When standard output cannot be written to.
+pub fn completions(shell: Shell) -> anyhow::Result<()> {
+    // Into memory first: the generator panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "satscope", &mut script);
+    Ok(std::io::stdout().write_all(&script)?)
+}
+
+fn settings_table() -> String {
+    let mut command = Cli::command();
+    command.build();
+    let mut table =
+        "| key | default | what it is | commands |\n| --- | --- | --- | --- |\n".to_owned();
+    for setting in settings(&command) {
+        line(
+            &mut table,
+            &[
+                format!("`{}`", setting.key),
+                default(&setting),
+                setting.help.replace('|', "\\|"),
+                users(&setting),
+            ],
+        );
+    }
+    table
+}
+
+/// The default of most commands, and after it those of the others.
+fn default(setting: &Setting) -> String {
+    let mut texts = Vec::new();
+    for (at, (value, commands)) in setting.defaults.iter().enumerate() {
+        let value = match value.as_str() {
+            "" => "none".to_owned(),
+            value => format!("`{value}`"),
+        };
+        texts.push(match at == 0 && setting.defaults.len() == 1 {
+            true => value,
+            false => format!("{value} ({})", commands.join(", ")),
+        });
+    }
+    texts.join("; ")
+}
+
+fn users(setting: &Setting) -> String {
+    let commands = setting.defaults.iter().flat_map(|(_, commands)| commands);
+    let mut commands: Vec<&str> = commands.map(String::as_str).collect();
+    commands.sort_unstable();
+    commands.join(", ")
+}
+
+fn metrics_table() -> String {
+    let mut table =
+        "| metric | type | what it is | parts |\n| --- | --- | --- | --- |\n".to_owned();
+    let parts: [(&str, fn()); 4] = [
+        ("all", satscope_kit::metrics::describe),
+        ("ingest", satscope_ingest::describe_metrics),
+        ("analyzer", satscope_analyzer::describe_metrics),
+        ("gateway", satscope_gateway::describe_metrics),
+    ];
+    for (part, describe) in parts {
+        let found = Descriptions::default();
+        with_local_recorder(&found, describe);
+        let mut found = found.0.into_inner().unwrap_or_default();
+        found.sort();
+        for (name, kind, text) in found {
+            line(
+                &mut table,
+                &[format!("`{name}`"), kind.to_owned(), text, part.to_owned()],
+            );
+        }
+    }
+    table
+}
+
+fn line(table: &mut String, cells: &[String]) {
+    table.push_str("| ");
+    table.push_str(&cells.join(" | "));
+    table.push_str(" |\n");
+}
+
+/// Keeps what each metric is said to mean: name, kind, text.
+#[derive(Default)]
+struct Descriptions(Mutex<Vec<(String, &'static str, String)>>);
+
+impl Descriptions {
+    fn keep(&self, name: &KeyName, kind: &'static str, text: &SharedString) {
+        if let Ok(mut found) = self.0.lock() {
+            found.push((name.as_str().to_owned(), kind, text.to_string()));
+        }
+    }
+}
+
+impl Recorder for Descriptions {
+    fn describe_counter(&self, name: KeyName, _: Option<Unit>, text: SharedString) {
+        self.keep(&name, "counter", &text);
+    }
+
+    fn describe_gauge(&self, name: KeyName, _: Option<Unit>, text: SharedString) {
+        self.keep(&name, "gauge", &text);
+    }
+
+    fn describe_histogram(&self, name: KeyName, _: Option<Unit>, text: SharedString) {
+        self.keep(&name, "histogram", &text);
+    }
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+fn commands() -> String {
+    let mut command = without_values(Cli::command()).term_width(100);
+    command.build();
+    let mut text = String::new();
+    help(&mut command, &mut text);
+    text
+}
+
+/// What the variables hold here and now is no part of the documentation.
+fn without_values(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|argument| argument.hide_env_values(true))
+        .mut_subcommands(without_values)
+}
+
+fn help(command: &mut clap::Command, text: &mut String) {
+    let name = command
+        .get_bin_name()
+        .unwrap_or(command.get_name())
+        .to_owned();
+    let long = command.render_long_help().to_string();
+    let lines: Vec<&str> = long.lines().map(str::trim_end).collect();
+    // Writing to a string cannot fail.
+    if write!(
+        text,
+        "## {name}\n\n```text\n{}\n```\n\n",
+        lines.join("\n").trim_end()
+    )
+    .is_err()
+    {
+        return;
+    }
+    // The settings of `config X` are those of `X`; nobody needs the help of `help`.
+    let nested = command.get_name() == "config";
+    for inner in command.get_subcommands_mut() {
+        if !nested && !inner.is_hide_set() && inner.get_name() != "help" {
+            help(inner, text);
+        }
+    }
+}
