@@ -114,7 +114,7 @@ impl Admission {
                 Some(self.addresses.enter(client).ok_or(Refusal::Address)?)
             }
             false => {
-                self.warn_of_a_proxy(visit.from, headers);
+                self.warn_of_a_proxy(headers);
                 None
             }
         };
@@ -125,11 +125,11 @@ impl Admission {
     }
 
     /// Once: whoever has put a proxy in front wants to know that all its clients count as one.
-    fn warn_of_a_proxy(&self, from: IpAddr, headers: &HeaderMap) {
+    fn warn_of_a_proxy(&self, headers: &HeaderMap) {
         if headers.contains_key(FORWARDED_FOR) && !self.has_warned.swap(true, Ordering::Relaxed) {
             warn!(
-                "{from} sends X-Forwarded-For, and gateway_trusted_proxies does not name it: all that come by it count \
-                 as one address"
+                "X-Forwarded-For comes from an address that gateway_trusted_proxies does not name: if that is a proxy, all \
+                 its clients count as one address"
             );
         }
     }
