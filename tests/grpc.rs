@@ -383,10 +383,11 @@ async fn the_analyzers_window_is_listed_and_is_that_of_ingest() {
         let listed = list_window(chain.analyzer.address).await?;
         let (_, events) = events(chain.ingest.address, None, has_window).await;
         let end = caught_up_at(&events)?;
-        (listed == window_of(&events[..end])).then_some(listed)
+        // Ingest may still be reading what the node had; the whole of it is more than one message holds.
+        let is_whole = listed.transactions.len() > 10_000;
+        (is_whole && listed == window_of(&events[..end])).then_some(listed)
     })
     .await;
-    assert!(listed.transactions.len() > 10_000, "more than one message");
     assert!(!listed.blocks.is_empty());
     let state = |wanted| listed.transactions.values().any(|one| one.state == wanted);
     assert!(state(TransactionState::Mempool) && state(TransactionState::Confirmed));

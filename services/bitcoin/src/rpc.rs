@@ -16,6 +16,8 @@ pub use answer::Answer;
 
 /// How long one call or batch may take: a busy Core answers slowly.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest answer that is taken, in bytes: the txids of three million transactions, or a batch of large ones.
+const LONGEST_ANSWER: usize = 256 << 20;
 
 /// How the client identifies itself.
 #[derive(Clone)]
@@ -162,14 +164,28 @@ impl Rpc {
         if matches!(status, 401 | 403) {
             return Err(RpcError::Unauthorized(self.url.clone()));
         }
-        let bytes = response
-            .bytes()
+        let body = self.body(response).await?;
+        Ok(Answer { status, body })
+    }
+
+    /// Piece by piece into its place: that of a large mempool would be held twice otherwise.
+    async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, RpcError> {
+        let length = response.content_length().unwrap_or(0);
+        let mut body = Vec::with_capacity((length as usize).min(LONGEST_ANSWER));
+        while let Some(piece) = response
+            .chunk()
             .await
-            .map_err(|error| unreachable(&self.url, &error))?;
-        Ok(Answer {
-            status,
-            body: bytes.into(),
-        })
+            .map_err(|error| unreachable(&self.url, &error))?
+        {
+            if body.len() + piece.len() > LONGEST_ANSWER {
+                return Err(RpcError::Unreachable {
+                    url: self.url.clone(),
+                    reason: format!("an answer of more than {LONGEST_ANSWER} bytes"),
+                });
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body)
     }
 
     /// The cookie is read anew each time: it changes when the node restarts.

@@ -221,3 +221,61 @@ fn confidence(payments: u64, margin: f64) -> f64 {
     let clearness = (margin / 0.3).clamp(0.0, 1.0);
     by_count * clearness.max(0.1)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+
+    /// Payments of each round sum at $64,000, a little off, and others of any size between them.
+    fn market(rounds: u64) -> Window {
+        let mut window = Window::new();
+        let sums = [
+            5.0, 10.0, 20.0, 25.0, 50.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1000.0,
+        ];
+        for number in 0..rounds * sums.len() as u64 {
+            let share = |step: f64| (number as f64 * step).fract();
+            let quoted = sums[(number % sums.len() as u64) as usize]
+                * (1.0 + 0.004 * (share(0.618_034) - 0.5));
+            let other = 10f64.powf(3.5 + 4.0 * share(0.414_214));
+            let values = [quoted / 64_000.0 * SATS_PER_BTC, other].map(|value| value as u64);
+            window.insert(NOW_MS - number, &values);
+        }
+        window
+    }
+
+    #[test]
+    fn the_price_is_where_the_sums_fit_best() {
+        for rounds in [8, 60] {
+            let estimate = estimate(&market(rounds), NOW_MS).unwrap();
+            assert!(
+                (estimate.price_usd / 64_000.0 - 1.0).abs() < 0.005,
+                "{estimate:?}"
+            );
+            assert!(
+                estimate.low_usd < estimate.price_usd && estimate.price_usd < estimate.high_usd
+            );
+        }
+    }
+
+    #[test]
+    fn the_number_of_payments_gives_the_band_and_a_near_rival_takes_it_away() {
+        for (payments, band) in [(50, 0.0..=0.3), (500, 0.3..=0.8), (5000, 0.8..=1.0)] {
+            assert!(band.contains(&confidence(payments, 1.0)), "{payments}");
+            assert!(confidence(payments, 0.0) < 0.11, "{payments}");
+        }
+    }
+
+    #[test]
+    fn without_round_sums_there_is_none() {
+        assert_eq!(estimate(&Window::new(), NOW_MS), None);
+        let mut window = Window::new();
+        for number in 0..500_u64 {
+            let value = 10f64.powf(3.5 + 4.0 * (number as f64 * 0.414_214).fract());
+            window.insert(NOW_MS - number, &[value as u64]);
+        }
+        assert_eq!(estimate(&window, NOW_MS), None);
+    }
+}
