@@ -8,7 +8,8 @@ ARG BINARY=build
 FROM rust:1.95-bookworm AS manifests
 WORKDIR /src
 COPY . .
-RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock -delete \
+RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path './benches/*' -delete \
+ && find benches -name '*.rs' -exec sh -c 'echo "fn main() {}" > "$1"' - {} ';' \
  && find . -mindepth 2 -name Cargo.toml -execdir mkdir -p src ';' -execdir touch src/lib.rs ';' \
  && mkdir -p src && echo 'fn main() {}' > src/main.rs \
  && for crate in $(grep -rl --include=Cargo.toml '^\[build-dependencies' .); do cp src/main.rs "${crate%/*}/build.rs"; done

@@ -95,12 +95,28 @@ impl Visitor<'_> {
         String::from_utf8_lossy(&stdout).into_owned()
     }
 
-    /// Asks on and on.
+    /// The answer, once there is a place for the question: that of a connection that has ended is free a moment later.
+    async fn ask_in_turn(&self, path: &str, more: &[&str]) -> String {
+        until("a place for one more", async || {
+            let answer = self.ask(path, more);
+            (status(&answer) != "429").then_some(answer)
+        })
+        .await
+    }
+
+    /// Asks on and on, once there is a place for it.
     async fn watch(&self) -> Part {
-        let mut curl = bare("curl");
-        let mut watching = Part::start(curl.arg("-N").args(self.arguments("/api/v1/stream", &[])));
-        watching.line("data: {").await;
-        watching
+        until("a stream by the balancer", async || {
+            let mut curl = bare("curl");
+            let arguments = self.arguments("/api/v1/stream", &[]);
+            let mut watching = Part::start(curl.arg("-N").args(arguments));
+            let begun = until("an event, or the end", async || {
+                let has_event = watching.log().iter().any(|line| line.contains("data: {"));
+                (has_event || !watching.is_running()).then_some(has_event)
+            });
+            begun.await.then_some(watching)
+        })
+        .await
     }
 }
 
@@ -145,7 +161,7 @@ async fn the_documented_balancer_does_what_the_gateways_need() {
         https,
     };
     until("a price by the balancer", async || {
-        let answer = one.ask("/api/v1/price", &[]);
+        let answer = one.ask_in_turn("/api/v1/price", &[]).await;
         let is_503 = status(&answer) == "503" && answer.contains("no price yet");
         let is_not_up = answer.is_empty();
         assert!(is_503 || is_not_up || status(&answer) == "200", "{answer}");
@@ -178,7 +194,8 @@ async fn the_documented_balancer_does_what_the_gateways_need() {
             "-H",
             &origin,
         ];
-        let answer = one.ask("/ws/mempool", &[&handshake[..], &rest].concat());
+        let asking = [&handshake[..], &rest].concat();
+        let answer = one.ask_in_turn("/ws/mempool", &asking).await;
         assert_eq!(status(&answer), expected, "{answer}");
     }
 
@@ -190,7 +207,8 @@ async fn the_documented_balancer_does_what_the_gateways_need() {
         at: "127.0.0.6",
         https,
     };
-    assert_eq!(status(&other.ask("/api/v1/price", &[])), "200");
+    let answer = other.ask_in_turn("/api/v1/price", &[]).await;
+    assert_eq!(status(&answer), "200");
     drop(watching);
 
     gateways[0].part.kill().await;
@@ -199,6 +217,7 @@ async fn the_documented_balancer_does_what_the_gateways_need() {
     })
     .await;
     for _ in 0..5 {
-        assert_eq!(status(&one.ask("/api/v1/price", &[])), "200");
+        let answer = one.ask_in_turn("/api/v1/price", &[]).await;
+        assert_eq!(status(&answer), "200");
     }
 }

@@ -433,3 +433,35 @@ async fn thousands_from_one_address_are_turned_away() {
     .await;
     bystander.saw_nothing().await;
 }
+
+#[tokio::test]
+async fn no_path_leads_out_of_the_page() {
+    let (gateway, bystander) = Bystander::of(&[]).await;
+    let series = "satscope_gateway_http_requests_total{path=\"other\",status=\"404\"}";
+    let before = metric(series).await;
+    for path in [
+        "/../Cargo.toml",
+        "/js/../../Cargo.toml",
+        "/%2e%2e/Cargo.toml",
+        "/..%2fCargo.toml",
+        "/..\\Cargo.toml",
+        "//etc/passwd",
+        "/./../../../../etc/passwd",
+        "/index.html%00.js",
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let mut raw = Raw::connect(gateway.address).await;
+        raw.send(request.as_bytes()).await;
+        let answer = raw.rest().await;
+        assert!(
+            ["404", "400"].contains(&status(&answer)),
+            "{path}: {answer}"
+        );
+        assert!(
+            !answer.contains("[package]") && !answer.contains("root:"),
+            "{path}"
+        );
+    }
+    counted(series, before + 4.0).await;
+    bystander.saw_nothing().await;
+}

@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Gateway,
     analyzer::Analyzer,
-    gateway,
-    raw::{Raw, status},
-    until,
+    gateway, until,
     updates::{START_MS, update, window, without_estimate},
 };
 
@@ -344,33 +342,4 @@ async fn unknown_paths_and_wrong_methods_are_problems() {
     assert_eq!(not_a_handshake.status(), 426);
     assert_eq!(header_of(&not_a_handshake, "upgrade"), "websocket");
     problem(not_a_handshake).await;
-}
-
-#[tokio::test]
-async fn no_path_leads_out_of_the_page() {
-    let analyzer = Analyzer::start(Vec::new()).await;
-    let gateway = gateway(analyzer.address, &[]).await;
-    for path in [
-        "/../Cargo.toml",
-        "/js/../../Cargo.toml",
-        "/%2e%2e/Cargo.toml",
-        "/..%2fCargo.toml",
-        "/..\\Cargo.toml",
-        "//etc/passwd",
-        "/./../../../../etc/passwd",
-        "/index.html%00.js",
-    ] {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        let mut raw = Raw::connect(gateway.address).await;
-        raw.send(request.as_bytes()).await;
-        let answer = raw.rest().await;
-        assert!(
-            ["404", "400"].contains(&status(&answer)),
-            "{path}: {answer}"
-        );
-        assert!(
-            !answer.contains("[package]") && !answer.contains("root:"),
-            "{path}"
-        );
-    }
 }
