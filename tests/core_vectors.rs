@@ -9,7 +9,7 @@ use bitcoin::{
     consensus::{deserialize, serialize},
     hex::FromHex as _,
 };
-use satscope_filter::Filter;
+use satscope_filter::{Filter, RawTransaction};
 use serde_json::Value;
 use support::data::data;
 
@@ -36,11 +36,18 @@ fn read(name: &str) -> Option<(usize, usize)> {
                     "{}",
                     transaction.compute_txid()
                 );
-                Filter::default().judge(&transaction, |_| false).ok();
+                let in_place = RawTransaction::read(&raw).unwrap();
+                assert_eq!(in_place.txid(), transaction.compute_txid());
+                let filter = Filter::default();
+                assert_eq!(
+                    filter.judge(&in_place, |_| false),
+                    filter.judge(&transaction, |_| false)
+                );
                 parsed += 1;
             }
             Err(error) => {
                 println!("{name}: refused: {error}");
+                assert!(RawTransaction::read(&raw).is_err());
                 refused += 1;
             }
         }

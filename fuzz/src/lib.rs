@@ -15,7 +15,7 @@ use satscope_bitcoin::recording::{Ending, Event, Reader, frame_line, inspect};
 use satscope_bitcoin::rpc::{
     Answer, BlockHeader, BlockchainInfo, Call, MempoolEntry, MempoolListing, RpcError,
 };
-use satscope_filter::Filter;
+use satscope_filter::{Filter, Judged, RawTransaction};
 use serde_json::{Value, json};
 
 pub mod websocket;
@@ -64,11 +64,16 @@ fn parts(mut input: &[u8]) -> Vec<Vec<u8>> {
     parts
 }
 
-/// The bytes of a transaction or of a block.
+/// The bytes of a transaction or of a block. What is read in place is what the `bitcoin` crate reads.
 pub fn transaction(input: &[u8]) {
-    if let Ok(transaction) = deserialize::<Transaction>(input) {
-        assert_eq!(serialize(&transaction), input);
-        judge(&transaction);
+    let in_place = RawTransaction::read(input);
+    match deserialize::<Transaction>(input) {
+        Ok(transaction) => {
+            assert_eq!(serialize(&transaction), input);
+            same(&in_place.expect("what the crate reads"), &transaction);
+            judge(&transaction);
+        }
+        Err(error) => assert!(in_place.is_err(), "{error}"),
     }
     if let Ok(block) = deserialize::<Block>(input) {
         assert_eq!(serialize(&block), input);
@@ -76,6 +81,17 @@ pub fn transaction(input: &[u8]) {
         block.bip34_block_height().ok();
         block.txdata.iter().for_each(judge);
     }
+}
+
+fn same(in_place: &RawTransaction<'_>, transaction: &Transaction) {
+    assert_eq!(in_place.txid(), transaction.compute_txid());
+    assert_eq!(in_place.is_coinbase(), transaction.is_coinbase());
+    assert!(in_place.spends().eq(transaction.spends()));
+    assert!(in_place.pays().eq(transaction.pays()));
+    assert_eq!(
+        in_place.largest_witness(),
+        Judged::largest_witness(transaction)
+    );
 }
 
 fn judge(transaction: &Transaction) {
