@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::estimate::{Estimate, Evidence};
-use crate::grid::SATS_PER_BTC;
+use crate::grid::{self, SATS_PER_BTC};
 use crate::window::Window;
 
 /// Round sums in dollars, ascending, with the weight of each: about how strongly it stands out of the background.
@@ -84,7 +84,7 @@ pub fn estimate(window: &Window, now_ms: u64) -> Option<Estimate> {
         .sum();
     let histogram = histogram(window, now_ms);
     let scores = scores(&histogram);
-    let (best, score) = maximum(scores.iter().copied().enumerate())?;
+    let (best, score) = grid::highest(scores.iter().copied().enumerate())?;
     if score < LEAST_SCORE {
         return None;
     }
@@ -93,7 +93,7 @@ pub fn estimate(window: &Window, now_ms: u64) -> Option<Estimate> {
         .copied()
         .enumerate()
         .filter(|(bin, _)| bin.abs_diff(best) > RIVAL_BINS);
-    let (_, rival_score) = maximum(rivals)?;
+    let (_, rival_score) = grid::highest(rivals)?;
     let margin = (score / rival_score.max(1.0)).ln();
     let price_usd =
         10f64.powf(FIRST_PRICE_DECADE + (best as f64 + vertex(&scores, best)) / BINS_PER_DECADE);
@@ -190,10 +190,6 @@ fn scores(histogram: &[f64]) -> Vec<f64> {
 fn rung_bins(round_usd: f64) -> f64 {
     let value_sats = round_usd * SATS_PER_BTC / 10f64.powf(FIRST_PRICE_DECADE);
     (value_sats.log10() - FIRST_DECADE) * BINS_PER_DECADE
-}
-
-fn maximum(scores: impl Iterator<Item = (usize, f64)>) -> Option<(usize, f64)> {
-    scores.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 /// Where between the bins the parabola through the best bin and its neighbours has its top, −0.5 to 0.5.

@@ -100,12 +100,8 @@ fn around(bin: usize, reach: usize) -> std::ops::Range<usize> {
 
 /// The most probable bin where most probability lies.
 fn best(weights: &[f64], masses: &[f64]) -> Option<usize> {
-    let (middle, _) = maximum(masses.iter().copied().enumerate())?;
-    maximum(around(middle, SAME_BINS).map(|bin| (bin, weights[bin]))).map(|(bin, _)| bin)
-}
-
-fn maximum(items: impl Iterator<Item = (usize, f64)>) -> Option<(usize, f64)> {
-    items.max_by(|a, b| a.1.total_cmp(&b.1))
+    let (middle, _) = grid::highest(masses.iter().copied().enumerate())?;
+    grid::highest(around(middle, SAME_BINS).map(|bin| (bin, weights[bin]))).map(|(bin, _)| bin)
 }
 
 /// Where the price lies, between bins too: the mean of the probability around the best bin; or where the best bin is nearly

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::background::{Background, proportions};
-use crate::grid::PRICE_BINS;
+use crate::grid::{self, PRICE_BINS};
 use crate::minutes::{MINUTE_MS, Minutes, SLOT_MINUTES};
 use crate::pass::{Pass, View, drifts, moved};
 use crate::window::WINDOW_MS;
@@ -73,7 +73,7 @@ pub(crate) fn forward(
     view.go_on(&mut pass, &new);
     pass.wait(now);
     let overall = settled.overall(&view, &pass.path, &new);
-    let favoured = maximum(&overall);
+    let (favoured, _) = grid::highest(overall.iter().copied().enumerate())?;
     if pass.chain.best().abs_diff(favoured) > RIVAL_BINS {
         pass = pass_near(&view, favoured, &pass.path, &used);
         pass.wait(now);
@@ -174,13 +174,4 @@ fn pass_near(view: &View<'_>, bin: usize, path: &[usize], used: &Range<u64>) -> 
     // What is near has only its share of what was believed before.
     pass.log_evidence += (near / all).ln();
     pass
-}
-
-fn maximum(weights: &[f64]) -> usize {
-    let most = |a: &(usize, &f64), b: &(usize, &f64)| a.1.total_cmp(b.1);
-    weights
-        .iter()
-        .enumerate()
-        .max_by(most)
-        .map_or(0, |(bin, _)| bin)
 }
