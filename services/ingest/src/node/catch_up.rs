@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// A resync that takes longer is given up, and tried again: a node that answers so slowly may have hung.
-pub(super) const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_secs(600);
 /// Of what is known at once, so much is taken in and written down at a time: each change has a record in the journal, and
 /// those of a large mempool together would be larger than itself.
 const STEP: usize = 10_000;
@@ -70,12 +70,7 @@ impl Node {
         };
         self.link.begin_resync();
         self.beat();
-        let catching_up = tokio::time::timeout(LONGEST, self.catch_up(rpc, incoming, now_ms));
-        let failure = match catching_up.await {
-            Ok(Ok(still_loading)) => still_loading,
-            Ok(Err(error)) => Some(diagnosis::explain(&error)),
-            Err(_) => Some(format!("the node did not tell all within {LONGEST:?}")),
-        };
+        let failure = failure_of(self.catch_up(rpc, incoming, now_ms)).await;
         match &failure {
             None => info!(
                 mempool = self.tracker.mempool_len(),
@@ -210,6 +205,17 @@ impl Node {
             self.flush();
         }
         Ok(())
+    }
+}
+
+/// Why the node was not read, or what is still to come.
+pub(super) async fn failure_of(
+    reading: impl Future<Output = Result<Option<String>, RpcError>>,
+) -> Option<String> {
+    match tokio::time::timeout(LONGEST, reading).await {
+        Ok(Ok(still_to_come)) => still_to_come,
+        Ok(Err(error)) => Some(diagnosis::explain(&error)),
+        Err(_) => Some(format!("the node did not tell all within {LONGEST:?}")),
     }
 }
 

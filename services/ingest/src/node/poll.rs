@@ -12,8 +12,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tracing::{debug, info};
 
-use super::{Node, catch_up::LONGEST};
-use crate::diagnosis;
+use super::{Node, catch_up::failure_of};
 
 /// A stand-in's `standinstatus`, as far as it is used.
 #[derive(Deserialize)]
@@ -26,12 +25,7 @@ impl Node {
     /// Makes the picture equal to the node's, while nothing else tells of changes.
     pub(super) async fn poll(&mut self, rpc: &Rpc, incoming: &mut mpsc::Receiver<Incoming>) {
         let began = Instant::now();
-        let polling = tokio::time::timeout(LONGEST, self.read_node(rpc, incoming));
-        let failure = match polling.await {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(diagnosis::explain(&error)),
-            Err(_) => Some(format!("the node did not tell all within {LONGEST:?}")),
-        };
+        let failure = failure_of(self.read_node(rpc, incoming)).await;
         match &failure {
             None if self.link.is_polled() => {}
             None => info!("the node's ZMQ is away; reading its mempool over RPC meanwhile"),
@@ -46,7 +40,7 @@ impl Node {
         &mut self,
         rpc: &Rpc,
         incoming: &mut mpsc::Receiver<Incoming>,
-    ) -> Result<(), RpcError> {
+    ) -> Result<Option<String>, RpcError> {
         if self.clock.is_standin() {
             let status: StandInStatus = self.beating(rpc.call("standinstatus", json!([]))).await?;
             self.clock.go_to(status.time);
@@ -54,6 +48,6 @@ impl Node {
         if let Some(now_ms) = self.clock.stamp(unix_ms()) {
             self.catch_up(rpc, incoming, now_ms).await?;
         }
-        Ok(())
+        Ok(None)
     }
 }
