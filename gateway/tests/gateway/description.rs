@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use jsonschema::{Registry, Validator};
 use reqwest::{Client, Method, Response, StatusCode, header};
-use satscope_proto::v1::{Amounts, HistoryEntry, Rung};
+use satscope_proto::v1::HistoryEntry;
 use serde_json::{Value, json};
 
 use crate::support::{
     Gateway,
     analyzer::Analyzer,
     gateway, until,
-    updates::{START_MS, update, window, without_estimate},
+    updates::{START_MS, amounts, update, window, without_estimate},
 };
 
 /// Where the description is taken to lie, so that what it refers to lies beside it.
@@ -254,21 +254,11 @@ async fn every_answer_is_as_described_and_every_description_is_answered() {
     for asked in &NOT_YET {
         hold(&early, &description, asked).await;
     }
-    let amounts = Amounts {
-        time_ms: START_MS,
-        first_sats: 1000.0,
-        bin_width: 0.01,
-        counts: vec![0, 3, 1],
-        ladder: vec![Rung {
-            round_usd: 50.0,
-            strength: 3.15,
-        }],
-    };
     let past = (1..=90).map(|second| HistoryEntry {
         time_ms: START_MS - 90_000 + second * 1000,
         estimate: update(second, &[]).estimate,
     });
-    analyzer.knows(past.collect(), Some(amounts));
+    analyzer.knows(past.collect(), Some(amounts()));
     let ready = gateway(analyzer.address, &[]).await;
     until("a subscription", async || {
         ready.get("/readyz").await.status() == StatusCode::OK

@@ -4,14 +4,14 @@ use std::io::Read as _;
 
 use flate2::read::GzDecoder;
 use reqwest::{Client, Method, Response, header};
-use satscope_proto::v1::{Amounts, HistoryEntry, Rung};
+use satscope_proto::v1::HistoryEntry;
 use serde_json::{Value, json};
 
 use crate::support::{
     Gateway,
     analyzer::Analyzer,
     gateway, until,
-    updates::{START_MS, update, window, without_estimate},
+    updates::{START_MS, amounts, update, window, without_estimate},
 };
 
 async fn answered(gateway: &Gateway, path: &str, status: u16) {
@@ -181,17 +181,7 @@ async fn the_amounts_are_told_once_they_are_counted() {
     let none_yet = gateway.get("/api/v1/evidence").await;
     assert_eq!(none_yet.status(), 503);
     problem(none_yet).await;
-    let amounts = Amounts {
-        time_ms: START_MS,
-        first_sats: 1000.0,
-        bin_width: 0.01,
-        counts: vec![0, 3, 1],
-        ladder: vec![Rung {
-            round_usd: 50.0,
-            strength: 3.15,
-        }],
-    };
-    analyzer.knows(Vec::new(), Some(amounts));
+    analyzer.knows(Vec::new(), Some(amounts()));
     answered(&gateway, "/api/v1/evidence", 200).await;
     let told: Value = gateway.get("/api/v1/evidence").await.json().await.unwrap();
     let expected = json!({

@@ -1,11 +1,25 @@
 //! Updates to play.
 
 use satscope_proto::v1::{
-    Block, Counters, Estimate, Evidence, Hop, HopState, Point, PointChange, PriceUpdate,
-    Simulation, TransactionState,
+    Amounts, Block, Counters, Estimate, Evidence, Hop, HopState, Point, PointChange, PriceUpdate,
+    Rung, Simulation, TransactionState,
 };
 
 pub const START_MS: u64 = 1_700_000_000_000;
+
+/// A count of amounts, with a ladder of one rung.
+pub fn amounts() -> Amounts {
+    Amounts {
+        time_ms: START_MS,
+        first_sats: 1000.0,
+        bin_width: 0.01,
+        counts: vec![0, 3, 1],
+        ladder: vec![Rung {
+            round_usd: 50.0,
+            strength: 3.15,
+        }],
+    }
+}
 
 /// An update with a price and some points.
 pub fn update(sequence: u64, points: &[&str]) -> PriceUpdate {
