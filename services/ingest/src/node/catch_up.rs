@@ -96,7 +96,9 @@ impl Node {
     ) -> Result<Option<String>, RpcError> {
         let moment = self.beating(resync::moment(rpc)).await?;
         self.report.chain(&moment.info.chain);
-        let held_until_ms = self.hold(incoming).max(now_ms);
+        // What the answer lists may have entered after `now_ms`.
+        let answered_ms = self.node_time_ms(rpc).await?;
+        let held_until_ms = self.hold(incoming).max(answered_ms);
         let (tip, mempool) = (moment.info.best_block_hash, &moment.listing.txids);
         let known = self.tracker.known_blocks();
         let branch = self.beating(resync::branch(rpc, tip, &known, now_ms));

@@ -41,13 +41,27 @@ impl Node {
         rpc: &Rpc,
         incoming: &mut mpsc::Receiver<Incoming>,
     ) -> Result<Option<String>, RpcError> {
-        if self.clock.is_standin() {
-            let status: StandInStatus = self.beating(rpc.call("standinstatus", json!([]))).await?;
-            self.clock.go_to(status.time);
+        if let Some(time) = self.standin_time(rpc).await? {
+            self.clock.go_to(time);
         }
         if let Some(now_ms) = self.clock.stamp(unix_ms()) {
             self.catch_up(rpc, incoming, now_ms).await?;
         }
         Ok(None)
+    }
+
+    /// The clock that entry times are of, as it is now, Unix milliseconds.
+    pub(super) async fn node_time_ms(&mut self, rpc: &Rpc) -> Result<u64, RpcError> {
+        let time = self.standin_time(rpc).await?;
+        Ok(time.map_or_else(unix_ms, |time| (time * 1000.0) as u64))
+    }
+
+    /// A stand-in's clock, Unix seconds; `None` of a real node, which has the system's.
+    async fn standin_time(&mut self, rpc: &Rpc) -> Result<Option<f64>, RpcError> {
+        if !self.clock.is_standin() {
+            return Ok(None);
+        }
+        let status: StandInStatus = self.beating(rpc.call("standinstatus", json!([]))).await?;
+        Ok(Some(status.time))
     }
 }
