@@ -10,9 +10,10 @@ mod removal;
 mod restore;
 mod run;
 mod seen;
+mod table;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     ops::RangeInclusive,
     sync::Arc,
 };
@@ -30,6 +31,7 @@ use removal::{Cause, Departure};
 use run::{Run, RunEntry};
 pub use seen::{Outpoint, Place};
 use seen::{Payment, Seen, Verdict, outpoints};
+use table::Table;
 
 /// A transaction of a disconnected block that nothing has settled for so long is gone.
 const PENDING_MS: u64 = 2000;
@@ -65,8 +67,7 @@ pub struct Tracker {
     filter: Filter,
     /// Whether `rawtx` and `sequence` come in one order, so that a run of `rawtx` is a block's.
     ordered: bool,
-    /// A tree, since a hash table of half a million takes as much again at the moment when it has to grow, and keeps it.
-    seen: BTreeMap<Txid, Seen>,
+    seen: Table,
     mempool: usize,
     /// The least and the most of these since they were last watched.
     counted: RangeInclusive<usize>,
@@ -90,7 +91,7 @@ impl Tracker {
         Tracker {
             filter,
             ordered,
-            seen: BTreeMap::new(),
+            seen: Table::default(),
             mempool: 0,
             counted: 0..=0,
             pending: 0,
@@ -276,8 +277,7 @@ impl Tracker {
     fn put(&mut self, txid: Txid, place: Place, now_ms: u64, events: &mut Vec<Event>) {
         let seen = self
             .seen
-            .entry(txid)
-            .or_insert_with(|| Seen::without_content(now_ms));
+            .get_or_insert_with(txid, || Seen::without_content(now_ms));
         let before = seen.move_to(place, now_ms);
         if let Some(moved) = &mut self.moved {
             moved.insert(txid);
@@ -350,7 +350,7 @@ impl Tracker {
             return;
         }
         self.next_sweep_ms = now_ms + SWEEP_EVERY_MS;
-        self.seen.retain(|_, seen| {
+        self.seen.retain(|seen| {
             if seen.accepted().is_some() && seen.first_seen_ms() + WINDOW_MS <= now_ms {
                 seen.let_go();
             }

@@ -60,7 +60,7 @@ impl Tracker {
     /// must know its parent's stamp. What is known already keeps its own.
     pub fn stamp(&mut self, entered: &[(Txid, u64)], now_ms: u64) {
         for (txid, entered_ms) in entered {
-            self.seen.entry(*txid).or_insert_with(|| {
+            self.seen.get_or_insert_with(*txid, || {
                 let seen = Seen::without_content(*entered_ms.min(&now_ms));
                 self.records.push(seen.record(txid));
                 seen

@@ -30,8 +30,7 @@ impl Tracker {
             Record::Moved(txid, place, since_ms) => {
                 let seen = self
                     .seen
-                    .entry(txid)
-                    .or_insert_with(|| Seen::without_content(since_ms));
+                    .get_or_insert_with(txid, || Seen::without_content(since_ms));
                 seen.move_to(place, since_ms);
             }
             Record::Connected(block, txids) => {

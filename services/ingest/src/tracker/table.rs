@@ -1,0 +1,210 @@
+//! All transactions that have been met, found by their txids: half a million of them at a time.
+//!
+//! The entries lie close together in pieces of equal size, and a hash table holds only their numbers. So a new one is
+//! written beside the one before it, growing moves four bytes an entry, and what is no longer needed is given back. The
+//! hash is keyed: anybody can make txids that are alike.
+
+use std::hash::BuildHasher as _;
+
+use bitcoin::Txid;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::seen::Seen;
+
+/// Entries in one piece: a quarter of a megabyte.
+const PIECE: usize = 4096;
+
+/// The table. A number says where an entry lies; that of the last changes when another one is taken out.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    numbers: HashTable<u32>,
+    /// Full ones, and at the end one that is not empty.
+    pieces: Vec<Vec<(Txid, Seen)>>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Table {
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    pub fn get(&self, txid: &Txid) -> Option<&Seen> {
+        Some(&self.entry(self.number(txid)?).1)
+    }
+
+    pub fn get_mut(&mut self, txid: &Txid) -> Option<&mut Seen> {
+        let number = self.number(txid)?;
+        Some(&mut self.entry_mut(number).1)
+    }
+
+    /// What is known of a transaction; `new` where nothing is.
+    pub fn get_or_insert_with(&mut self, txid: Txid, new: impl FnOnce() -> Seen) -> &mut Seen {
+        let number = match self.number(&txid) {
+            Some(number) => number,
+            None => self.add(txid, new()),
+        };
+        &mut self.entry_mut(number).1
+    }
+
+    /// In the place of what was known of it.
+    pub fn insert(&mut self, txid: Txid, seen: Seen) {
+        match self.get_mut(&txid) {
+            Some(known) => *known = seen,
+            None => {
+                self.add(txid, seen);
+            }
+        }
+    }
+
+    /// All, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Txid, &Seen)> {
+        let entries = self.pieces.iter().flatten();
+        entries.map(|(txid, seen)| (txid, seen))
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &Seen> {
+        self.iter().map(|(_, seen)| seen)
+    }
+
+    /// Takes out those that `keep` is false of.
+    pub fn retain(&mut self, mut keep: impl FnMut(&mut Seen) -> bool) {
+        // From the end, so that what takes the place of one has been asked about already.
+        for number in (0..self.len()).rev() {
+            if !keep(&mut self.entry_mut(number).1) {
+                self.take_out(number);
+            }
+        }
+        if self.numbers.capacity() > 4 * self.len().max(PIECE) {
+            let (pieces, hasher) = (&self.pieces, &self.hasher);
+            let hash = |number: &u32| hasher.hash_one(txid_in(pieces, *number as usize));
+            self.numbers.shrink_to(2 * pieces.len() * PIECE, hash);
+        }
+    }
+
+    fn number(&self, txid: &Txid) -> Option<usize> {
+        let is_it = |number: &u32| txid_in(&self.pieces, *number as usize) == txid;
+        let number = self.numbers.find(self.hasher.hash_one(txid), is_it)?;
+        Some(*number as usize)
+    }
+
+    fn entry(&self, number: usize) -> &(Txid, Seen) {
+        &self.pieces[number / PIECE][number % PIECE]
+    }
+
+    fn entry_mut(&mut self, number: usize) -> &mut (Txid, Seen) {
+        &mut self.pieces[number / PIECE][number % PIECE]
+    }
+
+    /// One that is not there yet; its number.
+    fn add(&mut self, txid: Txid, seen: Seen) -> usize {
+        let number = self.len();
+        let (pieces, hasher) = (&mut self.pieces, &self.hasher);
+        if number.is_multiple_of(PIECE) {
+            pieces.push(Vec::with_capacity(PIECE));
+        }
+        pieces[number / PIECE].push((txid, seen));
+        let hash = |number: &u32| hasher.hash_one(txid_in(pieces, *number as usize));
+        self.numbers
+            .insert_unique(hasher.hash_one(txid), number as u32, hash);
+        number
+    }
+
+    /// The last one takes its place.
+    fn take_out(&mut self, number: usize) {
+        let last = self.len() - 1;
+        self.renumber(last, number);
+        let piece = &mut self.pieces[last / PIECE];
+        let moved = piece.pop();
+        if piece.is_empty() {
+            self.pieces.pop();
+        }
+        if let Some(moved) = moved.filter(|_| number != last) {
+            *self.entry_mut(number) = moved;
+        }
+    }
+
+    /// The entry `number` is found no longer, and the one that is `last` under that number.
+    fn renumber(&mut self, last: usize, number: usize) {
+        let hash = |at: usize| self.hasher.hash_one(txid_in(&self.pieces, at));
+        let (of_number, of_last) = (hash(number), hash(last));
+        let found = self.numbers.find_entry(of_number, |at| *at as usize == number);
+        if let Ok(found) = found {
+            found.remove();
+        }
+        if let Some(at) = self.numbers.find_mut(of_last, |at| *at as usize == last) {
+            *at = number as u32;
+        }
+    }
+}
+
+fn txid_in(pieces: &[Vec<(Txid, Seen)>], number: usize) -> &Txid {
+    &pieces[number / PIECE][number % PIECE].0
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use bitcoin::hashes::Hash as _;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn txid(number: u32) -> Txid {
+        Txid::hash(&number.to_le_bytes())
+    }
+
+    fn seen(ms: u64) -> Seen {
+        Seen::without_content(ms)
+    }
+
+    proptest! {
+        #[test]
+        fn it_holds_what_a_tree_holds(
+            steps in prop::collection::vec((0u32..400, 0u64..1000, 0u8..4), 0..1000)
+        ) {
+            let (mut table, mut tree) = (Table::default(), BTreeMap::new());
+            for (number, ms, step) in steps {
+                let txid = txid(number);
+                match step {
+                    0 => {
+                        table.insert(txid, seen(ms));
+                        tree.insert(txid, ms);
+                    }
+                    1 => {
+                        let held = table.get_or_insert_with(txid, || seen(ms)).first_seen_ms();
+                        prop_assert_eq!(held, *tree.entry(txid).or_insert(ms));
+                    }
+                    2 => {
+                        let held = table.get(&txid).map(Seen::first_seen_ms);
+                        prop_assert_eq!(held, tree.get(&txid).copied());
+                    }
+                    _ => {
+                        table.retain(|seen| seen.first_seen_ms() % 7 != ms % 7);
+                        tree.retain(|_, held| *held % 7 != ms % 7);
+                    }
+                }
+            }
+            prop_assert_eq!(table.len(), tree.len());
+            let held: BTreeMap<Txid, u64> =
+                table.iter().map(|(txid, seen)| (*txid, seen.first_seen_ms())).collect();
+            prop_assert_eq!(held, tree);
+        }
+    }
+
+    #[test]
+    fn it_gives_back_what_it_does_not_need() {
+        let mut table = Table::default();
+        for number in 0..10 * PIECE as u32 {
+            table.insert(txid(number), seen(u64::from(number)));
+        }
+        assert_eq!(table.pieces.len(), 10);
+        table.retain(|seen| seen.first_seen_ms() < 5);
+        assert_eq!((table.len(), table.pieces.len()), (5, 1));
+        assert!(table.numbers.capacity() <= 4 * PIECE);
+        for number in 0..10 * PIECE as u32 {
+            assert_eq!(table.get(&txid(number)).is_some(), number < 5);
+        }
+    }
+}
