@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench oracle`
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../services/oracle/tests/market/mod.rs"]
 mod market;
 
@@ -19,13 +21,36 @@ const UPDATES_PER_MINUTE: u64 = 120;
 const PRICE_USD: f64 = 64_000.0;
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, word, outputs, ..] = &arguments[..]
+        && word == "grown"
+    {
+        return grown(outputs.parse().unwrap());
+    }
     println!(
-        "outputs     putting one in   an estimate: p50        p99        slowest  of the baseline"
+        "outputs     memory  putting one in   an estimate: p50        p99        slowest  of the baseline"
     );
     for outputs in [1_000, 10_000, 50_000, 100_000, 300_000, 1_000_000] {
-        grown(outputs);
+        // Each in a process of its own, so that the memory is its own too.
+        let program = std::env::current_exe().unwrap();
+        let mut child = std::process::Command::new(program);
+        assert!(
+            child
+                .args(["grown", &outputs.to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
     cold();
+}
+
+/// The memory of this process, in bytes.
+fn resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
+    kibibytes.unwrap().trim().parse::<f64>().unwrap() * 1024.0
 }
 
 /// A window of so many outputs, then minutes of updates, each with what came since the last, one in fifty with an old payment
@@ -33,9 +58,11 @@ fn main() {
 fn grown(outputs: u64) {
     let mut market = Market::new(1);
     let mut window = Window::new();
+    let before = resident();
     let filling = Instant::now();
     market.fill(&mut window, 0..FILLED, outputs / FILLED, |_| PRICE_USD);
     let putting_in = filling.elapsed() / (outputs / FILLED * FILLED) as u32;
+    let megabytes = (resident() - before) / 1e6;
     let mut now_ms = START_MS + FILLED * MINUTE_MS;
     let mut took = Vec::new();
     for update in 0..LIVE * UPDATES_PER_MINUTE {
@@ -59,7 +86,7 @@ fn grown(outputs: u64) {
     let began = Instant::now();
     black_box(baseline::estimate(&window, now_ms));
     println!(
-        "{outputs:>9} {putting_in:>14.2?} {:>18.1?} {:>12.1?} {:>12.1?} {:>12.1?}",
+        "{outputs:>9} {megabytes:>7.1} MB {putting_in:>14.2?} {:>18.1?} {:>12.1?} {:>12.1?} {:>12.1?}",
         share(50),
         share(99),
         share(100),

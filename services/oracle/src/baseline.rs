@@ -74,14 +74,8 @@ const RIVAL_BINS: usize = 30;
 /// The price at `now_ms` (Unix milliseconds), or none where the window shows none.
 #[must_use]
 pub fn estimate(window: &Window, now_ms: u64) -> Option<Estimate> {
-    let newest_payment_ms = window
-        .current(now_ms)
-        .map(|(first_seen_ms, ..)| first_seen_ms)
-        .next_back()?;
-    let payments: u64 = window
-        .current(now_ms)
-        .map(|(.., copies)| u64::from(copies))
-        .sum();
+    let (newest_payment_ms, _) = window.current(now_ms).last()?;
+    let payments = window.current(now_ms).count() as u64;
     let histogram = histogram(window, now_ms);
     let scores = scores(&histogram);
     let (best, score) = grid::highest(scores.iter().copied().enumerate())?;
@@ -114,7 +108,7 @@ pub fn estimate(window: &Window, now_ms: u64) -> Option<Estimate> {
 /// Each distinct value once, at the weight of its newest payment, in bins of the value's logarithm.
 fn histogram(window: &Window, now_ms: u64) -> Vec<f64> {
     let mut weights: BTreeMap<u64, f64> = BTreeMap::new();
-    for (first_seen_ms, values, _) in window.current(now_ms) {
+    for (first_seen_ms, values) in window.current(now_ms) {
         let weight = (-((now_ms - first_seen_ms) as f64) / AGE_SCALE_MS).exp();
         weights.extend(values.iter().map(|&value_sats| (value_sats, weight)));
     }

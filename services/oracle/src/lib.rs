@@ -60,7 +60,7 @@
 //! assert!(window.estimate(now_ms).is_none());
 //! ```
 //!
-//! The parts: `grid` is the scale, `kernel` the evidence of one amount, `minutes` adds it up, `background` is what it is held
+//! The parts: `grid` is the scale, `kernel` the evidence of one amount, `payments` holds what there is, `minutes` adds its evidence up, `background` is what it is held
 //! against, `chain` the moving price, `pass` the way over the minutes, `track` keeps what is settled, `reading` makes the answer; [`baseline`] is a simpler method to compare with.
 
 mod amounts;
@@ -74,6 +74,7 @@ mod kernel;
 mod minutes;
 mod model;
 mod pass;
+mod payments;
 mod reading;
 mod track;
 mod trained;

@@ -4,7 +4,7 @@
 //! minutes are a block's worth of payments, and blocks are what the weights were learned from. Over a whole window an honest
 //! small sum repeats itself too: within 0.2 % of $5 at $100,000 lie only 21 amounts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -26,12 +26,23 @@ pub(crate) struct Minute {
     pub(crate) values: u32,
 }
 
+/// Amounts in satoshi, each with the minute of a slot in which it was seen, in one number: there are many.
+#[derive(Debug, Clone, Default)]
+struct Slot {
+    seen: BTreeSet<u64>,
+    /// How often, where it was more than once.
+    copies: BTreeMap<u64, u32>,
+}
+
+/// Bits of a minute of a slot.
+const MINUTE_BITS: u32 = 4;
+
 /// The amounts of each ten minutes by the newest minute in which each was seen.
 #[derive(Debug, Clone)]
 pub(crate) struct Minutes {
     kernel: Arc<Kernel>,
-    /// How often each amount in satoshi was seen in each minute since 1970.
-    seen: BTreeMap<(u64, u64), u32>,
+    /// What was seen, by ten minutes since 1970.
+    slots: BTreeMap<u64, Slot>,
     /// By minute since 1970; only minutes that hold an amount.
     minutes: BTreeMap<u64, Minute>,
     /// How many amounts lie in each bin of amount.
@@ -46,7 +57,7 @@ impl Minutes {
     pub(crate) fn new(kernel: Arc<Kernel>) -> Self {
         Self {
             kernel,
-            seen: BTreeMap::new(),
+            slots: BTreeMap::new(),
             minutes: BTreeMap::new(),
             histogram: vec![0; VALUE_BINS],
             watched: 0..0,
@@ -79,19 +90,18 @@ impl Minutes {
     /// How many amounts of a range of minutes, of whole tens or up to the newest, lie in each bin of amount.
     pub(crate) fn histogram_of(&self, range: &Range<u64>) -> Vec<u32> {
         let mut histogram = vec![0; VALUE_BINS];
-        let mut last = None;
-        let within = self
-            .seen
-            .keys()
-            .filter(|(_, minute)| range.contains(minute));
-        for &(value_sats, minute) in within {
-            let slot = Some((value_sats, minute / SLOT_MINUTES));
-            if slot != last
-                && let Some(bin) = grid::value_bin(value_sats)
-            {
-                histogram[bin] += 1;
+        let slots = range.start / SLOT_MINUTES..range.end.div_ceil(SLOT_MINUTES);
+        for (slot, held) in self.slots.range(slots) {
+            let is_within = |key: &&u64| range.contains(&(slot * SLOT_MINUTES + minute_of(**key)));
+            let mut last = None;
+            for key in held.seen.iter().filter(is_within) {
+                let value_sats = key >> MINUTE_BITS;
+                if last.replace(value_sats) != Some(value_sats)
+                    && let Some(bin) = grid::value_bin(value_sats)
+                {
+                    histogram[bin] += 1;
+                }
             }
-            last = slot;
         }
         histogram
     }
@@ -107,8 +117,11 @@ impl Minutes {
             return;
         };
         let minute = first_seen_ms / MINUTE_MS;
-        let newest = self.newest(minute, value_sats);
-        *self.seen.entry((value_sats, minute)).or_default() += 1;
+        let slot = self.slots.entry(minute / SLOT_MINUTES).or_default();
+        let newest = slot
+            .newest(value_sats)
+            .map(|last| minute - minute % SLOT_MINUTES + last);
+        slot.insert(key(minute, value_sats));
         match newest {
             None => self.histogram[bin] += 1,
             Some(newest) if newest < minute => self.leave(newest, value_sats),
@@ -123,15 +136,18 @@ impl Minutes {
             return;
         };
         let minute = first_seen_ms / MINUTE_MS;
-        let Some(times) = self.seen.get_mut(&(value_sats, minute)) else {
+        let Some(slot) = self.slots.get_mut(&(minute / SLOT_MINUTES)) else {
             return;
         };
-        *times -= 1;
-        if *times > 0 {
+        if !slot.remove(key(minute, value_sats)) {
             return;
         }
-        self.seen.remove(&(value_sats, minute));
-        let newest = self.newest(minute, value_sats);
+        let newest = slot
+            .newest(value_sats)
+            .map(|last| minute - minute % SLOT_MINUTES + last);
+        if slot.seen.is_empty() {
+            self.slots.remove(&(minute / SLOT_MINUTES));
+        }
         if newest.is_none() {
             self.histogram[bin] -= 1;
         }
@@ -141,14 +157,6 @@ impl Minutes {
                 self.enter(newest, value_sats);
             }
         }
-    }
-
-    /// The newest minute in which an amount was seen, of the ten that a minute belongs to.
-    fn newest(&self, minute: u64, value_sats: u64) -> Option<u64> {
-        let first = minute - minute % SLOT_MINUTES;
-        let slot = (value_sats, first)..(value_sats, first + SLOT_MINUTES);
-        let (&(_, newest), _) = self.seen.range(slot).next_back()?;
-        Some(newest)
     }
 
     fn enter(&mut self, minute: u64, value_sats: u64) {
@@ -173,6 +181,45 @@ impl Minutes {
         } else {
             self.kernel.take_away(value_sats, &mut held.evidence);
         }
+    }
+}
+
+/// An amount and the minute of its slot.
+fn key(minute: u64, value_sats: u64) -> u64 {
+    (value_sats << MINUTE_BITS) | (minute % SLOT_MINUTES)
+}
+
+fn minute_of(key: u64) -> u64 {
+    key & ((1 << MINUTE_BITS) - 1)
+}
+
+impl Slot {
+    fn insert(&mut self, key: u64) {
+        if !self.seen.insert(key) {
+            *self.copies.entry(key).or_insert(1) += 1;
+        }
+    }
+
+    /// Whether it was the last copy.
+    fn remove(&mut self, key: u64) -> bool {
+        let Some(copies) = self.copies.get_mut(&key) else {
+            return self.seen.remove(&key);
+        };
+        *copies -= 1;
+        if *copies == 1 {
+            self.copies.remove(&key);
+        }
+        false
+    }
+
+    /// The newest minute of the slot in which an amount was seen.
+    fn newest(&self, value_sats: u64) -> Option<u64> {
+        let first = value_sats << MINUTE_BITS;
+        let newest = self
+            .seen
+            .range(first..first + (1 << MINUTE_BITS))
+            .next_back()?;
+        Some(minute_of(*newest))
     }
 }
 
@@ -218,7 +265,7 @@ mod tests {
         minutes.remove(MINUTE_MS, 5000);
         minutes.remove(0, 5000);
         minutes.remove(1, 7777);
-        assert!(counts(&minutes).is_empty() && minutes.seen.is_empty());
+        assert!(counts(&minutes).is_empty() && minutes.slots.is_empty());
         assert!(minutes.histogram.iter().all(|&count| count == 0));
     }
 

@@ -1,20 +1,18 @@
 //! The payments of the last three hours, as a multiset.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use crate::estimate::Estimate;
 use crate::kernel::Kernel;
 use crate::minutes::Minutes;
 use crate::model::Model;
+use crate::payments::Payments;
 use crate::reading::{self, Used};
 use crate::track::{self, Settled};
 
 /// How long a payment counts, in milliseconds: three hours.
 pub const WINDOW_MS: u64 = 3 * 60 * 60 * 1000;
-
-/// A payment: its stamp in Unix milliseconds and its output values in satoshi.
-type Payment = (u64, Box<[u64]>);
 
 /// The kernel of the model in use, made once.
 static TRAINED: LazyLock<Arc<Kernel>> = LazyLock::new(|| Arc::new(Kernel::new(Model::trained())));
@@ -24,8 +22,7 @@ static TRAINED: LazyLock<Arc<Kernel>> = LazyLock::new(|| Arc::new(Kernel::new(Mo
 /// A multiset: the estimate depends on what is in it, never on the order or the chunks in which it was filled.
 #[derive(Debug, Clone)]
 pub struct Window {
-    payments: BTreeMap<Payment, u32>,
-    count: usize,
+    payments: Payments,
     minutes: Minutes,
     /// What an estimate leaves for the next one.
     settled: Option<Settled>,
@@ -52,8 +49,7 @@ impl Window {
 
     fn with_kernel(kernel: Arc<Kernel>) -> Self {
         Self {
-            payments: BTreeMap::new(),
-            count: 0,
+            payments: Payments::default(),
             minutes: Minutes::new(kernel),
             settled: None,
         }
@@ -62,11 +58,7 @@ impl Window {
     /// Adds one payment: the output values, in satoshi, of a transaction first seen at `first_seen_ms` (Unix
     /// milliseconds).
     pub fn insert(&mut self, first_seen_ms: u64, values_sats: &[u64]) {
-        *self
-            .payments
-            .entry((first_seen_ms, values_sats.into()))
-            .or_default() += 1;
-        self.count += 1;
+        self.payments.insert(first_seen_ms, values_sats);
         values_sats
             .iter()
             .for_each(|&value_sats| self.minutes.insert(first_seen_ms, value_sats));
@@ -74,15 +66,9 @@ impl Window {
 
     /// Takes out one payment that was put in with the same stamp and values; false if there is none such.
     pub fn remove(&mut self, first_seen_ms: u64, values_sats: &[u64]) -> bool {
-        let payment = (first_seen_ms, values_sats.into());
-        let Some(copies) = self.payments.get_mut(&payment) else {
+        if !self.payments.remove(first_seen_ms, values_sats) {
             return false;
-        };
-        *copies -= 1;
-        if *copies == 0 {
-            self.payments.remove(&payment);
         }
-        self.count -= 1;
         values_sats
             .iter()
             .for_each(|&value_sats| self.minutes.remove(first_seen_ms, value_sats));
@@ -94,22 +80,16 @@ impl Window {
         let Some(oldest_kept_ms) = now_ms.saturating_add(1).checked_sub(WINDOW_MS) else {
             return;
         };
-        while let Some(oldest) = self.payments.first_entry() {
-            if oldest.key().0 >= oldest_kept_ms {
-                break;
-            }
-            let ((first_seen_ms, values_sats), copies) = oldest.remove_entry();
-            self.count -= copies as usize;
-            for &value_sats in &values_sats {
-                (0..copies).for_each(|_| self.minutes.remove(first_seen_ms, value_sats));
-            }
-        }
+        self.payments
+            .expire(oldest_kept_ms, |first_seen_ms, value_sats| {
+                self.minutes.remove(first_seen_ms, value_sats);
+            });
     }
 
     /// How many payments are in the window.
     #[must_use]
     pub fn payments(&self) -> usize {
-        self.count
+        self.payments.len()
     }
 
     /// The price at `now_ms` (Unix milliseconds) as the payments of the last three hours show it, or none where they do not
@@ -121,8 +101,8 @@ impl Window {
     #[must_use]
     pub fn estimate(&mut self, now_ms: u64) -> Option<Estimate> {
         let posterior = track::forward(&mut self.minutes, &mut self.settled, now_ms)?;
-        let (newest_payment_ms, ..) = self.current(now_ms).next_back()?;
-        let payments = self.count_current(now_ms);
+        let newest_payment_ms = self.payments.newest(current(now_ms))?;
+        let payments = self.payments.count(current(now_ms)) as u64;
         reading::estimate(
             &posterior,
             Used {
@@ -133,34 +113,21 @@ impl Window {
         )
     }
 
-    /// How many payments are less than three hours old and not later than `now_ms`: usually all but a few.
-    fn count_current(&self, now_ms: u64) -> u64 {
-        let end_ms = now_ms.saturating_add(1);
-        let too_old = ..(end_ms.saturating_sub(WINDOW_MS), Box::default());
-        let too_new = (end_ms, Box::default())..;
-        let others = self
-            .payments
-            .range(too_old)
-            .chain(self.payments.range(too_new));
-        self.count as u64 - others.map(|(_, &copies)| u64::from(copies)).sum::<u64>()
-    }
-
     /// How many distinct amounts lie in each bin of amount.
     pub(crate) fn histogram(&self) -> &[u32] {
         self.minutes.histogram()
     }
 
-    /// The payments less than three hours old and not later than `now_ms`, oldest first, each with its number of copies.
-    pub(crate) fn current(
-        &self,
-        now_ms: u64,
-    ) -> impl DoubleEndedIterator<Item = (u64, &[u64], u32)> {
-        let end_ms = now_ms.saturating_add(1);
-        let from_ms = end_ms.saturating_sub(WINDOW_MS);
-        self.payments
-            .range((from_ms, Box::default())..(end_ms, Box::default()))
-            .map(|((first_seen_ms, values), &copies)| (*first_seen_ms, &**values, copies))
+    /// The payments less than three hours old and not later than `now_ms`, oldest first.
+    pub(crate) fn current(&self, now_ms: u64) -> impl Iterator<Item = (u64, Vec<u64>)> {
+        self.payments.within(current(now_ms))
     }
+}
+
+/// The stamps, in Unix milliseconds, that are less than three hours old and not later than `now_ms`.
+fn current(now_ms: u64) -> Range<u64> {
+    let end_ms = now_ms.saturating_add(1);
+    end_ms.saturating_sub(WINDOW_MS)..end_ms
 }
 
 #[cfg(test)]
@@ -177,7 +144,7 @@ mod tests {
         assert!(window.remove(5, &[1, 2]));
         assert_eq!(window.payments(), 1);
         assert!(window.remove(5, &[1, 2]));
-        assert!(window.payments.is_empty() && window.count == 0);
+        assert_eq!(window.payments(), 0);
     }
 
     #[test]
@@ -190,7 +157,7 @@ mod tests {
         window.expire(WINDOW_MS);
         assert_eq!(window.payments(), 1);
         window.expire(WINDOW_MS + 1);
-        assert!(window.payments.is_empty() && window.count == 0);
+        assert_eq!(window.payments(), 0);
     }
 
     #[test]
@@ -204,7 +171,12 @@ mod tests {
             .iter()
             .rev()
             .for_each(|(stamp, values)| back.insert(*stamp, values));
-        assert_eq!((forth.payments, forth.count), (back.payments, back.count));
+        let all = |window: &Window| {
+            let mut all: Vec<_> = window.payments.within(0..10).collect();
+            all.sort_unstable();
+            all
+        };
+        assert_eq!(all(&forth), all(&back));
     }
 
     #[test]
