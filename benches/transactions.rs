@@ -12,8 +12,14 @@ use std::time::{Duration, Instant};
 use bitcoin::consensus::{deserialize, serialize};
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256d};
 use bitcoin::{Block, Transaction};
+use bitcoin_slices::{Parse as _, bsl};
 use satscope_filter::{Filter, RawTransaction};
 use satscope_ingest::path::Path;
+
+/// With `--features jemalloc`, as the image has it.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const BLOCKS: &str = "../shared/data/blocks";
 /// Each way is measured so often, the ways by turns; the median counts.
@@ -41,13 +47,17 @@ fn main() {
         bytes / sent.len()
     );
     type Way = (&'static str, fn(&[Sent]) -> Duration);
-    let ways: [Way; 6] = [
+    let ways: [Way; 10] = [
         ("hashing the txid alone", hash),
         ("the bitcoin crate: read, txid", crate_alone),
+        ("bitcoin_slices: read", slices),
+        ("bitcoin_slices: read, txid", slices_with_txid),
         ("read in place", in_place),
         ("… and its txid", in_place_with_txid),
         ("… and the filter", filtered),
-        ("bytes to log, in the mempool", whole_path),
+        ("… known from before, in the log", to_log),
+        ("… and in the window", to_window),
+        ("… and sequence: in the mempool", to_mempool),
     ];
     let mut took = vec![Vec::new(); ways.len()];
     for _ in 0..ROUNDS {
@@ -125,6 +135,20 @@ fn crate_alone(sent: &[Sent]) -> Duration {
     })
 }
 
+fn slices(sent: &[Sent]) -> Duration {
+    timed(sent, |sent| {
+        let transaction = bsl::Transaction::parse(&sent.body).expect("a transaction");
+        black_box(transaction.parsed());
+    })
+}
+
+fn slices_with_txid(sent: &[Sent]) -> Duration {
+    timed(sent, |sent| {
+        let transaction = bsl::Transaction::parse(&sent.body).expect("a transaction");
+        black_box(transaction.parsed().txid());
+    })
+}
+
 fn in_place(sent: &[Sent]) -> Duration {
     timed(sent, |sent| {
         black_box(RawTransaction::read(&sent.body)).expect("a transaction");
@@ -147,17 +171,28 @@ fn filtered(sent: &[Sent]) -> Duration {
     })
 }
 
-fn whole_path(sent: &[Sent]) -> Duration {
-    let mut path = Path::default();
+fn to_log(sent: &[Sent]) -> Duration {
+    through(sent, Path::to_log(), |_, _, _| {})
+}
+
+fn to_window(sent: &[Sent]) -> Duration {
+    through(sent, Path::to_window(), |_, _, _| {})
+}
+
+fn to_mempool(sent: &[Sent]) -> Duration {
+    through(sent, Path::to_window(), |path, sent, now_ms| {
+        path.added(sent.txid, now_ms);
+    })
+}
+
+fn through(sent: &[Sent], mut path: Path, mut then: impl FnMut(&mut Path, &Sent, u64)) -> Duration {
     let mut count = 0;
     let took = timed(sent, |sent| {
-        path.enter(&sent.body, sent.txid, NOW_MS + count / PER_MS)
-            .expect("a transaction");
+        let now_ms = NOW_MS + count / PER_MS;
+        path.transaction(&sent.body, now_ms).expect("a transaction");
+        then(&mut path, sent, now_ms);
         count += 1;
-        if count % 256 == 0 {
-            path.settle();
-        }
     });
-    assert!(path.active() > 0);
+    assert!(path.entries() > 0);
     took
 }

@@ -5,11 +5,11 @@
 mod support;
 
 use bitcoin::{
-    Transaction,
+    Block, Transaction,
     consensus::{deserialize, serialize},
     hex::FromHex as _,
 };
-use satscope_filter::{Filter, RawTransaction};
+use satscope_filter::{Filter, Judged as _, RawTransaction, read_block};
 use serde_json::Value;
 use support::data::data;
 
@@ -54,6 +54,41 @@ fn read(name: &str) -> Option<(usize, usize)> {
     }
     println!("{name}: {parsed} parsed, {refused} refused");
     Some((parsed, refused))
+}
+
+/// Every block of the public data, read in place and by the `bitcoin` crate.
+#[test]
+fn real_blocks_are_read_alike_in_both_ways() {
+    let Some(folder) = data("blocks") else {
+        return;
+    };
+    let mut blocks = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "blk") {
+            continue;
+        }
+        let raw = std::fs::read(&path).unwrap();
+        let (whole, in_place) = (
+            deserialize::<Block>(&raw).unwrap(),
+            read_block(&raw).unwrap(),
+        );
+        assert_eq!(in_place.len(), whole.txdata.len(), "{}", path.display());
+        let filter = Filter::default();
+        for (in_place, whole) in in_place.iter().zip(&whole.txdata) {
+            let txid = whole.compute_txid();
+            assert_eq!(in_place.txid(), txid);
+            assert!(in_place.spends().eq(whole.spends()), "{txid}");
+            assert!(in_place.pays().eq(whole.pays()), "{txid}");
+            assert_eq!(
+                filter.judge(in_place, |_| false),
+                filter.judge(whole, |_| false),
+                "{txid}"
+            );
+        }
+        blocks += 1;
+    }
+    assert!(blocks > 50, "{blocks} blocks");
 }
 
 #[test]

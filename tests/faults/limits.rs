@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,7 @@ use tonic::Code;
 
 use crate::support::{
     chain::{Served, StandIn},
-    grpc::{list_mempool, next, stream_transactions},
+    grpc::{list_mempool, list_window, next, stream_transactions},
     metrics::Scrape,
     publisher::{Publisher, payment},
     wait::{in_time, until},
@@ -57,6 +58,55 @@ async fn of_fifty_thousand_transactions_at_once_none_is_dropped() {
     );
     assert_eq!(scrape.sum("satscope_ingest_zmq_gaps_total", ""), 0.0);
     assert_eq!(scrape.sum("satscope_ingest_malformed_total", ""), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_window_without_room_for_all_the_oldest_leave_and_are_counted() {
+    // More than there is room for, before and after.
+    const OLDER: u32 = 4000;
+    const NEWER: u32 = 1000;
+    let mut publisher = Publisher::bind();
+    let ingest = Served::ingest(&publisher.endpoint, &["--window-bytes=100000"]).await;
+    let analyzer = Served::analyzer(ingest.address).await;
+    publisher.wait_for_subscriber();
+    let mut send = |numbers: Range<u32>| -> BTreeSet<Txid> {
+        let payments = numbers.map(payment);
+        payments.map(|payment| publisher.enter(&payment)).collect()
+    };
+    let older = send(0..OLDER);
+    until("the older ones in the mempool", async || {
+        (list_mempool(ingest.address).await == older).then_some(())
+    })
+    .await;
+    let newer = send(OLDER..OLDER + NEWER);
+    let held = until("newer ones alone", async || {
+        let window = list_window(analyzer.address).await?;
+        let mut held = window.transactions.keys();
+        held.all(|txid| newer.contains(txid))
+            .then_some(window.transactions.len())
+            .filter(|held| *held > 0)
+    })
+    .await;
+    assert!(
+        (100..NEWER as usize).contains(&held),
+        "{held} in 100,000 bytes"
+    );
+    let whole = older.len() + newer.len();
+    until("all in the mempool", async || {
+        (list_mempool(ingest.address).await.len() == whole).then_some(())
+    })
+    .await;
+    let let_go = Scrape::of(ingest.metrics)
+        .await
+        .sum("satscope_ingest_removed_total", r#"reason="window_full""#);
+    let held = list_window(analyzer.address).await.unwrap();
+    assert_eq!(let_go, (whole - held.transactions.len()) as f64);
+    let log = ingest.part.log();
+    assert!(
+        log.iter()
+            .any(|line| line.contains("larger than window_bytes allows")),
+        "{log:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

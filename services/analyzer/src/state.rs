@@ -145,7 +145,7 @@ impl State {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use satscope_log::{Accepted, RemovalReason, State as Place};
+    use satscope_log::{Accepted, RemovalReason, State as Place, Values};
 
     use super::*;
 
@@ -167,7 +167,7 @@ mod tests {
                 let accepted = Accepted {
                     txid,
                     first_seen_ms: NOW + number * 100,
-                    values_sats: Box::new([paid as u64, change as u64]),
+                    values_sats: Values::from_slice(&[paid as u64, change as u64]),
                     input_count: 1,
                 };
                 Event::Accepted(Arc::new(accepted), Place::Mempool)

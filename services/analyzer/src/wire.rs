@@ -42,11 +42,11 @@ pub fn event(event: proto::Event) -> Result<(log::Position, u64, Said), WireErro
             Said::Event(log::Event::Removed(hash(&removed.txid)?, reason))
         }
         Kind::BlockConnected(connected) => Said::Event(log::Event::BlockConnected(
-            block(connected.block)?,
+            Box::new(block(connected.block)?),
             hashes(&connected.txids)?,
         )),
         Kind::BlockDisconnected(disconnected) => Said::Event(log::Event::BlockDisconnected(
-            block(disconnected.block)?,
+            Box::new(block(disconnected.block)?),
             hashes(&disconnected.txids)?,
         )),
         Kind::Status(status) => Said::Event(log::Event::Status(Arc::new(node_status(status)))),
@@ -63,7 +63,7 @@ fn accepted_event(accepted: proto::TransactionAccepted) -> Result<log::Event, Wi
     let accepted = log::Accepted {
         txid: hash(&accepted.txid)?,
         first_seen_ms: accepted.first_seen_ms,
-        values_sats: accepted.values_sats.into_boxed_slice(),
+        values_sats: log::Values::from_slice(&accepted.values_sats),
         input_count: accepted.input_count,
     };
     Ok(log::Event::Accepted(Arc::new(accepted), state))
@@ -75,6 +75,7 @@ fn removal_reason(reason: proto::RemovalReason) -> log::RemovalReason {
         proto::RemovalReason::Conflicted => log::RemovalReason::Conflicted,
         proto::RemovalReason::Evicted => log::RemovalReason::Evicted,
         proto::RemovalReason::Expired => log::RemovalReason::Expired,
+        proto::RemovalReason::WindowFull => log::RemovalReason::WindowFull,
         proto::RemovalReason::Unspecified | proto::RemovalReason::Unknown => {
             log::RemovalReason::Unknown
         }

@@ -1,12 +1,14 @@
 //! `satscope backtest blocks`: each raw block of a folder alone, cold.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use bitcoin::{Block, Txid, consensus};
+use bitcoin::Txid;
 use clap::Args;
-use satscope_filter::Filter;
+use rayon::prelude::*;
+use satscope_filter::{Filter, RawTransaction, Values, read_block};
 use satscope_oracle::Window;
 use serde::Deserialize;
 
@@ -15,6 +17,8 @@ use crate::prices::is_price;
 use crate::report::{Format, Moment, Report, Row};
 use crate::summary::Summary;
 
+/// Blocks that are read by all cores before the next ones are begun.
+const TOGETHER: usize = 64;
 /// The list of blocks in the folder.
 const LABELS: &str = "blocks.csv";
 const COLUMNS: [&str; 2] = ["file", "time"];
@@ -58,22 +62,31 @@ pub(crate) fn summarise(
     let labels = read_labels(dir)?;
     let (mut summary, mut unread) = (Summary::default(), 0);
     let count = labels.len();
-    for (index, label) in labels.into_iter().enumerate() {
-        progress.show(&format!("block {} of {count}", index + 1));
-        match label.and_then(|label| Ok((read_payments(&dir.join(&label.file))?, label))) {
-            Ok((payments, label)) => {
-                let row = estimate(&label, &payments, Window::new());
-                summary.add(&row);
-                report.write(&row)?;
-            }
-            Err(error) => {
-                unread += 1;
-                progress.say(&format!("{error:#}"));
+    let mut labels = labels.into_iter();
+    for done in (0..count).step_by(TOGETHER) {
+        progress.show(&format!("block {} of {count}", done + 1));
+        let together: Vec<_> = labels.by_ref().take(TOGETHER).collect();
+        let rows = together.into_par_iter().map(|label| row(dir, label?));
+        for row in rows.collect::<Vec<anyhow::Result<Row>>>() {
+            match row {
+                Ok(row) => {
+                    summary.add(&row);
+                    report.write(&row)?;
+                }
+                Err(error) => {
+                    unread += 1;
+                    progress.say(&format!("{error:#}"));
+                }
             }
         }
     }
     report.end()?;
     Ok((summary, unread))
+}
+
+fn row(dir: &Path, label: Label) -> anyhow::Result<Row> {
+    let payments = read_payments(&dir.join(&label.file))?;
+    Ok(estimate(&label, &payments, Window::new()))
 }
 
 /// The labels of a folder of blocks, in place of each line that is none what is wrong with it.
@@ -107,7 +120,7 @@ fn checked(label: Result<Label, csv::Error>) -> anyhow::Result<Label> {
 }
 
 /// A block's price from its payments alone, beside its label.
-pub(crate) fn estimate(label: &Label, payments: &[Vec<u64>], mut window: Window) -> Row {
+pub(crate) fn estimate(label: &Label, payments: &[Values], mut window: Window) -> Row {
     let now_ms = label.time * 1000;
     payments
         .iter()
@@ -124,19 +137,14 @@ pub(crate) fn estimate(label: &Label, payments: &[Vec<u64>], mut window: Window)
 
 /// The output values, in satoshi, of each payment in a raw block. What was seen recently is, for a block alone, the
 /// block.
-pub(crate) fn read_payments(path: &Path) -> anyhow::Result<Vec<Vec<u64>>> {
+pub(crate) fn read_payments(path: &Path) -> anyhow::Result<Vec<Values>> {
     let raw = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let block: Block = consensus::deserialize(&raw)
-        .with_context(|| format!("{} is not one raw block", path.display()))?;
-    let txids: Vec<Txid> = block
-        .txdata
-        .iter()
-        .map(|transaction| transaction.compute_txid())
-        .collect();
-    let of_block: HashSet<&Txid> = txids.iter().collect();
+    let transactions =
+        read_block(&raw).with_context(|| format!("{} is not one raw block", path.display()))?;
+    let of_block: LazyCell<HashSet<Txid>, _> =
+        LazyCell::new(|| transactions.iter().map(RawTransaction::txid).collect());
     let filter = Filter::default();
-    let judged = block
-        .txdata
+    let judged = transactions
         .iter()
         .map(|transaction| filter.judge(transaction, |txid| of_block.contains(txid)));
     Ok(judged.filter_map(Result::ok).collect())
@@ -145,8 +153,8 @@ pub(crate) fn read_payments(path: &Path) -> anyhow::Result<Vec<Vec<u64>>> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use bitcoin::Network;
     use bitcoin::constants::genesis_block;
+    use bitcoin::{Network, consensus};
 
     use super::*;
 

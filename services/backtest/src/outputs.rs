@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use rayon::prelude::*;
 use satscope_oracle::{Estimate, Window};
 use serde::Deserialize;
 
@@ -62,8 +63,11 @@ pub(crate) fn run(args: &OutputsArgs) -> anyhow::Result<()> {
 }
 
 /// Reports each file; how good the estimates are, and how many files or lines could not be read.
-pub(crate) fn summarise(args: &OutputsArgs, report: Report) -> anyhow::Result<(Summary, usize)> {
-    let mut backtest = Backtest {
+pub(crate) fn summarise(
+    args: &OutputsArgs,
+    mut report: Report,
+) -> anyhow::Result<(Summary, usize)> {
+    let backtest = Backtest {
         prices: args
             .prices
             .as_deref()
@@ -72,37 +76,36 @@ pub(crate) fn summarise(args: &OutputsArgs, report: Report) -> anyhow::Result<(S
             .unwrap_or_default(),
         every: args.every,
         from_hour: args.from_hour,
-        report,
-        summary: Summary::default(),
         progress: Progress::new(),
-        unread: 0,
     };
-    for (index, path) in args.files.iter().enumerate() {
-        let place = format!(
-            "file {} of {}: {}",
-            index + 1,
-            args.files.len(),
-            path.display()
-        );
-        backtest.file(path, &place)?;
+    let (mut summary, mut unread) = (Summary::default(), 0);
+    for together in args.files.chunks(rayon::current_num_threads()) {
+        let days = together.par_iter().map(|path| backtest.file(path));
+        for day in days.collect::<Vec<Day>>() {
+            unread += day.unread;
+            for row in &day.rows {
+                summary.add(row);
+                report.write(row)?;
+            }
+        }
     }
-    backtest.report.end()?;
-    Ok((backtest.summary, backtest.unread))
+    report.end()?;
+    Ok((summary, unread))
 }
 
 struct Backtest {
     prices: Prices,
     every: u64,
     from_hour: u64,
-    report: Report,
-    summary: Summary,
     progress: Progress,
-    unread: usize,
 }
 
 /// One file's outputs so far.
-struct Day<'a> {
-    name: &'a str,
+struct Day {
+    name: String,
+    rows: Vec<Row>,
+    /// Lines that could not be read, or the file.
+    unread: usize,
     window: Window,
     height: Option<u64>,
     /// The last price that the window showed.
@@ -114,17 +117,13 @@ struct Day<'a> {
 }
 
 impl Backtest {
-    /// Reports a file; what cannot be read of it is counted and said.
-    ///
-    /// # Errors
-    /// A row cannot be written.
-    fn file(&mut self, path: &Path, place: &str) -> anyhow::Result<()> {
-        let name = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy();
+    /// The rows of a file; what cannot be read of it is counted and said.
+    fn file(&self, path: &Path) -> Day {
+        let name = path.file_name().unwrap_or(path.as_os_str());
         let mut day = Day {
-            name: &name,
+            name: name.to_string_lossy().into_owned(),
+            rows: Vec::new(),
+            unread: 0,
             window: Window::new(),
             height: None,
             last: None,
@@ -134,39 +133,40 @@ impl Backtest {
         let mut reader = match open_csv(path, &COLUMNS) {
             Ok(reader) => reader,
             Err(error) => {
-                self.unread(&error);
-                return Ok(());
+                self.unread(&mut day, &error);
+                return day;
             }
         };
         for (index, output) in reader.deserialize().enumerate() {
             if index % PROGRESS_OUTPUTS == 0 {
-                self.progress.show(&format!("{place}, output {index}"));
+                let name = path.display();
+                self.progress.show(&format!("{name}, output {index}"));
             }
             let context = || format!("{}: output {}", path.display(), index + 1);
             match checked(output).with_context(context) {
-                Ok(output) => self.output(&mut day, &output)?,
-                Err(error) => self.unread(&error),
+                Ok(output) => self.output(&mut day, &output),
+                Err(error) => self.unread(&mut day, &error),
             }
         }
         if day.newest.is_some() {
             // The day ends with the estimate that its last outputs led up to.
-            self.estimate(&mut day)?;
+            self.estimate(&mut day);
         }
-        Ok(())
+        day
     }
 
-    fn unread(&mut self, error: &anyhow::Error) {
-        self.unread += 1;
+    fn unread(&self, day: &mut Day, error: &anyhow::Error) {
+        day.unread += 1;
         self.progress.say(&format!("{error:#}"));
     }
 
     /// Makes the estimates that were due before an output came, and puts it into the window.
-    fn output(&mut self, day: &mut Day<'_>, output: &Output) -> anyhow::Result<()> {
+    fn output(&self, day: &mut Day, output: &Output) {
         let arrival = output.arrival_unix_s;
         if let Some(newest) = day.newest {
             // A day after the last output there is nothing left to say until the next one.
             while (day.next as f64) < arrival.min(newest + DAY_SECONDS as f64) {
-                self.estimate(day)?;
+                self.estimate(day);
                 day.next += self.every;
             }
         }
@@ -178,7 +178,6 @@ impl Backtest {
         day.height = output.height.or(day.height);
         day.window
             .insert((arrival * 1000.0) as u64, &[output.value_sats]);
-        Ok(())
     }
 
     /// The first moment of an estimate at or after an arrival.
@@ -186,14 +185,14 @@ impl Backtest {
         (arrival_unix_s.ceil() as u64).next_multiple_of(self.every)
     }
 
-    fn estimate(&mut self, day: &mut Day<'_>) -> anyhow::Result<()> {
+    fn estimate(&self, day: &mut Day) {
         let time = day.next;
         day.window.expire(time * 1000);
         if time % DAY_SECONDS < self.from_hour * HOUR_SECONDS {
-            return Ok(());
+            return;
         }
         let moment = Moment {
-            file: day.name,
+            file: &day.name,
             height: day.height,
             time,
             payments: day.window.payments(),
@@ -202,9 +201,7 @@ impl Backtest {
         let estimate = day.window.estimate(time * 1000);
         day.last = estimate.or(day.last);
         let repeated = day.last.map(|last| last.repeated(time * 1000));
-        let row = Row::new(moment, estimate.or(repeated));
-        self.summary.add(&row);
-        self.report.write(&row)
+        day.rows.push(Row::new(moment, estimate.or(repeated)));
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::Args;
+use satscope_filter::Values;
 use satscope_oracle::{Model, Typical, Window};
 
 use crate::blocks::{Label, estimate, read_labels, read_payments};
@@ -35,7 +36,7 @@ pub(crate) struct TrainArgs {
 /// A block with its price: its payments, and its distinct amounts in dollars.
 struct Example {
     label: Label,
-    payments: Vec<Vec<u64>>,
+    payments: Vec<Values>,
     amounts_usd: Vec<f64>,
 }
 
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
 
 impl Example {
     /// None where there is no price to learn from.
-    fn new(label: Label, payments: Vec<Vec<u64>>) -> Option<Self> {
+    fn new(label: Label, payments: Vec<Values>) -> Option<Self> {
         let price_usd = label.reference_price_usd?;
         let mut values_sats: Vec<u64> = payments.iter().flatten().copied().collect();
         values_sats.sort_unstable();
@@ -206,7 +207,7 @@ mod tests {
         };
         let payments = ordinary
             .chain(round)
-            .map(|value_sats| vec![value_sats])
+            .map(|value_sats| Values::from_slice(&[value_sats]))
             .collect();
         Example::new(label, payments).unwrap_or_else(|| unreachable!("it has a price"))
     }

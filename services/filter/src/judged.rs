@@ -16,6 +16,10 @@ pub trait Judged {
     fn spends(&self) -> impl Iterator<Item = OutPoint>;
     /// What it pays, in satoshi, and to which scripts.
     fn pays(&self) -> impl Iterator<Item = (u64, &Script)>;
+    /// Whether one of its outputs is an OP_RETURN: it carries data.
+    fn carries_data(&self) -> bool {
+        self.pays().any(|(_, script)| script.is_op_return())
+    }
     /// The size of the largest witness of an input, in bytes; 0 where there is none.
     fn largest_witness(&self) -> usize;
 }
@@ -51,7 +55,7 @@ impl Judged for Transaction {
 
 impl Judged for RawTransaction<'_> {
     fn is_coinbase(&self) -> bool {
-        self.input_count() == 1 && self.inputs().all(|(spent, _)| spent.is_null())
+        RawTransaction::is_coinbase(self)
     }
 
     fn input_count(&self) -> usize {
@@ -68,6 +72,10 @@ impl Judged for RawTransaction<'_> {
 
     fn pays(&self) -> impl Iterator<Item = (u64, &Script)> {
         self.outputs()
+    }
+
+    fn carries_data(&self) -> bool {
+        RawTransaction::carries_data(self)
     }
 
     fn largest_witness(&self) -> usize {

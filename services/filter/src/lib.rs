@@ -13,9 +13,13 @@ mod raw;
 use std::ops::RangeInclusive;
 
 use bitcoin::Txid;
+use smallvec::SmallVec;
 
 pub use judged::Judged;
-pub use raw::{RawError, RawTransaction};
+pub use raw::{RawError, RawTransaction, read_block};
+
+/// Output values in satoshi; a payment and its change, as most are, take no memory of their own.
+pub type Values = SmallVec<[u64; 2]>;
 
 /// Satoshi in one bitcoin.
 const SATS_PER_BTC: u64 = 100_000_000;
@@ -115,13 +119,13 @@ impl Filter {
         &self,
         transaction: &impl Judged,
         recently_seen: impl Fn(&Txid) -> bool,
-    ) -> Result<Vec<u64>, Rejection> {
+    ) -> Result<Values, Rejection> {
         self.check_shape(transaction)?;
         let mut spends = transaction.spends();
         if self.reject_recent_inputs && spends.any(|spent| recently_seen(&spent.txid)) {
             return Err(Rejection::RecentInput);
         }
-        let values: Vec<u64> = transaction
+        let values: Values = transaction
             .pays()
             .map(|(value_sats, _)| value_sats)
             .filter(|&value_sats| self.counts(value_sats))
@@ -150,7 +154,7 @@ impl Filter {
         if !self.outputs.contains(&transaction.output_count()) {
             return Err(Rejection::Outputs);
         }
-        if transaction.pays().any(|(_, script)| script.is_op_return()) {
+        if transaction.carries_data() {
             return Err(Rejection::OpReturn);
         }
         if transaction.largest_witness() > self.max_witness_bytes {
@@ -210,13 +214,16 @@ mod tests {
         }
     }
 
-    fn judge(transaction: &Transaction) -> Result<Vec<u64>, Rejection> {
+    fn judge(transaction: &Transaction) -> Result<Values, Rejection> {
         Filter::default().judge(transaction, |_| false)
     }
 
     #[test]
     fn a_payment_passes_with_both_values() {
-        assert_eq!(judge(&payment()), Ok(vec![51_234, 9_876_543]));
+        assert_eq!(
+            judge(&payment()),
+            Ok(Values::from_slice(&[51_234, 9_876_543]))
+        );
     }
 
     #[test]
@@ -287,7 +294,11 @@ mod tests {
         for value_sats in [0, 1, 999, 1_000, 51_200, 100_000_000, 2_100_000_000_000_000] {
             let mut transaction = payment();
             transaction.output[1] = output(value_sats);
-            assert_eq!(judge(&transaction), Ok(vec![51_234]), "{value_sats}");
+            assert_eq!(
+                judge(&transaction),
+                Ok(Values::from_slice(&[51_234])),
+                "{value_sats}"
+            );
         }
     }
 

@@ -5,8 +5,22 @@
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256d};
 use bitcoin::{OutPoint, Script, Txid};
 
+/// Bytes of a block's header.
+const HEADER: usize = 80;
 /// Bytes of a txid and of the number of an output.
 const OUTPOINT: usize = 36;
+/// What a coinbase spends.
+const NO_OUTPUT: [u8; OUTPOINT] = {
+    let mut outpoint = [0; OUTPOINT];
+    let mut at = 32;
+    while at < OUTPOINT {
+        outpoint[at] = 0xff;
+        at += 1;
+    }
+    outpoint
+};
+/// The first byte of the script of an output that carries data.
+const OP_RETURN: u8 = 0x6a;
 
 /// Why bytes are no transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +40,8 @@ pub enum RawError {
 impl std::fmt::Display for RawError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            RawError::Short => {
-                formatter.write_str("not a whole transaction: the bytes end too early")
-            }
-            RawError::Long(by) => write!(formatter, "{by} bytes after the end of the transaction"),
+            RawError::Short => formatter.write_str("not whole: the bytes end too early"),
+            RawError::Long(by) => write!(formatter, "{by} bytes after the end"),
             RawError::Number => {
                 formatter.write_str("a length that is not written as short as it can be")
             }
@@ -52,6 +64,7 @@ pub struct RawTransaction<'a> {
     inputs: Items<'a>,
     outputs: Items<'a>,
     lock_time: &'a [u8],
+    carries_data: bool,
     /// The size of the largest witness of an input, in bytes.
     largest_witness: usize,
 }
@@ -100,9 +113,12 @@ impl<'a> RawTransaction<'a> {
             reader.take(4)
         })?;
         let count = reader.number()?;
+        let mut carries_data = false;
         let outputs = reader.items(count, |reader| {
             reader.take(8)?;
-            reader.script()
+            let script = reader.script()?;
+            carries_data |= script.first() == Some(&OP_RETURN);
+            Ok(script)
         })?;
         let covered = covered.up_to(&reader);
         let largest_witness = match is_segwit {
@@ -116,6 +132,7 @@ impl<'a> RawTransaction<'a> {
             inputs,
             outputs,
             lock_time,
+            carries_data,
             largest_witness,
         };
         Ok((transaction, reader.0))
@@ -129,6 +146,18 @@ impl<'a> RawTransaction<'a> {
         engine.input(self.covered);
         engine.input(self.lock_time);
         Txid::from_raw_hash(sha256d::Hash::from_engine(engine))
+    }
+
+    /// Whether it creates new coins.
+    #[must_use]
+    pub fn is_coinbase(&self) -> bool {
+        self.inputs.count == 1 && self.inputs.bytes.first_chunk() == Some(&NO_OUTPUT)
+    }
+
+    /// Whether one of its outputs is an OP_RETURN: it carries data.
+    #[must_use]
+    pub fn carries_data(&self) -> bool {
+        self.carries_data
     }
 
     /// How many outputs of others it spends.
@@ -160,6 +189,26 @@ impl<'a> RawTransaction<'a> {
     #[must_use]
     pub fn largest_witness(&self) -> usize {
         self.largest_witness
+    }
+}
+
+/// The transactions of a raw block, coinbase first.
+///
+/// # Errors
+/// When the bytes are not one block.
+pub fn read_block(bytes: &[u8]) -> Result<Vec<RawTransaction<'_>>, RawError> {
+    let mut reader = Reader(bytes);
+    reader.take(HEADER)?;
+    let count = reader.number()?;
+    let (mut transactions, mut rest) = (Vec::new(), reader.0);
+    for _ in 0..count {
+        let (transaction, after) = RawTransaction::read_first(rest)?;
+        transactions.push(transaction);
+        rest = after;
+    }
+    match rest.len() {
+        0 => Ok(transactions),
+        more => Err(RawError::Long(more)),
     }
 }
 

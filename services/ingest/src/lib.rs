@@ -34,6 +34,8 @@ pub use settings::IngestSettings;
 
 /// Messages that may wait between the ZMQ thread and the node's task; libzmq holds what does not fit.
 const QUEUE: usize = 65_536;
+/// Messages that are handled, and what they led to published, before the other events get their turn.
+const AT_ONCE: usize = 256;
 /// ListMempool calls that may wait.
 const QUERIES: usize = 16;
 
@@ -52,7 +54,8 @@ pub fn describe_metrics() {
 pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Result<SocketAddr> {
     let listener = net::listen("ingest_listen", settings.ingest_listen).await?;
     let address = listener.local_addr().context("the bound address")?;
-    let store = Arc::new(store::Store::new(unix_ms()));
+    let room = usize::try_from(settings.window_bytes).unwrap_or(usize::MAX);
+    let store = Arc::new(store::Store::new(unix_ms(), room));
     // Before the first subscriber: what the journal holds is there from the beginning.
     let node = node(&settings, store.clone(), context).await?;
     let (queries, questions) = mpsc::channel(QUERIES);

@@ -29,6 +29,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
+    AT_ONCE,
     clock::Clock,
     diagnosis,
     journal::Journal,
@@ -43,9 +44,6 @@ pub use comparison::Intervals;
 pub use link::Link;
 use report::Report;
 pub use report::describe as describe_metrics;
-
-/// Messages handled before the other events get their turn.
-const AT_ONCE: usize = 256;
 
 /// The task's state.
 pub struct Node {
@@ -205,11 +203,11 @@ impl Node {
         };
         match topic {
             Topic::RawTx => {
-                let outcome = self
+                let event = self
                     .tracker
                     .transaction(&body, now_ms)
                     .map_err(|error| FrameError::Body("rawtx", error.to_string()))?;
-                self.take(outcome, now_ms).await;
+                self.write(event, now_ms);
             }
             Topic::Sequence => {
                 let outcome = self.tracker.sequence(SequenceEvent::decode(&body)?, now_ms);
@@ -255,24 +253,33 @@ impl Node {
         }
     }
 
-    /// Counts events, and keeps them for the next [`Node::flush`].
+    /// Keeps events for the next [`Node::flush`].
     fn write(&mut self, events: impl IntoIterator<Item = Event>, now_ms: u64) {
-        let first = self.unpublished.len();
         self.unpublished
             .extend(events.into_iter().map(|event| (now_ms, event)));
-        self.report.count(
-            self.tracker.take_first_sights(),
-            self.unpublished[first..].iter().map(|(_, event)| event),
-        );
+    }
+
+    /// Publishes what there is, and lets go of what the window has no room for.
+    fn flush(&mut self) {
+        self.publish();
+        let beyond = self.store.beyond_room();
+        if !beyond.is_empty() {
+            self.report.window_full(beyond.len());
+            let events = self.tracker.let_go(&beyond);
+            self.write(events, self.clock.newest().unwrap_or(0));
+            self.publish();
+        }
     }
 
     /// Into the journal first, then to the subscribers: what they were told is not forgotten.
-    fn flush(&mut self) {
-        let records = self.tracker.take_records();
+    fn publish(&mut self) {
         if let Some(journal) = &mut self.journal {
-            journal.append(self.clock.newest().unwrap_or(0), &records);
+            journal.append(self.clock.newest().unwrap_or(0), self.tracker.changes());
         }
-        self.store.publish(std::mem::take(&mut self.unpublished));
+        self.tracker.written();
+        self.report.first_seen(self.tracker.take_first_sights());
+        self.report.happened(&self.unpublished);
+        self.store.publish(self.unpublished.drain(..));
     }
 
     /// The heartbeat: settles what time settles and publishes the status. Its stamp is 0 before a stand-in's first
@@ -280,6 +287,7 @@ impl Node {
     fn beat(&mut self) {
         let now_ms = self.clock.newest().unwrap_or(0);
         let mut events = self.tracker.tick(now_ms);
+        self.report.first_seen(self.tracker.take_first_sights());
         let status = self.report.status(
             self.tracker.mempool_len(),
             self.link.hops(),

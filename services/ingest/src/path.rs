@@ -3,47 +3,90 @@
 use bitcoin::{Txid, hashes::Hash as _};
 use satscope_bitcoin::frame::SequenceEvent;
 use satscope_filter::{Filter, RawError};
+use satscope_log::{Event, EventLog};
 
-use crate::{store::Store, tracker::Tracker};
+use crate::{
+    AT_ONCE,
+    store::{LIMITS, Store},
+    tracker::Tracker,
+};
 
-/// An empty tracker and an empty log.
+/// A tracker, and where it writes.
 pub struct Path {
     tracker: Tracker,
-    store: Store,
+    written: Written,
+    unpublished: Vec<(u64, Event)>,
+    /// Messages since the last time that something was published.
+    messages: usize,
 }
 
-impl Default for Path {
-    fn default() -> Self {
-        Path {
-            tracker: Tracker::new(Filter::default(), true),
-            store: Store::new(1),
-        }
-    }
+enum Written {
+    /// To the log alone.
+    Log(EventLog),
+    /// As ingest has it: to the log and the window.
+    Store(Store),
 }
 
 impl Path {
-    /// Takes what a node sends of a transaction that enters its mempool: `rawtx` with this body, then `sequence`.
+    /// As far as the log.
+    pub fn to_log() -> Path {
+        Path::to(Written::Log(EventLog::new(1, LIMITS)))
+    }
+
+    /// As ingest has it: on to the window.
+    pub fn to_window() -> Path {
+        Path::to(Written::Store(Store::new(1, usize::MAX)))
+    }
+
+    fn to(written: Written) -> Path {
+        Path {
+            tracker: Tracker::new(Filter::default(), true),
+            written,
+            unpublished: Vec::new(),
+            messages: 0,
+        }
+    }
+
+    /// Takes the body of `rawtx`.
     ///
     /// # Errors
     /// When the bytes are not one whole transaction.
-    pub fn enter(&mut self, body: &[u8], txid: [u8; 32], now_ms: u64) -> Result<(), RawError> {
-        let outcome = self.tracker.transaction(body, now_ms)?;
-        let added = SequenceEvent::Added(Txid::from_byte_array(txid), 0);
-        let settled = self.tracker.sequence(added, now_ms);
-        let events = outcome.events.into_iter().chain(settled.events);
-        self.store
-            .publish(events.map(|event| (now_ms, event)).collect());
+    pub fn transaction(&mut self, body: &[u8], now_ms: u64) -> Result<(), RawError> {
+        let event = self.tracker.transaction(body, now_ms)?;
+        self.take(event, now_ms);
         Ok(())
     }
 
-    /// Forgets what is counted and written down elsewhere.
-    pub fn settle(&mut self) {
-        drop(self.tracker.take_first_sights());
-        drop(self.tracker.take_records());
+    /// Takes the `sequence` message that says that a transaction entered the mempool.
+    pub fn added(&mut self, txid: [u8; 32], now_ms: u64) {
+        let added = SequenceEvent::Added(Txid::from_byte_array(txid), 0);
+        let outcome = self.tracker.sequence(added, now_ms);
+        self.take(outcome.events, now_ms);
     }
 
-    /// Transactions in the window.
-    pub fn active(&self) -> usize {
-        self.store.active()
+    /// Entries written.
+    pub fn entries(&self) -> u64 {
+        match &self.written {
+            Written::Log(log) => log.head().sequence,
+            Written::Store(store) => *store.watch().borrow(),
+        }
+    }
+
+    /// As the node's task does it: what came together is published together.
+    fn take(&mut self, events: impl IntoIterator<Item = Event>, now_ms: u64) {
+        let events = events.into_iter().map(|event| (now_ms, event));
+        self.unpublished.extend(events);
+        self.messages += 1;
+        if self.messages.is_multiple_of(AT_ONCE) {
+            drop(self.tracker.take_first_sights());
+            self.tracker.written();
+            let events = self.unpublished.drain(..);
+            match &mut self.written {
+                Written::Log(log) => events.for_each(|(time_ms, event)| {
+                    log.push(time_ms, event);
+                }),
+                Written::Store(store) => store.publish(events),
+            }
+        }
     }
 }

@@ -12,7 +12,9 @@ use satscope_bitcoin::{
     rpc::Auth,
     subscriber::{Subscription, subscriptions},
 };
-use satscope_kit::config::{RecordLimits, Secret, ZmqSettings, http_url, seconds, socket_address};
+use satscope_kit::config::{
+    RecordLimits, Secret, ZmqSettings, bytes, http_url, seconds, socket_address,
+};
 
 use crate::{journal::Owner, node::Intervals};
 
@@ -58,6 +60,10 @@ pub struct IngestSettings {
     /// How often all of the mempool is compared with the node's, in seconds
     #[arg(long, env = "SATSCOPE_AUDIT_SECONDS", value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     pub audit_seconds: f64,
+
+    /// The memory that the window may take, in bytes; beyond it the oldest transactions are let go
+    #[arg(long, env = "SATSCOPE_WINDOW_BYTES", value_name = "BYTES", default_value = "268435456", value_parser = bytes)]
+    pub window_bytes: u64,
 
     /// A folder to keep what the node sends in; without RPC, the window is filled from it at the start
     #[arg(long, env = "SATSCOPE_RECORD", value_name = "FOLDER")]

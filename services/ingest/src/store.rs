@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use satscope_log::{
-    Accepted, Block, Entry, Event, EventLog, Limits, NodeStatus, Position, State, Window,
+    Accepted, Block, Entry, Event, EventLog, Limits, NodeStatus, Position, State, Txid, Window,
 };
 use tokio::sync::watch;
 
 /// How much of the log is kept for subscribers to resume from.
-const LIMITS: Limits = Limits {
+pub const LIMITS: Limits = Limits {
     age_ms: 15 * 60 * 1000,
     bytes: 64 << 20,
 };
@@ -33,6 +33,8 @@ pub struct Snapshot {
 pub struct Store {
     inner: Mutex<Inner>,
     head: watch::Sender<u64>,
+    /// What the window may take, in bytes of memory.
+    room: usize,
 }
 
 #[derive(Debug)]
@@ -44,8 +46,8 @@ struct Inner {
 }
 
 impl Store {
-    /// An empty log of a new epoch.
-    pub fn new(epoch: u64) -> Store {
+    /// An empty log of a new epoch, and a window that may take `room` bytes of memory.
+    pub fn new(epoch: u64, room: usize) -> Store {
         Store {
             inner: Mutex::new(Inner {
                 log: EventLog::new(epoch, LIMITS),
@@ -54,12 +56,14 @@ impl Store {
                 status: None,
             }),
             head: watch::Sender::new(0),
+            room,
         }
     }
 
     /// Writes events, each with its stamp, to the log and the window, then wakes the subscribers.
-    pub fn publish(&self, events: Vec<(u64, Event)>) {
-        if events.is_empty() {
+    pub fn publish(&self, events: impl Iterator<Item = (u64, Event)>) {
+        let mut events = events.peekable();
+        if events.peek().is_none() {
             return;
         }
         let head = {
@@ -103,6 +107,11 @@ impl Store {
     /// Accepted transactions in the window.
     pub fn active(&self) -> usize {
         self.lock().window.len()
+    }
+
+    /// The oldest transactions, as many as there is no room for.
+    pub fn beyond_room(&self) -> Vec<Txid> {
+        self.lock().window.beyond(self.room)
     }
 
     /// Changes with each entry.

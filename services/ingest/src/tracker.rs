@@ -12,11 +12,7 @@ mod run;
 mod seen;
 mod table;
 
-use std::{
-    collections::VecDeque,
-    ops::RangeInclusive,
-    sync::Arc,
-};
+use std::{collections::VecDeque, ops::RangeInclusive, sync::Arc};
 
 use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use rustc_hash::FxHashSet;
@@ -29,8 +25,8 @@ use chain::{ChainBlock, bip34_height};
 pub use reconcile::{FetchedBlock, is_in_window};
 use removal::{Cause, Departure};
 use run::{Run, RunEntry};
-pub use seen::{Outpoint, Place};
 use seen::{Payment, Seen, Verdict, outpoints};
+pub use seen::{Place, Spends};
 use table::Table;
 
 /// A transaction of a disconnected block that nothing has settled for so long is gone.
@@ -39,7 +35,7 @@ const PENDING_MS: u64 = 2000;
 /// How often what is long over is looked for.
 const SWEEP_EVERY_MS: u64 = 60_000;
 
-/// What one message led to.
+/// What a `sequence` message led to.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// What the log must hold, in order.
@@ -79,10 +75,25 @@ pub struct Tracker {
     /// When to look next for what is long over, Unix milliseconds.
     next_sweep_ms: u64,
     first_sights: Vec<FirstSight>,
-    /// What the journal must hold, since it was last taken.
-    records: Vec<Record>,
+    /// What the journal does not hold yet, if there is one.
+    records: Records,
     /// The transactions that moved while they are being watched.
     moved: Option<FxHashSet<Txid>>,
+}
+
+/// What a journal must hold, where there is one.
+#[derive(Debug, Default)]
+struct Records {
+    kept: Vec<Record>,
+    are_kept: bool,
+}
+
+impl Records {
+    fn push(&mut self, record: impl FnOnce() -> Record) {
+        if self.are_kept {
+            self.kept.push(record());
+        }
+    }
 }
 
 impl Tracker {
@@ -100,33 +111,31 @@ impl Tracker {
             chain: VecDeque::new(),
             next_sweep_ms: 0,
             first_sights: Vec::new(),
-            records: Vec::new(),
+            records: Records::default(),
             moved: None,
         }
     }
 
-    /// Takes the body of a `rawtx` message that arrived at `now_ms`.
+    /// Takes the body of a `rawtx` message that arrived at `now_ms`: what the log must hold of it.
     ///
     /// # Errors
     /// When the bytes are not one whole transaction.
-    pub fn transaction(&mut self, body: &[u8], now_ms: u64) -> Result<Outcome, RawError> {
+    pub fn transaction(&mut self, body: &[u8], now_ms: u64) -> Result<Option<Event>, RawError> {
         let transaction = RawTransaction::read(body)?;
         let txid = transaction.txid();
         let coinbase = transaction.is_coinbase().then(|| {
             let (_, script) = transaction.inputs().next()?;
             bip34_height(script)
         });
-        let mut outcome = Outcome::default();
-        if coinbase.is_none() {
-            outcome
-                .events
-                .extend(self.sight(txid, &transaction, now_ms, now_ms));
-        }
+        let event = match coinbase {
+            Some(_) => None,
+            None => self.sight(txid, &transaction, now_ms, now_ms),
+        };
         if self.ordered {
             self.run
                 .push(RunEntry { txid, coinbase }, outpoints(&transaction));
         }
-        Ok(outcome)
+        Ok(event)
     }
 
     /// Takes a `sequence` message that arrived at `now_ms`.
@@ -156,6 +165,20 @@ impl Tracker {
         let mut events = Vec::new();
         if self.place_in_chain(&block.hash).is_none() {
             self.take_block(block, now_ms, &mut events);
+        }
+        events
+    }
+
+    /// Lets go of what was accepted of these, for which there is no room.
+    pub fn let_go(&mut self, txids: &[satscope_log::Txid]) -> Vec<Event> {
+        let mut events = Vec::new();
+        for txid in txids {
+            let id = Txid::from_byte_array(*txid);
+            if let Some(seen) = self.seen.get_mut(&id) {
+                seen.let_go();
+                self.records.push(|| seen.record(&id));
+            }
+            events.push(Event::Removed(*txid, RemovalReason::WindowFull));
         }
         events
     }
@@ -199,13 +222,23 @@ impl Tracker {
     }
 
     /// What became of the transactions first seen since the last call.
-    pub fn take_first_sights(&mut self) -> Vec<FirstSight> {
-        std::mem::take(&mut self.first_sights)
+    pub fn take_first_sights(&mut self) -> impl Iterator<Item = FirstSight> {
+        self.first_sights.drain(..)
     }
 
-    /// What the journal must hold, since the last call.
-    pub fn take_records(&mut self) -> Vec<Record> {
-        std::mem::take(&mut self.records)
+    /// From now on, changes are noted for a journal.
+    pub fn begin_journal(&mut self) {
+        self.records.are_kept = true;
+    }
+
+    /// What the journal must hold, since [`Tracker::written`].
+    pub fn changes(&self) -> &[Record] {
+        &self.records.kept
+    }
+
+    /// The journal holds all changes.
+    pub fn written(&mut self) {
+        self.records.kept.clear();
     }
 
     /// Begins to note which transactions come and go.
@@ -244,7 +277,7 @@ impl Tracker {
                 let accepted = Accepted {
                     txid: txid.to_byte_array(),
                     first_seen_ms,
-                    values_sats: values.into_boxed_slice(),
+                    values_sats: values,
                     input_count: transaction.input_count() as u32,
                 };
                 seen.accept(Payment {
@@ -268,7 +301,7 @@ impl Tracker {
             .accepted()
             .zip(state)
             .map(|(accepted, state)| Event::Accepted(accepted.clone(), state));
-        self.records.push(seen.record(&txid));
+        self.records.push(|| seen.record(&txid));
         self.seen.insert(txid, seen);
         event
     }
@@ -285,7 +318,7 @@ impl Tracker {
         if before == place {
             return;
         }
-        self.records.push(Record::Moved(txid, place, now_ms));
+        self.records.push(|| Record::Moved(txid, place, now_ms));
         if before == Place::Gone {
             events.extend(
                 seen.accepted()

@@ -111,6 +111,7 @@ fn removal_reason(reason: log::RemovalReason) -> proto::RemovalReason {
         log::RemovalReason::Conflicted => proto::RemovalReason::Conflicted,
         log::RemovalReason::Evicted => proto::RemovalReason::Evicted,
         log::RemovalReason::Expired => proto::RemovalReason::Expired,
+        log::RemovalReason::WindowFull => proto::RemovalReason::WindowFull,
         log::RemovalReason::Unknown => proto::RemovalReason::Unknown,
     }
 }

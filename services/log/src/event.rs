@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 /// A transaction's id: 32 bytes in the order in which a hash is computed.
 pub type Txid = [u8; 32];
 /// A block's hash: 32 bytes in the order in which a hash is computed.
@@ -27,17 +29,17 @@ pub struct Entry {
     pub event: Event,
 }
 
-/// What happened.
+/// What happened. Small, since hundreds of thousands may be held: an entry fills a line of the processor's cache.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A transaction that passed the filter was seen for the first time, or came back; and where it is.
     Accepted(Arc<Accepted>, State),
-    /// An accepted transaction left the mempool unconfirmed.
+    /// An accepted transaction left the mempool unconfirmed, or a window that is full.
     Removed(Txid, RemovalReason),
     /// A block became part of the best chain, with those of its transactions that were accepted.
-    BlockConnected(Block, Vec<Txid>),
+    BlockConnected(Box<Block>, Vec<Txid>),
     /// A block left the best chain; likewise.
-    BlockDisconnected(Block, Vec<Txid>),
+    BlockDisconnected(Box<Block>, Vec<Txid>),
     /// The tick of each second.
     Status(Arc<NodeStatus>),
 }
@@ -46,11 +48,9 @@ impl Event {
     /// About how many bytes of memory the event holds on to.
     pub fn bytes(&self) -> usize {
         let beyond = match self {
-            Event::Accepted(accepted, _) => {
-                size_of::<Accepted>() + accepted.values_sats.len() * size_of::<u64>()
-            }
+            Event::Accepted(accepted, _) => accepted.bytes(),
             Event::BlockConnected(_, txids) | Event::BlockDisconnected(_, txids) => {
-                txids.len() * size_of::<Txid>()
+                size_of::<Block>() + txids.len() * size_of::<Txid>()
             }
             Event::Removed(..) => 0,
             Event::Status(_) => size_of::<NodeStatus>() + 256,
@@ -76,12 +76,26 @@ pub struct Accepted {
     /// When ingest first saw it, Unix milliseconds; never changes.
     pub first_seen_ms: u64,
     /// The outputs that may be payments, in satoshi, in the transaction's order.
-    pub values_sats: Box<[u64]>,
+    pub values_sats: Values,
     /// How many outputs of others it spends.
     pub input_count: u32,
 }
 
-/// Why a transaction left the mempool unconfirmed.
+/// Output values in satoshi; a payment and its change, as most are, take no memory of their own.
+pub type Values = SmallVec<[u64; 2]>;
+
+impl Accepted {
+    /// How many bytes of memory it takes, shared as it is.
+    pub fn bytes(&self) -> usize {
+        let beyond = match self.values_sats.spilled() {
+            true => self.values_sats.capacity() * size_of::<u64>(),
+            false => 0,
+        };
+        size_of::<[usize; 2]>() + size_of::<Accepted>() + beyond
+    }
+}
+
+/// Why a transaction left the window before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RemovalReason {
     /// Another with a higher fee spends the same output (BIP 125).
@@ -92,11 +106,23 @@ pub enum RemovalReason {
     Evicted,
     /// Two weeks unconfirmed (Core's `-mempoolexpiry`).
     Expired,
+    /// Nothing happened to it: it was the oldest of a window that had grown too large.
+    WindowFull,
     /// The node did not say.
     Unknown,
 }
 
 impl RemovalReason {
+    /// Every reason.
+    pub const ALL: [RemovalReason; 6] = [
+        RemovalReason::Replaced,
+        RemovalReason::Conflicted,
+        RemovalReason::Evicted,
+        RemovalReason::Expired,
+        RemovalReason::WindowFull,
+        RemovalReason::Unknown,
+    ];
+
     /// The reason as a metric label.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -104,6 +130,7 @@ impl RemovalReason {
             RemovalReason::Conflicted => "conflicted",
             RemovalReason::Evicted => "evicted",
             RemovalReason::Expired => "expired",
+            RemovalReason::WindowFull => "window_full",
             RemovalReason::Unknown => "unknown",
         }
     }
@@ -179,4 +206,14 @@ pub struct Simulation {
     pub simulated: bool,
     /// The price that the simulation pays by, in USD for one BTC.
     pub hidden_price_usd: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_small() {
+        assert_eq!(size_of::<Entry>(), 64);
+    }
 }

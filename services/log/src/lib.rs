@@ -10,7 +10,7 @@ mod window;
 
 pub use event::{
     Accepted, Block, BlockHash, Counters, Entry, Event, Hop, HopState, NodeStatus, Position,
-    RemovalReason, Simulation, State, Txid,
+    RemovalReason, Simulation, State, Txid, Values,
 };
 pub use log::{EventLog, Limits};
 pub use window::{Change, Tracked, WINDOW_MS, Window};

@@ -1,14 +1,14 @@
 //! The accepted transactions of the last three hours, and where each is now.
 
 use std::{
-    borrow::Borrow,
     cmp::Ordering,
     collections::{BTreeMap, VecDeque},
-    hash::{Hash, Hasher},
+    hash::BuildHasher as _,
     sync::Arc,
 };
 
-use rustc_hash::FxHashSet;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use smallvec::SmallVec;
 
 use crate::event::{Accepted, Block, Event, State, Txid};
 
@@ -35,25 +35,40 @@ pub enum Change {
     Left(Arc<Accepted>),
 }
 
+/// Several of them; the one of a transaction takes no memory of its own.
+pub type Changes = SmallVec<[Change; 1]>;
+
 /// All accepted transactions that were first seen in the last three hours and not removed.
 #[derive(Clone, Debug, Default)]
 pub struct Window {
-    by_txid: FxHashSet<ByTxid>,
+    by_txid: HashTable<ByTxid>,
+    hasher: DefaultHashBuilder,
     by_age: BTreeMap<ByAge, State>,
+    /// What the transactions take, without the tables.
+    bytes: usize,
     blocks: VecDeque<Block>,
 }
 
-/// A transaction that is found by its txid.
+/// A transaction that is found by its txid, whose hash is kept: growing need not look at each.
 #[derive(Clone, Debug)]
-struct ByTxid(Arc<Accepted>);
+struct ByTxid {
+    hash: u64,
+    accepted: Arc<Accepted>,
+}
 
 /// A transaction in the order of age; those of the same moment in that of their txids.
 #[derive(Clone, Debug)]
-struct ByAge(Arc<Accepted>);
+struct ByAge {
+    first_seen_ms: u64,
+    accepted: Arc<Accepted>,
+}
+
+/// What the tables take for each transaction, about: a tree's leaf is two thirds full, and so is a hash table.
+const TABLES_BYTES: usize = (size_of::<(ByAge, State)>() + size_of::<ByTxid>()) * 3 / 2;
 
 impl Window {
     /// Takes one event in. What is too old by `now_ms` does not enter.
-    pub fn apply(&mut self, event: &Event, now_ms: u64) -> Vec<Change> {
+    pub fn apply(&mut self, event: &Event, now_ms: u64) -> Changes {
         match event {
             Event::Accepted(accepted, state) => {
                 self.enter(accepted, *state, now_ms).into_iter().collect()
@@ -61,27 +76,27 @@ impl Window {
             Event::Removed(txid, _) => self.leave(txid).into_iter().collect(),
             Event::BlockConnected(block, txids) => {
                 self.blocks.retain(|held| held.hash != block.hash);
-                self.blocks.push_back(*block);
+                self.blocks.push_back(**block);
                 self.move_all(txids, State::Confirmed)
             }
             Event::BlockDisconnected(block, txids) => {
                 self.blocks.retain(|held| held.hash != block.hash);
                 self.move_all(txids, State::Mempool)
             }
-            Event::Status(_) => Vec::new(),
+            Event::Status(_) => Changes::new(),
         }
     }
 
     /// Lets go of what was first seen three hours or longer before `now_ms`, oldest first.
-    pub fn expire(&mut self, now_ms: u64) -> Vec<Change> {
-        let mut left = Vec::new();
+    pub fn expire(&mut self, now_ms: u64) -> Changes {
+        let mut left = Changes::new();
         while let Some(oldest) = self.by_age.first_entry() {
-            let ByAge(accepted) = oldest.key();
-            if accepted.first_seen_ms + WINDOW_MS > now_ms {
+            if oldest.key().first_seen_ms + WINDOW_MS > now_ms {
                 break;
             }
-            self.by_txid.remove(&accepted.txid);
-            left.push(Change::Left(oldest.remove_entry().0.0));
+            let (ByAge { accepted, .. }, _) = oldest.remove_entry();
+            self.take(&accepted.txid);
+            left.push(Change::Left(accepted));
         }
         let long_ago = |block: &Block| block.time_ms + WINDOW_MS <= now_ms;
         while self.blocks.len() > 1 && self.blocks.front().is_some_and(long_ago) {
@@ -92,19 +107,35 @@ impl Window {
 
     /// The transactions, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Tracked> {
-        self.by_age.iter().map(|(ByAge(accepted), state)| Tracked {
-            accepted: accepted.clone(),
+        self.by_age.iter().map(|(by_age, state)| Tracked {
+            accepted: by_age.accepted.clone(),
             state: *state,
         })
     }
 
+    /// The oldest, of which so many bytes of memory are no more than `bytes`.
+    pub fn beyond(&self, bytes: usize) -> Vec<Txid> {
+        let mut excess = self.bytes().saturating_sub(bytes);
+        let mut oldest = self.by_age.keys();
+        std::iter::from_fn(|| {
+            let ByAge { accepted, .. } = oldest.next().filter(|_| excess > 0)?;
+            excess = excess.saturating_sub(accepted.bytes() + TABLES_BYTES);
+            Some(accepted.txid)
+        })
+        .collect()
+    }
+
+    /// About how many bytes of memory the transactions take.
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.len() * TABLES_BYTES
+    }
+
     /// The transaction of that id, if it is in the window.
     pub fn get(&self, txid: &Txid) -> Option<Tracked> {
-        let ByTxid(accepted) = self.by_txid.get(txid)?.clone();
-        let by_age = ByAge(accepted);
+        let by_age = ByAge::new(self.find(txid)?);
         let state = *self.by_age.get(&by_age)?;
         Some(Tracked {
-            accepted: by_age.0,
+            accepted: by_age.accepted,
             state,
         })
     }
@@ -126,25 +157,53 @@ impl Window {
 
     fn enter(&mut self, accepted: &Arc<Accepted>, state: State, now_ms: u64) -> Option<Change> {
         let too_old = accepted.first_seen_ms + WINDOW_MS <= now_ms;
-        if too_old || !self.by_txid.insert(ByTxid(accepted.clone())) {
+        if too_old || self.find(&accepted.txid).is_some() {
             return None;
         }
-        self.by_age.insert(ByAge(accepted.clone()), state);
+        let by_txid = ByTxid {
+            hash: self.hash(&accepted.txid),
+            accepted: accepted.clone(),
+        };
+        self.by_txid
+            .insert_unique(by_txid.hash, by_txid, |held| held.hash);
+        self.by_age.insert(ByAge::new(accepted), state);
+        self.bytes += accepted.bytes();
         Some(Change::Entered(accepted.clone(), state))
     }
 
     fn leave(&mut self, txid: &Txid) -> Option<Change> {
-        let ByTxid(accepted) = self.by_txid.take(txid)?;
-        let by_age = ByAge(accepted);
+        let by_age = ByAge::new(&self.take(txid)?);
         self.by_age.remove(&by_age);
-        Some(Change::Left(by_age.0))
+        Some(Change::Left(by_age.accepted))
     }
 
-    fn move_all(&mut self, txids: &[Txid], state: State) -> Vec<Change> {
-        let mut moved = Vec::new();
+    /// What is found by its txid is found so no longer.
+    fn take(&mut self, txid: &Txid) -> Option<Arc<Accepted>> {
+        let is_it = |held: &ByTxid| held.accepted.txid == *txid;
+        let found = self.by_txid.find_entry(self.hash(txid), is_it).ok()?;
+        let (ByTxid { accepted, .. }, _) = found.remove();
+        self.bytes -= accepted.bytes();
+        Some(accepted)
+    }
+
+    fn find(&self, txid: &Txid) -> Option<&Arc<Accepted>> {
+        let is_it = |held: &ByTxid| held.accepted.txid == *txid;
+        let found = self.by_txid.find(self.hash(txid), is_it)?;
+        Some(&found.accepted)
+    }
+
+    /// Keyed, since anybody can make txids that are alike; half of one is enough.
+    fn hash(&self, txid: &Txid) -> u64 {
+        let (half, _) = txid.as_chunks::<16>();
+        self.hasher.hash_one(u128::from_le_bytes(half[0]))
+    }
+
+    fn move_all(&mut self, txids: &[Txid], state: State) -> Changes {
+        let mut moved = Changes::new();
         for txid in txids {
-            if let Some(ByTxid(accepted)) = self.by_txid.get(txid)
-                && let Some(held) = self.by_age.get_mut(&ByAge(accepted.clone()))
+            let found = self.find(txid).map(ByAge::new);
+            if let Some(by_age) = found
+                && let Some(held) = self.by_age.get_mut(&by_age)
                 && *held != state
             {
                 *held = state;
@@ -155,35 +214,20 @@ impl Window {
     }
 }
 
-impl Borrow<Txid> for ByTxid {
-    fn borrow(&self) -> &Txid {
-        &self.0.txid
-    }
-}
-
-impl Hash for ByTxid {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.0.txid.hash(hasher);
-    }
-}
-
-impl PartialEq for ByTxid {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.txid == other.0.txid
-    }
-}
-
-impl Eq for ByTxid {}
-
 impl ByAge {
-    fn key(&self) -> (u64, &Txid) {
-        (self.0.first_seen_ms, &self.0.txid)
+    fn new(accepted: &Arc<Accepted>) -> ByAge {
+        ByAge {
+            first_seen_ms: accepted.first_seen_ms,
+            accepted: accepted.clone(),
+        }
     }
 }
 
 impl Ord for ByAge {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
+        let by_txid = || self.accepted.txid.cmp(&other.accepted.txid);
+        let by_stamp = self.first_seen_ms.cmp(&other.first_seen_ms);
+        by_stamp.then_with(by_txid)
     }
 }
 
@@ -195,7 +239,7 @@ impl PartialOrd for ByAge {
 
 impl PartialEq for ByAge {
     fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
+        self.cmp(other).is_eq()
     }
 }
 
@@ -205,7 +249,7 @@ impl Eq for ByAge {}
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::event::RemovalReason;
+    use crate::event::{RemovalReason, Values};
 
     const NOW: u64 = 1_700_000_000_000;
 
@@ -213,7 +257,7 @@ mod tests {
         Arc::new(Accepted {
             txid: [number; 32],
             first_seen_ms,
-            values_sats: Box::new([u64::from(number)]),
+            values_sats: Values::from_slice(&[u64::from(number)]),
             input_count: 1,
         })
     }
@@ -231,14 +275,17 @@ mod tests {
         let mut window = Window::default();
         window.apply(&Event::Accepted(accepted(1, NOW), State::Mempool), NOW);
         window.apply(&Event::Accepted(accepted(2, NOW), State::Mempool), NOW);
-        let changes = window.apply(&Event::BlockConnected(block(9), vec![[1; 32]]), NOW);
-        assert_eq!(changes, [Change::Moved([1; 32], State::Confirmed)]);
+        let changes = window.apply(
+            &Event::BlockConnected(Box::new(block(9)), vec![[1; 32]]),
+            NOW,
+        );
+        assert_eq!(*changes, [Change::Moved([1; 32], State::Confirmed)]);
         let removed = Event::Removed([2; 32], RemovalReason::Replaced);
         assert_eq!(
-            window.apply(&removed, NOW),
+            *window.apply(&removed, NOW),
             [Change::Left(accepted(2, NOW))]
         );
-        assert_eq!(window.apply(&removed, NOW), []);
+        assert!(window.apply(&removed, NOW).is_empty());
         assert_eq!(window.len(), 1);
     }
 
@@ -247,11 +294,37 @@ mod tests {
         let mut window = Window::default();
         window.apply(&Event::Accepted(accepted(1, NOW), State::Mempool), NOW);
         let txids = vec![[1; 32]];
-        window.apply(&Event::BlockConnected(block(9), txids.clone()), NOW + 5);
-        window.apply(&Event::BlockDisconnected(block(9), txids), NOW + 6);
+        window.apply(
+            &Event::BlockConnected(Box::new(block(9)), txids.clone()),
+            NOW + 5,
+        );
+        window.apply(
+            &Event::BlockDisconnected(Box::new(block(9)), txids),
+            NOW + 6,
+        );
         assert_eq!(window.get(&[1; 32]).unwrap().state, State::Mempool);
         assert_eq!(window.get(&[1; 32]).unwrap().accepted.first_seen_ms, NOW);
         assert_eq!(window.blocks().count(), 0);
+    }
+
+    #[test]
+    fn of_a_window_that_is_too_large_the_oldest_are_named() {
+        let mut window = Window::default();
+        for number in [3, 1, 2] {
+            let first_seen_ms = NOW + u64::from(number);
+            let accepted = accepted(number, first_seen_ms);
+            window.apply(&Event::Accepted(accepted, State::Mempool), NOW + 9);
+        }
+        let each = window.bytes() / 3;
+        assert_eq!(window.beyond(3 * each), Vec::<Txid>::new());
+        assert_eq!(window.beyond(3 * each - 1), [[1; 32]]);
+        assert_eq!(window.beyond(2 * each - 1), [[1; 32], [2; 32]]);
+        assert_eq!(window.beyond(0).len(), 3);
+        let removed = Event::Removed([1; 32], RemovalReason::WindowFull);
+        window.apply(&removed, NOW + 9);
+        assert_eq!(window.bytes(), 2 * each);
+        window.expire(NOW + 3 + WINDOW_MS);
+        assert_eq!(window.bytes(), 0);
     }
 
     #[test]
@@ -262,13 +335,13 @@ mod tests {
             &Event::Accepted(accepted(2, NOW + 1), State::Mempool),
             NOW + 1,
         );
-        assert_eq!(window.expire(NOW + WINDOW_MS - 1), []);
+        assert!(window.expire(NOW + WINDOW_MS - 1).is_empty());
         assert_eq!(
-            window.expire(NOW + WINDOW_MS),
+            *window.expire(NOW + WINDOW_MS),
             [Change::Left(accepted(1, NOW))]
         );
         let late = Event::Accepted(accepted(3, NOW), State::Mempool);
-        assert_eq!(window.apply(&late, NOW + WINDOW_MS), []);
+        assert!(window.apply(&late, NOW + WINDOW_MS).is_empty());
         assert_eq!(window.iter().count(), 1);
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use satscope_log::{
-    Accepted, Block, Event, EventLog, Limits, Position, RemovalReason, State, Txid, WINDOW_MS,
-    Window,
+    Accepted, Block, Event, EventLog, Limits, Position, RemovalReason, State, Txid, Values,
+    WINDOW_MS, Window,
 };
 
 const START_MS: u64 = 1_700_000_000_000;
@@ -99,7 +99,7 @@ impl Writer {
                 let accepted = Accepted {
                     txid: txid(*number),
                     first_seen_ms: self.now_ms - age_minutes * 60_000,
-                    values_sats: Box::new([u64::from(*number)]),
+                    values_sats: Values::from_slice(&[u64::from(*number)]),
                     input_count: 1,
                 };
                 self.write(Event::Accepted(Arc::new(accepted), state));
@@ -109,11 +109,11 @@ impl Writer {
             }
             Step::Connect { number, first } => {
                 let txids = (*first..first + 3).map(txid).collect();
-                self.write(Event::BlockConnected(block(*number), txids));
+                self.write(Event::BlockConnected(Box::new(block(*number)), txids));
             }
             Step::Disconnect { number, first } => {
                 let txids = (*first..first + 3).map(txid).collect();
-                self.write(Event::BlockDisconnected(block(*number), txids));
+                self.write(Event::BlockDisconnected(Box::new(block(*number)), txids));
             }
             Step::Tick { minutes } => {
                 self.now_ms += minutes * 60_000;
@@ -144,7 +144,7 @@ impl Reader {
             self.window.apply(&event, writer.now_ms);
         }
         for block in writer.window.blocks() {
-            let event = Event::BlockConnected(*block, Vec::new());
+            let event = Event::BlockConnected(Box::new(*block), Vec::new());
             self.window.apply(&event, writer.now_ms);
         }
         self.position = Some(writer.log.head());

@@ -1,10 +1,10 @@
 //! What the journal holds.
 
 use bitcoin::{BlockHash, Txid, hashes::Hash as _};
-use satscope_log::Block;
+use satscope_log::{Block, Values};
 use serde::{Deserialize, Serialize};
 
-use crate::tracker::{Outpoint, Place};
+use crate::tracker::{Place, Spends};
 
 /// Whose journal it is: what another node sent is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,11 +55,11 @@ pub enum Content {
     /// It passed.
     Accepted {
         /// The outputs that may be payments, in satoshi.
-        values_sats: Box<[u64]>,
+        values_sats: Values,
         /// How many outputs of others it spends,
         input_count: u32,
         /// and which.
-        spends: Box<[Outpoint]>,
+        spends: Spends,
     },
 }
 

@@ -20,9 +20,9 @@ fn seen(number: u8) -> Record {
         place: Place::Announced,
         since_ms: 1_700_000_000_500,
         content: Content::Accepted {
-            values_sats: Box::new([51_234, 9_876_543]),
+            values_sats: [51_234, 9_876_543].as_slice().into(),
             input_count: 2,
-            spends: Box::new([(7, 1), (u64::MAX, 0)]),
+            spends: [(7, 1), (u64::MAX, 0)].as_slice().into(),
         },
     }
 }

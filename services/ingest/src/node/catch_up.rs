@@ -11,7 +11,7 @@ use satscope_bitcoin::{
     rpc::{Rpc, RpcError},
     subscriber::{Incoming, unix_ms},
 };
-use satscope_filter::{Judged as _, RawTransaction};
+use satscope_filter::RawTransaction;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
@@ -49,6 +49,7 @@ impl Node {
         self.write(events, now_ms);
         journal.begin(now_ms, self.tracker.records())?;
         self.flush();
+        self.tracker.begin_journal();
         self.journal = Some(journal);
         if let Some(last_ms) = past.last_ms {
             // A recording knows no more than the journal beside it; with RPC, the node tells the rest.

@@ -5,7 +5,8 @@ use std::time::Instant;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use satscope_bitcoin::frame::{FrameError, Topic};
 use satscope_kit::logging::Brake;
-use satscope_log::{Counters, Event, Hop, NodeStatus, Simulation};
+use satscope_log::{Counters, Event, Hop, NodeStatus, RemovalReason, Simulation};
+use smallvec::SmallVec;
 use tracing::warn;
 
 use crate::tracker::FirstSight;
@@ -32,21 +33,32 @@ impl Report {
         }
     }
 
-    /// Transactions first seen, and events written.
-    pub fn count<'a>(&mut self, sights: Vec<FirstSight>, events: impl Iterator<Item = &'a Event>) {
+    /// Transactions first seen. A batch of them is added up first, since a counter takes longer to find than to count.
+    pub fn first_seen(&mut self, sights: impl Iterator<Item = FirstSight>) {
+        let mut counts = SmallVec::<[(FirstSight, u64); 4]>::new();
         for sight in sights {
+            match counts.iter_mut().find(|(counted, _)| *counted == sight) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((sight, 1)),
+            }
+        }
+        for (sight, count) in counts {
             let (outcome, reason) = match sight {
                 FirstSight::Accepted => ("accepted", ""),
                 FirstSight::Filtered(reason) => ("filtered", reason.as_str()),
                 FirstSight::BeforeWindow => ("filtered", "before_window"),
                 FirstSight::Restored => ("filtered", "restored"),
             };
-            self.counters.received += 1;
-            self.counters.filtered += u64::from(outcome == "filtered");
+            self.counters.received += count;
+            self.counters.filtered += if outcome == "filtered" { count } else { 0 };
             counter!("satscope_ingest_transactions_total", "outcome" => outcome, "reason" => reason)
-                .increment(1);
+                .increment(count);
         }
-        for event in events {
+    }
+
+    /// Events that are about to be written.
+    pub fn happened(&self, events: &[(u64, Event)]) {
+        for (_, event) in events {
             match event {
                 Event::Removed(_, reason) => {
                     counter!("satscope_ingest_removed_total", "reason" => reason.as_str())
@@ -81,6 +93,17 @@ impl Report {
             warn!(
                 reason,
                 held_back, "left out a message: the stand-in has not said the time; is it one?"
+            );
+        }
+    }
+
+    /// So many of the oldest transactions are let go, because the window has no room for more.
+    pub fn window_full(&mut self, count: usize) {
+        if let Some(held_back) = self.brake.pass("window_full", Instant::now()) {
+            warn!(
+                count,
+                held_back,
+                "the window is larger than window_bytes allows; its oldest transactions are let go"
             );
         }
     }
@@ -157,6 +180,9 @@ fn begin_at_zero() {
     for topic in [Topic::RawTx, Topic::Sequence] {
         counter!("satscope_ingest_zmq_gaps_total", "topic" => topic.name()).increment(0);
     }
+    for reason in RemovalReason::ALL {
+        counter!("satscope_ingest_removed_total", "reason" => reason.as_str()).increment(0);
+    }
     for outcome in ["succeeded", "failed"] {
         counter!("satscope_ingest_resyncs_total", "outcome" => outcome).increment(0);
     }
@@ -174,7 +200,7 @@ pub fn describe() {
     );
     describe_counter!(
         "satscope_ingest_removed_total",
-        "Accepted transactions that left the mempool unconfirmed, by reason."
+        "Accepted transactions that left the mempool unconfirmed, or a window that was full, by reason."
     );
     describe_counter!(
         "satscope_ingest_blocks_total",

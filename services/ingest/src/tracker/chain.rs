@@ -104,8 +104,12 @@ impl Tracker {
         for txid in &txids {
             self.put(*txid, Place::Block, now_ms, events);
         }
-        events.push(Event::BlockConnected(block, self.accepted_of(&txids)));
-        self.records.push(Record::Connected(block, txids.clone()));
+        events.push(Event::BlockConnected(
+            Box::new(block),
+            self.accepted_of(&txids),
+        ));
+        self.records
+            .push(|| Record::Connected(block, txids.clone()));
         self.chain.push_back(ChainBlock { block, txids });
         self.trim_chain(now_ms);
     }
@@ -124,12 +128,12 @@ impl Tracker {
         else {
             return;
         };
-        self.records.push(Record::Disconnected(hash));
+        self.records.push(|| Record::Disconnected(hash));
         for txid in &known.txids {
             self.put(*txid, Place::Pending, now_ms, events);
         }
         events.push(Event::BlockDisconnected(
-            known.block,
+            Box::new(known.block),
             self.accepted_of(&known.txids),
         ));
     }
@@ -138,7 +142,7 @@ impl Tracker {
         txids
             .iter()
             .filter(|txid| {
-                let seen = self.seen.get(*txid);
+                let seen = self.seen.get(txid);
                 seen.is_some_and(|seen| seen.accepted().is_some())
             })
             .map(|txid| txid.to_byte_array())

@@ -233,8 +233,10 @@ struct Reader {
 
 impl Reader {
     fn new() -> Reader {
+        let mut tracker = Tracker::new(Filter::default(), true);
+        tracker.begin_journal();
         Reader {
-            tracker: Tracker::new(Filter::default(), true),
+            tracker,
             window: Window::default(),
             now_ms: NOW,
             journal: Vec::new(),
@@ -245,16 +247,18 @@ impl Reader {
         for event in events {
             self.window.apply(&event, self.now_ms);
         }
-        self.journal.extend(self.tracker.take_records());
+        self.journal.extend_from_slice(self.tracker.changes());
+        self.tracker.written();
     }
 
     fn hear(&mut self, message: &Message, node: &Model) {
         self.now_ms += 1;
         let outcome = match message {
-            Message::RawTx(transaction) => self
-                .tracker
-                .transaction(&serialize(transaction), self.now_ms)
-                .unwrap(),
+            Message::RawTx(transaction) => {
+                let body = serialize(transaction);
+                let event = self.tracker.transaction(&body, self.now_ms).unwrap();
+                return self.apply(event);
+            }
             Message::Sequence(event) => self.tracker.sequence(*event, self.now_ms),
         };
         self.apply(outcome.events);

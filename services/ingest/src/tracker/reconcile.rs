@@ -31,7 +31,7 @@ impl Tracker {
     /// The txids of `mempool` whose content is not known here.
     pub fn missing(&self, mempool: &[Txid]) -> Vec<Txid> {
         let unknown = |txid: &&Txid| {
-            let seen = self.seen.get(*txid);
+            let seen = self.seen.get(txid);
             seen.is_none_or(|seen| seen.verdict() == Verdict::Unknown)
         };
         mempool.iter().filter(unknown).copied().collect()
@@ -62,7 +62,7 @@ impl Tracker {
         for (txid, entered_ms) in entered {
             self.seen.get_or_insert_with(*txid, || {
                 let seen = Seen::without_content(*entered_ms.min(&now_ms));
-                self.records.push(seen.record(txid));
+                self.records.push(|| seen.record(txid));
                 seen
             });
         }
@@ -79,7 +79,7 @@ impl Tracker {
             && seen.verdict() == Verdict::Unknown
         {
             seen.leave_out();
-            self.records.push(seen.record(txid));
+            self.records.push(|| seen.record(txid));
             self.first_sights.push(FirstSight::BeforeWindow);
         }
     }

@@ -101,10 +101,9 @@ impl Tracker {
         let accepted = window
             .into_iter()
             .map(|(accepted, state)| Event::Accepted(accepted.clone(), state));
-        let blocks = self
-            .chain
-            .iter()
-            .map(|known| Event::BlockConnected(known.block, self.accepted_of(&known.txids)));
+        let blocks = self.chain.iter().map(|known| {
+            Event::BlockConnected(Box::new(known.block), self.accepted_of(&known.txids))
+        });
         accepted.chain(blocks).collect()
     }
 

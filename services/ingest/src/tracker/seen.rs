@@ -6,6 +6,7 @@ use bitcoin::{Txid, hashes::Hash as _};
 use satscope_filter::Judged;
 use satscope_log::Accepted;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::journal::{Content, Record};
 
@@ -24,7 +25,7 @@ pub(super) struct Seen {
 pub(super) struct Payment {
     pub accepted: Arc<Accepted>,
     /// For telling why it left: what replaces it, or conflicts with it, spends one of these too.
-    pub spends: Box<[Outpoint]>,
+    pub spends: Spends,
 }
 
 /// What the filter said.
@@ -166,6 +167,9 @@ pub enum Place {
 
 /// An output of another transaction: the first 8 bytes of its txid, which is enough to compare, and its number.
 pub type Outpoint = (u64, u32);
+
+/// Several of them; that of a transaction with one input, as most are, takes no memory of its own.
+pub type Spends = SmallVec<[Outpoint; 1]>;
 
 /// What a transaction spends.
 pub(super) fn outpoints(transaction: &impl Judged) -> impl Iterator<Item = Outpoint> {

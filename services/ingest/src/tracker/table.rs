@@ -1,12 +1,12 @@
 //! All transactions that have been met, found by their txids: half a million of them at a time.
 //!
 //! The entries lie close together in pieces of equal size, and a hash table holds only their numbers. So a new one is
-//! written beside the one before it, growing moves four bytes an entry, and what is no longer needed is given back. The
+//! written beside the one before it, growing moves eight bytes an entry, and what is no longer needed is given back. The
 //! hash is keyed: anybody can make txids that are alike.
 
 use std::hash::BuildHasher as _;
 
-use bitcoin::Txid;
+use bitcoin::{Txid, hashes::Hash as _};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::seen::Seen;
@@ -17,10 +17,17 @@ const PIECE: usize = 4096;
 /// The table. A number says where an entry lies; that of the last changes when another one is taken out.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    numbers: HashTable<u32>,
+    numbers: HashTable<Number>,
     /// Full ones, and at the end one that is not empty.
     pieces: Vec<Vec<(Txid, Seen)>>,
     hasher: DefaultHashBuilder,
+}
+
+/// Where an entry lies, with the hash of its txid: growing need not look at each.
+#[derive(Clone, Copy, Debug)]
+struct Number {
+    hash: u32,
+    at: u32,
 }
 
 impl Table {
@@ -75,16 +82,16 @@ impl Table {
             }
         }
         if self.numbers.capacity() > 4 * self.len().max(PIECE) {
-            let (pieces, hasher) = (&self.pieces, &self.hasher);
-            let hash = |number: &u32| hasher.hash_one(txid_in(pieces, *number as usize));
-            self.numbers.shrink_to(2 * pieces.len() * PIECE, hash);
+            let room = 2 * self.pieces.len() * PIECE;
+            self.numbers.shrink_to(room, Number::spread);
         }
     }
 
     fn number(&self, txid: &Txid) -> Option<usize> {
-        let is_it = |number: &u32| txid_in(&self.pieces, *number as usize) == txid;
-        let number = self.numbers.find(self.hasher.hash_one(txid), is_it)?;
-        Some(*number as usize)
+        let hash = self.hash(txid);
+        let is_it = |found: &Number| found.hash == hash && self.entry(found.at as usize).0 == *txid;
+        let number = self.numbers.find(spread(hash), is_it)?;
+        Some(number.at as usize)
     }
 
     fn entry(&self, number: usize) -> &(Txid, Seen) {
@@ -98,14 +105,14 @@ impl Table {
     /// One that is not there yet; its number.
     fn add(&mut self, txid: Txid, seen: Seen) -> usize {
         let number = self.len();
-        let (pieces, hasher) = (&mut self.pieces, &self.hasher);
         if number.is_multiple_of(PIECE) {
-            pieces.push(Vec::with_capacity(PIECE));
+            self.pieces.push(Vec::with_capacity(PIECE));
         }
-        pieces[number / PIECE].push((txid, seen));
-        let hash = |number: &u32| hasher.hash_one(txid_in(pieces, *number as usize));
+        self.pieces[number / PIECE].push((txid, seen));
+        let hash = self.hash(&txid);
+        let at = number as u32;
         self.numbers
-            .insert_unique(hasher.hash_one(txid), number as u32, hash);
+            .insert_unique(spread(hash), Number { hash, at }, Number::spread);
         number
     }
 
@@ -125,20 +132,34 @@ impl Table {
 
     /// The entry `number` is found no longer, and the one that is `last` under that number.
     fn renumber(&mut self, last: usize, number: usize) {
-        let hash = |at: usize| self.hasher.hash_one(txid_in(&self.pieces, at));
+        let hash = |at: usize| spread(self.hash(&self.entry(at).0));
         let (of_number, of_last) = (hash(number), hash(last));
-        let found = self.numbers.find_entry(of_number, |at| *at as usize == number);
-        if let Ok(found) = found {
+        let is_number = |found: &Number| found.at as usize == number;
+        if let Ok(found) = self.numbers.find_entry(of_number, is_number) {
             found.remove();
         }
-        if let Some(at) = self.numbers.find_mut(of_last, |at| *at as usize == last) {
-            *at = number as u32;
+        let is_last = |found: &Number| found.at as usize == last;
+        if let Some(found) = self.numbers.find_mut(of_last, is_last) {
+            found.at = number as u32;
         }
+    }
+
+    /// Half of a txid is enough.
+    fn hash(&self, txid: &Txid) -> u32 {
+        let (half, _) = txid.as_byte_array().as_chunks::<16>();
+        self.hasher.hash_one(u128::from_le_bytes(half[0])) as u32
     }
 }
 
-fn txid_in(pieces: &[Vec<(Txid, Seen)>], number: usize) -> &Txid {
-    &pieces[number / PIECE][number % PIECE].0
+impl Number {
+    fn spread(&self) -> u64 {
+        spread(self.hash)
+    }
+}
+
+/// A hash table looks at both ends of a hash.
+fn spread(hash: u32) -> u64 {
+    (u64::from(hash) << 32) | u64::from(hash)
 }
 
 #[cfg(test)]
@@ -146,7 +167,6 @@ fn txid_in(pieces: &[Vec<(Txid, Seen)>], number: usize) -> &Txid {
 mod tests {
     use std::collections::BTreeMap;
 
-    use bitcoin::hashes::Hash as _;
     use proptest::prelude::*;
 
     use super::*;

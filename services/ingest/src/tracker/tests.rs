@@ -71,8 +71,8 @@ impl Scene {
 
     fn raw(&mut self, transaction: &Transaction) {
         let body = serialize(transaction);
-        let outcome = self.tracker.transaction(&body, self.now_ms).unwrap();
-        self.events.extend(outcome.events);
+        let event = self.tracker.transaction(&body, self.now_ms).unwrap();
+        self.events.extend(event);
     }
 
     fn sequence(&mut self, event: SequenceEvent) -> Outcome {
@@ -100,6 +100,10 @@ impl Scene {
         self.now_ms += milliseconds;
         let events = self.tracker.tick(self.now_ms);
         self.events.extend(events);
+    }
+
+    fn first_sights(&mut self) -> Vec<FirstSight> {
+        self.tracker.take_first_sights().collect()
     }
 
     fn mempool(&self) -> Vec<Txid> {
@@ -130,7 +134,7 @@ fn a_transaction_is_counted_once_however_often_it_is_sent() {
     let txid = scene.add(&paid);
     scene.add(&paid);
     scene.mine(block(1), 800_000, &[&paid]);
-    assert_eq!(scene.tracker.take_first_sights(), [FirstSight::Accepted]);
+    assert_eq!(scene.first_sights(), [FirstSight::Accepted]);
     assert_eq!(scene.mempool(), []);
     let connected = scene.events.last().unwrap();
     let Event::BlockConnected(block, txids) = connected else {
@@ -207,7 +211,7 @@ fn after_a_reorg_each_transaction_is_where_the_new_branch_put_it() {
     assert_eq!(scene.removals(), [], "nothing is given up at once");
     scene.pass(PENDING_MS);
     assert_eq!(scene.removals(), [RemovalReason::Conflicted]);
-    assert_eq!(scene.tracker.take_first_sights().len(), 3);
+    assert_eq!(scene.tracker.take_first_sights().count(), 3);
 }
 
 #[test]
@@ -246,10 +250,10 @@ fn a_transaction_that_sequence_names_first_is_counted_when_it_comes() {
     let late = payment(old(1), 51_234);
     scene.sequence(SequenceEvent::Added(late.compute_txid(), 0));
     assert_eq!(scene.mempool(), [late.compute_txid()]);
-    assert_eq!(scene.tracker.take_first_sights(), []);
+    assert_eq!(scene.tracker.take_first_sights().count(), 0);
     scene.now_ms += 5000;
     scene.raw(&late);
-    assert_eq!(scene.tracker.take_first_sights(), [FirstSight::Accepted]);
+    assert_eq!(scene.first_sights(), [FirstSight::Accepted]);
     let Event::Accepted(accepted, _) = &scene.events[0] else {
         panic!("{:?}", scene.events);
     };
@@ -267,7 +271,7 @@ fn money_moving_on_is_no_new_payment() {
     scene.now_ms += WINDOW_MS;
     scene.add(&payment((parent, 0), 31_234));
     assert_eq!(
-        scene.tracker.take_first_sights(),
+        scene.first_sights(),
         [
             FirstSight::Accepted,
             FirstSight::Filtered(Rejection::RecentInput),
@@ -288,7 +292,7 @@ fn broken_bytes_change_nothing() {
     ] {
         assert!(scene.tracker.transaction(broken, NOW).is_err());
     }
-    assert_eq!(scene.tracker.take_first_sights(), []);
+    assert_eq!(scene.tracker.take_first_sights().count(), 0);
     scene.add(&payment(old(1), 51_234));
     assert_eq!(scene.mempool().len(), 1);
 }
@@ -309,7 +313,7 @@ fn what_was_missed_is_taken_from_the_nodes_own_view() {
         time_ms: NOW,
         transactions: vec![coinbase(800_000), payment(old(4), 81_234)],
     };
-    scene.tracker.take_first_sights();
+    drop(scene.first_sights());
     let now_ms = scene.now_ms;
     let Scene {
         tracker, events, ..
@@ -334,7 +338,7 @@ fn what_was_missed_is_taken_from_the_nodes_own_view() {
         gone.to_byte_array(),
         RemovalReason::Unknown
     )));
-    let sights = scene.tracker.take_first_sights();
+    let sights = scene.first_sights();
     let count = |wanted| sights.iter().filter(|sight| **sight == wanted).count();
     assert_eq!(count(FirstSight::Accepted), 2, "the block's and the parent");
     assert_eq!(count(FirstSight::Filtered(Rejection::RecentInput)), 1);
