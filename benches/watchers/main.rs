@@ -1,7 +1,7 @@
 //! What ten thousand watchers cost the gateway, and what they get: the real gateway, an analyzer that plays two updates a
 //! second, and the watchers in a process of their own.
 //!
-//! `cargo bench --bench watchers` runs all of it; `-- watchers`, `-- churn` or `-- chain` one part.
+//! `cargo bench --bench watchers` runs all of it; `-- watchers`, `-- naive`, `-- churn` or `-- chain` one part.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -12,8 +12,12 @@ mod chain;
 mod churn;
 mod cost;
 mod crowd;
+mod naive;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    net::SocketAddr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use satscope_proto::v1::{PriceUpdate, TransactionState};
 use support::{
@@ -39,6 +43,7 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["watch", address] => crowd::run(address.parse().unwrap()),
+        ["naive-to", address] => naive::run(address.parse().unwrap()),
         ["churn-from", address] => churn::run(address.parse().unwrap()),
         _ => {
             let wanted = |part: &str| {
@@ -51,6 +56,10 @@ fn main() {
                     watchers(1_000, 0).await;
                     watchers(10_000, 1_000).await;
                 }
+                if wanted("naive") {
+                    beside_naive(1_000).await;
+                    beside_naive(10_000).await;
+                }
                 if wanted("churn") {
                     churn().await;
                 }
@@ -62,15 +71,17 @@ fn main() {
     }
 }
 
-/// The analyzer and the real gateway.
+/// The analyzer, and what serves its updates.
 struct Stage {
     analyzer: Analyzer,
-    gateway: Served,
+    server: Part,
+    address: SocketAddr,
     now: PriceUpdate,
 }
 
 impl Stage {
-    async fn set() -> Stage {
+    /// With the real gateway, and where it tells its metrics.
+    async fn set() -> (Stage, SocketAddr) {
         let now = first_update();
         let analyzer = Analyzer::start(vec![whole(&now, &dots(WINDOW))]).await;
         let url = format!("http://{}", analyzer.address);
@@ -87,9 +98,26 @@ impl Stage {
             (support::metrics::get(&ready).await.0 == 200).then_some(())
         })
         .await;
+        let stage = Stage {
+            analyzer,
+            server: gateway.part,
+            address: gateway.address,
+            now,
+        };
+        (stage, gateway.metrics)
+    }
+
+    /// With the naive server.
+    async fn set_naive() -> Stage {
+        let now = first_update();
+        let analyzer = Analyzer::start(vec![whole(&now, &dots(WINDOW))]).await;
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let server = Part::start(command.args(["naive-to", &analyzer.address.to_string()]));
+        let address = until("its address", async || server.log().first().cloned()).await;
         Stage {
             analyzer,
-            gateway,
+            server,
+            address: address.parse().unwrap(),
             now,
         }
     }
@@ -124,12 +152,12 @@ impl Stage {
 
 /// So many that read; and, in a second round, so many more that never do.
 async fn watchers(count: u32, silent: u32) {
-    let mut stage = Stage::set().await;
-    let gateway = stage.gateway.part.id();
-    let empty = Cost::of(gateway);
-    let mut crowd = Crowd::start(stage.gateway.address);
+    let (mut stage, metrics) = Stage::set().await;
+    let server = stage.server.id();
+    let empty = Cost::of(server);
+    let mut crowd = Crowd::start(stage.address);
     crowd.add("readers", count).await;
-    let full = Cost::of(gateway);
+    let full = Cost::of(server);
     println!("{count} watchers, 2 updates a second:");
     let bytes = full.resident_bytes.saturating_sub(empty.resident_bytes);
     println!(
@@ -153,7 +181,7 @@ async fn watchers(count: u32, silent: u32) {
         crowd.add("silent", 0).await;
         let again = round(&mut stage, &mut crowd, "without them again").await;
         let mean = f64::midpoint(alone, again);
-        let scrape = Scrape::of(stage.gateway.metrics).await;
+        let scrape = Scrape::of(metrics).await;
         let closed = "satscope_gateway_websocket_clients_closed_total";
         println!(
             "  p99 beside those that never read: {:+.0} %; {:.0} times one was closed as stuck",
@@ -163,9 +191,19 @@ async fn watchers(count: u32, silent: u32) {
     }
 }
 
+/// So many that read from the naive server.
+async fn beside_naive(count: u32) {
+    let mut stage = Stage::set_naive().await;
+    let mut crowd = Crowd::start(stage.address);
+    crowd.add("readers", count).await;
+    println!("{count} watchers of a naive server:");
+    stage.play_on(10).await;
+    round(&mut stage, &mut crowd, "").await;
+}
+
 /// Measures for a while; gives the 99th percentile in milliseconds.
 async fn round(stage: &mut Stage, crowd: &mut Crowd, what: &str) -> f64 {
-    let parts = [stage.gateway.part.id(), crowd.part.id(), std::process::id()];
+    let parts = [stage.server.id(), crowd.part.id(), std::process::id()];
     let before = parts.map(Cost::of);
     crowd.begin().await;
     stage.play_on(UPDATES).await;
@@ -185,7 +223,7 @@ async fn round(stage: &mut Stage, crowd: &mut Crowd, what: &str) -> f64 {
         got.most_ms,
     );
     println!(
-        "    of a core                 gateway {:.0} %, watchers {:.0} %, analyzer {:.0} %; gateway {:.0} MB",
+        "    of a core                 server {:.0} %, watchers {:.0} %, analyzer {:.0} %; server {:.0} MB",
         server * 100.0,
         generator * 100.0,
         analyzer * 100.0,
@@ -196,14 +234,14 @@ async fn round(stage: &mut Stage, crowd: &mut Crowd, what: &str) -> f64 {
 
 /// Connections opened and dropped, a thousand a second for a minute, beside a hundred watchers.
 async fn churn() {
-    let mut stage = Stage::set().await;
-    let gateway = stage.gateway.part.id();
-    let mut crowd = Crowd::start(stage.gateway.address);
+    let (mut stage, metrics) = Stage::set().await;
+    let server = stage.server.id();
+    let mut crowd = Crowd::start(stage.address);
     crowd.add("readers", 100).await;
     println!("1,000 connections a second opened and dropped:");
     for what in ["after a first minute", "after a second one"] {
         let program = std::env::current_exe().unwrap();
-        let address = stage.gateway.address.to_string();
+        let address = stage.address.to_string();
         let mut command = std::process::Command::new(program);
         let mut churning = Part::start(command.args(["churn-from", &address]));
         crowd.begin().await;
@@ -211,12 +249,12 @@ async fn churn() {
         let got = crowd.report().await;
         churning.ended().await;
         until("the end of all of them", async || {
-            let scrape = Scrape::of(stage.gateway.metrics).await;
+            let scrape = Scrape::of(metrics).await;
             let now = scrape.sum("satscope_gateway_connections", "");
             (now <= 101.0).then_some(())
         })
         .await;
-        let cost = Cost::of(gateway);
+        let cost = Cost::of(server);
         println!(
             "  {what}: {:.1} MB, {} open files; the watchers got {:.2} %, {:.1} ms p99; {}",
             cost.resident_bytes as f64 / 1e6,
