@@ -46,22 +46,31 @@ fn main() {
         sent.len(),
         bytes / sent.len()
     );
-    type Way = (&'static str, fn(&[Sent]) -> Duration);
-    let ways: [Way; 10] = [
-        ("hashing the txid alone", hash),
-        ("the bitcoin crate: read, txid", crate_alone),
-        ("bitcoin_slices: read", slices),
-        ("bitcoin_slices: read, txid", slices_with_txid),
-        ("read in place", in_place),
-        ("… and its txid", in_place_with_txid),
-        ("… and the filter", filtered),
-        ("… known from before, in the log", to_log),
-        ("… and in the window", to_window),
-        ("… and sequence: in the mempool", to_mempool),
+    let mut to_log = Running::new(Path::to_log(), |_, _, _| {});
+    let mut to_window = Running::new(Path::to_window(), |_, _, _| {});
+    let mut to_mempool = Running::new(Path::to_window(), |path, sent, now_ms| {
+        path.added(sent.txid, now_ms);
+    });
+    type Way<'a> = (&'static str, &'a mut dyn FnMut(&[Sent]) -> Duration);
+    let mut ways: [Way; 10] = [
+        ("hashing the txid alone", &mut hash),
+        ("the bitcoin crate: read, txid", &mut crate_alone),
+        ("bitcoin_slices: read", &mut slices),
+        ("bitcoin_slices: read, txid", &mut slices_with_txid),
+        ("read in place", &mut in_place),
+        ("… and its txid", &mut in_place_with_txid),
+        ("… and the filter", &mut filtered),
+        ("… known from before, in the log", &mut |sent| {
+            to_log.take(sent)
+        }),
+        ("… and in the window", &mut |sent| to_window.take(sent)),
+        ("… and sequence: in the mempool", &mut |sent| {
+            to_mempool.take(sent)
+        }),
     ];
     let mut took = vec![Vec::new(); ways.len()];
     for _ in 0..ROUNDS {
-        for ((_, way), took) in ways.iter().zip(&mut took) {
+        for ((_, way), took) in ways.iter_mut().zip(&mut took) {
             took.push(way(&sent));
         }
     }
@@ -171,28 +180,34 @@ fn filtered(sent: &[Sent]) -> Duration {
     })
 }
 
-fn to_log(sent: &[Sent]) -> Duration {
-    through(sent, Path::to_log(), |_, _, _| {})
+/// A process that runs on: before each round it has let go of what came in the last.
+struct Running {
+    path: Path,
+    now_ms: u64,
+    then: fn(&mut Path, &Sent, u64),
 }
 
-fn to_window(sent: &[Sent]) -> Duration {
-    through(sent, Path::to_window(), |_, _, _| {})
-}
+impl Running {
+    fn new(path: Path, then: fn(&mut Path, &Sent, u64)) -> Running {
+        Running {
+            path,
+            now_ms: NOW_MS,
+            then,
+        }
+    }
 
-fn to_mempool(sent: &[Sent]) -> Duration {
-    through(sent, Path::to_window(), |path, sent, now_ms| {
-        path.added(sent.txid, now_ms);
-    })
-}
-
-fn through(sent: &[Sent], mut path: Path, mut then: impl FnMut(&mut Path, &Sent, u64)) -> Duration {
-    let mut count = 0;
-    let took = timed(sent, |sent| {
-        let now_ms = NOW_MS + count / PER_MS;
-        path.transaction(&sent.body, now_ms).expect("a transaction");
-        then(&mut path, sent, now_ms);
-        count += 1;
-    });
-    assert!(path.entries() > 0);
-    took
+    fn take(&mut self, sent: &[Sent]) -> Duration {
+        let (path, began_ms, mut count) = (&mut self.path, self.now_ms, 0);
+        let entries = path.entries();
+        let took = timed(sent, |sent| {
+            let now_ms = began_ms + count / PER_MS;
+            path.transaction(&sent.body, now_ms).expect("a transaction");
+            (self.then)(path, sent, now_ms);
+            count += 1;
+        });
+        assert!(path.entries() > entries);
+        path.forget(sent.iter().map(|sent| sent.txid), began_ms + count);
+        self.now_ms += 24 * 60 * 60 * 1000;
+        took
+    }
 }

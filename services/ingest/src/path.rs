@@ -1,9 +1,11 @@
 //! The way of a transaction from its bytes to the log, without the node around it: for measuring it.
 
+use std::sync::Arc;
+
 use bitcoin::{Txid, hashes::Hash as _};
 use satscope_bitcoin::frame::SequenceEvent;
 use satscope_filter::{Filter, RawError};
-use satscope_log::{Event, EventLog};
+use satscope_log::{Event, EventLog, WINDOW_MS};
 
 use crate::{
     AT_ONCE,
@@ -64,6 +66,21 @@ impl Path {
         self.take(outcome.events, now_ms);
     }
 
+    /// Lets go of all of these, as if they had left and three hours had passed.
+    pub fn forget(&mut self, txids: impl Iterator<Item = [u8; 32]>, now_ms: u64) {
+        for txid in txids {
+            let removed = SequenceEvent::Removed(Txid::from_byte_array(txid), 0);
+            let outcome = self.tracker.sequence(removed, now_ms);
+            self.take(outcome.events, now_ms);
+        }
+        for later_ms in [now_ms + WINDOW_MS / 2, now_ms + 2 * WINDOW_MS] {
+            let mut events = self.tracker.tick(later_ms);
+            events.push(Event::Status(Arc::default()));
+            self.take(events, later_ms);
+            self.publish();
+        }
+    }
+
     /// Entries written.
     pub fn entries(&self) -> u64 {
         match &self.written {
@@ -78,15 +95,19 @@ impl Path {
         self.unpublished.extend(events);
         self.messages += 1;
         if self.messages.is_multiple_of(AT_ONCE) {
-            drop(self.tracker.take_first_sights());
-            self.tracker.written();
-            let events = self.unpublished.drain(..);
-            match &mut self.written {
-                Written::Log(log) => events.for_each(|(time_ms, event)| {
-                    log.push(time_ms, event);
-                }),
-                Written::Store(store) => store.publish(events),
-            }
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
+        drop(self.tracker.take_first_sights());
+        self.tracker.written();
+        let events = self.unpublished.drain(..);
+        match &mut self.written {
+            Written::Log(log) => events.for_each(|(time_ms, event)| {
+                log.push(time_ms, event);
+            }),
+            Written::Store(store) => store.publish(events),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! is new, and *where* it is follows from `sequence` alone.
 
 mod chain;
+mod numbers;
 mod reconcile;
 mod removal;
 mod restore;
@@ -263,6 +264,7 @@ impl Tracker {
         if known.is_some_and(|seen| seen.verdict() != Verdict::Unknown) {
             return None;
         }
+        let is_known = known.is_some();
         let first_seen_ms = known.map_or(first_seen_ms, Seen::first_seen_ms);
         let place = known.map_or(Place::Announced, |seen| seen.place);
         let mut seen = Seen::new(first_seen_ms, place, known.map_or(now_ms, Seen::since_ms));
@@ -302,7 +304,10 @@ impl Tracker {
             .zip(state)
             .map(|(accepted, state)| Event::Accepted(accepted.clone(), state));
         self.records.push(|| seen.record(&txid));
-        self.seen.insert(txid, seen);
+        match is_known {
+            true => self.seen.insert(txid, seen),
+            false => self.seen.add(txid, seen),
+        }
         event
     }
 

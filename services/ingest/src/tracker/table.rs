@@ -1,15 +1,15 @@
 //! All transactions that have been met, found by their txids: half a million of them at a time.
 //!
-//! The entries lie close together in pieces of equal size, and a hash table holds only their numbers. So a new one is
+//! The entries lie close together in pieces of equal size, and a row holds only their numbers. So a new one is
 //! written beside the one before it, growing moves eight bytes an entry, and what is no longer needed is given back. The
 //! hash is keyed: anybody can make txids that are alike.
 
 use std::hash::BuildHasher as _;
 
 use bitcoin::{Txid, hashes::Hash as _};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
-use super::seen::Seen;
+use super::{numbers::Numbers, seen::Seen};
 
 /// Entries in one piece: a quarter of a megabyte.
 const PIECE: usize = 4096;
@@ -17,17 +17,10 @@ const PIECE: usize = 4096;
 /// The table. A number says where an entry lies; that of the last changes when another one is taken out.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    numbers: HashTable<Number>,
+    numbers: Numbers,
     /// Full ones, and at the end one that is not empty.
     pieces: Vec<Vec<(Txid, Seen)>>,
     hasher: DefaultHashBuilder,
-}
-
-/// Where an entry lies, with the hash of its txid: growing need not look at each.
-#[derive(Clone, Copy, Debug)]
-struct Number {
-    hash: u32,
-    at: u32,
 }
 
 impl Table {
@@ -48,7 +41,10 @@ impl Table {
     pub fn get_or_insert_with(&mut self, txid: Txid, new: impl FnOnce() -> Seen) -> &mut Seen {
         let number = match self.number(&txid) {
             Some(number) => number,
-            None => self.add(txid, new()),
+            None => {
+                self.add(txid, new());
+                self.len() - 1
+            }
         };
         &mut self.entry_mut(number).1
     }
@@ -57,10 +53,18 @@ impl Table {
     pub fn insert(&mut self, txid: Txid, seen: Seen) {
         match self.get_mut(&txid) {
             Some(known) => *known = seen,
-            None => {
-                self.add(txid, seen);
-            }
+            None => self.add(txid, seen),
         }
+    }
+
+    /// One that is not there yet.
+    pub fn add(&mut self, txid: Txid, seen: Seen) {
+        let number = self.len();
+        if number.is_multiple_of(PIECE) {
+            self.pieces.push(Vec::with_capacity(PIECE));
+        }
+        self.pieces[number / PIECE].push((txid, seen));
+        self.numbers.insert(self.hash(&txid), number);
     }
 
     /// All, in no order.
@@ -81,17 +85,13 @@ impl Table {
                 self.take_out(number);
             }
         }
-        if self.numbers.capacity() > 4 * self.len().max(PIECE) {
-            let room = 2 * self.pieces.len() * PIECE;
-            self.numbers.shrink_to(room, Number::spread);
-        }
+        self.numbers.shrink();
     }
 
     fn number(&self, txid: &Txid) -> Option<usize> {
-        let hash = self.hash(txid);
-        let is_it = |found: &Number| found.hash == hash && self.entry(found.at as usize).0 == *txid;
-        let number = self.numbers.find(spread(hash), is_it)?;
-        Some(number.at as usize)
+        let is_it = |number: usize| self.entry(number).0 == *txid;
+        let place = self.numbers.find(self.hash(txid), is_it)?;
+        Some(self.numbers.at(place))
     }
 
     fn entry(&self, number: usize) -> &(Txid, Seen) {
@@ -100,20 +100,6 @@ impl Table {
 
     fn entry_mut(&mut self, number: usize) -> &mut (Txid, Seen) {
         &mut self.pieces[number / PIECE][number % PIECE]
-    }
-
-    /// One that is not there yet; its number.
-    fn add(&mut self, txid: Txid, seen: Seen) -> usize {
-        let number = self.len();
-        if number.is_multiple_of(PIECE) {
-            self.pieces.push(Vec::with_capacity(PIECE));
-        }
-        self.pieces[number / PIECE].push((txid, seen));
-        let hash = self.hash(&txid);
-        let at = number as u32;
-        self.numbers
-            .insert_unique(spread(hash), Number { hash, at }, Number::spread);
-        number
     }
 
     /// The last one takes its place.
@@ -132,15 +118,13 @@ impl Table {
 
     /// The entry `number` is found no longer, and the one that is `last` under that number.
     fn renumber(&mut self, last: usize, number: usize) {
-        let hash = |at: usize| spread(self.hash(&self.entry(at).0));
+        let hash = |at: usize| self.hash(&self.entry(at).0);
         let (of_number, of_last) = (hash(number), hash(last));
-        let is_number = |found: &Number| found.at as usize == number;
-        if let Ok(found) = self.numbers.find_entry(of_number, is_number) {
-            found.remove();
+        if let Some(place) = self.numbers.find(of_number, |found| found == number) {
+            self.numbers.remove(place);
         }
-        let is_last = |found: &Number| found.at as usize == last;
-        if let Some(found) = self.numbers.find_mut(of_last, is_last) {
-            found.at = number as u32;
+        if let Some(place) = self.numbers.find(of_last, |found| found == last) {
+            self.numbers.renumber(place, number);
         }
     }
 
@@ -149,17 +133,6 @@ impl Table {
         let (half, _) = txid.as_byte_array().as_chunks::<16>();
         self.hasher.hash_one(u128::from_le_bytes(half[0])) as u32
     }
-}
-
-impl Number {
-    fn spread(&self) -> u64 {
-        spread(self.hash)
-    }
-}
-
-/// A hash table looks at both ends of a hash.
-fn spread(hash: u32) -> u64 {
-    (u64::from(hash) << 32) | u64::from(hash)
 }
 
 #[cfg(test)]
@@ -214,6 +187,13 @@ mod tests {
     }
 
     #[test]
+    fn no_two_tables_have_the_same_hashes() {
+        let (one, another) = (Table::default(), Table::default());
+        let hashes = |table: &Table| [1, 2, 3].map(|number| table.hash(&txid(number)));
+        assert_ne!(hashes(&one), hashes(&another));
+    }
+
+    #[test]
     fn it_gives_back_what_it_does_not_need() {
         let mut table = Table::default();
         for number in 0..10 * PIECE as u32 {
@@ -222,7 +202,7 @@ mod tests {
         assert_eq!(table.pieces.len(), 10);
         table.retain(|seen| seen.first_seen_ms() < 5);
         assert_eq!((table.len(), table.pieces.len()), (5, 1));
-        assert!(table.numbers.capacity() <= 4 * PIECE);
+        assert!(table.numbers.places() < 1000);
         for number in 0..10 * PIECE as u32 {
             assert_eq!(table.get(&txid(number)).is_some(), number < 5);
         }
