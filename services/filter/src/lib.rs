@@ -140,8 +140,9 @@ impl Filter {
     /// Whether an output of this value, in satoshi, could be a round dollar sum.
     #[must_use]
     pub fn counts(&self, value_sats: u64) -> bool {
+        let least = 10u64.checked_pow(self.max_round_digits);
         self.value_sats.contains(&value_sats)
-            && significant_digits(value_sats) > self.max_round_digits
+            && least.is_some_and(|least| without_trailing_zeros(value_sats) >= least)
     }
 
     fn check_shape(&self, transaction: &impl Judged) -> Result<(), Rejection> {
@@ -164,15 +165,12 @@ impl Filter {
     }
 }
 
-/// Decimal digits of a value without its trailing zeros: 0 for 0, 2 for 1,500,000.
-fn significant_digits(mut value: u64) -> u32 {
-    if value == 0 {
-        return 0;
-    }
-    while value.is_multiple_of(10) {
+/// A value's significant digits: 15 for 1,500,000.
+fn without_trailing_zeros(mut value: u64) -> u64 {
+    while value != 0 && value.is_multiple_of(10) {
         value /= 10;
     }
-    value.ilog10() + 1
+    value
 }
 
 #[cfg(test)]
@@ -310,17 +308,36 @@ mod tests {
     }
 
     #[test]
-    fn significant_digits_ignore_trailing_zeros() {
+    fn trailing_zeros_are_not_significant() {
         for (value, digits) in [
             (0, 0),
             (1, 1),
             (10, 1),
-            (1_500_000, 2),
-            (100_000_001, 9),
-            (u64::MAX, 20),
+            (1_500_000, 15),
+            (100_000_001, 100_000_001),
+            (u64::MAX, u64::MAX),
         ] {
-            assert_eq!(significant_digits(value), digits, "{value}");
+            assert_eq!(without_trailing_zeros(value), digits, "{value}");
         }
+    }
+
+    #[test]
+    fn a_value_counts_from_one_significant_digit_more_than_is_round() {
+        let filter = Filter::default();
+        for (value, counts) in [
+            (1000, false),
+            (1001, true),
+            (999_000, false),
+            (100_100, true),
+            (12_340_000, true),
+        ] {
+            assert_eq!(filter.counts(value), counts, "{value}");
+        }
+        let none = Filter {
+            max_round_digits: 20,
+            ..filter
+        };
+        assert!(!none.counts(1_234_567));
     }
 
     #[test]

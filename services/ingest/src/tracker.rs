@@ -5,8 +5,8 @@
 //! is new, and *where* it is follows from `sequence` alone.
 
 mod chain;
-mod numbers;
 mod reconcile;
+mod records;
 mod removal;
 mod restore;
 mod run;
@@ -24,6 +24,7 @@ use satscope_log::{Accepted, Event, RemovalReason, State, WINDOW_MS};
 use crate::journal::Record;
 use chain::{ChainBlock, bip34_height};
 pub use reconcile::{FetchedBlock, is_in_window};
+use records::Records;
 use removal::{Cause, Departure};
 use run::{Run, RunEntry};
 use seen::{Payment, Seen, Verdict, outpoints};
@@ -80,21 +81,6 @@ pub struct Tracker {
     records: Records,
     /// The transactions that moved while they are being watched.
     moved: Option<FxHashSet<Txid>>,
-}
-
-/// What a journal must hold, where there is one.
-#[derive(Debug, Default)]
-struct Records {
-    kept: Vec<Record>,
-    are_kept: bool,
-}
-
-impl Records {
-    fn push(&mut self, record: impl FnOnce() -> Record) {
-        if self.are_kept {
-            self.kept.push(record());
-        }
-    }
 }
 
 impl Tracker {

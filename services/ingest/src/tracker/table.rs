@@ -1,15 +1,15 @@
 //! All transactions that have been met, found by their txids: half a million of them at a time.
 //!
-//! The entries lie close together in pieces of equal size, and a row holds only their numbers. So a new one is
-//! written beside the one before it, growing moves eight bytes an entry, and what is no longer needed is given back. The
+//! The entries lie close together in pieces of equal size, and a hash table holds only their numbers. So a new one
+//! is written beside the one before it, growing moves eight bytes an entry, and what is no longer needed is given back. The
 //! hash is keyed: anybody can make txids that are alike.
 
 use std::hash::BuildHasher as _;
 
 use bitcoin::{Txid, hashes::Hash as _};
-use hashbrown::DefaultHashBuilder;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{numbers::Numbers, seen::Seen};
+use super::seen::Seen;
 
 /// Entries in one piece: a quarter of a megabyte.
 const PIECE: usize = 4096;
@@ -17,10 +17,17 @@ const PIECE: usize = 4096;
 /// The table. A number says where an entry lies; that of the last changes when another one is taken out.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    numbers: Numbers,
+    numbers: HashTable<Number>,
     /// Full ones, and at the end one that is not empty.
     pieces: Vec<Vec<(Txid, Seen)>>,
     hasher: DefaultHashBuilder,
+}
+
+/// Where an entry lies, with the hash of its txid: growing need not look at each.
+#[derive(Clone, Copy, Debug)]
+struct Number {
+    hash: u32,
+    at: u32,
 }
 
 impl Table {
@@ -64,7 +71,10 @@ impl Table {
             self.pieces.push(Vec::with_capacity(PIECE));
         }
         self.pieces[number / PIECE].push((txid, seen));
-        self.numbers.insert(self.hash(&txid), number);
+        let (hash, at) = (self.hash(&txid), number as u32);
+        let number = Number { hash, at };
+        self.numbers
+            .insert_unique(number.spread(), number, Number::spread);
     }
 
     /// All, in no order.
@@ -85,13 +95,17 @@ impl Table {
                 self.take_out(number);
             }
         }
-        self.numbers.shrink();
+        if self.numbers.capacity() > 4 * self.len().max(PIECE) {
+            let room = 2 * self.pieces.len() * PIECE;
+            self.numbers.shrink_to(room, Number::spread);
+        }
     }
 
     fn number(&self, txid: &Txid) -> Option<usize> {
-        let is_it = |number: usize| self.entry(number).0 == *txid;
-        let place = self.numbers.find(self.hash(txid), is_it)?;
-        Some(self.numbers.at(place))
+        let hash = self.hash(txid);
+        let is_it = |found: &Number| found.hash == hash && self.entry(found.at as usize).0 == *txid;
+        let number = self.numbers.find(spread(hash), is_it)?;
+        Some(number.at as usize)
     }
 
     fn entry(&self, number: usize) -> &(Txid, Seen) {
@@ -118,13 +132,15 @@ impl Table {
 
     /// The entry `number` is found no longer, and the one that is `last` under that number.
     fn renumber(&mut self, last: usize, number: usize) {
-        let hash = |at: usize| self.hash(&self.entry(at).0);
+        let hash = |at: usize| spread(self.hash(&self.entry(at).0));
         let (of_number, of_last) = (hash(number), hash(last));
-        if let Some(place) = self.numbers.find(of_number, |found| found == number) {
-            self.numbers.remove(place);
+        let is_number = |found: &Number| found.at as usize == number;
+        if let Ok(found) = self.numbers.find_entry(of_number, is_number) {
+            found.remove();
         }
-        if let Some(place) = self.numbers.find(of_last, |found| found == last) {
-            self.numbers.renumber(place, number);
+        let is_last = |found: &Number| found.at as usize == last;
+        if let Some(found) = self.numbers.find_mut(of_last, is_last) {
+            found.at = number as u32;
         }
     }
 
@@ -133,6 +149,17 @@ impl Table {
         let (half, _) = txid.as_byte_array().as_chunks::<16>();
         self.hasher.hash_one(u128::from_le_bytes(half[0])) as u32
     }
+}
+
+impl Number {
+    fn spread(&self) -> u64 {
+        spread(self.hash)
+    }
+}
+
+/// A hash table looks at both ends of a hash.
+fn spread(hash: u32) -> u64 {
+    (u64::from(hash) << 32) | u64::from(hash)
 }
 
 #[cfg(test)]
@@ -202,7 +229,7 @@ mod tests {
         assert_eq!(table.pieces.len(), 10);
         table.retain(|seen| seen.first_seen_ms() < 5);
         assert_eq!((table.len(), table.pieces.len()), (5, 1));
-        assert!(table.numbers.places() < 1000);
+        assert!(table.numbers.capacity() <= 4 * PIECE);
         for number in 0..10 * PIECE as u32 {
             assert_eq!(table.get(&txid(number)).is_some(), number < 5);
         }
