@@ -16,7 +16,7 @@ use crate::{
         metrics::Scrape,
         wait::until,
     },
-    traffic::Traffic,
+    traffic::{Traffic, displayed},
 };
 
 /// Transactions that the log holds: more than half of them are payments, and are sent.
@@ -30,8 +30,8 @@ const LENGTH: Duration = Duration::from_secs(20);
 /// Prints all of it.
 pub async fn run() {
     let mut traffic = Traffic::bind();
-    let ingest = Served::ingest(&traffic.endpoint, &[]).await;
-    traffic.wait_for_subscriber();
+    let ingest = Served::ingest(&traffic.publisher.endpoint, &[]).await;
+    traffic.publisher.wait_for_subscriber();
     let begin = caught_up(&ingest).await;
     traffic.burst(SENT);
     let scrape = until("all received", async || {
@@ -112,14 +112,7 @@ async fn delay(ingest: &Served, traffic: Traffic) {
         let now = Instant::now();
         for event in message.events {
             if let Some(Kind::Accepted(accepted)) = event.kind {
-                let txid: String = accepted
-                    .txid
-                    .iter()
-                    .rev()
-                    .take(8)
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
-                seen.insert(txid, now);
+                seen.insert(displayed(&accepted.txid), now);
             }
         }
     }

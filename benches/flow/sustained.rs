@@ -31,8 +31,8 @@ async fn at_rate(rate: u32) -> bool {
     let traffic = Traffic::bind();
     let state = Folder::new("sustained");
     let folder = format!("--state-dir={}", state.path());
-    let ingest = Served::ingest(&traffic.endpoint, &[&folder]).await;
-    traffic.wait_for_subscriber();
+    let ingest = Served::ingest(&traffic.publisher.endpoint, &[&folder]).await;
+    traffic.publisher.wait_for_subscriber();
     let analyzer = Served::analyzer(ingest.address).await;
     let _gateway = Served::gateway(analyzer.address).await;
     let began = Instant::now();

@@ -5,8 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bitcoin::hashes::{Hash as _, sha256d};
+use bitcoin::{
+    Txid,
+    hashes::{Hash as _, sha256d},
+};
 use satscope_bitcoin::frame::SequenceEvent;
+
+use crate::support::publisher::Publisher;
 
 /// Of a hundred transactions, so many pass the filter, as on a busy day.
 const PAYMENTS_PER_HUNDRED: u64 = 58;
@@ -19,10 +24,9 @@ const SUMS_USD: [f64; 12] = [
 const SATS_PER_USD: f64 = 1000.0;
 const AFTER_A_BREATH: Duration = Duration::from_micros(500);
 
-/// The sending end of a node, and what it sends next.
+/// The sending end of a node, and how much it has sent.
 pub struct Traffic {
-    pub endpoint: String,
-    socket: zmq::Socket,
+    pub publisher: Publisher,
     sent: u32,
 }
 
@@ -32,25 +36,9 @@ pub type Sent = (String, Instant);
 impl Traffic {
     /// On a port of its own.
     pub fn bind() -> Traffic {
-        let socket = zmq::Context::new().socket(zmq::XPUB).unwrap();
-        socket.set_sndhwm(0).unwrap();
-        socket.set_linger(0).unwrap();
-        socket.set_xpub_verbose(true).unwrap();
-        socket.bind("tcp://127.0.0.1:*").unwrap();
         Traffic {
-            endpoint: socket.get_last_endpoint().unwrap().unwrap(),
-            socket,
+            publisher: Publisher::bind(),
             sent: 0,
-        }
-    }
-
-    /// Waits until somebody has subscribed to both topics.
-    pub fn wait_for_subscriber(&self) {
-        let (mut rawtx, mut sequence) = (false, false);
-        while !(rawtx && sequence) {
-            let request = self.socket.recv_bytes(0).unwrap();
-            rawtx |= request == b"\x01rawtx";
-            sequence |= request == b"\x01sequence";
         }
     }
 
@@ -81,7 +69,7 @@ impl Traffic {
                     let is_round = is_round(u64::from(self.sent));
                     let txid = self.send();
                     if told && is_round {
-                        round.push((hex_of(&txid), Instant::now()));
+                        round.push((displayed(&txid), Instant::now()));
                     }
                 }
                 std::thread::sleep(AFTER_A_BREATH);
@@ -94,19 +82,11 @@ impl Traffic {
     fn send(&mut self) -> [u8; 32] {
         let raw = transaction(self.sent);
         let txid = sha256d::Hash::hash(&raw).to_byte_array();
-        let counter = self.sent.to_le_bytes();
-        let added =
-            SequenceEvent::Added(bitcoin::Txid::from_byte_array(txid), u64::from(self.sent));
-        self.message(&[b"rawtx", &raw, &counter]);
-        self.message(&[b"sequence", &added.encode(), &counter]);
+        self.publisher.rawtx(&raw);
+        let added = SequenceEvent::Added(Txid::from_byte_array(txid), u64::from(self.sent));
+        self.publisher.sequence(&added.encode());
         self.sent += 1;
         txid
-    }
-
-    fn message(&self, parts: &[&[u8]]) {
-        self.socket
-            .send_multipart(parts.iter().copied(), 0)
-            .unwrap();
     }
 }
 
@@ -164,7 +144,7 @@ fn output(raw: &mut Vec<u8>, value_sats: u64, script: &[u8; 2]) {
 }
 
 /// The first 16 digits of a txid as it is displayed: that of a dot's id.
-fn hex_of(txid: &[u8; 32]) -> String {
+pub fn displayed(txid: &[u8]) -> String {
     txid.iter()
         .rev()
         .take(8)

@@ -9,16 +9,8 @@ use bitcoin::{OutPoint, Script, Txid};
 const HEADER: usize = 80;
 /// Bytes of a txid and of the number of an output.
 const OUTPOINT: usize = 36;
-/// What a coinbase spends.
-const NO_OUTPUT: [u8; OUTPOINT] = {
-    let mut outpoint = [0; OUTPOINT];
-    let mut at = 32;
-    while at < OUTPOINT {
-        outpoint[at] = 0xff;
-        at += 1;
-    }
-    outpoint
-};
+/// The txid and the number of what a coinbase spends.
+const NO_OUTPUT: ([u8; 32], [u8; 4]) = ([0; 32], [0xff; 4]);
 /// The first byte of the script of an output that carries data.
 const OP_RETURN: u8 = 0x6a;
 
@@ -151,7 +143,9 @@ impl<'a> RawTransaction<'a> {
     /// Whether it creates new coins.
     #[must_use]
     pub fn is_coinbase(&self) -> bool {
-        self.inputs.count == 1 && self.inputs.bytes.first_chunk() == Some(&NO_OUTPUT)
+        let (txid, number) = NO_OUTPUT;
+        let spent = self.inputs.bytes.strip_prefix(&txid);
+        self.inputs.count == 1 && spent.is_some_and(|rest| rest.starts_with(&number))
     }
 
     /// Whether one of its outputs is an OP_RETURN: it carries data.

@@ -250,7 +250,6 @@ impl Tracker {
         if known.is_some_and(|seen| seen.verdict() != Verdict::Unknown) {
             return None;
         }
-        let is_known = known.is_some();
         let first_seen_ms = known.map_or(first_seen_ms, Seen::first_seen_ms);
         let place = known.map_or(Place::Announced, |seen| seen.place);
         let mut seen = Seen::new(first_seen_ms, place, known.map_or(now_ms, Seen::since_ms));
@@ -290,10 +289,7 @@ impl Tracker {
             .zip(state)
             .map(|(accepted, state)| Event::Accepted(accepted.clone(), state));
         self.records.push(|| seen.record(&txid));
-        match is_known {
-            true => self.seen.insert(txid, seen),
-            false => self.seen.add(txid, seen),
-        }
+        self.seen.insert(txid, seen);
         event
     }
 

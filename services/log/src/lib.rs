@@ -5,6 +5,7 @@
 //! No clock here: time comes with the events.
 
 mod event;
+mod keyed;
 mod log;
 mod window;
 
@@ -12,5 +13,6 @@ pub use event::{
     Accepted, Block, BlockHash, Counters, Entry, Event, Hop, HopState, NodeStatus, Position,
     RemovalReason, Simulation, State, Txid, Values,
 };
+pub use keyed::TxidKey;
 pub use log::{EventLog, Limits};
 pub use window::{Change, Tracked, WINDOW_MS, Window};

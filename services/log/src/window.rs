@@ -3,14 +3,16 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, VecDeque},
-    hash::BuildHasher as _,
     sync::Arc,
 };
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{HashTable, hash_table::Entry};
 use smallvec::SmallVec;
 
-use crate::event::{Accepted, Block, Event, State, Txid};
+use crate::{
+    event::{Accepted, Block, Event, State, Txid},
+    keyed::TxidKey,
+};
 
 /// How long a transaction stays after it was first seen.
 pub const WINDOW_MS: u64 = 3 * 60 * 60 * 1000;
@@ -42,7 +44,7 @@ pub type Changes = SmallVec<[Change; 1]>;
 #[derive(Clone, Debug, Default)]
 pub struct Window {
     by_txid: HashTable<ByTxid>,
-    hasher: DefaultHashBuilder,
+    key: TxidKey,
     by_age: BTreeMap<ByAge, State>,
     /// What the transactions take, without the tables.
     bytes: usize,
@@ -157,15 +159,18 @@ impl Window {
 
     fn enter(&mut self, accepted: &Arc<Accepted>, state: State, now_ms: u64) -> Option<Change> {
         let too_old = accepted.first_seen_ms + WINDOW_MS <= now_ms;
-        if too_old || self.find(&accepted.txid).is_some() {
+        if too_old {
             return None;
         }
-        let by_txid = ByTxid {
-            hash: self.hash(&accepted.txid),
-            accepted: accepted.clone(),
+        let hash = self.key.hash(&accepted.txid);
+        let is_it = |held: &ByTxid| held.accepted.txid == accepted.txid;
+        let Entry::Vacant(place) = self.by_txid.entry(hash, is_it, |held| held.hash) else {
+            return None;
         };
-        self.by_txid
-            .insert_unique(by_txid.hash, by_txid, |held| held.hash);
+        place.insert(ByTxid {
+            hash,
+            accepted: accepted.clone(),
+        });
         self.by_age.insert(ByAge::new(accepted), state);
         self.bytes += accepted.bytes();
         Some(Change::Entered(accepted.clone(), state))
@@ -180,7 +185,7 @@ impl Window {
     /// What is found by its txid is found so no longer.
     fn take(&mut self, txid: &Txid) -> Option<Arc<Accepted>> {
         let is_it = |held: &ByTxid| held.accepted.txid == *txid;
-        let found = self.by_txid.find_entry(self.hash(txid), is_it).ok()?;
+        let found = self.by_txid.find_entry(self.key.hash(txid), is_it).ok()?;
         let (ByTxid { accepted, .. }, _) = found.remove();
         self.bytes -= accepted.bytes();
         Some(accepted)
@@ -188,14 +193,8 @@ impl Window {
 
     fn find(&self, txid: &Txid) -> Option<&Arc<Accepted>> {
         let is_it = |held: &ByTxid| held.accepted.txid == *txid;
-        let found = self.by_txid.find(self.hash(txid), is_it)?;
+        let found = self.by_txid.find(self.key.hash(txid), is_it)?;
         Some(&found.accepted)
-    }
-
-    /// Keyed, since anybody can make txids that are alike; half of one is enough.
-    fn hash(&self, txid: &Txid) -> u64 {
-        let (half, _) = txid.as_chunks::<16>();
-        self.hasher.hash_one(u128::from_le_bytes(half[0]))
     }
 
     fn move_all(&mut self, txids: &[Txid], state: State) -> Changes {

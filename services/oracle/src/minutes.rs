@@ -118,9 +118,7 @@ impl Minutes {
         };
         let minute = first_seen_ms / MINUTE_MS;
         let slot = self.slots.entry(minute / SLOT_MINUTES).or_default();
-        let newest = slot
-            .newest(value_sats)
-            .map(|last| minute - minute % SLOT_MINUTES + last);
+        let newest = slot.newest(minute, value_sats);
         slot.insert(key(minute, value_sats));
         match newest {
             None => self.histogram[bin] += 1,
@@ -142,9 +140,7 @@ impl Minutes {
         if !slot.remove(key(minute, value_sats)) {
             return;
         }
-        let newest = slot
-            .newest(value_sats)
-            .map(|last| minute - minute % SLOT_MINUTES + last);
+        let newest = slot.newest(minute, value_sats);
         if slot.seen.is_empty() {
             self.slots.remove(&(minute / SLOT_MINUTES));
         }
@@ -212,14 +208,14 @@ impl Slot {
         false
     }
 
-    /// The newest minute of the slot in which an amount was seen.
-    fn newest(&self, value_sats: u64) -> Option<u64> {
+    /// The newest minute in which an amount was seen, of the ten that a minute belongs to.
+    fn newest(&self, minute: u64, value_sats: u64) -> Option<u64> {
         let first = value_sats << MINUTE_BITS;
         let newest = self
             .seen
             .range(first..first + (1 << MINUTE_BITS))
             .next_back()?;
-        Some(minute_of(*newest))
+        Some(minute - minute % SLOT_MINUTES + minute_of(*newest))
     }
 }
 

@@ -4,10 +4,9 @@
 //! is written beside the one before it, growing moves eight bytes an entry, and what is no longer needed is given back. The
 //! hash is keyed: anybody can make txids that are alike.
 
-use std::hash::BuildHasher as _;
-
 use bitcoin::{Txid, hashes::Hash as _};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
+use satscope_log::TxidKey;
 
 use super::seen::Seen;
 
@@ -20,7 +19,7 @@ pub(super) struct Table {
     numbers: HashTable<Number>,
     /// Full ones, and at the end one that is not empty.
     pieces: Vec<Vec<(Txid, Seen)>>,
-    hasher: DefaultHashBuilder,
+    key: TxidKey,
 }
 
 /// Where an entry lies, with the hash of its txid: growing need not look at each.
@@ -48,10 +47,7 @@ impl Table {
     pub fn get_or_insert_with(&mut self, txid: Txid, new: impl FnOnce() -> Seen) -> &mut Seen {
         let number = match self.number(&txid) {
             Some(number) => number,
-            None => {
-                self.add(txid, new());
-                self.len() - 1
-            }
+            None => self.add(txid, new()),
         };
         &mut self.entry_mut(number).1
     }
@@ -60,21 +56,10 @@ impl Table {
     pub fn insert(&mut self, txid: Txid, seen: Seen) {
         match self.get_mut(&txid) {
             Some(known) => *known = seen,
-            None => self.add(txid, seen),
+            None => {
+                self.add(txid, seen);
+            }
         }
-    }
-
-    /// One that is not there yet.
-    pub fn add(&mut self, txid: Txid, seen: Seen) {
-        let number = self.len();
-        if number.is_multiple_of(PIECE) {
-            self.pieces.push(Vec::with_capacity(PIECE));
-        }
-        self.pieces[number / PIECE].push((txid, seen));
-        let (hash, at) = (self.hash(&txid), number as u32);
-        let number = Number { hash, at };
-        self.numbers
-            .insert_unique(number.spread(), number, Number::spread);
     }
 
     /// All, in no order.
@@ -116,6 +101,23 @@ impl Table {
         &mut self.pieces[number / PIECE][number % PIECE]
     }
 
+    /// One that is not there yet; its number.
+    fn add(&mut self, txid: Txid, seen: Seen) -> usize {
+        let at = self.len();
+        if at.is_multiple_of(PIECE) {
+            self.pieces.push(Vec::with_capacity(PIECE));
+        }
+        self.pieces[at / PIECE].push((txid, seen));
+        let hash = self.hash(&txid);
+        let number = Number {
+            hash,
+            at: at as u32,
+        };
+        self.numbers
+            .insert_unique(number.spread(), number, Number::spread);
+        at
+    }
+
     /// The last one takes its place.
     fn take_out(&mut self, number: usize) {
         let last = self.len() - 1;
@@ -144,10 +146,8 @@ impl Table {
         }
     }
 
-    /// Half of a txid is enough.
     fn hash(&self, txid: &Txid) -> u32 {
-        let (half, _) = txid.as_byte_array().as_chunks::<16>();
-        self.hasher.hash_one(u128::from_le_bytes(half[0])) as u32
+        self.key.hash(txid.as_byte_array()) as u32
     }
 }
 

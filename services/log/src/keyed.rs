@@ -1,0 +1,19 @@
+//! Hashes of txids for tables. Anybody can make txids that are alike, so that each table has a key of its own.
+
+use std::hash::BuildHasher as _;
+
+use hashbrown::DefaultHashBuilder;
+
+use crate::event::Txid;
+
+/// A key.
+#[derive(Clone, Debug, Default)]
+pub struct TxidKey(DefaultHashBuilder);
+
+impl TxidKey {
+    /// The hash of a txid by this key; half of a txid is enough.
+    pub fn hash(&self, txid: &Txid) -> u64 {
+        let (half, _) = txid.as_chunks::<16>();
+        self.0.hash_one(u128::from_le_bytes(half[0]))
+    }
+}
