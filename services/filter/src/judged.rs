@@ -1,8 +1,17 @@
 //! What the filter looks at of a transaction, whichever way that was read.
 
-use bitcoin::{OutPoint, Script, Transaction};
+use bitcoin::{Script, Transaction, hashes::Hash as _};
 
 use crate::raw::RawTransaction;
+
+/// An output of another transaction, named where it stands: most of those who ask look at a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent<'a> {
+    /// The other's id, in the order in which a hash is computed.
+    pub txid: &'a [u8; 32],
+    /// The number of the output.
+    pub vout: u32,
+}
 
 /// A transaction, as far as the filter looks at it.
 pub trait Judged {
@@ -13,7 +22,7 @@ pub trait Judged {
     /// How many outputs it has.
     fn output_count(&self) -> usize;
     /// What it spends.
-    fn spends(&self) -> impl Iterator<Item = OutPoint>;
+    fn spends(&self) -> impl Iterator<Item = Spent<'_>>;
     /// What it pays, in satoshi, and to which scripts.
     fn pays(&self) -> impl Iterator<Item = (u64, &Script)>;
     /// Whether one of its outputs is an OP_RETURN: it carries data.
@@ -37,8 +46,11 @@ impl Judged for Transaction {
         self.output.len()
     }
 
-    fn spends(&self) -> impl Iterator<Item = OutPoint> {
-        self.input.iter().map(|input| input.previous_output)
+    fn spends(&self) -> impl Iterator<Item = Spent<'_>> {
+        self.input.iter().map(|input| Spent {
+            txid: input.previous_output.txid.as_byte_array(),
+            vout: input.previous_output.vout,
+        })
     }
 
     fn pays(&self) -> impl Iterator<Item = (u64, &Script)> {
@@ -66,7 +78,7 @@ impl Judged for RawTransaction<'_> {
         RawTransaction::output_count(self)
     }
 
-    fn spends(&self) -> impl Iterator<Item = OutPoint> {
+    fn spends(&self) -> impl Iterator<Item = Spent<'_>> {
         self.inputs().map(|(spent, _)| spent)
     }
 

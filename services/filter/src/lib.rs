@@ -12,10 +12,10 @@ mod raw;
 
 use std::ops::RangeInclusive;
 
-use bitcoin::Txid;
+use bitcoin::{Txid, hashes::Hash as _};
 use smallvec::SmallVec;
 
-pub use judged::Judged;
+pub use judged::{Judged, Spent};
 pub use raw::{RawError, RawTransaction, read_block};
 
 /// Output values in satoshi; a payment and its change, as most are, take no memory of their own.
@@ -121,8 +121,8 @@ impl Filter {
         recently_seen: impl Fn(&Txid) -> bool,
     ) -> Result<Values, Rejection> {
         self.check_shape(transaction)?;
-        let mut spends = transaction.spends();
-        if self.reject_recent_inputs && spends.any(|spent| recently_seen(&spent.txid)) {
+        let is_recent = |spent: Spent<'_>| recently_seen(&Txid::from_byte_array(*spent.txid));
+        if self.reject_recent_inputs && transaction.spends().any(is_recent) {
             return Err(Rejection::RecentInput);
         }
         let values: Values = transaction

@@ -3,7 +3,9 @@
 //! The layout is that of Core's `src/primitives/transaction.h`; what is refused is what the `bitcoin` crate refuses.
 
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256d};
-use bitcoin::{OutPoint, Script, Txid};
+use bitcoin::{Script, Txid};
+
+use crate::judged::Spent;
 
 /// Bytes of a block's header.
 const HEADER: usize = 80;
@@ -167,7 +169,7 @@ impl<'a> RawTransaction<'a> {
     }
 
     /// What it spends, each with the script that was given for it.
-    pub fn inputs(&self) -> impl Iterator<Item = (OutPoint, &'a Script)> + use<'a> {
+    pub fn inputs(&self) -> impl Iterator<Item = (Spent<'a>, &'a Script)> + use<'a> {
         let mut reader = Reader(self.inputs.bytes);
         // All of it has been read once: no error is possible.
         std::iter::from_fn(move || reader.input().ok())
@@ -217,18 +219,18 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], RawError> {
+    fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], RawError> {
         let (taken, rest) = self.0.split_first_chunk().ok_or(RawError::Short)?;
         self.0 = rest;
-        Ok(*taken)
+        Ok(taken)
     }
 
     /// Core's "compact size".
     fn number(&mut self) -> Result<u64, RawError> {
         let (number, least) = match self.array::<1>()?[0] {
-            0xfd => (u64::from(u16::from_le_bytes(self.array()?)), 0xfd),
-            0xfe => (u64::from(u32::from_le_bytes(self.array()?)), 1 << 16),
-            0xff => (u64::from_le_bytes(self.array()?), 1 << 32),
+            0xfd => (u64::from(u16::from_le_bytes(*self.array()?)), 0xfd),
+            0xfe => (u64::from(u32::from_le_bytes(*self.array()?)), 1 << 16),
+            0xff => (u64::from_le_bytes(*self.array()?), 1 << 32),
             small => (u64::from(small), 0),
         };
         if number < least {
@@ -274,16 +276,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn input(&mut self) -> Result<(OutPoint, &'a Script), RawError> {
-        let txid = Txid::from_byte_array(self.array()?);
-        let vout = u32::from_le_bytes(self.array()?);
+    fn input(&mut self) -> Result<(Spent<'a>, &'a Script), RawError> {
+        let txid = self.array()?;
+        let vout = u32::from_le_bytes(*self.array()?);
         let script = Script::from_bytes(self.script()?);
         self.take(4)?;
-        Ok((OutPoint { txid, vout }, script))
+        Ok((Spent { txid, vout }, script))
     }
 
     fn output(&mut self) -> Result<(u64, &'a Script), RawError> {
-        let value_sats = u64::from_le_bytes(self.array()?);
+        let value_sats = u64::from_le_bytes(*self.array()?);
         Ok((value_sats, Script::from_bytes(self.script()?)))
     }
 

@@ -27,7 +27,7 @@ pub use reconcile::{FetchedBlock, is_in_window};
 use records::Records;
 use removal::{Cause, Departure};
 use run::{Run, RunEntry};
-use seen::{Payment, Seen, Verdict, outpoints};
+use seen::{Seen, Verdict, outpoints};
 pub use seen::{Place, Spends};
 use table::Table;
 
@@ -119,8 +119,11 @@ impl Tracker {
             None => self.sight(txid, &transaction, now_ms, now_ms),
         };
         if self.ordered {
-            self.run
-                .push(RunEntry { txid, coinbase }, outpoints(&transaction));
+            self.run.push(RunEntry { txid, coinbase });
+            // What leaves is said to leave before what it leaves for is sent.
+            if !self.departures.is_empty() {
+                self.run.spend(outpoints(&transaction));
+            }
         }
         Ok(event)
     }
@@ -246,7 +249,8 @@ impl Tracker {
         first_seen_ms: u64,
         now_ms: u64,
     ) -> Option<Event> {
-        let known = self.seen.get(&txid);
+        let sought = self.seen.seek(&txid);
+        let known = self.seen.found(&sought);
         if known.is_some_and(|seen| seen.verdict() != Verdict::Unknown) {
             return None;
         }
@@ -267,10 +271,7 @@ impl Tracker {
                     values_sats: values,
                     input_count: transaction.input_count() as u32,
                 };
-                seen.accept(Payment {
-                    accepted: Arc::new(accepted),
-                    spends: outpoints(transaction).collect(),
-                });
+                seen.accept(Arc::new(accepted), outpoints(transaction).collect());
                 FirstSight::Accepted
             }
             Err(reason) => {
@@ -289,7 +290,7 @@ impl Tracker {
             .zip(state)
             .map(|(accepted, state)| Event::Accepted(accepted.clone(), state));
         self.records.push(|| seen.record(&txid));
-        self.seen.insert(txid, seen);
+        self.seen.put(sought, txid, seen);
         event
     }
 

@@ -8,7 +8,7 @@ use satscope_log::{Accepted, Event, RemovalReason, State, WINDOW_MS};
 use super::{
     FirstSight, Tracker,
     chain::ChainBlock,
-    seen::{Payment, Place, Seen, Verdict},
+    seen::{Place, Seen, Verdict},
 };
 use crate::journal::{Content, Record};
 
@@ -25,7 +25,8 @@ impl Tracker {
             } => {
                 let mut seen = Seen::new(first_seen_ms, place, since_ms);
                 restore_content(&mut seen, &txid, content);
-                self.seen.insert(txid, seen);
+                let sought = self.seen.seek(&txid);
+                self.seen.put(sought, txid, seen);
             }
             Record::Moved(txid, place, since_ms) => {
                 let seen = self
@@ -127,14 +128,14 @@ fn restore_content(seen: &mut Seen, txid: &Txid, content: Content) {
             values_sats,
             input_count,
             spends,
-        } => seen.accept(Payment {
-            accepted: Arc::new(Accepted {
+        } => {
+            let accepted = Accepted {
                 txid: txid.to_byte_array(),
                 first_seen_ms: seen.first_seen_ms(),
                 values_sats,
                 input_count,
-            }),
-            spends,
-        }),
+            };
+            seen.accept(Arc::new(accepted), spends);
+        }
     }
 }

