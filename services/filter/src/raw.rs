@@ -2,8 +2,9 @@
 //!
 //! The layout is that of Core's `src/primitives/transaction.h`; what is refused is what the `bitcoin` crate refuses.
 
-use bitcoin::hashes::{Hash as _, HashEngine as _, sha256d};
+use bitcoin::hashes::Hash as _;
 use bitcoin::{Script, Txid};
+use sha2::{Digest as _, Sha256};
 
 use crate::judged::Spent;
 
@@ -52,12 +53,12 @@ impl std::error::Error for RawError {}
 /// A transaction as it was sent.
 #[derive(Debug, Clone, Copy)]
 pub struct RawTransaction<'a> {
-    version: &'a [u8],
+    version: &'a [u8; 4],
     /// What the txid covers beside version and lock time: the inputs and outputs with their counts.
     covered: &'a [u8],
     inputs: Items<'a>,
     outputs: Items<'a>,
-    lock_time: &'a [u8],
+    lock_time: &'a [u8; 4],
     carries_data: bool,
     /// The size of the largest witness of an input, in bytes.
     largest_witness: usize,
@@ -89,7 +90,7 @@ impl<'a> RawTransaction<'a> {
     /// When they do not.
     pub fn read_first(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), RawError> {
         let mut reader = Reader(bytes);
-        let version = reader.take(4)?;
+        let version = reader.array()?;
         let mut covered = reader;
         let mut count = reader.number()?;
         let is_segwit = count == 0;
@@ -119,7 +120,7 @@ impl<'a> RawTransaction<'a> {
             true => reader.witnesses(inputs.count)?,
             false => 0,
         };
-        let lock_time = reader.take(4)?;
+        let lock_time = reader.array()?;
         let transaction = RawTransaction {
             version,
             covered,
@@ -135,11 +136,12 @@ impl<'a> RawTransaction<'a> {
     /// Its id.
     #[must_use]
     pub fn txid(&self) -> Txid {
-        let mut engine = sha256d::Hash::engine();
-        engine.input(self.version);
-        engine.input(self.covered);
-        engine.input(self.lock_time);
-        Txid::from_raw_hash(sha256d::Hash::from_engine(engine))
+        let once = Sha256::new()
+            .chain_update(self.version)
+            .chain_update(self.covered)
+            .chain_update(self.lock_time)
+            .finalize();
+        Txid::from_byte_array(Sha256::digest(once).into())
     }
 
     /// Whether it creates new coins.
