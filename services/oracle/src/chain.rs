@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
+use multiversion::multiversion;
+
 use crate::exp::exp;
 use crate::grid::{BIN, PRICE_BINS};
+use crate::lanes;
 use crate::model::Motion;
 
 /// What is less probable than this against all else together is taken as impossible.
@@ -13,112 +16,142 @@ const IMPOSSIBLE: f64 = 1e-30;
 /// over ten minutes each, 6 to 10 read 67 right and trust none that is wrong; without a limit it is 65, and 2 wrong.
 const MOST_OF_A_MINUTE: f64 = 8.0;
 
+/// The evidence of a first minute has this limit, in nats: what is less likely is impossible anyway.
+const MOST_AT_FIRST: f64 = 600.0;
+/// The likelihood of a price is this power of what is worked out for it: see [`across`].
+const POWER: f64 = 18.0;
+
 /// The probability of each price as it goes from minute to minute.
 #[derive(Debug, Clone)]
 pub(crate) struct Chain {
-    pub(crate) weights: Vec<f64>,
-    /// Where the weights are not 0.
-    active: Range<usize>,
-    /// Room for a value of each bin, and for one on each side.
-    scratch: Vec<f64>,
-    stay: f64,
-    aside: f64,
-    jump: f64,
-    decay: f64,
-    /// A jump beyond so many bins is impossible.
-    reach: usize,
+    /// The lowest bin that is possible.
+    first: usize,
+    /// The weights from there to the highest that is possible.
+    weights: Vec<f64>,
+    step: Step,
     /// The first minute speaks of all prices and in full; later ones of those that are left, and no louder than
     /// [`MOST_OF_A_MINUTE`].
     has_evidence: bool,
+    room: Room,
 }
 
-impl Chain {
-    pub(crate) fn new(mut weights: Vec<f64>, motion: Motion) -> Self {
-        normalise(&mut weights);
+/// How the price moves in one minute, in bins.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    stay: f64,
+    /// To the bin above, and as much to the one below.
+    aside: f64,
+    /// To a bin at a distance, times [`Step::decay`] to the power of that distance.
+    jump: f64,
+    decay: f64,
+}
+
+/// Room for what is worked out on the way.
+#[derive(Debug, Clone, Default)]
+struct Room {
+    /// What jumps to each bin from all below it, and from all above.
+    from_below: Vec<f64>,
+    from_above: Vec<f64>,
+    /// The weights of the next minute.
+    next: Vec<f64>,
+    /// What a minute says of each bin, with one more on each side.
+    said: Vec<f64>,
+}
+
+impl Step {
+    fn new(motion: Motion) -> Self {
         let calm_bins = motion.calm_percent / 100.0 / BIN;
         let aside = 0.5 * calm_bins * calm_bins * (1.0 - motion.jump);
         let jump_bins = motion.jump_percent / 100.0 / BIN;
         let decay = (-1.0 / jump_bins).exp();
         Self {
-            active: 0..PRICE_BINS,
-            scratch: vec![0.0; PRICE_BINS + 2],
-            weights,
             stay: 1.0 - motion.jump - 2.0 * aside,
             aside,
             jump: motion.jump * (1.0 - decay) / (1.0 + decay),
             decay,
-            has_evidence: false,
-            reach: (jump_bins * -IMPOSSIBLE.ln()).ceil() as usize,
         }
+    }
+
+    /// How many bins beyond the last one a jump may go, where so much arrives at the first of them.
+    fn reach(&self, arriving: f64) -> usize {
+        let bins = (IMPOSSIBLE / (self.jump * arriving)).ln() / self.decay.ln();
+        bins.ceil().max(1.0) as usize
+    }
+}
+
+impl Chain {
+    pub(crate) fn new(mut weights: Vec<f64>, motion: Motion) -> Self {
+        let sum: f64 = lanes::sum(&weights);
+        weights.iter_mut().for_each(|weight| *weight /= sum);
+        Self {
+            first: 0,
+            weights,
+            step: Step::new(motion),
+            has_evidence: false,
+            room: Room::default(),
+        }
+    }
+
+    /// The weight of each bin; the sum is 1.
+    pub(crate) fn weights(&self) -> Vec<f64> {
+        let mut weights = vec![0.0; PRICE_BINS];
+        weights[self.bins()].copy_from_slice(&self.weights);
+        weights
+    }
+
+    /// The bins that are possible.
+    fn bins(&self) -> Range<usize> {
+        self.first..self.first + self.weights.len()
     }
 
     /// Lets the price move for one minute: calmly to a bin beside it, or by a jump whose length is distributed as
     /// exp(−length).
     pub(crate) fn step(&mut self) {
-        let reached = self.active.start.saturating_sub(self.reach)
-            ..(self.active.end + self.reach).min(PRICE_BINS);
-        let (weights, jumped) = (
-            &mut self.weights[reached.clone()],
-            &mut self.scratch[reached.clone()],
-        );
-        let mut from_below = 0.0;
-        for (sum, weight) in jumped.iter_mut().zip(&*weights) {
-            *sum = from_below;
-            from_below = (from_below + weight) * self.decay;
-        }
-        let mut from_above = 0.0;
-        for (sum, weight) in jumped.iter_mut().zip(&*weights).rev() {
-            *sum += from_above + weight;
-            from_above = (from_above + weight) * self.decay;
-        }
-        let mut below = weights[0];
-        for bin in 0..weights.len() {
-            let here = weights[bin];
-            let above = weights.get(bin + 1).copied().unwrap_or(here);
-            weights[bin] =
-                self.stay * here + self.aside * (below + above) + self.jump * jumped[bin];
-            below = here;
-        }
-        self.active = reached;
+        let (step, bins) = (self.step, self.bins());
+        let Room {
+            from_below,
+            from_above,
+            next,
+            ..
+        } = &mut self.room;
+        let (upwards, downwards) = jumps(&self.weights, from_below, from_above, step.decay);
+        let down = step.reach(downwards).min(bins.start);
+        let up = step.reach(upwards).min(PRICE_BINS - bins.end);
+        next.resize(down + bins.len() + up, 0.0);
+        let (below, rest) = next.split_at_mut(down);
+        let (within, above) = rest.split_at_mut(bins.len());
+        move_within(within, &self.weights, from_below, from_above, step);
+        fade(below.iter_mut().rev(), step.jump * downwards, step.decay);
+        fade(above.iter_mut(), step.jump * upwards, step.decay);
+        // What goes beyond the ends of the grid stays at them.
+        let (lowest, highest) = (self.weights[0], self.weights[bins.len() - 1]);
+        next[down.saturating_sub(1)] += step.aside * lowest;
+        let last = next.len() - 1;
+        next[(down + bins.len()).min(last)] += step.aside * highest;
+        self.first = bins.start - down;
+        std::mem::swap(&mut self.weights, next);
     }
 
     /// The most probable bin.
     pub(crate) fn best(&self) -> usize {
-        self.active
-            .clone()
-            .max_by(|&a, &b| self.weights[a].total_cmp(&self.weights[b]))
-            .unwrap_or(self.active.start)
+        let most = lanes::highest(&self.weights);
+        let at = self.weights.iter().rposition(|weight| *weight == most);
+        self.first + at.unwrap_or(0)
     }
 
     /// Weighs each price by evidence in nats, which is asked for a range of bins; returns the evidence for all of them
     /// together, in nats.
     pub(crate) fn weigh(&mut self, nats: impl FnOnce(Range<usize>, &mut [f64])) -> f64 {
-        let active = self.active.clone();
-        // One more on each side, as far from its neighbour as nothing.
-        let said = &mut self.scratch[..active.len() + 2];
-        nats(active.clone(), &mut said[1..=active.len()]);
-        let most = said[1..=active.len()]
-            .iter()
-            .copied()
-            .fold(f64::NEG_INFINITY, f64::max);
-        let least = match self.has_evidence {
-            true => -MOST_OF_A_MINUTE,
-            false => f64::NEG_INFINITY,
+        let bins = self.bins();
+        let said = &mut self.room.said;
+        said.resize(bins.len() + 2, 0.0);
+        nats(bins.clone(), &mut said[1..=bins.len()]);
+        let limit = match self.has_evidence {
+            true => MOST_OF_A_MINUTE,
+            false => MOST_AT_FIRST,
         };
-        said.iter_mut()
-            .for_each(|nats| *nats = (*nats - most).max(least));
-        said[0] = said[1];
-        said[active.len() + 1] = said[active.len()];
         self.has_evidence = true;
-        for (weight, near) in self.weights[active.clone()].iter_mut().zip(said.windows(3)) {
-            let likely = across(near[0], near[1], near[2]);
-            *weight = if *weight > IMPOSSIBLE {
-                *weight * likely
-            } else {
-                0.0
-            };
-        }
-        let evidence = most + normalise(&mut self.weights[active]).ln();
+        let evidence = weigh(&mut self.weights, said, limit);
         self.narrow();
         evidence
     }
@@ -126,31 +159,138 @@ impl Chain {
     /// Leaves out what has become impossible at both ends.
     fn narrow(&mut self) {
         let is_possible = |weight: &f64| *weight > IMPOSSIBLE;
-        let weights = &self.weights[self.active.clone()];
-        let (first, last) = (
-            weights.iter().position(is_possible).unwrap_or(0),
-            weights.iter().rposition(is_possible).unwrap_or(0),
-        );
-        let narrower = self.active.start + first..self.active.start + last + 1;
-        self.weights[self.active.start..narrower.start].fill(0.0);
-        self.weights[narrower.end..self.active.end].fill(0.0);
-        self.active = narrower;
+        let last = self.weights.iter().rposition(is_possible).unwrap_or(0);
+        self.weights.truncate(last + 1);
+        let first = self.weights.iter().position(is_possible).unwrap_or(0);
+        self.weights.drain(..first);
+        self.first += first;
     }
 }
 
-/// The mean likelihood across a bin, from the log likelihood in its middle and in its neighbours': much evidence can make a
-/// peak that is narrower than a bin and lies between two.
-fn across(below: f64, here: f64, above: f64) -> f64 {
-    let (slope, bend) = (0.5 * (above - below), 0.5 * (above + below) - here);
-    let (third, ninth) = (slope / 3.0, bend / 9.0);
-    (exp(here + ninth - third) + exp(here) + exp(here + ninth + third)) / 3.0
+/// What jumps to each bin from all bins below it and from all above; and to the first bin beyond the last one, upwards and
+/// downwards.
+fn jumps(
+    weights: &[f64],
+    from_below: &mut Vec<f64>,
+    from_above: &mut Vec<f64>,
+    decay: f64,
+) -> (f64, f64) {
+    from_below.resize(weights.len(), 0.0);
+    from_above.resize(weights.len(), 0.0);
+    let powers = [1, 2, 3, 4].map(|power| decay.powi(power));
+    let (blocks, rest) = weights.as_chunks();
+    let (arriving, rest_arriving) = from_below.as_chunks_mut();
+    let mut upwards = 0.0;
+    for (block, arriving) in blocks.iter().zip(arriving) {
+        *arriving = carried(*block, &mut upwards, powers);
+    }
+    for (weight, arriving) in rest.iter().zip(rest_arriving) {
+        *arriving = upwards;
+        upwards = (upwards + weight) * decay;
+    }
+    let (rest, blocks) = weights.as_rchunks();
+    let (rest_arriving, arriving) = from_above.as_rchunks_mut();
+    let mut downwards = 0.0;
+    for (&[a, b, c, d], arriving) in blocks.iter().zip(arriving).rev() {
+        *arriving = carried([d, c, b, a], &mut downwards, powers);
+        arriving.reverse();
+    }
+    for (weight, arriving) in rest.iter().zip(rest_arriving).rev() {
+        *arriving = downwards;
+        downwards = (downwards + weight) * decay;
+    }
+    (upwards, downwards)
 }
 
-/// Makes the sum 1; returns what it was.
-fn normalise(weights: &mut [f64]) -> f64 {
-    let sum: f64 = weights.iter().sum();
-    weights.iter_mut().for_each(|weight| *weight /= sum);
-    sum
+/// What arrives at each of four bins, one after the other in the direction of the jumps, from all before it; `arriving` at
+/// the first of them becomes what arrives at the one after them. Four at a time, because one would have to wait for the
+/// other.
+#[inline(always)]
+fn carried(weights: [f64; 4], arriving: &mut f64, powers: [f64; 4]) -> [f64; 4] {
+    let [decay, second, third, fourth] = powers;
+    let one = weights[0] * decay;
+    let two = (one + weights[1]) * decay;
+    let three = (two + weights[2]) * decay;
+    let four = (three + weights[3]) * decay;
+    let first = *arriving;
+    *arriving = first * fourth + four;
+    [
+        first,
+        first * decay + one,
+        first * second + two,
+        first * third + three,
+    ]
+}
+
+/// Less and less, bin after bin.
+fn fade<'a>(bins: impl Iterator<Item = &'a mut f64>, mut arriving: f64, decay: f64) {
+    for bin in bins {
+        *bin = arriving;
+        arriving *= decay;
+    }
+}
+
+/// The weights of the next minute, where nothing comes from beyond.
+#[multiversion(targets("x86_64+avx2"))]
+fn move_within(
+    next: &mut [f64],
+    weights: &[f64],
+    from_below: &[f64],
+    from_above: &[f64],
+    step: Step,
+) {
+    let jumped = from_below.iter().zip(from_above);
+    for ((next, here), (below, above)) in next.iter_mut().zip(weights).zip(jumped) {
+        *next = step.stay * here + step.jump * (below + above + here);
+    }
+    let ends = 1..next.len();
+    for (next, below) in next[ends.clone()].iter_mut().zip(weights) {
+        *next += step.aside * below;
+    }
+    for (next, above) in next.iter_mut().zip(&weights[ends]) {
+        *next += step.aside * above;
+    }
+}
+
+/// Weighs each bin by what is `said` of it in nats, which has one more on each side and becomes something else; none is made
+/// less probable than another by more than `limit`. Returns the evidence for all of them together.
+#[multiversion(targets("x86_64+avx2"))]
+fn weigh(weights: &mut [f64], said: &mut [f64], limit: f64) -> f64 {
+    let count = weights.len();
+    let most = lanes::highest(&said[1..=count]);
+    for nats in &mut said[1..=count] {
+        *nats = exp((*nats - most).max(-limit) / POWER);
+    }
+    // As far from its neighbour as nothing.
+    said[0] = said[1];
+    said[count + 1] = said[count];
+    let (below, here, above) = (&said[..count], &said[1..=count], &said[2..]);
+    let near = below.iter().zip(here).zip(above);
+    for (weight, ((below, here), above)) in weights.iter_mut().zip(near) {
+        let weighed = *weight * across(*below, *here, *above);
+        *weight = if *weight > IMPOSSIBLE { weighed } else { 0.0 };
+    }
+    let sum = lanes::sum(weights);
+    let scale = 1.0 / sum;
+    weights.iter_mut().for_each(|weight| *weight *= scale);
+    most + sum.ln()
+}
+
+/// The mean likelihood across a bin, from the likelihood in its middle and in its neighbours': much evidence can make a peak
+/// that is narrower than a bin and lies between two. The mean of three places, a third of a bin apart, on the parabola
+/// through the logarithms.
+///
+/// Each is given as its 18th root, in which all three are whole powers: so it takes one exponential for a bin, and no three.
+#[inline(always)]
+fn across(below: f64, here: f64, above: f64) -> f64 {
+    let squared = |x: f64| x * x;
+    let cubed = |x: f64| x * x * x;
+    let middle = squared(cubed(cubed(here)));
+    // With b, h and a for below, here and above: the places to both sides are h¹⁶ a⁴ ÷ b² and h¹⁶ b⁴ ÷ a².
+    let sides = squared(squared(squared(squared(here))))
+        * (squared(cubed(above)) + squared(cubed(below)))
+        / squared(above * below);
+    (middle + sides) / 3.0
 }
 
 #[cfg(test)]
@@ -163,9 +303,9 @@ mod tests {
         weights[6000] = 1.0;
         let mut chain = Chain::new(weights, crate::Model::trained().motion);
         (0..30).for_each(|_| chain.step());
-        let sum: f64 = chain.weights.iter().sum();
-        let mean: f64 = chain
-            .weights
+        let weights = chain.weights();
+        let sum: f64 = weights.iter().sum();
+        let mean: f64 = weights
             .iter()
             .enumerate()
             .map(|(bin, weight)| bin as f64 * weight)
@@ -178,11 +318,11 @@ mod tests {
 
     #[test]
     fn a_peak_between_two_bins_loses_nothing() {
-        let nats = |off: f64| -8.0 * off * off;
-        let middle = across(nats(-1.0), nats(0.0), nats(1.0))
-            + 2.0 * across(nats(0.0), nats(1.0), nats(2.0));
-        let between = 2.0 * across(nats(-0.5), nats(0.5), nats(1.5))
-            + 2.0 * across(nats(0.5), nats(1.5), nats(2.5));
+        let root = |off: f64| (-8.0 * off * off / POWER).exp();
+        let middle = across(root(-1.0), root(0.0), root(1.0))
+            + 2.0 * across(root(0.0), root(1.0), root(2.0));
+        let between = 2.0 * across(root(-0.5), root(0.5), root(1.5))
+            + 2.0 * across(root(0.5), root(1.5), root(2.5));
         assert!((middle / between - 1.0).abs() < 0.1, "{middle} {between}");
     }
 }

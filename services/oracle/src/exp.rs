@@ -2,6 +2,7 @@
 
 /// e to the power of `x`, to 10⁻⁹ of its value, without a branch or a call, so that a compiler makes several at once. Beyond
 /// ±700 it stays what it is there.
+#[inline(always)]
 pub(crate) fn exp(x: f64) -> f64 {
     /// Adding it rounds to a whole number, which then stands in the lowest bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;

@@ -71,6 +71,7 @@ mod estimate;
 mod exp;
 mod grid;
 mod kernel;
+mod lanes;
 mod minutes;
 mod model;
 mod pass;

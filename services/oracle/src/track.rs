@@ -80,7 +80,7 @@ pub(crate) fn forward(
     }
     let recent = now.saturating_sub(RECENT_MINUTES - 1)..now + 1;
     let posterior = Posterior {
-        weights: pass.chain.weights,
+        weights: pass.chain.weights(),
         log_evidence: pass.log_evidence,
         overall,
         background: Arc::clone(&settled.background),
