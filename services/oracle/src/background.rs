@@ -4,6 +4,7 @@
 use crate::exp::exp;
 use crate::grid::{BIN, PRICE_BINS};
 use crate::kernel::Kernel;
+use crate::stack::Stack;
 
 /// Half the width of the moving average that smooths the amounts into a background, in bins: 0.03 decades.
 const BACKGROUND_BINS: usize = 69;
@@ -20,8 +21,9 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// That of `values` amounts, of which `histogram` has so many in each bin of amount.
-    pub(crate) fn new(kernel: &Kernel, histogram: &[u32], values: usize) -> Self {
+    /// That of all amounts of a stack.
+    pub(crate) fn new(kernel: &Kernel, stack: &Stack) -> Self {
+        let (histogram, values) = (stack.histogram(), stack.values());
         let typical = median_sats(histogram)
             .and_then(|median_sats| kernel.typical(median_sats, values))
             .unwrap_or_else(|| vec![0.0; PRICE_BINS]);

@@ -40,6 +40,13 @@ pub(crate) fn highest(values: impl Iterator<Item = (usize, f64)>) -> Option<(usi
     values.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
+/// Where in one row to begin, and where in another that lies `drift` bins further on; there is nothing beyond the grid.
+pub(crate) fn moved(drift: isize) -> (usize, usize) {
+    let most = PRICE_BINS as isize;
+    let (to, from) = ((-drift).clamp(0, most), drift.clamp(0, most));
+    (to as usize, from as usize)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

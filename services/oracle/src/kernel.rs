@@ -35,6 +35,32 @@ pub(crate) struct Kernel {
     prices_usd: Vec<f64>,
 }
 
+/// A sum of evidence that is taken away again: what goes beyond its range comes back.
+pub(crate) trait Sums {
+    fn add(&mut self, steps: i32);
+    fn take_away(&mut self, steps: i32);
+}
+
+impl Sums for i32 {
+    fn add(&mut self, steps: i32) {
+        *self = self.wrapping_add(steps);
+    }
+
+    fn take_away(&mut self, steps: i32) {
+        *self = self.wrapping_sub(steps);
+    }
+}
+
+impl Sums for i64 {
+    fn add(&mut self, steps: i32) {
+        *self += i64::from(steps);
+    }
+
+    fn take_away(&mut self, steps: i32) {
+        *self -= i64::from(steps);
+    }
+}
+
 #[derive(Debug)]
 struct Rung {
     /// How far its price lies above that of one dollar, in parts of a bin.
@@ -70,28 +96,31 @@ impl Kernel {
         }
     }
 
-    /// Adds to the evidence what an amount says of every price.
-    pub(crate) fn add(&self, value_sats: u64, evidence: &mut Evidence) {
-        self.apply(value_sats, evidence, |sum, tap| {
-            *sum = sum.wrapping_add(tap)
-        });
+    /// Adds to the evidence for prices from bin `from` on what an amount says of them.
+    pub(crate) fn add<Sum: Sums>(&self, value_sats: u64, from: usize, evidence: &mut [Sum]) {
+        self.apply(value_sats, from, evidence, Sum::add);
     }
 
     /// Takes away again what [`Kernel::add`] has added.
-    pub(crate) fn take_away(&self, value_sats: u64, evidence: &mut Evidence) {
-        self.apply(value_sats, evidence, |sum, tap| {
-            *sum = sum.wrapping_sub(tap)
-        });
+    pub(crate) fn take_away<Sum: Sums>(&self, value_sats: u64, from: usize, evidence: &mut [Sum]) {
+        self.apply(value_sats, from, evidence, Sum::take_away);
     }
 
-    fn apply(&self, value_sats: u64, evidence: &mut Evidence, change: impl Fn(&mut i32, i32)) {
+    fn apply<Sum>(
+        &self,
+        value_sats: u64,
+        from: usize,
+        evidence: &mut [Sum],
+        change: impl Fn(&mut Sum, i32),
+    ) {
         let dollar = grid::dollar_place(value_sats) * PHASES as f64;
+        let origin = (OFF_GRID as usize / PHASES + REACH + from) as isize;
         for rung in &self.rungs {
             // Positive, so that a whole number of it is its floor; an amount of 0 lies beyond the grid's end.
             let eighths =
                 (dollar + rung.shift + 0.5 + OFF_GRID).clamp(0.0, 3.0 * OFF_GRID) as usize;
             let peak = &rung.peaks[eighths % PHASES];
-            let first = (eighths / PHASES) as isize - (OFF_GRID as usize / PHASES + REACH) as isize;
+            let first = (eighths / PHASES) as isize - origin;
             if first >= 0
                 && let Some(sums) = evidence.get_mut(first as usize..first as usize + TAPS)
             {
@@ -102,7 +131,7 @@ impl Kernel {
             }
             // The taps that lie on the grid.
             let skipped = (-first).clamp(0, TAPS as isize) as usize;
-            let start = first.clamp(0, PRICE_BINS as isize) as usize;
+            let start = first.clamp(0, evidence.len() as isize) as usize;
             let sums = evidence[start..].iter_mut();
             sums.zip(&peak[skipped..])
                 .for_each(|(sum, &tap)| change(sum, tap));
@@ -185,7 +214,7 @@ mod tests {
     #[test]
     fn an_amount_speaks_for_the_price_that_makes_it_round() {
         let mut evidence = no_evidence();
-        kernel().add(100_000, &mut evidence);
+        kernel().add(100_000, 0, &mut evidence);
         let best = evidence
             .iter()
             .zip(0..)
@@ -211,11 +240,11 @@ mod tests {
         ];
         values
             .iter()
-            .for_each(|&value| kernel.add(value, &mut evidence));
+            .for_each(|&value| kernel.add(value, 0, &mut evidence));
         values
             .iter()
             .rev()
-            .for_each(|&value| kernel.take_away(value, &mut evidence));
+            .for_each(|&value| kernel.take_away(value, 0, &mut evidence));
         assert_eq!(evidence, no_evidence());
     }
 
@@ -223,7 +252,7 @@ mod tests {
     fn the_ends_of_the_grid_take_half_a_peak() {
         for value_sats in [100_000_000, 100] {
             let mut evidence = no_evidence();
-            kernel().add(value_sats, &mut evidence);
+            kernel().add(value_sats, 0, &mut evidence);
             let touched = evidence.iter().filter(|&&steps| steps > 0).count();
             assert!(
                 (REACH / 2..TAPS).contains(&touched),

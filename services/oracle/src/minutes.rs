@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::grid::{self, VALUE_BINS};
 use crate::kernel::{self, Evidence, Kernel};
+use crate::stack::Stack;
 
 /// Milliseconds in a minute.
 pub(crate) const MINUTE_MS: u64 = 60_000;
@@ -47,10 +48,8 @@ pub(crate) struct Minutes {
     minutes: BTreeMap<u64, Minute>,
     /// How many amounts lie in each bin of amount.
     histogram: Vec<u32>,
-    /// Minutes that somebody has read,
-    watched: Range<u64>,
-    /// and whether none of them has changed since.
-    have_stayed: bool,
+    /// Those that are held together.
+    stack: Stack,
 }
 
 impl Minutes {
@@ -60,8 +59,7 @@ impl Minutes {
             slots: BTreeMap::new(),
             minutes: BTreeMap::new(),
             histogram: vec![0; VALUE_BINS],
-            watched: 0..0,
-            have_stayed: true,
+            stack: Stack::new(),
         }
     }
 
@@ -76,34 +74,36 @@ impl Minutes {
             .map(|(&minute, held)| (minute, held))
     }
 
-    /// Begins to note whether one of these minutes changes.
-    pub(crate) fn watch(&mut self, range: &Range<u64>) {
-        self.watched = range.clone();
-        self.have_stayed = true;
+    /// Those that are held together.
+    pub(crate) fn stack(&self) -> &Stack {
+        &self.stack
     }
 
-    /// Whether the watched minutes are as they were.
-    pub(crate) fn have_stayed(&self) -> bool {
-        self.have_stayed
-    }
-
-    /// How many amounts of a range of minutes, of whole tens or up to the newest, lie in each bin of amount.
-    pub(crate) fn histogram_of(&self, range: &Range<u64>) -> Vec<u32> {
-        let mut histogram = vec![0; VALUE_BINS];
-        let slots = range.start / SLOT_MINUTES..range.end.div_ceil(SLOT_MINUTES);
-        for (slot, held) in self.slots.range(slots) {
-            let is_within = |key: &&u64| range.contains(&(slot * SLOT_MINUTES + minute_of(**key)));
-            let mut last = None;
-            for key in held.seen.iter().filter(is_within) {
-                let value_sats = key >> MINUTE_BITS;
-                if last.replace(value_sats) != Some(value_sats)
-                    && let Some(bin) = grid::value_bin(value_sats)
-                {
-                    histogram[bin] += 1;
-                }
+    /// Holds these together; whether they are as they were at the last call.
+    pub(crate) fn hold_together(&mut self, range: &Range<u64>) -> bool {
+        let before = self.stack.minutes().clone();
+        if before != *range {
+            self.stack.cover(range.clone());
+            for gone in without(&before, range) {
+                self.stack.count_out(amounts(&self.slots, &gone));
+                let held = self.minutes.range(gone);
+                held.for_each(|(&minute, held)| self.stack.take(minute, held));
+            }
+            for come in without(range, &before) {
+                self.stack.count_in(amounts(&self.slots, &come));
+                let held = self.minutes.range(come);
+                held.for_each(|(_, held)| self.stack.put(held));
             }
         }
-        histogram
+        !self.stack.take_has_changed()
+    }
+
+    /// Moves each of those that are held together by how far above its last place the price lay in it, in bins.
+    pub(crate) fn settle(&mut self, drifts: &[isize]) {
+        let held = self.minutes.range(self.stack.minutes().clone());
+        for ((&minute, held), drift) in held.zip(drifts) {
+            self.stack.settle(minute, held, *drift);
+        }
     }
 
     /// How many amounts lie in each bin of amount.
@@ -156,18 +156,18 @@ impl Minutes {
     }
 
     fn enter(&mut self, minute: u64, value_sats: u64) {
-        self.have_stayed &= !self.watched.contains(&minute);
+        self.stack.enter(&self.kernel, minute, value_sats);
         let empty = || Minute {
             evidence: kernel::no_evidence(),
             values: 0,
         };
         let held = self.minutes.entry(minute).or_insert_with(empty);
         held.values += 1;
-        self.kernel.add(value_sats, &mut held.evidence);
+        self.kernel.add(value_sats, 0, &mut held.evidence);
     }
 
     fn leave(&mut self, minute: u64, value_sats: u64) {
-        self.have_stayed &= !self.watched.contains(&minute);
+        self.stack.leave(&self.kernel, minute, value_sats);
         let Some(held) = self.minutes.get_mut(&minute) else {
             return;
         };
@@ -175,9 +175,34 @@ impl Minutes {
         if held.values == 0 {
             self.minutes.remove(&minute);
         } else {
-            self.kernel.take_away(value_sats, &mut held.evidence);
+            self.kernel.take_away(value_sats, 0, &mut held.evidence);
         }
     }
+}
+
+/// What a range has that another has not.
+fn without(range: &Range<u64>, other: &Range<u64>) -> [Range<u64>; 2] {
+    let below = range.start..range.end.min(other.start.max(range.start));
+    let above = range.start.max(other.end.min(range.end)).max(below.end)..range.end;
+    [below, above]
+}
+
+/// The amounts that count in some minutes.
+fn amounts(slots: &BTreeMap<u64, Slot>, minutes: &Range<u64>) -> impl Iterator<Item = u64> {
+    let within = minutes.start / SLOT_MINUTES..minutes.end.div_ceil(SLOT_MINUTES);
+    slots.range(within).flat_map(move |(slot, held)| {
+        let in_slot = |minute: &u64| minute.saturating_sub(slot * SLOT_MINUTES);
+        let minutes = in_slot(&minutes.start)..in_slot(&minutes.end);
+        let mut keys = held.seen.iter().peekable();
+        std::iter::from_fn(move || {
+            let key = keys.next()?;
+            let value_sats = key >> MINUTE_BITS;
+            let next = keys.peek().map(|next| *next >> MINUTE_BITS);
+            let is_newest = next != Some(value_sats);
+            Some((is_newest && minutes.contains(&minute_of(*key))).then_some(value_sats))
+        })
+        .flatten()
+    })
 }
 
 /// An amount and the minute of its slot.

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::background::Background;
 use crate::chain::Chain;
-use crate::grid::PRICE_BINS;
+use crate::grid::{self, PRICE_BINS};
 use crate::kernel::STEPS_PER_NAT;
 use crate::minutes::{Minute, Minutes};
 
@@ -73,7 +73,7 @@ impl View<'_> {
     /// Adds what minutes say of each price, in nats, if it lay as far above it then as `drifts` say, in bins.
     pub(crate) fn add(&self, sums: &mut [f64], minutes: &Range<u64>, drifts: &[isize]) {
         for ((_, held), drift) in self.minutes.within(minutes).zip(drifts) {
-            let (to, from) = moved(*drift);
+            let (to, from) = grid::moved(*drift);
             for (sum, nats) in sums[to..].iter_mut().zip(self.nats(held, from..PRICE_BINS)) {
                 *sum += nats;
             }
@@ -87,13 +87,6 @@ impl Pass {
         let since = self.minute.unwrap_or(minute);
         (since..minute).for_each(|_| self.chain.step());
     }
-}
-
-/// Where in one row to begin, and where in another that lies `drift` bins further on; there is nothing beyond the grid.
-pub(crate) fn moved(drift: isize) -> (usize, usize) {
-    let most = PRICE_BINS as isize;
-    let (to, from) = ((-drift).clamp(0, most), drift.clamp(0, most));
-    (to as usize, from as usize)
 }
 
 /// How far the price lay above its last place at each step of its path, in bins. A leap is no motion but a change of mind.

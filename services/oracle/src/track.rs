@@ -3,13 +3,14 @@
 //! What the minutes before the current ten have to say is worked out once and kept ([`Settled`]) for as long as none of them
 //! changes, so that an estimate goes over the minutes since. It is the same to the bit as if nothing had been kept.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::background::{Background, proportions};
 use crate::grid::{self, PRICE_BINS};
 use crate::minutes::{MINUTE_MS, Minutes, SLOT_MINUTES};
-use crate::pass::{Pass, View, drifts, moved};
+use crate::pass::{Pass, View, drifts};
 use crate::window::WINDOW_MS;
 
 /// Prices further apart than this, in bins, are rivals: 20 %, which no motion of a minute reaches. The nearest price that
@@ -61,9 +62,11 @@ pub(crate) fn forward(
     let used = used(now);
     minutes.within(&used).next()?;
     let (old, new) = parts(minutes, &used);
+    // Where the older ones are too few to be a background, all are.
+    let have_stayed = minutes.hold_together(if old.is_empty() { &used } else { &old });
     let settled = match kept.take() {
-        Some(kept) if kept.minutes == old && !old.is_empty() && minutes.have_stayed() => kept,
-        _ => Settled::new(minutes, old, &used),
+        Some(kept) if kept.minutes == old && have_stayed => kept,
+        _ => Settled::new(minutes, old),
     };
     let view = View {
         minutes,
@@ -113,27 +116,24 @@ fn parts(minutes: &Minutes, used: &Range<u64>) -> (Range<u64>, Range<u64>) {
 }
 
 impl Settled {
-    /// Reads these minutes; if they are none, the background is that of all that are `used`.
-    fn new(minutes: &mut Minutes, range: Range<u64>, used: &Range<u64>) -> Self {
-        minutes.watch(&range);
-        let all = if range.is_empty() { used } else { &range };
-        let values: usize = minutes
-            .within(all)
-            .map(|(_, held)| held.values as usize)
-            .sum();
-        let histogram = minutes.histogram_of(all);
-        let background = Arc::new(Background::new(minutes.kernel(), &histogram, values));
+    /// Reads these minutes, which are held together; if they are none, what is held together is the background alone.
+    fn new(minutes: &mut Minutes, range: Range<u64>) -> Self {
+        let background = Background::new(minutes.kernel(), minutes.stack());
         let view = View {
             minutes,
             background: &background,
         };
         let mut pass = view.begin(background.prior());
         view.go_on(&mut pass, &range);
-        let mut together = vec![0.0; PRICE_BINS];
-        view.add(&mut together, &range, &drifts(&pass.path));
+        let drifts = drifts(&pass.path);
+        minutes.settle(&drifts);
+        let together = match range.is_empty() {
+            true => vec![0.0; PRICE_BINS],
+            false => together(minutes, &background, &drifts),
+        };
         Self {
             minutes: range,
-            background,
+            background: Arc::new(background),
             pass,
             together,
         }
@@ -146,7 +146,7 @@ impl Settled {
         let drifts = drifts(&path[old.saturating_sub(1)..]);
         let (back, drifts) = drifts.split_at(old.min(1));
         let mut together = vec![0.0; PRICE_BINS];
-        let (to, from) = moved(back.first().copied().unwrap_or(0));
+        let (to, from) = grid::moved(back.first().copied().unwrap_or(0));
         let rows = together[to..].iter_mut().zip(&self.together[from..]);
         rows.for_each(|(sum, nats)| *sum = *nats);
         view.add(&mut together, new, drifts);
@@ -155,6 +155,24 @@ impl Settled {
         let nats = together.iter().zip(typical);
         proportions(nats.map(|(nats, typical)| typical + share * nats).collect())
     }
+}
+
+/// What the minutes that are held together say of each price, in nats, if it lay as far above it then as `drifts` say.
+fn together(minutes: &Minutes, background: &Background, drifts: &[isize]) -> Vec<f64> {
+    let temperature = minutes.kernel().model.temperature;
+    let mut values = BTreeMap::new();
+    for ((_, held), drift) in minutes.within(minutes.stack().minutes()).zip(drifts) {
+        *values.entry(*drift).or_insert(0.0) += f64::from(held.values);
+    }
+    let mut together = minutes.stack().nats();
+    for (drift, values) in values {
+        let (to, from) = grid::moved(drift);
+        let expected = background.expected[from..].iter();
+        let rows = together[to..].iter_mut().zip(expected);
+        rows.for_each(|(nats, expected)| *nats -= values * expected);
+    }
+    together.iter_mut().for_each(|nats| *nats /= temperature);
+    together
 }
 
 /// A pass that begins near where the price was if it is at `bin` now and moved as `path` did.

@@ -1,0 +1,156 @@
+//! The evidence of many minutes, one on top of the other, each moved by as far as the price has drifted since.
+//!
+//! It is kept up to date amount by amount, in whole numbers: what it comes to depends on what is in it, not on how it came
+//! there.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::grid::{self, PRICE_BINS, VALUE_BINS};
+use crate::kernel::{Kernel, STEPS_PER_NAT};
+use crate::minutes::Minute;
+
+/// Minutes on top of each other.
+#[derive(Debug, Clone)]
+pub(crate) struct Stack {
+    /// Those that are in it, if they have an amount, since 1970.
+    minutes: Range<u64>,
+    /// How many amounts lie in each bin of amount.
+    histogram: Vec<u32>,
+    /// How many amounts there are.
+    values: usize,
+    /// What all of them say of each price, in [`STEPS_PER_NAT`].
+    evidence: Vec<i64>,
+    /// How far above its last place the price lay in each minute, in bins; none where that is 0.
+    drifts: BTreeMap<u64, isize>,
+    /// Whether an amount has come or gone since this was last asked.
+    has_changed: bool,
+}
+
+impl Stack {
+    pub(crate) fn new() -> Self {
+        Self {
+            minutes: 0..0,
+            histogram: vec![0; VALUE_BINS],
+            values: 0,
+            evidence: vec![0; PRICE_BINS],
+            drifts: BTreeMap::new(),
+            has_changed: false,
+        }
+    }
+
+    pub(crate) fn minutes(&self) -> &Range<u64> {
+        &self.minutes
+    }
+
+    /// How many amounts lie in each bin of amount.
+    pub(crate) fn histogram(&self) -> &[u32] {
+        &self.histogram
+    }
+
+    /// How many amounts there are.
+    pub(crate) fn values(&self) -> usize {
+        self.values
+    }
+
+    /// Whether an amount has come or gone since the last call.
+    pub(crate) fn take_has_changed(&mut self) -> bool {
+        std::mem::take(&mut self.has_changed)
+    }
+
+    /// An amount of a minute comes, if the minute is one of these.
+    pub(crate) fn enter(&mut self, kernel: &Kernel, minute: u64, value_sats: u64) {
+        if self.minutes.contains(&minute) {
+            let (evidence, from) = self.moved(minute);
+            kernel.add(value_sats, from, evidence);
+            self.count(value_sats, |count| *count += 1);
+            self.values += 1;
+            self.has_changed = true;
+        }
+    }
+
+    /// An amount of a minute goes, if the minute is one of these.
+    pub(crate) fn leave(&mut self, kernel: &Kernel, minute: u64, value_sats: u64) {
+        if self.minutes.contains(&minute) {
+            let (evidence, from) = self.moved(minute);
+            kernel.take_away(value_sats, from, evidence);
+            self.count(value_sats, |count| *count -= 1);
+            self.values -= 1;
+            self.has_changed = true;
+        }
+    }
+
+    /// From now on these are the minutes; what comes and goes by that is for the caller to tell.
+    pub(crate) fn cover(&mut self, minutes: Range<u64>) {
+        self.minutes = minutes;
+        self.has_changed = true;
+    }
+
+    /// A whole minute comes.
+    pub(crate) fn put(&mut self, held: &Minute) {
+        add(&mut self.evidence, 0, &held.evidence, 1);
+        self.values += held.values as usize;
+    }
+
+    /// A whole minute goes.
+    pub(crate) fn take(&mut self, minute: u64, held: &Minute) {
+        add(
+            &mut self.evidence,
+            self.drifts.remove(&minute).unwrap_or(0),
+            &held.evidence,
+            -1,
+        );
+        self.values -= held.values as usize;
+    }
+
+    /// The amounts of minutes come,
+    pub(crate) fn count_in(&mut self, values_sats: impl Iterator<Item = u64>) {
+        values_sats.for_each(|value_sats| self.count(value_sats, |count| *count += 1));
+    }
+
+    /// or go.
+    pub(crate) fn count_out(&mut self, values_sats: impl Iterator<Item = u64>) {
+        values_sats.for_each(|value_sats| self.count(value_sats, |count| *count -= 1));
+    }
+
+    /// Moves a minute to where its drift belongs.
+    pub(crate) fn settle(&mut self, minute: u64, held: &Minute, drift: isize) {
+        let before = self.drift(minute);
+        if before == drift {
+            return;
+        }
+        add(&mut self.evidence, before, &held.evidence, -1);
+        add(&mut self.evidence, drift, &held.evidence, 1);
+        self.drifts.insert(minute, drift);
+    }
+
+    /// What all of it says of each price, in nats, before anything is held against it.
+    pub(crate) fn nats(&self) -> Vec<f64> {
+        let steps = self.evidence.iter();
+        steps.map(|steps| *steps as f64 / STEPS_PER_NAT).collect()
+    }
+
+    fn drift(&self, minute: u64) -> isize {
+        self.drifts.get(&minute).copied().unwrap_or(0)
+    }
+
+    /// Where the evidence of a minute belongs, from which bin of its own on.
+    fn moved(&mut self, minute: u64) -> (&mut [i64], usize) {
+        let (to, from) = grid::moved(self.drift(minute));
+        (&mut self.evidence[to..PRICE_BINS - from], from)
+    }
+
+    fn count(&mut self, value_sats: u64, change: impl Fn(&mut u32)) {
+        let bin = grid::value_bin(value_sats);
+        if let Some(count) = bin.and_then(|bin| self.histogram.get_mut(bin)) {
+            change(count);
+        }
+    }
+}
+
+/// Adds evidence, `times` over, that lay `drift` bins above.
+fn add(sums: &mut [i64], drift: isize, evidence: &[i32], times: i64) {
+    let (to, from) = grid::moved(drift);
+    let rows = sums[to..].iter_mut().zip(&evidence[from..]);
+    rows.for_each(|(sum, steps)| *sum += times * i64::from(*steps));
+}
