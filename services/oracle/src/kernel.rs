@@ -29,10 +29,8 @@ pub(crate) fn no_evidence() -> Evidence {
 pub(crate) struct Kernel {
     pub(crate) model: Model,
     rungs: Vec<Rung>,
-    /// Where the median amount typically lies at each bin of price, in decades of a dollar; empty where that is left out.
-    medians: Vec<f64>,
-    /// The price in the middle of each bin, in dollars.
-    prices_usd: Vec<f64>,
+    /// The [`Typical::lift`] of each bin of price; empty where that is left out.
+    lifts: Vec<f64>,
 }
 
 /// A sum of evidence that is taken away again: what goes beyond its range comes back.
@@ -78,21 +76,15 @@ impl Kernel {
             .iter()
             .map(|&(round_usd, strength)| Rung::new(&model, round_usd, strength))
             .collect();
-        let prices_usd: Vec<f64> = (0..PRICE_BINS)
-            .map(|bin| grid::price_usd(bin as f64))
-            .collect();
-        let median = |typical: &Typical| {
-            let prices = prices_usd.iter();
-            prices
-                .map(|&price_usd| typical.median_decade(price_usd))
-                .collect()
+        let lift = |typical: &Typical| {
+            let places = (0..PRICE_BINS).map(|bin| grid::price_usd(bin as f64));
+            places.map(|price_usd| typical.lift(price_usd)).collect()
         };
-        let medians = model.typical.as_ref().map(median).unwrap_or_default();
+        let lifts = model.typical.as_ref().map(lift).unwrap_or_default();
         Self {
             model,
             rungs,
-            medians,
-            prices_usd,
+            lifts,
         }
     }
 
@@ -142,9 +134,7 @@ impl Kernel {
     /// `values` amounts is `median_sats` satoshi.
     pub(crate) fn typical(&self, median_sats: f64, values: usize) -> Option<Vec<f64>> {
         let typical = self.model.typical?;
-        let prices = self.prices_usd.iter().copied();
-        let prices = prices.zip(self.medians.iter().copied());
-        Some(typical.log_densities(prices, median_sats, values))
+        Some(typical.log_densities(&self.lifts, median_sats, values))
     }
 
     /// How many of the amounts are expected to be round sums at each price, in nats of evidence, where `density` is the

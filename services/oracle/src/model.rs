@@ -36,7 +36,7 @@ pub struct Typical {
     pub within_decades: f64,
     /// The least amount that the filter lets pass, in satoshi: it cuts the small ones off where the price is high.
     pub least_value_sats: f64,
-    /// The chance that a time is unlike all that was seen.
+    /// The chance that a time is unlike all that was seen, over 0.
     pub unlike: f64,
 }
 
@@ -86,25 +86,28 @@ impl Motion {
 
 impl Typical {
     /// How much less probable, in nats, each of some prices is than the most typical one, if the median of `values` amounts
-    /// lies at `median_sats` satoshi. A price is given with where the median lies typically at it, in decades of a dollar.
-    pub(crate) fn log_densities(
-        &self,
-        prices: impl Iterator<Item = (f64, f64)>,
-        median_sats: f64,
-        values: usize,
-    ) -> Vec<f64> {
+    /// lies at `median_sats` satoshi. A price is given by its [`Typical::lift`]. None is less probable than a time that is
+    /// unlike all that was seen.
+    pub(crate) fn log_densities(&self, lifts: &[f64], median_sats: f64, values: usize) -> Vec<f64> {
         let sampling = 1.253 * self.within_decades / (values.max(1) as f64).sqrt();
         let spread = self.between_decades.hypot(sampling);
-        let density = |(price_usd, median_decade): (f64, f64)| {
-            let off = (decade(price_usd, median_sats) - median_decade) / spread;
-            (self.unlike + (1.0 - self.unlike) * (-0.5 * off * off).exp()).ln()
+        let median = (median_sats / SATS_PER_BTC).log10();
+        let least = self.unlike.ln();
+        let density = |lift: &f64| {
+            let off = (median + lift) / spread;
+            (-0.5 * off * off).max(least)
         };
-        prices.map(density).collect()
+        lifts.iter().map(density).collect()
+    }
+
+    /// How far above its typical place, in decades, a median of one bitcoin would lie at a price.
+    pub(crate) fn lift(&self, price_usd: f64) -> f64 {
+        decade(price_usd, SATS_PER_BTC) - self.median_decade(price_usd)
     }
 
     /// Where the median amount typically lies at a price, in decades of a dollar: higher where the filter cuts the small
     /// ones off.
-    pub(crate) fn median_decade(&self, price_usd: f64) -> f64 {
+    fn median_decade(&self, price_usd: f64) -> f64 {
         self.median_above(decade(price_usd, self.least_value_sats))
     }
 
@@ -157,8 +160,7 @@ mod tests {
             .typical
             .unwrap_or_else(|| unreachable!("the trained model has one"));
         let fits = |price_usd| {
-            let price = (price_usd, typical.median_decade(price_usd));
-            typical.log_densities([price].into_iter(), 130_000.0, 3000)[0]
+            typical.log_densities(&[typical.lift(price_usd)], 130_000.0, 3000)[0]
         };
         assert!(fits(100_000.0) > fits(10_000.0) + 5.0);
         assert!(fits(100_000.0) > fits(1_000_000.0) + 5.0);
