@@ -1,9 +1,12 @@
 //! What all amounts together say before any of them is taken for a round sum: how many lie near one by chance, and which
 //! price fits what is paid as a whole.
 
+use multiversion::multiversion;
+
 use crate::exp::exp;
 use crate::grid::{BIN, PRICE_BINS};
 use crate::kernel::Kernel;
+use crate::lanes;
 use crate::stack::Stack;
 
 /// Half the width of the moving average that smooths the amounts into a background, in bins: 0.03 decades.
@@ -43,29 +46,28 @@ impl Background {
 }
 
 /// Probabilities in proportion to the highest, from their logarithms.
+#[multiversion(targets("x86_64+avx2"))]
 pub(crate) fn proportions(mut nats: Vec<f64>) -> Vec<f64> {
-    let most = nats.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let most = lanes::highest(&nats);
     nats.iter_mut().for_each(|nats| *nats = exp(*nats - most));
     nats
 }
 
 /// See [`Background::expected`].
 fn expected(kernel: &Kernel, histogram: &[u32], values: usize) -> Vec<f64> {
-    let sums = running_sums(histogram.iter().map(|&count| f64::from(count)));
-    let all = histogram.len();
-    let density: Vec<f64> = (0..all)
-        .map(|bin| {
-            let (from, to) = (
-                bin.saturating_sub(BACKGROUND_BINS),
-                (bin + BACKGROUND_BINS + 1).min(all),
-            );
-            (sums[to] - sums[from]) / (to - from) as f64
-        })
-        .collect();
-    let mut expected = kernel.expected(&density);
-    let total = sums[all].max(values as f64).max(1.0);
+    let above = running_sums(histogram);
+    let total = above[above.len() - 1].max(values as f64).max(1.0);
+    let mut expected = kernel.expected(&density(&above));
     expected.iter_mut().for_each(|nats| *nats /= total);
     expected
+}
+
+/// The mean number of amounts in a bin and those around it, from the highest amount down; given the [`running_sums`].
+#[multiversion(targets("x86_64+avx2"))]
+fn density(above: &[f64]) -> Vec<f64> {
+    let around = 2 * BACKGROUND_BINS + 1;
+    let ends = above.iter().zip(&above[around..]);
+    ends.map(|(from, to)| (to - from) / around as f64).collect()
 }
 
 /// The median of the distinct amounts.
@@ -79,13 +81,16 @@ fn median_sats(histogram: &[u32]) -> Option<f64> {
     Some(((middle as f64 + 0.5) * BIN).exp())
 }
 
-/// The sum of all items before each, and of all.
-fn running_sums(items: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut sum = 0.0;
+/// How many amounts lie above each bin and the [`BACKGROUND_BINS`] next to it, from the highest amount down until none is
+/// left.
+fn running_sums(histogram: &[u32]) -> Vec<f64> {
+    let beyond = std::iter::repeat_n(&0, BACKGROUND_BINS);
+    let counts = beyond.clone().chain(histogram.iter().rev()).chain(beyond);
+    let mut sum = 0;
     let mut sums = vec![0.0];
-    sums.extend(items.map(|item| {
-        sum += item;
-        sum
+    sums.extend(counts.map(|count| {
+        sum += u64::from(*count);
+        sum as f64
     }));
     sums
 }

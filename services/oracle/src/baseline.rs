@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::estimate::{Estimate, Evidence};
-use crate::grid::{self, SATS_PER_BTC};
+use crate::grid::SATS_PER_BTC;
 use crate::window::Window;
 
 /// Round sums in dollars, ascending, with the weight of each: about how strongly it stands out of the background.
@@ -78,7 +78,7 @@ pub fn estimate(window: &Window, now_ms: u64) -> Option<Estimate> {
     let payments = window.current(now_ms).count() as u64;
     let histogram = histogram(window, now_ms);
     let scores = scores(&histogram);
-    let (best, score) = grid::highest(scores.iter().copied().enumerate())?;
+    let (best, score) = highest(scores.iter().copied().enumerate())?;
     if score < LEAST_SCORE {
         return None;
     }
@@ -87,7 +87,7 @@ pub fn estimate(window: &Window, now_ms: u64) -> Option<Estimate> {
         .copied()
         .enumerate()
         .filter(|(bin, _)| bin.abs_diff(best) > RIVAL_BINS);
-    let (_, rival_score) = grid::highest(rivals)?;
+    let (_, rival_score) = highest(rivals)?;
     let margin = (score / rival_score.max(1.0)).ln();
     let price_usd =
         10f64.powf(FIRST_PRICE_DECADE + (best as f64 + vertex(&scores, best)) / BINS_PER_DECADE);
@@ -103,6 +103,11 @@ pub fn estimate(window: &Window, now_ms: u64) -> Option<Estimate> {
             newest_payment_ms,
         },
     })
+}
+
+/// The bin of the highest of some scores, and that score; of equal ones the last.
+fn highest(scores: impl Iterator<Item = (usize, f64)>) -> Option<(usize, f64)> {
+    scores.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 /// Each distinct value once, at the weight of its newest payment, in bins of the value's logarithm.

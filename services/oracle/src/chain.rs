@@ -8,6 +8,7 @@ use crate::exp::exp;
 use crate::grid::{BIN, PRICE_BINS};
 use crate::lanes;
 use crate::model::Motion;
+use crate::row::Row;
 
 /// What is less probable than this against all else together is taken as impossible.
 const IMPOSSIBLE: f64 = 1e-30;
@@ -24,10 +25,8 @@ const POWER: f64 = 18.0;
 /// The probability of each price as it goes from minute to minute.
 #[derive(Debug, Clone)]
 pub(crate) struct Chain {
-    /// The lowest bin that is possible.
-    first: usize,
-    /// The weights from there to the highest that is possible.
-    weights: Vec<f64>,
+    /// The weight of each bin that is possible; the sum is 1.
+    pub(crate) weights: Row,
     step: Step,
     /// The first minute speaks of all prices and in full; later ones of those that are left, and no louder than
     /// [`MOST_OF_A_MINUTE`].
@@ -84,65 +83,46 @@ impl Chain {
         let sum: f64 = lanes::sum(&weights);
         weights.iter_mut().for_each(|weight| *weight /= sum);
         Self {
-            first: 0,
-            weights,
+            weights: Row::new(weights),
             step: Step::new(motion),
             has_evidence: false,
             room: Room::default(),
         }
     }
 
-    /// The weight of each bin; the sum is 1.
-    pub(crate) fn weights(&self) -> Vec<f64> {
-        let mut weights = vec![0.0; PRICE_BINS];
-        weights[self.bins()].copy_from_slice(&self.weights);
-        weights
-    }
-
-    /// The bins that are possible.
-    fn bins(&self) -> Range<usize> {
-        self.first..self.first + self.weights.len()
-    }
-
     /// Lets the price move for one minute: calmly to a bin beside it, or by a jump whose length is distributed as
     /// exp(−length).
     pub(crate) fn step(&mut self) {
-        let (step, bins) = (self.step, self.bins());
+        let (step, bins) = (self.step, self.weights.bins());
+        let weights = &mut self.weights.numbers;
         let Room {
             from_below,
             from_above,
             next,
             ..
         } = &mut self.room;
-        let (upwards, downwards) = jumps(&self.weights, from_below, from_above, step.decay);
+        let (upwards, downwards) = jumps(weights, from_below, from_above, step.decay);
         let down = step.reach(downwards).min(bins.start);
         let up = step.reach(upwards).min(PRICE_BINS - bins.end);
         next.resize(down + bins.len() + up, 0.0);
         let (below, rest) = next.split_at_mut(down);
         let (within, above) = rest.split_at_mut(bins.len());
-        move_within(within, &self.weights, from_below, from_above, step);
+        move_within(within, weights, from_below, from_above, step);
         fade(below.iter_mut().rev(), step.jump * downwards, step.decay);
         fade(above.iter_mut(), step.jump * upwards, step.decay);
         // What goes beyond the ends of the grid stays at them.
-        let (lowest, highest) = (self.weights[0], self.weights[bins.len() - 1]);
+        let (lowest, highest) = (weights[0], weights[bins.len() - 1]);
         next[down.saturating_sub(1)] += step.aside * lowest;
         let last = next.len() - 1;
         next[(down + bins.len()).min(last)] += step.aside * highest;
-        self.first = bins.start - down;
-        std::mem::swap(&mut self.weights, next);
-    }
-
-    /// The most probable bin.
-    pub(crate) fn best(&self) -> usize {
-        let most = lanes::highest(&self.weights);
-        let at = self.weights.iter().rposition(|weight| *weight == most);
-        self.first + at.unwrap_or(0)
+        std::mem::swap(weights, next);
+        self.weights.first = bins.start - down;
     }
 
     /// Weighs each price by evidence in nats, which is asked for a range of bins; returns the evidence for all of them
     /// together, in nats.
     pub(crate) fn weigh(&mut self, nats: impl FnOnce(Range<usize>, &mut [f64])) -> f64 {
-        let bins = self.bins();
+        let bins = self.weights.bins();
         let said = &mut self.room.said;
         said.resize(bins.len() + 2, 0.0);
         nats(bins.clone(), &mut said[1..=bins.len()]);
@@ -151,19 +131,20 @@ impl Chain {
             false => MOST_AT_FIRST,
         };
         self.has_evidence = true;
-        let evidence = weigh(&mut self.weights, said, limit);
+        let evidence = weigh(&mut self.weights.numbers, said, limit);
         self.narrow();
         evidence
     }
 
     /// Leaves out what has become impossible at both ends.
     fn narrow(&mut self) {
+        let Row { first, numbers } = &mut self.weights;
         let is_possible = |weight: &f64| *weight > IMPOSSIBLE;
-        let last = self.weights.iter().rposition(is_possible).unwrap_or(0);
-        self.weights.truncate(last + 1);
-        let first = self.weights.iter().position(is_possible).unwrap_or(0);
-        self.weights.drain(..first);
-        self.first += first;
+        let last = numbers.iter().rposition(is_possible).unwrap_or(0);
+        numbers.truncate(last + 1);
+        let impossible = numbers.iter().position(is_possible).unwrap_or(0);
+        numbers.drain(..impossible);
+        *first += impossible;
     }
 }
 
@@ -303,12 +284,12 @@ mod tests {
         weights[6000] = 1.0;
         let mut chain = Chain::new(weights, crate::Model::trained().motion);
         (0..30).for_each(|_| chain.step());
-        let weights = chain.weights();
+        let (weights, bins) = (&chain.weights.numbers, chain.weights.bins());
         let sum: f64 = weights.iter().sum();
         let mean: f64 = weights
             .iter()
-            .enumerate()
-            .map(|(bin, weight)| bin as f64 * weight)
+            .zip(bins)
+            .map(|(weight, bin)| bin as f64 * weight)
             .sum();
         assert!(
             (sum - 1.0).abs() < 1e-9 && (mean - 6000.0).abs() < 1e-6,

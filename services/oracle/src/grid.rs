@@ -35,11 +35,6 @@ pub(crate) fn value_place(usd: f64, price_bin: usize) -> f64 {
     (usd * SATS_PER_BTC / LOWEST_USD).ln() / BIN - price_bin as f64
 }
 
-/// The bin of the highest of some values, and that value; of equal ones the last.
-pub(crate) fn highest(values: impl Iterator<Item = (usize, f64)>) -> Option<(usize, f64)> {
-    values.max_by(|a, b| a.1.total_cmp(&b.1))
-}
-
 /// Where in one row to begin, and where in another that lies `drift` bins further on; there is nothing beyond the grid.
 pub(crate) fn moved(drift: isize) -> (usize, usize) {
     let most = PRICE_BINS as isize;

@@ -3,6 +3,8 @@
 //! Evidence is kept in whole thousandths of a nat, so that adding and taking away an amount are exact and sums do not
 //! depend on their order.
 
+use multiversion::multiversion;
+
 use crate::grid::{self, BIN, PRICE_BINS};
 use crate::model::{Model, Typical};
 
@@ -138,24 +140,29 @@ impl Kernel {
     }
 
     /// How many of the amounts are expected to be round sums at each price, in nats of evidence, where `density` is the
-    /// number of amounts in each bin of amount, smoothed.
+    /// number of amounts in each bin of amount, smoothed, from the highest amount down.
     pub(crate) fn expected(&self, density: &[f64]) -> Vec<f64> {
         let mut expected = vec![0.0; PRICE_BINS];
         let percent_per_bin = 100.0 * BIN;
         for (rung, (round_usd, _)) in self.rungs.iter().zip(&self.model.rungs) {
-            let strength = rung.strength / percent_per_bin;
             // At bin 0 of price the sum is at its largest amount; each bin up, one bin of amount down.
-            let highest = grid::value_place(*round_usd, 0).floor() as usize;
+            let highest = grid::value_place(*round_usd, 0).floor() as usize + 1;
             let (skipped, from) = (
-                (highest + 1).saturating_sub(density.len()),
-                (highest + 1).min(density.len()),
+                highest.saturating_sub(density.len()),
+                density.len().saturating_sub(highest),
             );
-            let downwards = density[..from].iter().rev();
-            for (sum, amounts) in expected.iter_mut().skip(skipped).zip(downwards) {
-                *sum += strength * amounts;
-            }
+            let strength = rung.strength / percent_per_bin;
+            add_scaled(&mut expected[skipped..], &density[from..], strength);
         }
         expected
+    }
+}
+
+/// Adds so many times some numbers to others.
+#[multiversion(targets("x86_64+avx2"))]
+pub(crate) fn add_scaled(sums: &mut [f64], numbers: &[f64], times: f64) {
+    for (sum, number) in sums.iter_mut().zip(numbers) {
+        *sum += times * number;
     }
 }
 

@@ -77,6 +77,7 @@ mod model;
 mod pass;
 mod payments;
 mod reading;
+mod row;
 mod stack;
 mod track;
 mod trained;

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use multiversion::multiversion;
+
 use crate::background::Background;
 use crate::chain::Chain;
 use crate::grid::{self, PRICE_BINS};
@@ -49,35 +51,51 @@ impl View<'_> {
         for (minute, held) in self.minutes.within(minutes) {
             pass.wait(minute);
             pass.minute = Some(minute);
-            pass.log_evidence += pass.chain.weigh(|bins, nats| {
-                let said = self.nats(held, bins);
-                nats.iter_mut()
-                    .zip(said)
-                    .for_each(|(nats, said)| *nats = said);
-            });
-            pass.path.push(pass.chain.best());
+            let evidence = pass
+                .chain
+                .weigh(|bins, nats| self.say(held, bins, nats, |nats, said| *nats = said));
+            pass.log_evidence += evidence;
+            pass.path.push(pass.chain.weights.top());
         }
-    }
-
-    /// What a minute says of each of some prices, in nats.
-    fn nats<'a>(&'a self, held: &'a Minute, bins: Range<usize>) -> impl Iterator<Item = f64> + 'a {
-        let temperature = self.minutes.kernel().model.temperature;
-        let per_step = 1.0 / (STEPS_PER_NAT * temperature);
-        let values = f64::from(held.values) / temperature;
-        let said = held.evidence[bins.clone()].iter();
-        let expected = self.background.expected[bins].iter();
-        said.zip(expected)
-            .map(move |(said, expected)| f64::from(*said) * per_step - values * expected)
     }
 
     /// Adds what minutes say of each price, in nats, if it lay as far above it then as `drifts` say, in bins.
     pub(crate) fn add(&self, sums: &mut [f64], minutes: &Range<u64>, drifts: &[isize]) {
         for ((_, held), drift) in self.minutes.within(minutes).zip(drifts) {
             let (to, from) = grid::moved(*drift);
-            for (sum, nats) in sums[to..].iter_mut().zip(self.nats(held, from..PRICE_BINS)) {
-                *sum += nats;
-            }
+            let bins = from..PRICE_BINS - to;
+            self.say(held, bins, &mut sums[to..], |sum, said| *sum += said);
         }
+    }
+
+    /// Takes what a minute says of each of some prices, in nats, to the `nats` of each.
+    fn say(
+        &self,
+        held: &Minute,
+        bins: Range<usize>,
+        nats: &mut [f64],
+        take: impl Fn(&mut f64, f64),
+    ) {
+        let temperature = self.minutes.kernel().model.temperature;
+        let per_step = 1.0 / (STEPS_PER_NAT * temperature);
+        let per_expected = f64::from(held.values) / temperature;
+        let expected = &self.background.expected[bins.clone()];
+        say(&held.evidence[bins], expected, per_step, per_expected, nats, take);
+    }
+}
+
+/// Takes steps of evidence, less what is expected, to the `nats` of each.
+#[multiversion(targets("x86_64+avx2"))]
+fn say<Take: Fn(&mut f64, f64)>(
+    steps: &[i32],
+    expected: &[f64],
+    per_step: f64,
+    per_expected: f64,
+    nats: &mut [f64],
+    take: Take,
+) {
+    for ((nats, steps), expected) in nats.iter_mut().zip(steps).zip(expected) {
+        take(nats, f64::from(*steps) * per_step - per_expected * expected);
     }
 }
 

@@ -1,7 +1,10 @@
 //! What the probabilities of all prices come to: a price, its interval, and how far to trust it.
 
+use multiversion::multiversion;
+
 use crate::estimate::{Estimate, Evidence, NINETY_PERCENT};
 use crate::grid::{self, ANSWERS_USD, BIN, PRICE_BINS};
+use crate::row::Row;
 use crate::track::{Posterior, RIVAL_BINS};
 
 /// What lies within this many bins of a price is the same answer: 1 %.
@@ -43,7 +46,7 @@ pub(crate) fn estimate(posterior: &Posterior, used: Used, now_ms: u64) -> Option
         return None;
     }
     let masses = masses(&posterior.weights);
-    let best = best(&posterior.weights, &masses)?;
+    let best = best(&posterior.weights, &masses);
     let margin = margin(&self::masses(&posterior.overall), best);
     let clear = probability(margin)
         * probability(self::margin(&masses, best))
@@ -68,18 +71,26 @@ pub(crate) fn estimate(posterior: &Posterior, used: Used, now_ms: u64) -> Option
 }
 
 /// The probability that lies around each bin, [`SAME_BINS`] to both sides: three bins each, then seven of these threes.
-fn masses(weights: &[f64]) -> Vec<f64> {
+fn masses(weights: &Row) -> Row {
     const { assert!(2 * SAME_BINS + 1 == 3 * 7) };
-    with_neighbours(&with_neighbours(weights, 1, 1), 3, 3)
+    let first = weights.first.saturating_sub(SAME_BINS);
+    let end = (weights.bins().end + SAME_BINS).min(PRICE_BINS);
+    let mut padded = vec![0.0; end - first];
+    padded[weights.first - first..][..weights.numbers.len()].copy_from_slice(&weights.numbers);
+    Row {
+        first,
+        numbers: with_neighbours(&with_neighbours(&padded, 1, 1), 3, 3),
+    }
 }
 
 /// The sum of each item and its neighbours at so many steps to both sides.
+#[multiversion(targets("x86_64+avx2"))]
 fn with_neighbours(items: &[f64], step: usize, reach: usize) -> Vec<f64> {
     let mut sums = items.to_vec();
     for off in (1..=reach).map(|steps| steps * step) {
-        let below = sums[off..].iter_mut().zip(items);
+        let below = sums.iter_mut().skip(off).zip(items);
         below.for_each(|(sum, item)| *sum += item);
-        let above = sums.iter_mut().zip(&items[off..]);
+        let above = sums.iter_mut().zip(items.iter().skip(off));
         above.for_each(|(sum, item)| *sum += item);
     }
     sums
@@ -87,42 +98,41 @@ fn with_neighbours(items: &[f64], step: usize, reach: usize) -> Vec<f64> {
 
 /// How much more probable a price is than its best rival, as the logarithm of the odds; negative if the rival is more
 /// probable.
-fn margin(masses: &[f64], best: usize) -> f64 {
+fn margin(masses: &Row, best: usize) -> f64 {
     let near = around(best, RIVAL_BINS);
-    let most = |masses: &[f64]| masses.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-    let far = most(&masses[..near.start]).max(most(&masses[near.end..]));
-    most(&masses[near]).ln() - far.ln()
+    let most = |bins| masses.highest(bins).max(f64::MIN_POSITIVE);
+    let far = most(0..near.start).max(most(near.end..PRICE_BINS));
+    most(near).ln() - far.ln()
 }
 
 fn around(bin: usize, reach: usize) -> std::ops::Range<usize> {
     bin.saturating_sub(reach)..(bin + reach + 1).min(PRICE_BINS)
 }
 
-/// The most probable bin where most probability lies.
-fn best(weights: &[f64], masses: &[f64]) -> Option<usize> {
-    let (middle, _) = grid::highest(masses.iter().copied().enumerate())?;
-    grid::highest(around(middle, SAME_BINS).map(|bin| (bin, weights[bin]))).map(|(bin, _)| bin)
+/// The most probable bin where most probability lies; of equal ones the last.
+fn best(weights: &Row, masses: &Row) -> usize {
+    let middle = masses.top();
+    let by_weight = |a: &usize, b: &usize| weights.at(*a).total_cmp(&weights.at(*b));
+    around(middle, SAME_BINS).max_by(by_weight).unwrap_or(middle)
 }
 
 /// Where the price lies, between bins too: the mean of the probability around the best bin; or where the best bin is nearly
 /// certain, the top of the parabola through its logarithm and its neighbours'.
-fn place(weights: &[f64], best: usize) -> f64 {
-    let log = |bin: Option<usize>| {
-        let weight = bin.and_then(|bin| weights.get(bin)).copied();
-        weight.unwrap_or(weights[best]).max(f64::MIN_POSITIVE).ln()
-    };
+fn place(weights: &Row, best: usize) -> f64 {
+    // Beyond the ends of the grid it goes on as it ends.
+    let log = |bin: usize| weights.at(bin).max(f64::MIN_POSITIVE).ln();
     let (below, top, above) = (
-        log(best.checked_sub(1)),
-        log(Some(best)),
-        log(best.checked_add(1)),
+        log(best.saturating_sub(1)),
+        log(best),
+        log((best + 1).min(PRICE_BINS - 1)),
     );
     let drop = top - 0.5 * (below + above);
     if drop > STEEP {
         return best as f64 + 0.25 * (above - below) / drop;
     }
-    let total: f64 = around(best, PEAK_BINS).map(|bin| weights[bin]).sum();
+    let total: f64 = around(best, PEAK_BINS).map(|bin| weights.at(bin)).sum();
     around(best, PEAK_BINS)
-        .map(|bin| bin as f64 * weights[bin])
+        .map(|bin| bin as f64 * weights.at(bin))
         .sum::<f64>()
         / total
 }
@@ -131,7 +141,7 @@ fn place(weights: &[f64], best: usize) -> f64 {
 fn half_interval(posterior: &Posterior, best: usize) -> f64 {
     let moment = |power: i32, from: f64| -> f64 {
         around(best, PEAK_BINS)
-            .map(|bin| (bin as f64 - from).powi(power) * posterior.weights[bin])
+            .map(|bin| (bin as f64 - from).powi(power) * posterior.weights.at(bin))
             .sum()
     };
     let total = moment(0, 0.0);
@@ -196,8 +206,8 @@ mod tests {
             weights[bin + 1] += 0.25 * weight;
         }
         Posterior {
-            overall: weights.clone(),
-            weights,
+            overall: Row::new(weights.clone()),
+            weights: Row::new(weights),
             background: Arc::new(background(0.0)),
             log_evidence: 100.0,
             recent_minutes: 1,

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use multiversion::multiversion;
+
 use crate::grid::{self, PRICE_BINS, VALUE_BINS};
 use crate::kernel::{Kernel, STEPS_PER_NAT};
 use crate::minutes::Minute;
@@ -149,8 +151,9 @@ impl Stack {
 }
 
 /// Adds evidence, `times` over, that lay `drift` bins above.
-fn add(sums: &mut [i64], drift: isize, evidence: &[i32], times: i64) {
+#[multiversion(targets("x86_64+avx2"))]
+fn add(sums: &mut [i64], drift: isize, evidence: &[i32], times: i32) {
     let (to, from) = grid::moved(drift);
     let rows = sums[to..].iter_mut().zip(&evidence[from..]);
-    rows.for_each(|(sum, steps)| *sum += times * i64::from(*steps));
+    rows.for_each(|(sum, steps)| *sum += i64::from(times * *steps));
 }

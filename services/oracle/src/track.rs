@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use crate::background::{Background, proportions};
 use crate::grid::{self, PRICE_BINS};
+use crate::kernel;
 use crate::minutes::{MINUTE_MS, Minutes, SLOT_MINUTES};
 use crate::pass::{Pass, View, drifts};
+use crate::row::Row;
 use crate::window::WINDOW_MS;
 
 /// Prices further apart than this, in bins, are rivals: 20 %, which no motion of a minute reaches. The nearest price that
@@ -25,12 +27,12 @@ const SETTLED_TIMES: u32 = 4;
 #[derive(Debug, Clone)]
 pub(crate) struct Posterior {
     /// Probability of each bin of price; the sum is 1.
-    pub(crate) weights: Vec<f64>,
+    pub(crate) weights: Row,
     /// How much better the window is explained by round sums at some price than without any, in nats.
     pub(crate) log_evidence: f64,
     /// How probable each price is, in proportion to the best, if it moved as the best one did and what repeats itself is
     /// counted once: to compare prices so far apart that no motion leads from one to the other.
-    pub(crate) overall: Vec<f64>,
+    pub(crate) overall: Row,
     /// What the evidence was held against.
     pub(crate) background: Arc<Background>,
     /// How many of the last minutes have evidence, 1 or more.
@@ -76,14 +78,14 @@ pub(crate) fn forward(
     view.go_on(&mut pass, &new);
     pass.wait(now);
     let overall = settled.overall(&view, &pass.path, &new);
-    let (favoured, _) = grid::highest(overall.iter().copied().enumerate())?;
-    if pass.chain.best().abs_diff(favoured) > RIVAL_BINS {
+    let favoured = overall.top();
+    if pass.chain.weights.top().abs_diff(favoured) > RIVAL_BINS {
         pass = pass_near(&view, favoured, &pass.path, &used);
         pass.wait(now);
     }
     let recent = now.saturating_sub(RECENT_MINUTES - 1)..now + 1;
     let posterior = Posterior {
-        weights: pass.chain.weights(),
+        weights: pass.chain.weights,
         log_evidence: pass.log_evidence,
         overall,
         background: Arc::clone(&settled.background),
@@ -140,7 +142,7 @@ impl Settled {
     }
 
     /// See [`Posterior::overall`]; `path` is that over these minutes and the `new` ones.
-    fn overall(&self, view: &View<'_>, path: &[usize], new: &Range<u64>) -> Vec<f64> {
+    fn overall(&self, view: &View<'_>, path: &[usize], new: &Range<u64>) -> Row {
         let old = self.pass.path.len();
         // From the last old minute on, if there is one: how far the price has gone since is its drift.
         let drifts = drifts(&path[old.saturating_sub(1)..]);
@@ -151,9 +153,9 @@ impl Settled {
         rows.for_each(|(sum, nats)| *sum = *nats);
         view.add(&mut together, new, drifts);
         let share = 1.0 / self.background.repetition;
-        let typical = self.background.typical.iter();
-        let nats = together.iter().zip(typical);
-        proportions(nats.map(|(nats, typical)| typical + share * nats).collect())
+        let rows = together.iter_mut().zip(&self.background.typical);
+        rows.for_each(|(nats, typical)| *nats = typical + share * *nats);
+        Row::new(proportions(together))
     }
 }
 
@@ -167,9 +169,8 @@ fn together(minutes: &Minutes, background: &Background, drifts: &[isize]) -> Vec
     let mut together = minutes.stack().nats();
     for (drift, values) in values {
         let (to, from) = grid::moved(drift);
-        let expected = background.expected[from..].iter();
-        let rows = together[to..].iter_mut().zip(expected);
-        rows.for_each(|(nats, expected)| *nats -= values * expected);
+        let expected = &background.expected[from..];
+        kernel::add_scaled(&mut together[to..], expected, -values);
     }
     together.iter_mut().for_each(|nats| *nats /= temperature);
     together

@@ -1,0 +1,63 @@
+//! Numbers of some bins of price, next to each other; of all others the number is 0.
+
+use std::ops::Range;
+
+use crate::lanes;
+
+/// A number of each bin.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    /// The lowest bin that has one.
+    pub(crate) first: usize,
+    /// Those from there on.
+    pub(crate) numbers: Vec<f64>,
+}
+
+impl Row {
+    /// Numbers from the lowest bin on.
+    pub(crate) fn new(numbers: Vec<f64>) -> Self {
+        Self { first: 0, numbers }
+    }
+
+    /// The bins that have a number.
+    pub(crate) fn bins(&self) -> Range<usize> {
+        self.first..self.first + self.numbers.len()
+    }
+
+    /// That of a bin.
+    pub(crate) fn at(&self, bin: usize) -> f64 {
+        let index = bin.checked_sub(self.first);
+        let number = index.and_then(|index| self.numbers.get(index));
+        number.copied().unwrap_or(0.0)
+    }
+
+    /// The bin with the highest; of equal ones the last.
+    pub(crate) fn top(&self) -> usize {
+        let highest = lanes::highest(&self.numbers);
+        let at = self.numbers.iter().rposition(|number| *number == highest);
+        self.first + at.unwrap_or(0)
+    }
+
+    /// The highest of some bins, or 0 where that is higher.
+    pub(crate) fn highest(&self, bins: Range<usize>) -> f64 {
+        let index = |bin: usize| bin.clamp(self.first, self.bins().end) - self.first;
+        lanes::highest(&self.numbers[index(bins.start)..index(bins.end)]).max(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_ends_there_is_nothing() {
+        let row = Row {
+            first: 5,
+            numbers: vec![1.0, 3.0, 3.0, 2.0],
+        };
+        assert_eq!([4, 5, 8, 9].map(|bin| row.at(bin)), [0.0, 1.0, 2.0, 0.0]);
+        assert_eq!(row.top(), 7);
+        let highest = [0..5, 0..6, 6..100, 9..100].map(|bins| row.highest(bins));
+        assert_eq!(highest, [0.0, 1.0, 3.0, 0.0]);
+    }
+}
