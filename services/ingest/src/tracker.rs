@@ -27,8 +27,8 @@ pub use reconcile::{FetchedBlock, is_in_window};
 use records::Records;
 use removal::{Cause, Departure};
 use run::{Run, RunEntry};
-use seen::{Seen, Verdict, outpoints};
 pub use seen::{Place, Spends};
+use seen::{Seen, Verdict, outpoints};
 use table::Table;
 
 /// A transaction of a disconnected block that nothing has settled for so long is gone.

@@ -11,6 +11,8 @@ use crate::stack::Stack;
 
 /// Half the width of the moving average that smooths the amounts into a background, in bins: 0.03 decades.
 const BACKGROUND_BINS: usize = 69;
+/// Bins in it.
+const AROUND: usize = 2 * BACKGROUND_BINS + 1;
 
 /// What the evidence of single amounts is held against.
 #[derive(Debug, Clone)]
@@ -26,12 +28,12 @@ pub(crate) struct Background {
 impl Background {
     /// That of all amounts of a stack.
     pub(crate) fn new(kernel: &Kernel, stack: &Stack) -> Self {
-        let (histogram, values) = (stack.histogram(), stack.values());
-        let typical = median_sats(histogram)
+        let (above, values) = (running_sums(stack.histogram()), stack.values());
+        let typical = median_sats(&above)
             .and_then(|median_sats| kernel.typical(median_sats, values))
             .unwrap_or_else(|| vec![0.0; PRICE_BINS]);
         Self {
-            expected: expected(kernel, histogram, values),
+            expected: kernel.expected(&density(&above), AROUND * values.max(1)),
             typical,
             repetition: 1.0 + values as f64 / kernel.model.independent_values,
         }
@@ -46,51 +48,42 @@ impl Background {
 }
 
 /// Probabilities in proportion to the highest, from their logarithms.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets = "simd")]
 pub(crate) fn proportions(mut nats: Vec<f64>) -> Vec<f64> {
     let most = lanes::highest(&nats);
     nats.iter_mut().for_each(|nats| *nats = exp(*nats - most));
     nats
 }
 
-/// See [`Background::expected`].
-fn expected(kernel: &Kernel, histogram: &[u32], values: usize) -> Vec<f64> {
-    let above = running_sums(histogram);
-    let total = above[above.len() - 1].max(values as f64).max(1.0);
-    let mut expected = kernel.expected(&density(&above));
-    expected.iter_mut().for_each(|nats| *nats /= total);
-    expected
-}
-
-/// The mean number of amounts in a bin and those around it, from the highest amount down; given the [`running_sums`].
-#[multiversion(targets("x86_64+avx2"))]
-fn density(above: &[f64]) -> Vec<f64> {
-    let around = 2 * BACKGROUND_BINS + 1;
-    let ends = above.iter().zip(&above[around..]);
-    ends.map(|(from, to)| (to - from) / around as f64).collect()
-}
-
-/// The median of the distinct amounts.
-fn median_sats(histogram: &[u32]) -> Option<f64> {
-    let total: u64 = histogram.iter().map(|&count| u64::from(count)).sum();
-    let mut below = 0;
-    let middle = histogram.iter().position(|&count| {
-        below += u64::from(count);
-        2 * below >= total && total > 0
-    })?;
-    Some(((middle as f64 + 0.5) * BIN).exp())
-}
-
 /// How many amounts lie above each bin and the [`BACKGROUND_BINS`] next to it, from the highest amount down until none is
 /// left.
 fn running_sums(histogram: &[u32]) -> Vec<f64> {
-    let beyond = std::iter::repeat_n(&0, BACKGROUND_BINS);
-    let counts = beyond.clone().chain(histogram.iter().rev()).chain(beyond);
     let mut sum = 0;
-    let mut sums = vec![0.0];
-    sums.extend(counts.map(|count| {
-        sum += u64::from(*count);
-        sum as f64
+    let mut sums = vec![0.0; BACKGROUND_BINS + 1];
+    sums.extend(histogram.iter().rev().map(|count| {
+        sum += count;
+        f64::from(sum)
     }));
+    sums.resize(sums.len() + BACKGROUND_BINS, f64::from(sum));
     sums
+}
+
+/// The number of amounts in a bin and those [`AROUND`] it, from the highest amount down; given the [`running_sums`].
+#[multiversion(targets = "simd")]
+fn density(above: &[f64]) -> Vec<f64> {
+    let mut density = above[AROUND..].to_vec();
+    for (density, above) in density.iter_mut().zip(above) {
+        *density -= above;
+    }
+    density
+}
+
+/// The median of the distinct amounts; given the [`running_sums`].
+fn median_sats(above: &[f64]) -> Option<f64> {
+    let above = &above[BACKGROUND_BINS..above.len() - BACKGROUND_BINS];
+    let total = above.last().filter(|total| **total > 0.0)?;
+    // The highest bin of which no more than half lies above has at least half in it and below.
+    let not_above = above.partition_point(|above| 2.0 * above <= *total);
+    let middle = above.len() - 1 - not_above;
+    Some(((middle as f64 + 0.5) * BIN).exp())
 }

@@ -19,8 +19,8 @@ const MOST_OF_A_MINUTE: f64 = 8.0;
 
 /// The evidence of a first minute has this limit, in nats: what is less likely is impossible anyway.
 const MOST_AT_FIRST: f64 = 600.0;
-/// The likelihood of a price is this power of what is worked out for it: see [`across`].
-const POWER: f64 = 18.0;
+/// What is worked out of the likelihood of a price is this root of it: see [`across`].
+const ROOT: f64 = 1.0 / 18.0;
 
 /// The probability of each price as it goes from minute to minute.
 #[derive(Debug, Clone)]
@@ -212,7 +212,7 @@ fn fade<'a>(bins: impl Iterator<Item = &'a mut f64>, mut arriving: f64, decay: f
 }
 
 /// The weights of the next minute, where nothing comes from beyond.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets = "simd")]
 fn move_within(
     next: &mut [f64],
     weights: &[f64],
@@ -235,12 +235,12 @@ fn move_within(
 
 /// Weighs each bin by what is `said` of it in nats, which has one more on each side and becomes something else; none is made
 /// less probable than another by more than `limit`. Returns the evidence for all of them together.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets = "simd")]
 fn weigh(weights: &mut [f64], said: &mut [f64], limit: f64) -> f64 {
     let count = weights.len();
     let most = lanes::highest(&said[1..=count]);
     for nats in &mut said[1..=count] {
-        *nats = exp((*nats - most).max(-limit) / POWER);
+        *nats = exp((*nats - most).max(-limit) * ROOT);
     }
     // As far from its neighbour as nothing.
     said[0] = said[1];
@@ -271,7 +271,8 @@ fn across(below: f64, here: f64, above: f64) -> f64 {
     let sides = squared(squared(squared(squared(here))))
         * (squared(cubed(above)) + squared(cubed(below)))
         / squared(above * below);
-    (middle + sides) / 3.0
+    const THIRD: f64 = 1.0 / 3.0;
+    THIRD * (middle + sides)
 }
 
 #[cfg(test)]
@@ -299,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_peak_between_two_bins_loses_nothing() {
-        let root = |off: f64| (-8.0 * off * off / POWER).exp();
+        let root = |off: f64| (-8.0 * off * off * ROOT).exp();
         let middle = across(root(-1.0), root(0.0), root(1.0))
             + 2.0 * across(root(0.0), root(1.0), root(2.0));
         let between = 2.0 * across(root(-0.5), root(0.5), root(1.5))

@@ -18,6 +18,9 @@ const PHASES: usize = 8;
 /// So far below and above the grid, in parts of a bin, there is nothing to place.
 const OFF_GRID: f64 = 800_000.0;
 
+/// So many numbers stay close to the processor while others are added to them.
+const IN_CACHE: usize = 2048;
+
 /// Evidence for each bin of price, in [`STEPS_PER_NAT`].
 pub(crate) type Evidence = Box<[i32]>;
 
@@ -139,27 +142,32 @@ impl Kernel {
         Some(typical.log_densities(&self.lifts, median_sats, values))
     }
 
-    /// How many of the amounts are expected to be round sums at each price, in nats of evidence, where `density` is the
-    /// number of amounts in each bin of amount, smoothed, from the highest amount down.
-    pub(crate) fn expected(&self, density: &[f64]) -> Vec<f64> {
+    /// How much of one amount is expected to be a round sum at each price, in nats of evidence, where `density` is the number
+    /// of amounts in each bin of amount, times `all`, from the highest amount down.
+    pub(crate) fn expected(&self, density: &[f64], all: usize) -> Vec<f64> {
+        let percent_per_bin = 100.0 * BIN * all as f64;
+        let rungs = self.rungs.iter().zip(&self.model.rungs);
+        let rungs = rungs.filter_map(|(rung, (round_usd, _))| {
+            // At bin 0 of price the sum is at its largest amount; each bin up, one bin of amount down. None is so large that
+            // all bitcoin there are would not do.
+            let highest = grid::value_place(*round_usd, 0).floor() as usize;
+            let amounts = &density[density.len().checked_sub(highest + 1)?..];
+            Some((amounts, rung.strength / percent_per_bin))
+        });
+        let rungs: Vec<_> = rungs.collect();
         let mut expected = vec![0.0; PRICE_BINS];
-        let percent_per_bin = 100.0 * BIN;
-        for (rung, (round_usd, _)) in self.rungs.iter().zip(&self.model.rungs) {
-            // At bin 0 of price the sum is at its largest amount; each bin up, one bin of amount down.
-            let highest = grid::value_place(*round_usd, 0).floor() as usize + 1;
-            let (skipped, from) = (
-                highest.saturating_sub(density.len()),
-                density.len().saturating_sub(highest),
-            );
-            let strength = rung.strength / percent_per_bin;
-            add_scaled(&mut expected[skipped..], &density[from..], strength);
+        for (part, sums) in expected.chunks_mut(IN_CACHE).enumerate() {
+            for (amounts, strength) in &rungs {
+                let amounts = amounts.get(part * IN_CACHE..).unwrap_or_default();
+                add_scaled(sums, amounts, *strength);
+            }
         }
         expected
     }
 }
 
 /// Adds so many times some numbers to others.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets = "simd")]
 pub(crate) fn add_scaled(sums: &mut [f64], numbers: &[f64], times: f64) {
     for (sum, number) in sums.iter_mut().zip(numbers) {
         *sum += times * number;

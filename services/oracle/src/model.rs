@@ -159,9 +159,8 @@ mod tests {
         let typical = Model::trained()
             .typical
             .unwrap_or_else(|| unreachable!("the trained model has one"));
-        let fits = |price_usd| {
-            typical.log_densities(&[typical.lift(price_usd)], 130_000.0, 3000)[0]
-        };
+        let fits =
+            |price_usd| typical.log_densities(&[typical.lift(price_usd)], 130_000.0, 3000)[0];
         assert!(fits(100_000.0) > fits(10_000.0) + 5.0);
         assert!(fits(100_000.0) > fits(1_000_000.0) + 5.0);
     }

@@ -80,12 +80,19 @@ impl View<'_> {
         let per_step = 1.0 / (STEPS_PER_NAT * temperature);
         let per_expected = f64::from(held.values) / temperature;
         let expected = &self.background.expected[bins.clone()];
-        say(&held.evidence[bins], expected, per_step, per_expected, nats, take);
+        say(
+            &held.evidence[bins],
+            expected,
+            per_step,
+            per_expected,
+            nats,
+            take,
+        );
     }
 }
 
 /// Takes steps of evidence, less what is expected, to the `nats` of each.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets = "simd")]
 fn say<Take: Fn(&mut f64, f64)>(
     steps: &[i32],
     expected: &[f64],

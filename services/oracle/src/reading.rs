@@ -84,7 +84,7 @@ fn masses(weights: &Row) -> Row {
 }
 
 /// The sum of each item and its neighbours at so many steps to both sides.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets = "simd")]
 fn with_neighbours(items: &[f64], step: usize, reach: usize) -> Vec<f64> {
     let mut sums = items.to_vec();
     for off in (1..=reach).map(|steps| steps * step) {
@@ -113,7 +113,9 @@ fn around(bin: usize, reach: usize) -> std::ops::Range<usize> {
 fn best(weights: &Row, masses: &Row) -> usize {
     let middle = masses.top();
     let by_weight = |a: &usize, b: &usize| weights.at(*a).total_cmp(&weights.at(*b));
-    around(middle, SAME_BINS).max_by(by_weight).unwrap_or(middle)
+    around(middle, SAME_BINS)
+        .max_by(by_weight)
+        .unwrap_or(middle)
 }
 
 /// Where the price lies, between bins too: the mean of the probability around the best bin; or where the best bin is nearly

@@ -33,9 +33,7 @@ impl Row {
 
     /// The bin with the highest; of equal ones the last.
     pub(crate) fn top(&self) -> usize {
-        let highest = lanes::highest(&self.numbers);
-        let at = self.numbers.iter().rposition(|number| *number == highest);
-        self.first + at.unwrap_or(0)
+        self.first + lanes::top(&self.numbers)
     }
 
     /// The highest of some bins, or 0 where that is higher.

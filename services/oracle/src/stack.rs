@@ -151,9 +151,79 @@ impl Stack {
 }
 
 /// Adds evidence, `times` over, that lay `drift` bins above.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets = "simd")]
 fn add(sums: &mut [i64], drift: isize, evidence: &[i32], times: i32) {
     let (to, from) = grid::moved(drift);
     let rows = sums[to..].iter_mut().zip(&evidence[from..]);
     rows.for_each(|(sum, steps)| *sum += i64::from(times * *steps));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::minutes::{MINUTE_MS, Minutes};
+    use crate::model::Model;
+
+    fn minutes(amounts: &[(u64, u64)]) -> Minutes {
+        let mut minutes = Minutes::new(Arc::new(Kernel::new(Model::trained())));
+        for (minute, value_sats) in amounts {
+            minutes.insert(minute * MINUTE_MS, *value_sats);
+        }
+        minutes
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn it_depends_on_what_is_in_it_alone(
+            mut amounts in prop::collection::vec((0u64..40, 1u64..40), 1..40),
+            changes in prop::collection::vec(
+                (any::<bool>(), 0u64..40, 1u64..40, 0u64..40, 0u64..40, -9000isize..9000), 1..20
+            ),
+        ) {
+            // From the smallest amounts to the largest that there can be, so that peaks lie across both ends of the grid.
+            let sats = |number: u64| 2.5f64.powi(number as i32) as u64;
+            amounts.iter_mut().for_each(|(_, number)| *number = sats(*number));
+            let mut held = minutes(&amounts);
+            for (comes, minute, number, from, count, drift) in changes {
+                if comes {
+                    held.insert(minute * MINUTE_MS, sats(number));
+                    amounts.push((minute, sats(number)));
+                } else {
+                    let (minute, value_sats) = amounts.swap_remove(number as usize % amounts.len());
+                    held.remove(minute * MINUTE_MS, value_sats);
+                    amounts.push((40, 1));
+                    held.insert(40 * MINUTE_MS, 1);
+                }
+                let (range, mut fresh) = (from..from + count, minutes(&amounts));
+                let drifts: Vec<isize> = (0..40).map(|minute| drift * minute / 40).collect();
+                for minutes in [&mut held, &mut fresh] {
+                    minutes.hold_together(&range);
+                    minutes.settle(&drifts);
+                }
+                let (held, fresh) = (held.stack(), fresh.stack());
+                prop_assert_eq!(&held.evidence, &fresh.evidence);
+                prop_assert_eq!(held.histogram(), fresh.histogram());
+                prop_assert_eq!(held.values(), fresh.values());
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_not_changed_is_known_not_to_have() {
+        let mut held = minutes(&[(3, 5000), (12, 5000)]);
+        assert!(!held.hold_together(&(0..10)));
+        assert!(held.hold_together(&(0..10)));
+        held.insert(12 * MINUTE_MS, 7000);
+        assert!(held.hold_together(&(0..10)));
+        held.insert(4 * MINUTE_MS, 7000);
+        assert!(!held.hold_together(&(0..10)));
+        assert!(!held.hold_together(&(0..20)));
+        assert_eq!(held.stack().values(), 4);
+    }
 }
