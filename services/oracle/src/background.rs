@@ -68,7 +68,7 @@ fn running_sums(histogram: &[u32]) -> Vec<f64> {
     sums
 }
 
-/// The number of amounts in a bin and those [`AROUND`] it, from the highest amount down; given the [`running_sums`].
+/// The number of amounts in the [`AROUND`] bins around each, from the highest amount down; given the [`running_sums`].
 #[multiversion(targets = "simd")]
 fn density(above: &[f64]) -> Vec<f64> {
     let mut density = above[AROUND..].to_vec();

@@ -60,8 +60,11 @@
 //! assert!(window.estimate(now_ms).is_none());
 //! ```
 //!
-//! The parts: `grid` is the scale, `kernel` the evidence of one amount, `payments` holds what there is, `minutes` adds its evidence up, `background` is what it is held
-//! against, `chain` the moving price, `pass` the way over the minutes, `track` keeps what is settled, `reading` makes the answer; [`baseline`] is a simpler method to compare with.
+//! The parts: `grid` is the scale, `kernel` the evidence of one amount, `payments` holds what there is, `minutes` adds its
+//! evidence up and `stack` that of the older minutes, `background` is what it is held against, `chain` the moving price, `pass`
+//! the way over the minutes, `track` keeps what is settled, `reading` makes the answer; [`baseline`] is a simpler method to
+//! compare with. `row`, `lanes` and `exp` are arithmetic: each loop over thousands of prices is compiled for several instruction
+//! sets, and gives the same bits by each.
 
 mod amounts;
 mod background;

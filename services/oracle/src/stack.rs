@@ -41,6 +41,7 @@ impl Stack {
         }
     }
 
+    /// Its minutes, since 1970.
     pub(crate) fn minutes(&self) -> &Range<u64> {
         &self.minutes
     }
@@ -84,6 +85,8 @@ impl Stack {
 
     /// From now on these are the minutes; what comes and goes by that is for the caller to tell.
     pub(crate) fn cover(&mut self, minutes: Range<u64>) {
+        // Those of minutes that lost their last amount before they went.
+        self.drifts = self.drifts.split_off(&self.minutes.start);
         self.minutes = minutes;
         self.has_changed = true;
     }
@@ -96,12 +99,8 @@ impl Stack {
 
     /// A whole minute goes.
     pub(crate) fn take(&mut self, minute: u64, held: &Minute) {
-        add(
-            &mut self.evidence,
-            self.drifts.remove(&minute).unwrap_or(0),
-            &held.evidence,
-            -1,
-        );
+        let drift = self.drifts.remove(&minute).unwrap_or(0);
+        add(&mut self.evidence, drift, &held.evidence, -1);
         self.values -= held.values as usize;
     }
 
