@@ -77,21 +77,18 @@ impl<'a> RawTransaction<'a> {
     /// # Errors
     /// When they are not.
     pub fn read(bytes: &'a [u8]) -> Result<Self, RawError> {
-        let (transaction, rest) = Self::read_first(bytes)?;
-        match rest.len() {
-            0 => Ok(transaction),
-            more => Err(RawError::Long(more)),
+        let mut reader = Reader(bytes);
+        let transaction = Self::read_first(&mut reader);
+        match reader.0.len() {
+            more if more > 0 && transaction.is_ok() => Err(RawError::Long(more)),
+            _ => transaction,
         }
     }
 
-    /// Reads bytes that begin with a transaction, as those of a block do; and what comes after it.
-    ///
-    /// # Errors
-    /// When they do not.
-    pub fn read_first(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), RawError> {
-        let mut reader = Reader(bytes);
+    /// Reads what comes first.
+    fn read_first(reader: &mut Reader<'a>) -> Result<Self, RawError> {
         let version = reader.array()?;
-        let mut covered = reader;
+        let mut covered = *reader;
         let mut count = reader.number()?;
         let is_segwit = count == 0;
         if is_segwit {
@@ -99,7 +96,7 @@ impl<'a> RawTransaction<'a> {
             if flag != 1 {
                 return Err(RawError::Flag(flag));
             }
-            covered = reader;
+            covered = *reader;
             count = reader.number()?;
         }
         let inputs = reader.items(count, |reader| {
@@ -115,13 +112,13 @@ impl<'a> RawTransaction<'a> {
             carries_data |= script.first() == Some(&OP_RETURN);
             Ok(script)
         })?;
-        let covered = covered.up_to(&reader);
+        let covered = covered.up_to(reader);
         let largest_witness = match is_segwit {
             true => reader.witnesses(inputs.count)?,
             false => 0,
         };
         let lock_time = reader.array()?;
-        let transaction = RawTransaction {
+        Ok(RawTransaction {
             version,
             covered,
             inputs,
@@ -129,8 +126,7 @@ impl<'a> RawTransaction<'a> {
             lock_time,
             carries_data,
             largest_witness,
-        };
-        Ok((transaction, reader.0))
+        })
     }
 
     /// Its id.
@@ -198,13 +194,11 @@ pub fn read_block(bytes: &[u8]) -> Result<Vec<RawTransaction<'_>>, RawError> {
     let mut reader = Reader(bytes);
     reader.take(HEADER)?;
     let count = reader.number()?;
-    let (mut transactions, mut rest) = (Vec::new(), reader.0);
+    let mut transactions = Vec::new();
     for _ in 0..count {
-        let (transaction, after) = RawTransaction::read_first(rest)?;
-        transactions.push(transaction);
-        rest = after;
+        transactions.push(RawTransaction::read_first(&mut reader)?);
     }
-    match rest.len() {
+    match reader.0.len() {
         0 => Ok(transactions),
         more => Err(RawError::Long(more)),
     }

@@ -9,7 +9,7 @@ use bitcoin::{
     transaction::Version,
 };
 use proptest::{collection::vec, prelude::*};
-use satscope_filter::{Filter, Judged, RawError, RawTransaction};
+use satscope_filter::{Filter, Judged, RawError, RawTransaction, read_block};
 
 fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..most)
@@ -107,14 +107,12 @@ proptest! {
 
     #[test]
     fn one_after_the_other_are_read_as_a_block_has_them(transactions in vec(transaction(1), 1..4)) {
-        let all: Vec<u8> = transactions.iter().flat_map(serialize).collect();
-        let mut rest = &all[..];
-        for transaction in &transactions {
-            let (raw, after) = RawTransaction::read_first(rest).unwrap();
-            prop_assert_eq!(raw.txid(), transaction.compute_txid());
-            rest = after;
-        }
-        prop_assert!(rest.is_empty());
+        let mut block = vec![0; 80];
+        block.push(transactions.len() as u8);
+        block.extend(transactions.iter().flat_map(serialize));
+        let read = read_block(&block).unwrap();
+        let txids = read.iter().map(RawTransaction::txid);
+        prop_assert!(txids.eq(transactions.iter().map(Transaction::compute_txid)));
     }
 }
 

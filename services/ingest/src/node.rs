@@ -255,8 +255,9 @@ impl Node {
 
     /// Keeps events for the next [`Node::flush`].
     fn write(&mut self, events: impl IntoIterator<Item = Event>, now_ms: u64) {
-        self.unpublished
-            .extend(events.into_iter().map(|event| (now_ms, event)));
+        for event in events {
+            self.unpublished.push((now_ms, event));
+        }
     }
 
     /// Publishes what there is, and lets go of what the window has no room for.

@@ -91,8 +91,9 @@ impl Path {
 
     /// As the node's task does it: what came together is published together.
     fn take(&mut self, events: impl IntoIterator<Item = Event>, now_ms: u64) {
-        let events = events.into_iter().map(|event| (now_ms, event));
-        self.unpublished.extend(events);
+        for event in events {
+            self.unpublished.push((now_ms, event));
+        }
         self.messages += 1;
         if self.messages.is_multiple_of(AT_ONCE) {
             self.publish();
