@@ -99,7 +99,7 @@ fn body(bodies: &[Vec<u8>], number: u64) -> &[u8] {
 fn reading_a_transaction() {
     assert_instructions(
         "reading_a_transaction",
-        369,
+        355,
         (500, 2500),
         bodies,
         |bodies, number| {
@@ -112,7 +112,7 @@ fn reading_a_transaction() {
 fn the_txid_of_a_transaction() {
     assert_instructions(
         "the_txid_of_a_transaction",
-        10_759,
+        10_712,
         (500, 2500),
         bodies,
         |bodies, number| {
@@ -124,7 +124,7 @@ fn the_txid_of_a_transaction() {
 #[test]
 fn the_filter() {
     let filter = Filter::default();
-    assert_instructions("the_filter", 751, (500, 2500), bodies, |bodies, number| {
+    assert_instructions("the_filter", 727, (500, 2500), bodies, |bodies, number| {
         let transaction = RawTransaction::read(body(bodies, number)).unwrap();
         black_box(filter.judge(&transaction, |_| false)).ok();
     });
@@ -135,7 +135,7 @@ fn a_transaction_from_its_bytes_to_the_log() {
     let prepared = |count| (bodies(count), Path::to_log());
     assert_instructions(
         "a_transaction_from_its_bytes_to_the_log",
-        12_301,
+        12_148,
         (2560, 10_240),
         prepared,
         |(bodies, path), number| {
@@ -191,7 +191,7 @@ fn an_amount_into_the_oracles_window() {
     };
     assert_instructions(
         "an_amount_into_the_oracles_window",
-        7_096,
+        5_108,
         (500, 2500),
         prepared,
         |(values, window), number| {
@@ -213,7 +213,7 @@ fn full_window(_: u64) -> (Market, Window) {
 fn an_estimate_with_what_is_new() {
     assert_instructions(
         "an_estimate_with_what_is_new",
-        1_049_000,
+        1_042_000,
         (2, 12),
         full_window,
         |(market, window), number| {
@@ -228,7 +228,7 @@ fn an_estimate_with_what_is_new() {
 fn an_estimate_after_an_old_payment_left() {
     assert_instructions(
         "an_estimate_after_an_old_payment_left",
-        10_422_000,
+        10_438_000,
         (2, 7),
         full_window,
         |(market, window), number| {

@@ -139,6 +139,7 @@ impl Filter {
 
     /// Whether an output of this value, in satoshi, could be a round dollar sum.
     #[must_use]
+    #[inline]
     pub fn counts(&self, value_sats: u64) -> bool {
         let least = 10u64.checked_pow(self.max_round_digits);
         self.value_sats.contains(&value_sats)

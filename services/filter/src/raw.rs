@@ -131,6 +131,7 @@ impl<'a> RawTransaction<'a> {
 
     /// Its id.
     #[must_use]
+    #[inline]
     pub fn txid(&self) -> Txid {
         let once = Sha256::new()
             .chain_update(self.version)
@@ -142,6 +143,7 @@ impl<'a> RawTransaction<'a> {
 
     /// Whether it creates new coins.
     #[must_use]
+    #[inline]
     pub fn is_coinbase(&self) -> bool {
         let (txid, number) = NO_OUTPUT;
         let spent = self.inputs.bytes.strip_prefix(&txid);
@@ -167,6 +169,7 @@ impl<'a> RawTransaction<'a> {
     }
 
     /// What it spends, each with the script that was given for it.
+    #[inline]
     pub fn inputs(&self) -> impl Iterator<Item = (Spent<'a>, &'a Script)> + use<'a> {
         let mut reader = Reader(self.inputs.bytes);
         // All of it has been read once: no error is possible.
@@ -174,6 +177,7 @@ impl<'a> RawTransaction<'a> {
     }
 
     /// What it pays, in satoshi, and to which scripts.
+    #[inline]
     pub fn outputs(&self) -> impl Iterator<Item = (u64, &'a Script)> + use<'a> {
         let mut reader = Reader(self.outputs.bytes);
         std::iter::from_fn(move || reader.output().ok())
@@ -272,6 +276,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn input(&mut self) -> Result<(Spent<'a>, &'a Script), RawError> {
         let txid = self.array()?;
         let vout = u32::from_le_bytes(*self.array()?);
@@ -280,6 +285,7 @@ impl<'a> Reader<'a> {
         Ok((Spent { txid, vout }, script))
     }
 
+    #[inline]
     fn output(&mut self) -> Result<(u64, &'a Script), RawError> {
         let value_sats = u64::from_le_bytes(*self.array()?);
         Ok((value_sats, Script::from_bytes(self.script()?)))

@@ -12,6 +12,7 @@ pub struct TxidKey(DefaultHashBuilder);
 
 impl TxidKey {
     /// The hash of a txid by this key; half of a txid is enough.
+    #[inline]
     pub fn hash(&self, txid: &Txid) -> u64 {
         let (half, _) = txid.as_chunks::<16>();
         self.0.hash_one(u128::from_le_bytes(half[0]))

@@ -40,6 +40,7 @@ impl EventLog {
     }
 
     /// Writes an entry and drops what is over the limits.
+    #[inline]
     pub fn push(&mut self, time_ms: u64, event: Event) -> &Entry {
         self.newest += 1;
         self.bytes += event.bytes();
@@ -85,6 +86,7 @@ impl EventLog {
         self.bytes
     }
 
+    #[inline]
     fn over_limits(&self, now_ms: u64) -> bool {
         let too_old = |entry: &Entry| entry.time_ms + self.limits.age_ms < now_ms;
         self.entries.len() > 1
