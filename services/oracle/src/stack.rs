@@ -23,9 +23,9 @@ pub(crate) struct Stack {
     values: usize,
     /// What all of them say of each price, in [`STEPS_PER_NAT`].
     evidence: Vec<i64>,
-    /// How far above its last place the price lay in each minute, in bins; none where that is 0.
+    /// How far above its last place the price lay in each minute, in bins; 0 where there is none.
     drifts: BTreeMap<u64, isize>,
-    /// Whether an amount has come or gone since this was last asked.
+    /// Whether an amount or a minute has come or gone since this was last asked.
     has_changed: bool,
 }
 
@@ -56,7 +56,7 @@ impl Stack {
         self.values
     }
 
-    /// Whether an amount has come or gone since the last call.
+    /// Whether an amount or a minute has come or gone since the last call.
     pub(crate) fn take_has_changed(&mut self) -> bool {
         std::mem::take(&mut self.has_changed)
     }
@@ -85,8 +85,9 @@ impl Stack {
 
     /// From now on these are the minutes; what comes and goes by that is for the caller to tell.
     pub(crate) fn cover(&mut self, minutes: Range<u64>) {
-        // Those of minutes that lost their last amount before they went.
-        self.drifts = self.drifts.split_off(&self.minutes.start);
+        // A minute that lost its last amount before it went may come back with others.
+        let before = &self.minutes;
+        self.drifts.retain(|minute, _| before.contains(minute));
         self.minutes = minutes;
         self.has_changed = true;
     }
@@ -211,6 +212,22 @@ mod tests {
                 prop_assert_eq!(held.values(), fresh.values());
             }
         }
+    }
+
+    #[test]
+    fn where_an_emptied_minute_lay_is_forgotten_once_it_has_gone() {
+        let mut held = minutes(&[(3, 5000), (8, 6000)]);
+        held.hold_together(&(0..10));
+        held.settle(&[0, 5]);
+        held.remove(8 * MINUTE_MS, 6000);
+        held.hold_together(&(0..5));
+        held.insert(8 * MINUTE_MS, 7000);
+        let mut fresh = minutes(&[(3, 5000), (8, 7000)]);
+        for minutes in [&mut held, &mut fresh] {
+            minutes.hold_together(&(0..10));
+            minutes.settle(&[0, 5]);
+        }
+        assert_eq!(held.stack().evidence, fresh.stack().evidence);
     }
 
     #[test]
