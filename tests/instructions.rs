@@ -225,9 +225,9 @@ fn an_estimate_with_what_is_new() {
 }
 
 #[test]
-fn an_estimate_after_an_old_payment_left() {
+fn an_estimate_after_an_old_payment_came() {
     assert_instructions(
-        "an_estimate_after_an_old_payment_left",
+        "an_estimate_after_an_old_payment_came",
         10_438_000,
         (2, 7),
         full_window,

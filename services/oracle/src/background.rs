@@ -82,7 +82,7 @@ fn density(above: &[f64]) -> Vec<f64> {
 fn median_sats(above: &[f64]) -> Option<f64> {
     let above = &above[BACKGROUND_BINS..above.len() - BACKGROUND_BINS];
     let total = above.last().filter(|total| **total > 0.0)?;
-    // The highest bin of which no more than half lies above has at least half in it and below.
+    // The lowest bin above which lies no more than half.
     let not_above = above.partition_point(|above| 2.0 * above <= *total);
     let middle = above.len() - 1 - not_above;
     Some(((middle as f64 + 0.5) * BIN).exp())

@@ -110,7 +110,7 @@ impl Chain {
         move_within(within, weights, from_below, from_above, step);
         fade(below.iter_mut().rev(), step.jump * downwards, step.decay);
         fade(above.iter_mut(), step.jump * upwards, step.decay);
-        // What goes beyond the ends of the grid stays at them.
+        // A calm move beyond an end of the grid stays at it; a jump beyond is lost.
         let (lowest, highest) = (weights[0], weights[bins.len() - 1]);
         next[down.saturating_sub(1)] += step.aside * lowest;
         let last = next.len() - 1;

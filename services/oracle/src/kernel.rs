@@ -142,8 +142,8 @@ impl Kernel {
         Some(typical.log_densities(&self.lifts, median_sats, values))
     }
 
-    /// How much of one amount is expected to be a round sum at each price, in nats of evidence, where `density` is the number
-    /// of amounts in each bin of amount, times `all`, from the highest amount down.
+    /// How much of one amount is expected to be a round sum at each price, in nats of evidence, where `density` of `all` amounts
+    /// lie in each bin of amount, from the highest amount down.
     pub(crate) fn expected(&self, density: &[f64], all: usize) -> Vec<f64> {
         let percent_per_bin = 100.0 * BIN * all as f64;
         let rungs = self.rungs.iter().zip(&self.model.rungs);

@@ -34,9 +34,9 @@
 //! forward over the window's minutes, from three hours ago until now, leaves the probability of each price now ([`Motion`]).
 //! The newest minutes weigh most; older ones hold the lock when few payments come. Which of two prices a whole factor apart it
 //! is, all minutes decide together, each counted alike: a pass that has begun with the wrong one is made again near the other.
-//! No earlier estimate feeds back: what is kept from one to the next is what the older minutes come to, and is given up when
-//! one of them changes, so that the same window gives the same bits, and a wrong lock is left as soon as the window's evidence for the right price outweighs it, at the latest when what misled it is
-//! three hours old.
+//! No earlier estimate feeds back: what is kept from one to the next is what the older minutes come to, which follows each
+//! change of them exactly, so that the same window gives the same bits. A wrong lock is left as soon as the window's evidence
+//! for the right price outweighs it, at the latest when what misled it is three hours old.
 //!
 //! **Doubt.** The width of the probability around the best price, and an error that all payments of a minute share, give
 //! the 90 % interval. The odds against the best rival far away, the number of payments and the age of the newest give the
@@ -63,8 +63,8 @@
 //! The parts: `grid` is the scale, `kernel` the evidence of one amount, `payments` holds what there is, `minutes` adds its
 //! evidence up and `stack` that of the older minutes, `background` is what it is held against, `chain` the moving price, `pass`
 //! the way over the minutes, `track` keeps what is settled, `reading` makes the answer; [`baseline`] is a simpler method to
-//! compare with. `row`, `lanes` and `exp` are arithmetic: each loop over thousands of prices is compiled for several instruction
-//! sets, and gives the same bits by each.
+//! compare with. `row`, `lanes` and `exp` are arithmetic: the loops that take the time are compiled for several instruction
+//! sets, and give the same bits by each.
 
 mod amounts;
 mod background;

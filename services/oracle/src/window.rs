@@ -93,8 +93,8 @@ impl Window {
     }
 
     /// The price at `now_ms` (Unix milliseconds) as the payments of the last three hours show it, or none where they do not
-    /// show one. Of the oldest ten minutes, those are not read that are beginning to leave; of the newest, none that is later
-    /// than `now_ms`.
+    /// show one. Of the oldest ten minutes, those are not read that are beginning to leave; of the newest, the minute of
+    /// `now_ms` is the last.
     ///
     /// What is worked out of the older minutes is kept for the next call: it costs in proportion to what is new, unless an old
     /// payment was put in or taken out. The answer depends on the payments alone.
