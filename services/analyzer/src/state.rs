@@ -169,6 +169,7 @@ mod tests {
                     first_seen_ms: NOW + number * 100,
                     values_sats: Values::from_slice(&[paid as u64, change as u64]),
                     input_count: 1,
+                    met_in_block: false,
                 };
                 Event::Accepted(Arc::new(accepted), Place::Mempool)
             })

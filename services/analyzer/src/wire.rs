@@ -65,6 +65,7 @@ fn accepted_event(accepted: proto::TransactionAccepted) -> Result<log::Event, Wi
         first_seen_ms: accepted.first_seen_ms,
         values_sats: log::Values::from_slice(&accepted.values_sats),
         input_count: accepted.input_count,
+        met_in_block: accepted.met_in_block,
     };
     Ok(log::Event::Accepted(Arc::new(accepted), state))
 }
@@ -196,6 +197,7 @@ pub fn window_transaction(tracked: &log::Tracked) -> proto::WindowTransaction {
         values_sats: accepted.values_sats.to_vec(),
         input_count: accepted.input_count,
         state: transaction_state(tracked.state).into(),
+        met_in_block: accepted.met_in_block,
     }
 }
 
@@ -228,6 +230,7 @@ pub fn estimate(estimate: &satscope_oracle::Estimate, stale: bool) -> proto::Est
             newest_payment_ms: estimate.evidence.newest_payment_ms,
         }),
         stale,
+        ..proto::Estimate::default()
     }
 }
 

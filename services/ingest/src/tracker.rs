@@ -270,6 +270,7 @@ impl Tracker {
                     first_seen_ms,
                     values_sats: values,
                     input_count: transaction.input_count() as u32,
+                    met_in_block: false,
                 };
                 seen.accept(Arc::new(accepted), outpoints(transaction).collect());
                 FirstSight::Accepted

@@ -60,6 +60,7 @@ pub fn accepted(accepted: &log::Accepted, state: log::State) -> proto::Transacti
         values_sats: accepted.values_sats.to_vec(),
         input_count: accepted.input_count,
         state: state.into(),
+        met_in_block: accepted.met_in_block,
     }
 }
 

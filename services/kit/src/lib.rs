@@ -1,9 +1,11 @@
-//! What every part needs to run, once: configuration, logging, metrics, health, systemd, shutdown, reconnecting.
+//! What every part needs to run, once: configuration, clocks, logging, metrics, health, systemd, shutdown,
+//! reconnecting.
 //!
 //! A part is started with a [`Context`]: it binds its ports, hands its tasks to [`tasks::Tasks`], and says
 //! through [`health::Readiness`] what it still waits for.
 
 pub mod admin;
+pub mod clock;
 pub mod config;
 pub mod grpc;
 pub mod health;

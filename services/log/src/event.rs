@@ -79,6 +79,8 @@ pub struct Accepted {
     pub values_sats: Values,
     /// How many outputs of others it spends.
     pub input_count: u32,
+    /// It was first met in a block: its stamp is the earlier of the block's header time and its receipt.
+    pub met_in_block: bool,
 }
 
 /// Output values in satoshi; a payment and its change, as most are, take no memory of their own.

@@ -258,6 +258,7 @@ mod tests {
             first_seen_ms,
             values_sats: Values::from_slice(&[u64::from(number)]),
             input_count: 1,
+            met_in_block: false,
         })
     }
 

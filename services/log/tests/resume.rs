@@ -101,6 +101,7 @@ impl Writer {
                     first_seen_ms: self.now_ms - age_minutes * 60_000,
                     values_sats: Values::from_slice(&[u64::from(*number)]),
                     input_count: 1,
+                    met_in_block: false,
                 };
                 self.write(Event::Accepted(Arc::new(accepted), state));
             }

@@ -134,6 +134,7 @@ fn restore_content(seen: &mut Seen, txid: &Txid, content: Content) {
                 first_seen_ms: seen.first_seen_ms(),
                 values_sats,
                 input_count,
+                met_in_block: false,
             };
             seen.accept(Arc::new(accepted), spends);
         }

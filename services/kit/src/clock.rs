@@ -1,0 +1,141 @@
+//! The clocks: the system's, which may be set, and a steady one, which no setting reaches.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// The system clock has been set when it differs from the steady clock by more than this, milliseconds.
+pub const STEP_MS: i64 = 2000;
+
+/// Counts on while the machine sleeps, which `CLOCK_MONOTONIC` does not. Source: clock_gettime(2).
+#[cfg(target_os = "linux")]
+const STEADY: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const STEADY: ClockId = ClockId::Monotonic;
+
+/// The system clock, Unix milliseconds; 0 before 1970.
+pub fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}
+
+/// A moment of the steady clock, for measuring ages: it never goes back, and goes on while the machine sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Steady {
+    /// Milliseconds since the machine's start.
+    ms: u64,
+}
+
+impl Steady {
+    /// This moment.
+    pub fn now() -> Steady {
+        let now = clock_gettime(STEADY);
+        let (seconds, nanos) = (now.tv_sec.max(0) as u64, now.tv_nsec.max(0) as u64);
+        Steady {
+            ms: seconds * 1000 + nanos / 1_000_000,
+        }
+    }
+
+    /// Milliseconds from this moment to now.
+    pub fn elapsed_ms(self) -> u64 {
+        Steady::now().since_ms(self)
+    }
+
+    /// Milliseconds from `earlier` to this moment; 0 if `earlier` is later.
+    pub fn since_ms(self, earlier: Steady) -> u64 {
+        self.ms.saturating_sub(earlier.ms)
+    }
+
+    /// The moment `duration` after this one.
+    pub fn after(self, duration: Duration) -> Steady {
+        Steady {
+            ms: self.ms + duration.as_millis() as u64,
+        }
+    }
+}
+
+/// Unix time that goes on steadily, and word of each step of the system clock.
+///
+/// It follows the steady clock from the system clock's reading at its start, so that nothing that is measured by it jumps
+/// unnoticed; [`UnixClock::check`] notices a step and follows the system clock from there on.
+#[derive(Clone, Copy, Debug)]
+pub struct UnixClock {
+    /// Unix time less the steady clock's, milliseconds.
+    ahead_ms: i64,
+}
+
+impl UnixClock {
+    /// Set by the system clock as it is now.
+    pub fn start() -> UnixClock {
+        UnixClock {
+            ahead_ms: system_ahead_ms(),
+        }
+    }
+
+    /// Unix milliseconds now.
+    pub fn now_ms(&self) -> u64 {
+        (Steady::now().ms as i64)
+            .saturating_add(self.ahead_ms)
+            .max(0) as u64
+    }
+
+    /// Unix milliseconds at a moment of the past.
+    pub fn at_ms(&self, moment: Instant) -> u64 {
+        let ago = moment.elapsed().as_millis() as u64;
+        self.now_ms().saturating_sub(ago)
+    }
+
+    /// How far the system clock has been set since the last call, milliseconds, if that is over [`STEP_MS`] either way.
+    /// What this clock said before then lies so far from what it says now.
+    pub fn check(&mut self) -> Option<i64> {
+        self.follow(system_ahead_ms())
+    }
+
+    fn follow(&mut self, ahead_ms: i64) -> Option<i64> {
+        let step_ms = ahead_ms - self.ahead_ms;
+        let is_step = step_ms.abs() > STEP_MS;
+        if is_step {
+            self.ahead_ms = ahead_ms;
+        }
+        is_step.then_some(step_ms)
+    }
+}
+
+fn system_ahead_ms() -> i64 {
+    unix_ms() as i64 - Steady::now().ms as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_told_once_and_followed() {
+        let mut clock = UnixClock { ahead_ms: 10_000 };
+        assert_eq!(
+            clock.follow(10_000 + STEP_MS),
+            None,
+            "small differences are not steps"
+        );
+        assert_eq!(clock.follow(10_000 - 3_600_000), Some(-3_600_000));
+        assert_eq!(clock.follow(10_000 - 3_600_000), None);
+        assert_eq!(clock.follow(10_000), Some(3_600_000));
+    }
+
+    #[test]
+    fn it_agrees_with_the_system_clock_when_that_is_not_set() {
+        let mut clock = UnixClock::start();
+        assert!(clock.now_ms().abs_diff(unix_ms()) < 1000);
+        assert_eq!(clock.check(), None);
+        let now = Instant::now();
+        assert!(clock.at_ms(now).abs_diff(clock.now_ms()) < 1000);
+    }
+
+    #[test]
+    fn ages_never_go_back() {
+        let began = Steady::now();
+        let later = began.after(Duration::from_secs(5));
+        assert_eq!((later.since_ms(began), began.since_ms(later)), (5000, 0));
+        assert!(began.elapsed_ms() < 5000);
+    }
+}
