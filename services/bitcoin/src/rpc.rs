@@ -242,10 +242,13 @@ pub struct BlockchainInfo {
     /// True while the node has yet to catch up with the network.
     #[serde(rename = "initialblockdownload", default)]
     pub initial_block_download: bool,
+    /// How much of the network's chain it has verified, 0 to 1.
+    #[serde(rename = "verificationprogress", default)]
+    pub verification_progress: f64,
 }
 
 /// `getrawmempool` with the mempool sequence.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct MempoolListing {
     /// All txids, unordered.
     pub txids: Vec<Txid>,
@@ -258,6 +261,14 @@ pub struct MempoolListing {
 pub struct MempoolInfo {
     /// How many transactions there are.
     pub size: usize,
+    /// Whether the node has loaded its mempool.dat. It turns true before the last `A` of the load has been received.
+    #[serde(default = "is_loaded")]
+    pub loaded: bool,
+}
+
+/// What a node of before Core 0.19 does not say.
+fn is_loaded() -> bool {
+    true
 }
 
 /// `getmempoolentry`, as far as it is used.

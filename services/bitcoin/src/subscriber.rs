@@ -1,6 +1,6 @@
 //! Subscribing to a node's ZMQ endpoints: one thread, a bounded queue, and word of each link going up or down.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -56,8 +56,8 @@ pub fn subscriptions(
 /// What the thread passes on.
 #[derive(Debug)]
 pub enum Incoming {
-    /// A message, and when it was taken from the socket, Unix milliseconds.
-    Message(u64, Result<Frame, FrameError>),
+    /// A message, and when it was taken from the socket.
+    Message(Instant, Result<Frame, FrameError>),
     /// The connection to this endpoint stands.
     Up(String),
     /// The connection to this endpoint is gone; libzmq tries again by itself.
@@ -192,7 +192,7 @@ impl Link {
             let Some(parts) = self.take(&self.socket)? else {
                 break;
             };
-            let message = Incoming::Message(unix_ms(), Frame::from_parts(parts));
+            let message = Incoming::Message(Instant::now(), Frame::from_parts(parts));
             if queue.blocking_send(message).is_err() {
                 return Ok(false);
             }
@@ -210,12 +210,6 @@ impl Link {
             }),
         }
     }
-}
-
-/// The system clock, Unix milliseconds.
-pub fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]

@@ -1,56 +1,52 @@
 //! The one clock of the stream: the system's, or a stand-in node's.
 
-use satscope_bitcoin::{frame::StandInLabels, subscriber::unix_ms};
+use std::time::Instant;
+
+use satscope_bitcoin::frame::StandInLabels;
+use satscope_kit::clock::UnixClock;
 use satscope_log::Simulation;
 
 /// Where event stamps come from.
 #[derive(Clone, Copy, Debug)]
 pub enum Clock {
-    /// The node is real.
-    System,
-    /// The node is a stand-in.
-    StandIn {
-        /// Its newest labels, once there are any.
-        labels: Option<StandInLabels>,
-        /// They came over the connection that stands: what they show is now, and not when the last one broke.
-        is_current: bool,
-    },
+    /// The node is real, and this machine's clock counts.
+    System(UnixClock),
+    /// The node is a stand-in that has not said the time over this connection; what it said last before, if anything.
+    Awaited(Option<StandInLabels>),
+    /// The node is a stand-in, and this is its last word.
+    StandIn(StandInLabels),
 }
 
 impl Clock {
-    /// A stand-in's, before its first word.
-    pub fn of_standin() -> Clock {
-        Clock::StandIn {
-            labels: None,
-            is_current: false,
-        }
+    /// The clock for a real node.
+    pub fn of_system() -> Clock {
+        Clock::System(UnixClock::start())
     }
 
-    /// The stamp of what was received at `received_ms` by the system's clock; `None` before a stand-in's first word over a
-    /// new connection.
-    pub fn stamp(&self, received_ms: u64) -> Option<u64> {
+    /// The stamp of what was received at that moment, Unix milliseconds; `None` before a stand-in's first word over a new
+    /// connection.
+    pub fn stamp(&self, received: Instant) -> Option<u64> {
         match self {
-            Clock::System => Some(received_ms),
-            Clock::StandIn {
-                is_current: false, ..
-            } => None,
-            Clock::StandIn { .. } => self.newest(),
+            Clock::System(clock) => Some(clock.at_ms(received)),
+            Clock::Awaited(_) => None,
+            Clock::StandIn(labels) => Some(labels.time_ms()),
         }
     }
 
-    /// The newest stamp that is known: this moment's, or that of a stand-in's last word.
+    /// The newest stamp that is known, Unix milliseconds: this moment's, or that of a stand-in's last word.
     pub fn newest(&self) -> Option<u64> {
         match self {
-            Clock::System => Some(unix_ms()),
-            Clock::StandIn { labels, .. } => labels.as_ref().map(StandInLabels::time_ms),
+            Clock::System(clock) => Some(clock.now_ms()),
+            Clock::Awaited(last) => last.as_ref().map(StandInLabels::time_ms),
+            Clock::StandIn(labels) => Some(labels.time_ms()),
         }
     }
 
     /// Goes on from `last_ms`, Unix milliseconds, which an earlier process has written down last. A stand-in's data count
     /// as simulated until it says otherwise.
     pub fn go_on_from(&mut self, last_ms: u64) {
-        if let Clock::StandIn { labels, .. } = self {
-            labels.get_or_insert(StandInLabels {
+        if let Clock::Awaited(last) = self {
+            last.get_or_insert(StandInLabels {
                 time: last_ms as f64 / 1000.0,
                 simulated: true,
                 hidden_price_usd: None,
@@ -60,46 +56,46 @@ impl Clock {
 
     /// A connection begins: a stand-in's clock has gone on since its last word.
     pub fn connected(&mut self) {
-        if let Clock::StandIn { is_current, .. } = self {
-            *is_current = false;
+        if let Clock::StandIn(labels) = self {
+            *self = Clock::Awaited(Some(*labels));
         }
     }
 
     /// Takes a stand-in's word; a real node's clock is the system's, whatever arrives.
     pub fn hear(&mut self, newest: StandInLabels) {
-        if let Clock::StandIn { labels, is_current } = self {
-            *labels = Some(newest);
-            *is_current = true;
+        if self.is_standin() {
+            *self = Clock::StandIn(newest);
         }
     }
 
     /// Whether a stand-in sets it.
     pub fn is_standin(&self) -> bool {
-        matches!(self, Clock::StandIn { .. })
+        matches!(self, Clock::Awaited(_) | Clock::StandIn(_))
     }
 
-    /// A stand-in's clock is at `time`, Unix seconds, by another way than its labels.
-    pub fn go_to(&mut self, time: f64) {
-        if let Clock::StandIn {
-            labels: Some(labels),
-            ..
-        } = self
-        {
-            labels.time = labels.time.max(time);
+    /// A stand-in's clock is at `time_ms`, Unix milliseconds, by another way than its labels.
+    pub fn go_to(&mut self, time_ms: u64) {
+        if let Clock::StandIn(labels) | Clock::Awaited(Some(labels)) = self {
+            labels.time = labels.time.max(time_ms as f64 / 1000.0);
+        }
+    }
+
+    /// How far the system clock has been set since the last call, milliseconds, if it has.
+    pub fn check_step(&mut self) -> Option<i64> {
+        match self {
+            Clock::System(clock) => clock.check(),
+            Clock::Awaited(_) | Clock::StandIn(_) => None,
         }
     }
 
     /// The labels to pass on for display.
     pub fn simulation(&self) -> Option<Simulation> {
         match self {
-            Clock::StandIn {
-                labels: Some(labels),
-                ..
-            } => Some(Simulation {
+            Clock::StandIn(labels) | Clock::Awaited(Some(labels)) => Some(Simulation {
                 simulated: labels.simulated,
                 hidden_price_usd: labels.hidden_price_usd,
             }),
-            _ => None,
+            Clock::Awaited(None) | Clock::System(_) => None,
         }
     }
 }
@@ -115,17 +111,18 @@ mod tests {
             simulated: true,
             hidden_price_usd: None,
         };
-        let mut clock = Clock::of_standin();
-        assert_eq!((clock.stamp(1), clock.newest()), (None, None));
+        let now = Instant::now();
+        let mut clock = Clock::Awaited(None);
+        assert_eq!((clock.stamp(now), clock.newest()), (None, None));
         clock.hear(labels(100.0));
-        assert_eq!(clock.stamp(1), Some(100_000));
+        assert_eq!(clock.stamp(now), Some(100_000));
         clock.connected();
-        assert_eq!((clock.stamp(1), clock.newest()), (None, Some(100_000)));
+        assert_eq!((clock.stamp(now), clock.newest()), (None, Some(100_000)));
         clock.hear(labels(400.0));
-        assert_eq!(clock.stamp(1), Some(400_000));
-        clock.go_to(500.0);
-        assert_eq!(clock.stamp(1), Some(500_000));
-        clock.go_to(450.0);
-        assert_eq!(clock.stamp(1), Some(500_000), "never back");
+        assert_eq!(clock.stamp(now), Some(400_000));
+        clock.go_to(500_000);
+        assert_eq!(clock.stamp(now), Some(500_000));
+        clock.go_to(450_000);
+        assert_eq!(clock.stamp(now), Some(500_000), "never back");
     }
 }

@@ -1,4 +1,4 @@
-//! The journal: what ingest has seen, on disk, so that a killed process comes back with its own stamps.
+//! The journal: records of what was seen, on disk, so that a killed process comes back with its own stamps.
 //!
 //! One file holds all that is known as of some moment and every change since. It is begun anew when it has grown to twice
 //! its beginning, so that it stays as small as what it describes. Changes are written before they are published: what a
@@ -6,19 +6,19 @@
 //! then stamps what came in them.)
 
 mod file;
-mod record;
 
 use std::{
     fs::File,
     io,
+    marker::PhantomData,
     path::{Path, PathBuf},
 };
 
-use metrics::{counter, describe_counter, describe_gauge, gauge};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use tracing::{info, warn};
 
-pub use record::{Content, Owner, Record};
+use crate::metrics;
 
 /// The file's name in its folder, that of its successor while it is being written, and that of the lock.
 const NAME: &str = "journal";
@@ -28,6 +28,15 @@ const LOCK: &str = "journal.lock";
 const LEAST_BYTES: u64 = 16 << 20;
 /// Records in one frame of the beginning.
 const CHUNK: usize = 1000;
+
+/// Whose journal it is: what another node sent is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Where the node publishes.
+    pub zmq_endpoint: String,
+    /// Whether it is a stand-in, with a clock of its own.
+    pub is_standin: bool,
+}
 
 /// A journal that cannot be used.
 #[derive(Debug, Error)]
@@ -45,9 +54,9 @@ pub enum JournalError {
     InUse(PathBuf),
 }
 
-/// An open journal.
+/// An open journal of records `R`.
 #[derive(Debug)]
-pub struct Journal {
+pub struct Journal<R> {
     folder: PathBuf,
     owner: Owner,
     /// None while it cannot be written.
@@ -56,6 +65,7 @@ pub struct Journal {
     limit: u64,
     /// Held as long as the journal is.
     _lock: File,
+    records: PhantomData<fn(R)>,
 }
 
 /// What an earlier process left.
@@ -65,7 +75,7 @@ pub struct Past {
     pub last_ms: Option<u64>,
 }
 
-impl Journal {
+impl<R: Serialize + DeserializeOwned> Journal<R> {
     /// Opens the journal in `folder`, and hands over all that an earlier process of the same `owner` has left there.
     /// Nothing is written before [`Journal::begin`].
     ///
@@ -74,9 +84,8 @@ impl Journal {
     pub fn open(
         folder: &Path,
         owner: Owner,
-        each: impl FnMut(Record),
-    ) -> Result<(Journal, Past), JournalError> {
-        describe();
+        each: impl FnMut(R),
+    ) -> Result<(Journal<R>, Past), JournalError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |what| JournalError::Io { path, what }
@@ -99,6 +108,7 @@ impl Journal {
             file: None,
             limit: LEAST_BYTES,
             _lock: lock,
+            records: PhantomData,
         };
         Ok((journal, past))
     }
@@ -110,14 +120,14 @@ impl Journal {
     pub fn begin(
         &mut self,
         time_ms: u64,
-        known: impl Iterator<Item = Record>,
+        known: impl Iterator<Item = R>,
     ) -> Result<(), JournalError> {
         let (path, successor) = (self.folder.join(NAME), self.folder.join(SUCCESSOR));
         let written = || {
             let mut file = file::Writer::create(&successor, &self.owner)?;
             let mut known = known.peekable();
             while known.peek().is_some() {
-                let chunk: Vec<Record> = known.by_ref().take(CHUNK).collect();
+                let chunk: Vec<R> = known.by_ref().take(CHUNK).collect();
                 file.write(time_ms, &chunk)?;
             }
             file.sync()?;
@@ -138,14 +148,14 @@ impl Journal {
     }
 
     /// Writes changes as of `time_ms`. When that fails it is said and counted, and the journal waits to be begun anew.
-    pub fn append(&mut self, time_ms: u64, changes: &[Record]) {
+    pub fn append(&mut self, time_ms: u64, changes: &[R]) {
         let Some(file) = self.file.as_mut().filter(|_| !changes.is_empty()) else {
             return;
         };
         match file.write(time_ms, changes) {
-            Ok(()) => gauge!("satscope_ingest_journal_bytes").set(file.bytes() as f64),
+            Ok(()) => metrics::journal_bytes(file.bytes()),
             Err(what) => {
-                counter!("satscope_ingest_journal_failures_total").increment(1);
+                metrics::journal_failed();
                 warn!(
                     "the journal in {} cannot be written: {what}; going on without it, and trying again",
                     self.folder.display()
@@ -156,7 +166,7 @@ impl Journal {
     }
 
     /// Begins it anew if it has grown too long or could not be written.
-    pub fn keep_short(&mut self, time_ms: u64, known: impl Iterator<Item = Record>) {
+    pub fn keep_short(&mut self, time_ms: u64, known: impl Iterator<Item = R>) {
         let is_short = |file: &file::Writer| file.bytes() <= self.limit;
         if self.file.as_ref().is_some_and(is_short) {
             return;
@@ -166,24 +176,11 @@ impl Journal {
             Ok(()) if was_lost => info!("the journal is written again"),
             Ok(()) => {}
             Err(error) => {
-                counter!("satscope_ingest_journal_failures_total").increment(1);
+                metrics::journal_failed();
                 warn!("{error}");
             }
         }
     }
-}
-
-/// Says what each metric means.
-pub fn describe() {
-    describe_gauge!(
-        "satscope_ingest_journal_bytes",
-        metrics::Unit::Bytes,
-        "Size of the journal of what was seen."
-    );
-    describe_counter!(
-        "satscope_ingest_journal_failures_total",
-        "Times that the journal could not be written."
-    );
 }
 
 #[cfg(test)]

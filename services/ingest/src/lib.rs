@@ -1,21 +1,21 @@
 //! Bitcoin in, filtered transactions out.
 //!
-//! A thread receives what the node publishes ([`satscope_bitcoin::subscriber`]); the node's task turns it into
-//! events through the tracker, a pure state machine; the store holds them as a log and a window; the service hands
-//! them to subscribers, each from where it left off.
+//! A thread receives what the node publishes ([`satscope_bitcoin::subscriber`]). The [`task`] turns it into events through
+//! the [`tracker`], a pure state machine, and asks the node what its messages do not tell ([`resync`]). The publisher writes
+//! the events to the journal, the log and the window ([`publish`]); the service hands them to subscribers, each from where
+//! it left off.
 
 mod clock;
-mod diagnosis;
 mod journal;
-mod node;
+mod metrics;
 pub mod path;
-mod recording;
+mod publish;
 mod resync;
-mod service;
 mod settings;
-mod store;
+mod source;
+mod stamp;
+mod task;
 mod tracker;
-mod wire;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -23,16 +23,29 @@ use anyhow::Context as _;
 use satscope_bitcoin::{
     recording::Limits,
     rpc::Rpc,
-    subscriber::{self, Subscription, unix_ms},
+    subscriber::{self, Subscription},
 };
-use satscope_kit::{Context, grpc, net};
+use satscope_kit::{Context, clock::unix_ms, grpc, net};
 use satscope_proto::v1::ingest_service_server::{IngestServiceServer, SERVICE_NAME};
 use tokio::sync::mpsc;
 use tonic::service::Routes;
 
 pub use settings::IngestSettings;
 
-/// Messages that may wait between the ZMQ thread and the node's task; libzmq holds what does not fit.
+use crate::{
+    clock::Clock,
+    publish::{service, store::Store},
+    resync::Asker,
+    source::{
+        Source,
+        link::Link,
+        past::{Past, past},
+        recorder::Recorder,
+    },
+    task::Task,
+};
+
+/// Messages that may wait between the ZMQ thread and the task; libzmq holds what does not fit.
 const QUEUE: usize = 65_536;
 /// Messages that are handled, and what they led to published, before the other events get their turn.
 const AT_ONCE: usize = 256;
@@ -41,8 +54,7 @@ const QUERIES: usize = 16;
 
 /// Says what each metric of ingest means.
 pub fn describe_metrics() {
-    node::describe_metrics();
-    journal::describe();
+    metrics::describe();
     satscope_bitcoin::recording::describe_metrics();
 }
 
@@ -55,9 +67,9 @@ pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Resul
     let listener = net::listen("ingest_listen", settings.ingest_listen).await?;
     let address = listener.local_addr().context("the bound address")?;
     let room = usize::try_from(settings.window_bytes).unwrap_or(usize::MAX);
-    let store = Arc::new(store::Store::new(unix_ms(), room));
+    let store = Arc::new(Store::new(unix_ms(), room));
     // Before the first subscriber: what the journal holds is there from the beginning.
-    let node = node(&settings, store.clone(), context).await?;
+    let task = task(&settings, store.clone(), context).await?;
     let (queries, questions) = mpsc::channel(QUERIES);
     let service = service::Service {
         store,
@@ -73,45 +85,42 @@ pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Resul
         context,
     )
     .await?;
-    follow(node, settings.subscriptions(), questions, context).await;
+    follow(task, settings.subscriptions(), questions, context).await;
     Ok(address)
 }
 
-async fn node(
+async fn task(
     settings: &IngestSettings,
-    store: Arc<store::Store>,
+    store: Arc<Store>,
     context: &Context,
-) -> anyhow::Result<node::Node> {
+) -> anyhow::Result<Task> {
     let rpc = match &settings.rpc_url {
         Some(url) => Some(Rpc::new(url, settings.auth()?).context("rpc_url")?),
         None => None,
     };
     let clock = match settings.node_is_standin {
-        true => clock::Clock::of_standin(),
-        false => clock::Clock::System,
+        true => Clock::Awaited(None),
+        false => Clock::of_system(),
     };
-    let condition = context.readiness.condition("node", "the node's ZMQ");
     let endpoints = settings.subscriptions().len();
-    let link = node::Link::new(condition, settings.zmq.zmq_endpoint.clone(), endpoints);
-    let ordered = endpoints == 1;
-    let recording = recording(settings, clock, context).await?;
-    let mut node = node::Node::new(
-        store,
-        rpc,
-        clock,
-        link,
-        ordered,
-        settings.intervals(),
-        recording,
-    );
-    if let Some(folder) = settings.state_dir()? {
-        node.keep_journal(&folder, settings.owner())?;
+    let link = Link::new(settings.zmq.zmq_endpoint.clone(), endpoints);
+    let (recorder, past) = recording(settings, clock, context).await?;
+    let source = Source::new(clock, link, recorder);
+    let asker = Asker::new(rpc);
+    let mut task = Task::new(source, asker, store, endpoints == 1, settings.intervals());
+    let has_journal = match settings.state_dir()? {
+        Some(folder) => task.keep_journal(&folder, settings.owner())?,
+        None => false,
+    };
+    // A recording knows no more than the journal beside it.
+    if let Some(past) = past.filter(|_| !has_journal) {
+        task.take_past(past).await;
     }
-    Ok(node)
+    Ok(task)
 }
 
 async fn follow(
-    node: node::Node,
+    task: Task,
     subscriptions: Vec<Subscription>,
     questions: mpsc::Receiver<service::MempoolQuery>,
     context: &Context,
@@ -130,7 +139,7 @@ async fn follow(
     context
         .tasks
         .spawn("node", async move {
-            node.run(incoming, questions).await;
+            task.run(incoming, questions).await;
             Ok(())
         })
         .await;
@@ -140,20 +149,20 @@ async fn follow(
 /// better.
 async fn recording(
     settings: &IngestSettings,
-    clock: clock::Clock,
+    clock: Clock,
     context: &Context,
-) -> anyhow::Result<(recording::Recorder, Option<recording::Past>)> {
+) -> anyhow::Result<(Recorder, Option<Past>)> {
     let Some(folder) = &settings.record else {
-        return Ok((recording::Recorder::default(), None));
+        return Ok((Recorder::default(), None));
     };
     let limits = Limits::new(
         settings.record_limits.record_file_bytes,
         settings.record_limits.record_max_bytes,
     );
-    let recorder = recording::Recorder::start(folder, limits, context).await?;
+    let recorder = Recorder::start(folder, limits, context).await?;
     let past = match settings.rpc_url {
         Some(_) => None,
-        None => Some(recording::past(folder, clock.newest()).context("record")?),
+        None => Some(past(folder, clock.newest()).context("record")?),
     };
     Ok((recorder, past))
 }

@@ -1,183 +1,117 @@
-//! Asking the node over JSON-RPC for what was missed: the mempool and the blocks of the window.
-//!
-//! Nothing here changes any state: each step is a request, made while the heartbeat goes on elsewhere.
+//! The node's RPC, in the background: each question is a task of its own, whose answer the ingest task takes when it has come.
 
-use bitcoin::{
-    BlockHash, Transaction, Txid, block::Block, consensus::deserialize, hex::FromHex as _,
-};
-use satscope_bitcoin::rpc::{
-    BlockHeader, BlockchainInfo, Call, MempoolEntry, MempoolInfo, MempoolListing, Rpc, RpcError,
-};
-use satscope_log::WINDOW_MS;
-use serde::de::DeserializeOwned;
-use serde_json::json;
-use tracing::info;
+pub mod ask;
+pub mod compare;
+pub mod reading;
 
-use crate::tracker::FetchedBlock;
+use bitcoin::{BlockHash, Txid};
+use satscope_bitcoin::rpc::{BlockHeader, Rpc, RpcError};
+use tokio::task::{JoinError, JoinSet};
 
-/// Transactions asked for in one request.
-pub const BATCH: usize = 500;
-/// How often the tip may move while the mempool is read before it is given up.
-const TRIES: usize = 5;
-/// A window of three hours holds about 18 blocks; ten times that has never happened on main.
-const MOST_BLOCKS: usize = 200;
+use crate::{source::hint, tracker::FetchedBlock};
+use ask::{Question, Step};
 
-/// The node's state at one moment.
+/// An answer of the node, or why there is none.
 #[derive(Debug)]
-pub struct Moment {
-    /// `getblockchaininfo`.
-    pub info: BlockchainInfo,
-    /// `getrawmempool` at that tip.
-    pub listing: MempoolListing,
+pub enum Answer {
+    /// To a question of the reading of that number.
+    Reading(u64, Result<Step, RpcError>),
+    /// The header of a block.
+    Header(BlockHash, Result<BlockHeader, RpcError>),
+    /// A whole block.
+    Block(BlockHash, Result<FetchedBlock, RpcError>),
+    /// Entry times of these transactions, by the node's clock in Unix milliseconds.
+    Entered(Result<Vec<(Txid, Option<u64>)>, RpcError>),
+    /// The mempool's count and the tip.
+    Count(Result<(usize, BlockHash), RpcError>),
+    /// The mempool's txids.
+    Txids(Result<Vec<Txid>, RpcError>),
+    /// Whether the node has loaded its mempool.dat.
+    Loaded(Result<bool, RpcError>),
+    /// Why its ZMQ is silent.
+    Hint(String),
+    /// The task that asked has failed.
+    Failed(JoinError),
 }
 
-/// How the node's chain differs from the known one.
+/// Asks the node.
 #[derive(Debug)]
-pub struct Branch {
-    /// The headers of its blocks that are not known, oldest first.
-    pub missing: Vec<BlockHeader>,
-    /// The known blocks that are not in it, oldest first; `None` when it is another chain altogether.
-    pub abandoned: Option<Vec<BlockHash>>,
+pub struct Asker {
+    rpc: Option<Rpc>,
+    asked: JoinSet<Answer>,
 }
 
-/// Reads tip and mempool so that they belong together: the tip is the same before and after.
-pub async fn moment(rpc: &Rpc) -> Result<Moment, RpcError> {
-    for _ in 0..TRIES {
-        let info: BlockchainInfo = rpc.call("getblockchaininfo", json!([])).await?;
-        let listing = mempool(rpc).await?;
-        let tip: BlockHash = rpc.call("getbestblockhash", json!([])).await?;
-        if tip == info.best_block_hash {
-            return Ok(Moment { info, listing });
+impl Asker {
+    /// Of the node at `rpc`; without one, nothing is ever asked.
+    pub fn new(rpc: Option<Rpc>) -> Asker {
+        Asker {
+            rpc,
+            asked: JoinSet::new(),
         }
     }
-    Err(RpcError::Answer {
-        method: "getbestblockhash",
-        reason: format!("the tip moved {TRIES} times while the mempool was read"),
-    })
-}
 
-/// The txids in the mempool.
-pub async fn mempool(rpc: &Rpc) -> Result<MempoolListing, RpcError> {
-    rpc.call("getrawmempool", json!([false, true])).await
-}
-
-/// How many transactions are in the mempool, and the tip.
-pub async fn count_and_tip(rpc: &Rpc) -> Result<(usize, BlockHash), RpcError> {
-    let info: MempoolInfo = rpc.call("getmempoolinfo", json!([])).await?;
-    let tip = rpc.call("getbestblockhash", json!([])).await?;
-    Ok((info.size, tip))
-}
-
-/// Walks from `tip` back to one of the `known` blocks (oldest first), or to three hours before `now_ms`.
-pub async fn branch(
-    rpc: &Rpc,
-    tip: BlockHash,
-    known: &[BlockHash],
-    now_ms: u64,
-) -> Result<Branch, RpcError> {
-    let mut missing: Vec<BlockHeader> = Vec::new();
-    let mut next = Some(tip);
-    let mut meeting = None;
-    while let Some(hash) = next.filter(|_| missing.len() < MOST_BLOCKS) {
-        meeting = known.iter().position(|held| *held == hash);
-        if meeting.is_some() {
-            break;
-        }
-        let Some(header) = header_of_window(rpc, hash, now_ms).await? else {
-            break;
-        };
-        next = header.previous;
-        missing.push(header);
+    /// Whether the node can be asked.
+    pub fn has_rpc(&self) -> bool {
+        self.rpc.is_some()
     }
-    missing.reverse();
-    let abandoned = match (meeting, known.last()) {
-        (Some(at), _) => Some(known[at + 1..].to_vec()),
-        (None, None) => Some(Vec::new()),
-        // The node may have been without us for so long that the chains cannot meet within the window.
-        (None, Some(newest)) => {
-            let newest: Option<BlockHeader> =
-                if_known(rpc.call("getblockheader", json!([newest])).await)?;
-            newest.map(|_| Vec::new())
-        }
-    };
-    Ok(Branch { missing, abandoned })
-}
 
-/// A block's header; `None` where it is older than the window, or the node does not have it.
-async fn header_of_window(
-    rpc: &Rpc,
-    hash: BlockHash,
-    now_ms: u64,
-) -> Result<Option<BlockHeader>, RpcError> {
-    let header: Option<BlockHeader> = if_known(rpc.call("getblockheader", json!([hash])).await)?;
-    Ok(header.filter(|header| header.time * 1000 + WINDOW_MS > now_ms))
-}
-
-/// `None` where the node answers that it does not have it.
-fn if_known<T: DeserializeOwned>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
-    match answer {
-        Ok(found) => Ok(Some(found)),
-        Err(RpcError::Node { message, .. }) => {
-            info!("the node does not have a block that was asked for: {message}");
-            Ok(None)
+    /// The next answer; never, while nothing is asked.
+    pub async fn next(&mut self) -> Answer {
+        match self.asked.join_next().await {
+            Some(answer) => answer.unwrap_or_else(Answer::Failed),
+            None => std::future::pending().await,
         }
-        Err(error) => Err(error),
     }
-}
 
-/// A block whose header is known.
-pub async fn block(rpc: &Rpc, header: &BlockHeader) -> Result<FetchedBlock, RpcError> {
-    let hex: String = rpc.call("getblock", json!([header.hash, 0])).await?;
-    let block: Block = decode("getblock", &hex)?;
-    Ok(FetchedBlock {
-        hash: header.hash,
-        height: header.height,
-        time_ms: header.time * 1000,
-        transactions: block.txdata,
-    })
-}
+    /// Asks for a reading.
+    pub fn reading(&mut self, number: u64, question: Question) {
+        self.spawn(async move |rpc| Answer::Reading(number, ask::ask(&rpc, question).await));
+    }
 
-/// One block of the best chain.
-pub async fn fetch_block(rpc: &Rpc, hash: BlockHash) -> Result<FetchedBlock, RpcError> {
-    let header: BlockHeader = rpc.call("getblockheader", json!([hash])).await?;
-    block(rpc, &header).await
-}
+    /// Asks for a header.
+    pub fn header(&mut self, hash: BlockHash) {
+        self.spawn(async move |rpc| Answer::Header(hash, ask::header(&rpc, hash).await));
+    }
 
-/// When each transaction entered the mempool, Unix milliseconds. One that has left since it was listed is left out: its
-/// `R` or its block tells the rest.
-pub async fn entry_times(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<(Txid, u64)>, RpcError> {
-    let entries = each::<MempoolEntry>(rpc, "getmempoolentry", txids).await?;
-    let entered = txids.iter().zip(entries);
-    Ok(entered
-        .filter_map(|(txid, entry)| Some((*txid, entry.ok()?.time * 1000)))
-        .collect())
-}
+    /// Asks for a block.
+    pub fn block(&mut self, hash: BlockHash) {
+        self.spawn(async move |rpc| Answer::Block(hash, ask::fetch_block(&rpc, hash).await));
+    }
 
-/// The transactions of the mempool by these ids; those that have left since they were listed are left out.
-pub async fn contents(rpc: &Rpc, entered: &[(Txid, u64)]) -> Result<Vec<Transaction>, RpcError> {
-    let txids: Vec<Txid> = entered.iter().map(|(txid, _)| *txid).collect();
-    let contents = each::<String>(rpc, "getrawtransaction", &txids).await?;
-    contents
-        .into_iter()
-        .filter_map(Result::ok)
-        .map(|hex| decode("getrawtransaction", &hex))
-        .collect()
-}
+    /// Asks for entry times.
+    pub fn entry_times(&mut self, txids: Vec<Txid>) {
+        self.spawn(async move |rpc| Answer::Entered(ask::entry_times(&rpc, &txids).await));
+    }
 
-async fn each<T: DeserializeOwned>(
-    rpc: &Rpc,
-    method: &'static str,
-    txids: &[Txid],
-) -> Result<Vec<Result<T, RpcError>>, RpcError> {
-    let calls: Vec<Call> = txids.iter().map(|txid| (method, json!([txid]))).collect();
-    rpc.batch(&calls).await
-}
+    /// Asks for the mempool's count and the tip.
+    pub fn count(&mut self) {
+        self.spawn(async move |rpc| Answer::Count(ask::count_and_tip(&rpc).await));
+    }
 
-fn decode<T: bitcoin::consensus::Decodable>(
-    method: &'static str,
-    hex: &str,
-) -> Result<T, RpcError> {
-    let unreadable = |reason: String| RpcError::Answer { method, reason };
-    let bytes = Vec::<u8>::from_hex(hex).map_err(|error| unreadable(error.to_string()))?;
-    deserialize(&bytes).map_err(|error| unreadable(error.to_string()))
+    /// Asks for the mempool's txids.
+    pub fn txids(&mut self) {
+        self.spawn(async move |rpc| {
+            let listing = ask::mempool(&rpc).await;
+            Answer::Txids(listing.map(|listing| listing.txids))
+        });
+    }
+
+    /// Asks whether the mempool.dat has been loaded.
+    pub fn loaded(&mut self) {
+        self.spawn(async move |rpc| Answer::Loaded(ask::is_loaded(&rpc).await));
+    }
+
+    /// Asks why nothing is received from `endpoint`.
+    pub fn hint(&mut self, endpoint: String) {
+        self.spawn(async move |rpc| Answer::Hint(hint::why_silent(&rpc, &endpoint).await));
+    }
+
+    fn spawn<F: Future<Output = Answer> + Send + 'static>(
+        &mut self,
+        asking: impl FnOnce(Rpc) -> F,
+    ) {
+        if let Some(rpc) = &self.rpc {
+            self.asked.spawn(asking(rpc.clone()));
+        }
+    }
 }

@@ -16,7 +16,7 @@ use satscope_kit::config::{
     RecordLimits, Secret, ZmqSettings, bytes, http_url, seconds, socket_address,
 };
 
-use crate::{journal::Owner, node::Intervals};
+use crate::{journal::Owner, resync::compare::Intervals};
 
 /// The value of `state_dir` that stands for no journal.
 const NO_FOLDER: &str = "none";
@@ -84,11 +84,14 @@ pub struct IngestSettings {
 }
 
 impl IngestSettings {
-    /// What to subscribe to; `rawtx` last, since a stand-in begins to play when it is asked for.
+    /// What to subscribe to; `rawtx` last, since a stand-in begins to play when it is asked for. A node that cannot be asked
+    /// for a block's header tells it with `rawblock`, if it publishes that.
     pub(crate) fn subscriptions(&self) -> Vec<Subscription> {
         let mut topics = vec![Topic::Sequence, Topic::RawTx];
         if self.node_is_standin {
             topics.insert(0, Topic::StandIn);
+        } else if self.rpc_url.is_none() {
+            topics.insert(0, Topic::RawBlock);
         }
         let ZmqSettings {
             zmq_endpoint,

@@ -2,62 +2,47 @@
 //!
 //! Core publishes a transaction when it enters the mempool, again with its block, and again when that block is
 //! disconnected; only the `sequence` topic tells which of these it was. So a transaction is counted when its txid
-//! is new, and *where* it is follows from `sequence` alone.
+//! is new, *where* it is follows from `sequence` alone, and it is published once its stamp is known too
+//! ([`crate::stamp`]). What follows from a message is in the [`Outbox`].
 
+mod census;
 mod chain;
+mod dating;
+mod departures;
+mod entry;
+mod outbox;
+mod pending;
 mod reconcile;
-mod records;
-mod removal;
+mod record;
 mod restore;
 mod run;
-mod seen;
+mod sweep;
 mod table;
+mod transaction;
 
-use std::{collections::VecDeque, ops::RangeInclusive, sync::Arc};
+use std::collections::VecDeque;
 
-use bitcoin::{BlockHash, Txid, hashes::Hash as _};
-use rustc_hash::FxHashSet;
+use bitcoin::{Txid, hashes::Hash as _};
 use satscope_bitcoin::frame::SequenceEvent;
-use satscope_filter::{Filter, Judged, RawError, RawTransaction, Rejection};
-use satscope_log::{Accepted, Event, RemovalReason, State, WINDOW_MS};
+use satscope_filter::{Filter, Judged, RawError, RawTransaction};
+use satscope_log::{Accepted, Event, RemovalReason, WINDOW_MS};
 
-use crate::journal::Record;
+use crate::stamp::{Gate, Stamp};
+use census::Census;
 use chain::{ChainBlock, bip34_height};
+use dating::Undated;
+use departures::{Cause, Departure};
+use entry::Opened;
+pub use outbox::{FirstSight, Outbox, Wanted};
+use pending::Reorg;
 pub use reconcile::{FetchedBlock, is_in_window};
-use records::Records;
-use removal::{Cause, Departure};
+#[cfg(test)]
+pub use record::Content;
+pub use record::Record;
 use run::{Run, RunEntry};
-pub use seen::{Place, Spends};
-use seen::{Seen, Verdict, outpoints};
 use table::Table;
-
-/// A transaction of a disconnected block that nothing has settled for so long is gone.
-const PENDING_MS: u64 = 2000;
-
-/// How often what is long over is looked for.
-const SWEEP_EVERY_MS: u64 = 60_000;
-
-/// What a `sequence` message led to.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// What the log must hold, in order.
-    pub events: Vec<Event>,
-    /// A connected block whose transactions are not known from the frames: ask the node.
-    pub unknown_block: Option<BlockHash>,
-}
-
-/// What became of a transaction when it was first seen, for counting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FirstSight {
-    /// It passed the filter.
-    Accepted,
-    /// It did not, and why.
-    Filtered(Rejection),
-    /// It was in the mempool before the window began; not looked into.
-    BeforeWindow,
-    /// An earlier process left it out.
-    Restored,
-}
+pub use transaction::Place;
+use transaction::{Seen, Told, Verdict, outpoints};
 
 /// The state.
 #[derive(Debug)]
@@ -66,21 +51,22 @@ pub struct Tracker {
     /// Whether `rawtx` and `sequence` come in one order, so that a run of `rawtx` is a block's.
     ordered: bool,
     seen: Table,
-    mempool: usize,
-    /// The least and the most of these since they were last watched.
-    counted: RangeInclusive<usize>,
-    pending: usize,
-    /// What `rawtx` brought since the last `sequence` message.
+    census: Census,
     run: Run,
     departures: Vec<Departure>,
+    reorg: Option<Reorg>,
     chain: VecDeque<ChainBlock>,
+    /// Accepted transactions of the mempool whose stamp is undecided, in the order in which they entered.
+    opened: VecDeque<Opened>,
+    /// Blocks whose header has not come yet, oldest first.
+    undated: VecDeque<Undated>,
+    /// One that was stamped by its receipt not long ago.
+    live: Option<Txid>,
     /// When to look next for what is long over, Unix milliseconds.
     next_sweep_ms: u64,
-    first_sights: Vec<FirstSight>,
-    /// What the journal does not hold yet, if there is one.
-    records: Records,
-    /// The transactions that moved while they are being watched.
-    moved: Option<FxHashSet<Txid>>,
+    /// Changes are noted for a journal.
+    is_journaled: bool,
+    out: Outbox,
 }
 
 impl Tracker {
@@ -90,96 +76,108 @@ impl Tracker {
             filter,
             ordered,
             seen: Table::default(),
-            mempool: 0,
-            counted: 0..=0,
-            pending: 0,
+            census: Census::default(),
             run: Run::default(),
             departures: Vec::new(),
+            reorg: None,
             chain: VecDeque::new(),
+            opened: VecDeque::new(),
+            undated: VecDeque::new(),
+            live: None,
             next_sweep_ms: 0,
-            first_sights: Vec::new(),
-            records: Records::default(),
-            moved: None,
+            is_journaled: false,
+            out: Outbox::default(),
         }
     }
 
-    /// Takes the body of a `rawtx` message that arrived at `now_ms`: what the log must hold of it.
+    /// Takes the body of a `rawtx` message that was received at `received_ms`.
     ///
     /// # Errors
     /// When the bytes are not one whole transaction.
-    pub fn transaction(&mut self, body: &[u8], now_ms: u64) -> Result<Option<Event>, RawError> {
+    pub fn transaction(&mut self, body: &[u8], received_ms: u64) -> Result<(), RawError> {
         let transaction = RawTransaction::read(body)?;
         let txid = transaction.txid();
         let coinbase = transaction.is_coinbase().then(|| {
             let (_, script) = transaction.inputs().next()?;
             bip34_height(script)
         });
-        let event = match coinbase {
-            Some(_) => None,
-            None => self.sight(txid, &transaction, now_ms, now_ms),
+        let is_new = match coinbase {
+            Some(_) => {
+                // A block's run begins with its coinbase: what came before it belongs to no block.
+                self.drop_run();
+                false
+            }
+            None => self.sight(txid, &transaction, received_ms, received_ms),
         };
+        if self.run.is_full() {
+            self.drop_run();
+        }
         if self.ordered {
             self.run.push(RunEntry { txid, coinbase });
             // What leaves is said to leave before what it leaves for is sent.
             if !self.departures.is_empty() {
                 self.run.spend(outpoints(&transaction));
             }
+        } else if is_new {
+            self.run.push(RunEntry { txid, coinbase });
         }
-        Ok(event)
+        Ok(())
     }
 
-    /// Takes a `sequence` message that arrived at `now_ms`.
-    pub fn sequence(&mut self, event: SequenceEvent, now_ms: u64) -> Outcome {
-        let mut run = std::mem::take(&mut self.run);
-        let mut outcome = Outcome::default();
+    /// Takes a `sequence` message that was received at `received_ms`; `gate` says how the link is.
+    pub fn sequence(&mut self, event: SequenceEvent, received_ms: u64, gate: &mut Gate) {
+        let mut run = match self.ordered {
+            true => std::mem::take(&mut self.run),
+            false => Run::default(),
+        };
         match event {
-            SequenceEvent::Added(txid, _) => {
-                self.settle_departures(Cause::Entered(&run), now_ms, &mut outcome.events);
-                self.enter_mempool(txid, now_ms, &mut outcome.events);
+            SequenceEvent::Added(txid, number) => {
+                self.settle_departures(Cause::Entered(&run), received_ms);
+                self.enter(txid, number, received_ms, gate);
+                if self.ordered && !run.is_only(&txid) {
+                    self.forget_announced(&run);
+                }
             }
-            SequenceEvent::Removed(txid, _) => self.depart(txid, now_ms),
-            SequenceEvent::BlockConnected(hash) => self.connected(hash, &run, now_ms, &mut outcome),
+            SequenceEvent::Removed(txid, _) => self.depart(txid, received_ms),
+            SequenceEvent::BlockConnected(hash) => self.connected(hash, &run, received_ms, gate),
             SequenceEvent::BlockDisconnected(hash) => {
-                self.settle_departures(Cause::Nothing, now_ms, &mut outcome.events);
-                self.disconnect(hash, now_ms, &mut outcome.events);
-                self.hold_announced(&run, now_ms, &mut outcome.events);
+                self.disconnected(hash, &run, received_ms, gate);
             }
         }
-        run.clear();
-        self.run = run;
-        outcome
-    }
-
-    /// Takes a connected block as the node gave it on request.
-    pub fn fetched_block(&mut self, block: FetchedBlock, now_ms: u64) -> Vec<Event> {
-        let mut events = Vec::new();
-        if self.place_in_chain(&block.hash).is_none() {
-            self.take_block(block, now_ms, &mut events);
+        if self.ordered {
+            run.clear();
+            self.run = run;
         }
-        events
     }
 
-    /// Lets go of what was accepted of these, for which there is no room.
-    pub fn let_go(&mut self, txids: &[satscope_log::Txid]) -> Vec<Event> {
-        let mut events = Vec::new();
+    /// All that follows from what was taken in since the last call; `empty` takes its place.
+    pub fn take_outbox(&mut self, empty: Outbox) -> Outbox {
+        std::mem::replace(&mut self.out, empty)
+    }
+
+    /// Drops the accepted content of these transactions to free memory; their txids stay known.
+    pub fn let_go(&mut self, txids: &[satscope_log::Txid], now_ms: u64) {
         for txid in txids {
             let id = Txid::from_byte_array(*txid);
             if let Some(seen) = self.seen.get_mut(&id) {
                 seen.let_go();
-                self.records.push(|| seen.record(&id));
+                note(&mut self.out, self.is_journaled, || seen.record(&id));
             }
-            events.push(Event::Removed(*txid, RemovalReason::WindowFull));
+            let removed = Event::Removed(*txid, RemovalReason::WindowFull);
+            self.out.events.push((now_ms, removed));
         }
-        events
     }
 
-    /// Lets time pass: what nothing settled is settled, what is long over is forgotten.
-    pub fn tick(&mut self, now_ms: u64) -> Vec<Event> {
-        let mut events = Vec::new();
-        self.settle_old_departures(now_ms, &mut events);
-        self.settle_pending(now_ms, &mut events);
-        self.forget(now_ms);
-        events
+    /// Lets time pass: what nothing settled is settled, what is long over is forgotten. Returns the transactions whose entry
+    /// times decide their stamps.
+    pub fn tick(&mut self, now_ms: u64, gate: &mut Gate) -> Vec<Txid> {
+        gate.tick(now_ms);
+        self.settle_old_departures(now_ms);
+        self.settle_pending(now_ms);
+        let is_alone = matches!(gate, Gate::Alone(_));
+        self.expire_undated(now_ms, is_alone);
+        self.sweep(now_ms, is_alone);
+        self.decide(now_ms, gate)
     }
 
     /// Every txid believed to be in the mempool, unordered.
@@ -190,80 +188,71 @@ impl Tracker {
             .map(|(txid, _)| *txid)
     }
 
-    /// Whether it is one of them.
+    /// Whether a transaction is believed to be in the mempool.
     pub fn is_in_mempool(&self, txid: &Txid) -> bool {
         let seen = self.seen.get(txid);
         seen.is_some_and(|seen| seen.place == Place::Mempool)
     }
 
-    /// How many there are.
+    /// How many are believed to be in the mempool.
     pub fn mempool_len(&self) -> usize {
-        self.mempool
+        self.census.mempool()
     }
 
-    /// Begins to note how many there are in between.
+    /// Begins to note between which counts the mempool moves.
     pub fn watch_count(&mut self) {
-        self.counted = self.mempool..=self.mempool;
+        self.census.watch_count();
     }
 
-    /// The least and the most that there were since [`Tracker::watch_count`].
-    pub fn counted(&self) -> &RangeInclusive<usize> {
-        &self.counted
-    }
-
-    /// What became of the transactions first seen since the last call.
-    pub fn take_first_sights(&mut self) -> impl Iterator<Item = FirstSight> {
-        self.first_sights.drain(..)
-    }
-
-    /// From now on, changes are noted for a journal.
-    pub fn begin_journal(&mut self) {
-        self.records.are_kept = true;
-    }
-
-    /// What the journal must hold, since [`Tracker::written`].
-    pub fn changes(&self) -> &[Record] {
-        &self.records.kept
-    }
-
-    /// The journal holds all changes.
-    pub fn written(&mut self) {
-        self.records.kept.clear();
+    /// Whether the mempool has had this many transactions since [`Tracker::watch_count`].
+    pub fn has_counted(&self, count: usize) -> bool {
+        self.census.counted().contains(&count)
     }
 
     /// Begins to note which transactions come and go.
     pub fn watch_moves(&mut self) {
-        self.moved = Some(FxHashSet::default());
+        self.census.watch_moves();
     }
 
-    /// Those that did since [`Tracker::watch_moves`]; noting ends.
-    pub fn moved(&mut self) -> FxHashSet<Txid> {
-        self.moved.take().unwrap_or_default()
+    /// The transactions that came or went since [`Tracker::watch_moves`]; noting ends.
+    pub fn moved(&mut self) -> std::collections::HashSet<Txid> {
+        self.census.moved()
     }
 
-    /// Counts and judges a transaction if its txid is new, or was known without its content.
+    /// The heartbeat of `now_ms`, behind all that was taken in before it.
+    pub fn status(&mut self, now_ms: u64, status: std::sync::Arc<satscope_log::NodeStatus>) {
+        self.out.events.push((now_ms, Event::Status(status)));
+    }
+
+    /// From now on, changes are noted for a journal.
+    pub fn begin_journal(&mut self) {
+        self.is_journaled = true;
+    }
+
+    /// Judges a transaction if its content was not known. True if its txid was not known either.
     fn sight(
         &mut self,
         txid: Txid,
         transaction: &impl Judged,
-        first_seen_ms: u64,
+        received_ms: u64,
         now_ms: u64,
-    ) -> Option<Event> {
+    ) -> bool {
         let sought = self.seen.seek(&txid);
         let known = self.seen.found(&sought);
-        if known.is_some_and(|seen| seen.verdict() != Verdict::Unknown) {
-            return None;
+        if known.is_some_and(|seen| !seen.is_unknown()) {
+            return false;
         }
-        let first_seen_ms = known.map_or(first_seen_ms, Seen::first_seen_ms);
-        let place = known.map_or(Place::Announced, |seen| seen.place);
-        let mut seen = Seen::new(first_seen_ms, place, known.map_or(now_ms, Seen::since_ms));
+        let is_new = known.is_none();
+        let before = known.map_or(Told::default(), Seen::told);
+        let mut seen = known.map_or_else(|| Seen::received(received_ms), Seen::without_content);
+        let first_seen_ms = seen.first_seen_ms();
         let recently_seen = |parent: &Txid| {
             self.seen.get(parent).is_some_and(|seen| {
                 seen.first_seen_ms() <= first_seen_ms
                     && first_seen_ms < seen.first_seen_ms() + WINDOW_MS
             })
         };
-        let first_sight = match self.filter.judge(transaction, recently_seen) {
+        match self.filter.judge(transaction, recently_seen) {
             Ok(values) => {
                 let accepted = Accepted {
                     txid: txid.to_byte_array(),
@@ -272,113 +261,80 @@ impl Tracker {
                     input_count: transaction.input_count() as u32,
                     met_in_block: false,
                 };
-                seen.accept(Arc::new(accepted), outpoints(transaction).collect());
-                FirstSight::Accepted
+                seen.accept(accepted.into(), outpoints(transaction).collect());
             }
-            Err(reason) => {
-                seen.leave_out();
-                FirstSight::Filtered(reason)
-            }
-        };
-        self.first_sights.push(first_sight);
-        let state = match place {
-            Place::Gone => None,
-            Place::Block => Some(State::Confirmed),
-            Place::Announced | Place::Mempool | Place::Pending => Some(State::Mempool),
-        };
-        let event = seen
-            .accepted()
-            .zip(state)
-            .map(|(accepted, state)| Event::Accepted(accepted.clone(), state));
-        self.records.push(|| seen.record(&txid));
-        self.seen.put(sought, txid, seen);
-        event
+            Err(reason) => seen.leave_out(Some(reason)),
+        }
+        let seen = self.seen.put(sought, txid, seen);
+        if seen.place != Place::Announced {
+            note(&mut self.out, self.is_journaled, || seen.record(&txid));
+            tell(&mut self.out, before, seen, now_ms);
+        }
+        is_new
     }
 
-    /// Moves a transaction; an accepted one that had left comes back with its old stamp.
-    fn put(&mut self, txid: Txid, place: Place, now_ms: u64, events: &mut Vec<Event>) {
+    /// Moves a transaction. An accepted one that had left comes back with its old stamp.
+    fn put(&mut self, txid: Txid, place: Place, now_ms: u64) {
         let seen = self
             .seen
-            .get_or_insert_with(txid, || Seen::without_content(now_ms));
+            .get_or_insert_with(txid, || Seen::received(now_ms));
+        let told = seen.told();
         let before = seen.move_to(place, now_ms);
-        if let Some(moved) = &mut self.moved {
-            moved.insert(txid);
-        }
+        self.census.moves(&txid, before, place);
         if before == place {
             return;
         }
-        self.records.push(|| Record::Moved(txid, place, now_ms));
-        if before == Place::Gone {
-            events.extend(
-                seen.accepted()
-                    .map(|accepted| Event::Accepted(accepted.clone(), State::Mempool)),
-            );
-        }
-        self.mempool += usize::from(place == Place::Mempool);
-        self.mempool -= usize::from(before == Place::Mempool);
-        let (least, most) = self.counted.clone().into_inner();
-        self.counted = least.min(self.mempool)..=most.max(self.mempool);
-        self.pending += usize::from(place == Place::Pending);
-        self.pending -= usize::from(before == Place::Pending);
-    }
-
-    fn enter_mempool(&mut self, txid: Txid, now_ms: u64, events: &mut Vec<Event>) {
-        self.put(txid, Place::Mempool, now_ms, events);
-    }
-
-    /// What was met first with a block that left, one that was never known here, waits to be settled as the others do.
-    fn hold_announced(&mut self, run: &Run, now_ms: u64, events: &mut Vec<Event>) {
-        for RunEntry { txid, .. } in run.entries() {
-            let seen = self.seen.get(txid);
-            if seen.is_some_and(|seen| seen.place == Place::Announced) {
-                self.put(*txid, Place::Pending, now_ms, events);
-            }
-        }
-    }
-
-    /// After a re-org an addition or a block settles each pending transaction; what neither settled has left
-    /// without a frame: something in the new branch conflicts with it.
-    fn settle_pending(&mut self, now_ms: u64, events: &mut Vec<Event>) {
-        if self.pending == 0 {
-            return;
-        }
-        let unsettled: Vec<Txid> = self
-            .seen
-            .iter()
-            .filter(|(_, seen)| {
-                seen.place == Place::Pending && seen.since_ms() + PENDING_MS <= now_ms
-            })
-            .map(|(txid, _)| *txid)
-            .collect();
-        for txid in unsettled {
-            self.remove(txid, RemovalReason::Conflicted, now_ms, events);
-        }
-    }
-
-    fn remove(&mut self, txid: Txid, reason: RemovalReason, now_ms: u64, events: &mut Vec<Event>) {
-        self.put(txid, Place::Gone, now_ms, events);
-        events.extend(self.removal_of(&txid, reason));
-    }
-
-    fn removal_of(&self, txid: &Txid, reason: RemovalReason) -> Option<Event> {
-        let accepted = self.seen.get(txid)?.accepted()?;
-        Some(Event::Removed(accepted.txid, reason))
-    }
-
-    /// Three hours after a transaction left or was mined, no re-org within the window brings it back; three hours after
-    /// its stamp, its content is of no use.
-    fn forget(&mut self, now_ms: u64) {
-        if now_ms < self.next_sweep_ms {
-            return;
-        }
-        self.next_sweep_ms = now_ms + SWEEP_EVERY_MS;
-        self.seen.retain(|seen| {
-            if seen.accepted().is_some() && seen.first_seen_ms() + WINDOW_MS <= now_ms {
-                seen.let_go();
-            }
-            matches!(seen.place, Place::Mempool | Place::Pending)
-                || seen.since_ms() + WINDOW_MS > now_ms
+        note(&mut self.out, self.is_journaled, || match before {
+            Place::Announced => seen.record(&txid),
+            _ => Record::Moved(txid, place, now_ms),
         });
+        tell(&mut self.out, told, seen, now_ms);
+    }
+
+    fn remove(&mut self, txid: Txid, reason: RemovalReason, now_ms: u64) {
+        self.put(txid, Place::Gone, now_ms);
+        self.removal(&txid, reason, now_ms);
+    }
+
+    /// Says why a transaction has left that is gone already.
+    fn removal(&mut self, txid: &Txid, reason: RemovalReason, now_ms: u64) {
+        let Some(seen) = self.seen.get(txid) else {
+            return;
+        };
+        match (seen.accepted(), seen.stamp()) {
+            (None, _) => {}
+            (Some(_), Stamp::Open) => self.out.unpublished.push(reason),
+            (Some(accepted), _) => {
+                let removed = Event::Removed(accepted.txid, reason);
+                self.out.events.push((now_ms, removed));
+            }
+        }
+    }
+}
+
+/// Notes a change for the journal.
+fn note(out: &mut Outbox, is_journaled: bool, record: impl FnOnce() -> Record) {
+    if is_journaled {
+        out.records.push(record());
+    }
+}
+
+/// Counts and publishes a transaction if that is due since it was as `before`.
+fn tell(out: &mut Outbox, before: Told, seen: &Seen, now_ms: u64) {
+    let after = seen.told();
+    if after.counted && !before.counted {
+        out.sights.push(match seen.verdict() {
+            Verdict::Filtered(reason) => FirstSight::Filtered(reason),
+            Verdict::Unread => FirstSight::BeforeWindow,
+            Verdict::Unknown | Verdict::Accepted | Verdict::Past => FirstSight::Accepted,
+        });
+    }
+    if after.published
+        && !before.published
+        && let (Some(accepted), Some(state)) = (seen.accepted(), seen.state())
+    {
+        out.events
+            .push((now_ms, Event::Accepted(accepted.clone(), state)));
     }
 }
 

@@ -62,6 +62,8 @@ impl Steady {
 pub struct UnixClock {
     /// Unix time less the steady clock's, milliseconds.
     ahead_ms: i64,
+    /// One moment by both clocks, so that others can be told without asking either.
+    anchor: (Instant, Steady),
 }
 
 impl UnixClock {
@@ -69,25 +71,32 @@ impl UnixClock {
     pub fn start() -> UnixClock {
         UnixClock {
             ahead_ms: system_ahead_ms(),
+            anchor: (Instant::now(), Steady::now()),
         }
     }
 
     /// Unix milliseconds now.
     pub fn now_ms(&self) -> u64 {
-        (Steady::now().ms as i64)
-            .saturating_add(self.ahead_ms)
-            .max(0) as u64
+        Steady::now().ms.saturating_add_signed(self.ahead_ms)
     }
 
-    /// Unix milliseconds at a moment of the past.
+    /// Unix milliseconds at a moment since the machine last slept.
     pub fn at_ms(&self, moment: Instant) -> u64 {
-        let ago = moment.elapsed().as_millis() as u64;
-        self.now_ms().saturating_sub(ago)
+        let (instant, steady) = self.anchor;
+        let at_ms = match moment.checked_duration_since(instant) {
+            Some(later) => steady.ms + later.as_millis() as u64,
+            None => {
+                let earlier = instant.saturating_duration_since(moment);
+                steady.ms.saturating_sub(earlier.as_millis() as u64)
+            }
+        };
+        at_ms.saturating_add_signed(self.ahead_ms)
     }
 
     /// How far the system clock has been set since the last call, milliseconds, if that is over [`STEP_MS`] either way.
     /// What this clock said before then lies so far from what it says now.
     pub fn check(&mut self) -> Option<i64> {
+        self.anchor = (Instant::now(), Steady::now());
         self.follow(system_ahead_ms())
     }
 
@@ -111,7 +120,10 @@ mod tests {
 
     #[test]
     fn a_step_is_told_once_and_followed() {
-        let mut clock = UnixClock { ahead_ms: 10_000 };
+        let mut clock = UnixClock {
+            ahead_ms: 10_000,
+            ..UnixClock::start()
+        };
         assert_eq!(
             clock.follow(10_000 + STEP_MS),
             None,

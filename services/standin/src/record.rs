@@ -12,8 +12,8 @@ use satscope_bitcoin::frame::{FrameError, Topic};
 use satscope_bitcoin::recording::{
     CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep,
 };
-use satscope_bitcoin::subscriber::{Incoming, receive, subscriptions, unix_ms};
-use satscope_kit::{Context, health::Condition, logging::Brake};
+use satscope_bitcoin::subscriber::{Incoming, receive, subscriptions};
+use satscope_kit::{Context, clock::unix_ms, health::Condition, logging::Brake};
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -90,7 +90,10 @@ impl Node {
     ) -> anyhow::Result<()> {
         while let Some(received) = incoming.recv().await {
             let entry = match received {
-                Incoming::Message(at_ms, Ok(frame)) => Entry::Frame(at_ms, frame),
+                Incoming::Message(received, Ok(frame)) => {
+                    let ago_ms = received.elapsed().as_millis() as u64;
+                    Entry::Frame(unix_ms().saturating_sub(ago_ms), frame)
+                }
                 Incoming::Message(_, Err(error)) => {
                     self.leave_out(&error);
                     continue;

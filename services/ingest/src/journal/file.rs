@@ -6,13 +6,13 @@ use std::{
     path::Path,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tracing::{info, warn};
 
-use super::{Owner, Past, Record};
+use super::{Owner, Past};
 
 /// What the file is, and its version: another one is not read.
-const MAGIC: &[u8; 8] = b"satjrnl1";
+const MAGIC: &[u8; 8] = b"satjrnl2";
 /// No frame that was ever written is longer: a frame of the beginning, or of one batch of messages.
 const LONGEST_FRAME: usize = 64 << 20;
 
@@ -45,7 +45,7 @@ impl Writer {
     }
 
     /// Writes one frame of changes, which the system has from then on, whatever becomes of this process.
-    pub fn write(&mut self, time_ms: u64, records: &[Record]) -> io::Result<()> {
+    pub fn write(&mut self, time_ms: u64, records: &[impl Serialize]) -> io::Result<()> {
         self.frame(&Changes { time_ms, records })
     }
 
@@ -72,7 +72,11 @@ impl Writer {
 }
 
 /// Reads a file up to its end or to where it is torn. One of another owner or version is passed over.
-pub fn read(path: &Path, owner: &Owner, mut each: impl FnMut(Record)) -> io::Result<Past> {
+pub fn read<R: DeserializeOwned>(
+    path: &Path,
+    owner: &Owner,
+    mut each: impl FnMut(R),
+) -> io::Result<Past> {
     let mut past = Past::default();
     let file = match File::open(path) {
         Ok(file) => file,
@@ -98,7 +102,7 @@ pub fn read(path: &Path, owner: &Owner, mut each: impl FnMut(Record)) -> io::Res
         let torn = match next_frame(&mut reader)? {
             Frame::End => return Ok(past),
             Frame::Torn => "it is torn",
-            Frame::Whole(bytes) => match postcard::from_bytes::<Changes<Vec<Record>>>(&bytes) {
+            Frame::Whole(bytes) => match postcard::from_bytes::<Changes<Vec<R>>>(&bytes) {
                 Ok(changes) => {
                     past.last_ms = past.last_ms.max(Some(changes.time_ms));
                     changes.records.into_iter().for_each(&mut each);

@@ -4,7 +4,10 @@ use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use satscope_log::Block;
 
 use super::*;
-use crate::tracker::Place;
+use crate::{
+    stamp::Stamp,
+    tracker::{Content, Place, Record},
+};
 
 fn owner() -> Owner {
     Owner {
@@ -17,12 +20,14 @@ fn seen(number: u8) -> Record {
     Record::Seen {
         txid: Txid::from_byte_array([number; 32]),
         first_seen_ms: 1_700_000_000_000 + u64::from(number),
+        stamp: Stamp::Receipt,
         place: Place::Announced,
         since_ms: 1_700_000_000_500,
         content: Content::Accepted {
             values_sats: [51_234, 9_876_543].as_slice().into(),
             input_count: 2,
             spends: [(7, 1), (u64::MAX, 0)].as_slice().into(),
+            met_in_block: true,
         },
     }
 }
@@ -38,6 +43,7 @@ fn every_kind() -> Vec<Record> {
         Record::Seen {
             txid: Txid::from_byte_array([2; 32]),
             first_seen_ms: 5,
+            stamp: Stamp::Told,
             place: Place::Gone,
             since_ms: 6,
             content: Content::Filtered,
@@ -51,12 +57,12 @@ fn every_kind() -> Vec<Record> {
 /// What a journal in that folder holds.
 fn read(folder: &Path) -> (Vec<Record>, Past) {
     let mut records = Vec::new();
-    let (_, past) = Journal::open(folder, owner(), |record| records.push(record)).unwrap();
+    let (_, past) = Journal::open(folder, owner(), |record: Record| records.push(record)).unwrap();
     (records, past)
 }
 
-fn begun(folder: &Path, known: Vec<Record>) -> Journal {
-    let (mut journal, _) = Journal::open(folder, owner(), |_| {}).unwrap();
+fn begun(folder: &Path, known: Vec<Record>) -> Journal<Record> {
+    let (mut journal, _) = Journal::<Record>::open(folder, owner(), |_| {}).unwrap();
     journal.begin(10, known.into_iter()).unwrap();
     journal
 }
@@ -113,7 +119,8 @@ fn what_another_node_sent_is_not_taken() {
         is_standin: true,
         ..owner()
     };
-    let (_, past) = Journal::open(folder.path(), another, |_| panic!("another's")).unwrap();
+    let (_, past) =
+        Journal::<Record>::open(folder.path(), another, |_| panic!("another's")).unwrap();
     assert_eq!(past, Past::default());
 }
 
@@ -121,7 +128,7 @@ fn what_another_node_sent_is_not_taken() {
 fn one_folder_is_for_one_process() {
     let folder = tempfile::tempdir().unwrap();
     let _journal = begun(folder.path(), vec![]);
-    let error = Journal::open(folder.path(), owner(), |_| {}).unwrap_err();
+    let error = Journal::<Record>::open(folder.path(), owner(), |_| {}).unwrap_err();
     assert!(
         error.to_string().contains("is in use by another"),
         "{error}"
@@ -133,7 +140,7 @@ fn a_folder_that_cannot_be_made_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = Journal::open(&file.join("state"), owner(), |_| {}).unwrap_err();
+    let error = Journal::<Record>::open(&file.join("state"), owner(), |_| {}).unwrap_err();
     let said = error.to_string();
     assert!(
         said.starts_with("state_dir: ") && said.contains("/file/state"),

@@ -4,20 +4,26 @@ use bitcoin::{BlockHash, Script, Txid, hashes::Hash as _};
 use satscope_log::{Block, Event, WINDOW_MS};
 
 use super::{
-    Outcome, Tracker,
-    removal::Cause,
-    run::{Run, RunEntry},
-    seen::Place,
+    Place, Record, Tracker, Wanted,
+    dating::{Change, Undated},
+    departures::Cause,
+    note,
+    outbox::FirstSight,
+    run::Run,
 };
-use crate::journal::Record;
+use crate::stamp::{Blocks, Gate};
 
 /// Blocks kept, beyond those of the window, to be disconnected again.
 const MIN_BLOCKS: usize = 16;
+/// Blocks kept at most: a window of three hours holds about 18, and a node that is catching up sends hundreds in that time.
+const MOST_BLOCKS: usize = 200;
 
 #[derive(Debug)]
 pub(super) struct ChainBlock {
     pub block: Block,
     pub txids: Vec<Txid>,
+    /// It is in the log; one whose header has not come yet is not.
+    pub is_told: bool,
 }
 
 impl Tracker {
@@ -25,9 +31,18 @@ impl Tracker {
     /// have been at the end of the newest block's run: that block is then no longer taken as known, so that a resync
     /// (`can_ask`) reads it whole.
     pub fn lost_messages(&mut self, can_ask: bool) {
-        if self.run.entries().is_empty() && can_ask {
-            self.chain.pop_back();
+        if self.run.entries().is_empty()
+            && can_ask
+            && let Some(newest) = self.chain.pop_back()
+        {
+            self.undated
+                .retain(|undated| undated.hash.as_byte_array() != &newest.block.hash);
         }
+        self.run.clear();
+    }
+
+    /// A connection begins, or one has ended: a run of messages does not go on over it.
+    pub fn connection_began(&mut self) {
         self.run.clear();
     }
 
@@ -49,38 +64,90 @@ impl Tracker {
             .position(|known| known.block.hash == *hash)
     }
 
-    pub(super) fn connected(
-        &mut self,
-        hash: BlockHash,
-        run: &Run,
-        now_ms: u64,
-        outcome: &mut Outcome,
-    ) {
-        self.settle_departures(Cause::Mined(run), now_ms, &mut outcome.events);
+    /// Takes a `C`.
+    pub(super) fn connected(&mut self, hash: BlockHash, run: &Run, now_ms: u64, gate: &Gate) {
+        self.settle_departures(Cause::Mined(run), now_ms);
+        self.reorg_joined(now_ms);
+        if matches!(gate, Gate::Alone(_)) {
+            // `rawblock` comes for the last block of a step only.
+            self.give_up_undated(now_ms);
+        }
         if let Some(at) = self.place_in_chain(&hash) {
-            self.connect_again(at, now_ms, &mut outcome.events);
+            self.connect_again(at, now_ms);
             return;
         }
-        match run.entries().first() {
-            Some(RunEntry {
-                coinbase: Some(height),
-                ..
-            }) => {
-                let block = Block {
-                    hash: hash.to_byte_array(),
-                    height: *height,
-                    time_ms: now_ms,
-                };
-                let txids = run.entries()[1..].iter().map(|entry| entry.txid).collect();
-                self.connect(block, txids, now_ms, &mut outcome.events);
+        match (run.block_height(), gate.blocks()) {
+            (_, Blocks::Drop) => {
+                self.pass_over_block(run, matches!(gate, Gate::Downloading), now_ms)
             }
-            _ => outcome.unknown_block = Some(hash),
+            (None, _) => self.out.wanted.push(Wanted::Block(hash)),
+            (Some(height), blocks) => {
+                let txids: Vec<Txid> = run.entries()[1..].iter().map(|entry| entry.txid).collect();
+                self.join(hash, height, txids, now_ms);
+                match blocks {
+                    Blocks::AtReceipt => self.dated(hash, now_ms, height, now_ms),
+                    _ => self.out.wanted.push(Wanted::Header(hash)),
+                }
+            }
         }
+    }
+
+    /// A block whose transactions are known, and whose header is not.
+    fn join(&mut self, hash: BlockHash, height: Option<u32>, txids: Vec<Txid>, now_ms: u64) {
+        let met = self.announced(&txids);
+        for txid in &txids {
+            self.put(*txid, Place::Block, now_ms);
+        }
+        let block = Block {
+            hash: hash.to_byte_array(),
+            height,
+            time_ms: now_ms,
+        };
+        self.chain.push_back(ChainBlock {
+            block,
+            txids,
+            is_told: false,
+        });
+        self.trim_chain(now_ms);
+        self.await_date(Undated {
+            hash,
+            change: Change::Joined,
+            met,
+            received_ms: now_ms,
+        });
+    }
+
+    /// A block that is read from the node later, or is older than the window: what was known is mined now, and nothing else
+    /// is kept of it. `is_counted` if it is not read later.
+    fn pass_over_block(&mut self, run: &Run, is_counted: bool, now_ms: u64) {
+        for entry in run.entries() {
+            let Some(seen) = self.seen.get(&entry.txid) else {
+                continue;
+            };
+            match seen.place {
+                Place::Announced => {
+                    self.seen.remove(&entry.txid);
+                    if is_counted {
+                        self.out.sights.push(FirstSight::BeforeWindow);
+                    }
+                }
+                _ => self.put(entry.txid, Place::Block, now_ms),
+            }
+        }
+    }
+
+    /// Those of these of which only the `rawtx` has come.
+    pub(super) fn announced(&self, txids: &[Txid]) -> Vec<Txid> {
+        let is_announced = |txid: &&Txid| {
+            let seen = self.seen.get(txid);
+            seen.is_some_and(|seen| seen.place == Place::Announced)
+        };
+        txids.iter().filter(is_announced).copied().collect()
     }
 
     /// A block is said to be connected that is known to be: the message is older than what a resync has brought. All that
     /// such messages moved since must be back in its place, and the blocks in their order.
-    fn connect_again(&mut self, at: usize, now_ms: u64, events: &mut Vec<Event>) {
+    fn connect_again(&mut self, at: usize, now_ms: u64) {
         let is_in_block = |txid: &Txid| {
             let seen = self.seen.get(txid);
             seen.is_none_or(|seen| seen.place == Place::Block)
@@ -89,53 +156,99 @@ impl Tracker {
         if is_newest && self.chain[at].txids.iter().all(is_in_block) {
             return;
         }
-        if let Some(ChainBlock { block, txids }) = self.chain.remove(at) {
-            self.connect(block, txids, now_ms, events);
+        if let Some(again) = self.chain.remove(at) {
+            self.connect(again.block, again.txids, now_ms);
         }
     }
 
-    pub(super) fn connect(
-        &mut self,
-        block: Block,
-        txids: Vec<Txid>,
-        now_ms: u64,
-        events: &mut Vec<Event>,
-    ) {
+    /// A block of which all is known.
+    pub(super) fn connect(&mut self, block: Block, txids: Vec<Txid>, now_ms: u64) {
         for txid in &txids {
-            self.put(*txid, Place::Block, now_ms, events);
+            self.put(*txid, Place::Block, now_ms);
         }
-        events.push(Event::BlockConnected(
-            Box::new(block),
-            self.accepted_of(&txids),
-        ));
-        self.records
-            .push(|| Record::Connected(block, txids.clone()));
-        self.chain.push_back(ChainBlock { block, txids });
+        self.chain.push_back(ChainBlock {
+            block,
+            txids,
+            is_told: false,
+        });
+        self.tell_block(self.chain.len() - 1, now_ms);
         self.trim_chain(now_ms);
+    }
+
+    /// Puts a block of the chain into the log and the journal.
+    pub(super) fn tell_block(&mut self, at: usize, now_ms: u64) {
+        let Some(known) = self.chain.get_mut(at) else {
+            return;
+        };
+        known.is_told = true;
+        let (block, txids) = (known.block, known.txids.clone());
+        let joined = Event::BlockConnected(Box::new(block), self.accepted_of(&txids));
+        self.out.events.push((now_ms, joined));
+        note(&mut self.out, self.is_journaled, || {
+            Record::Connected(block, txids)
+        });
     }
 
     pub(super) fn trim_chain(&mut self, now_ms: u64) {
         let long_ago = |known: &ChainBlock| known.block.time_ms + WINDOW_MS < now_ms;
-        while self.chain.len() > MIN_BLOCKS && self.chain.front().is_some_and(long_ago) {
+        while self.chain.len() > MOST_BLOCKS
+            || self.chain.len() > MIN_BLOCKS && self.chain.front().is_some_and(long_ago)
+        {
             self.chain.pop_front();
         }
     }
 
-    pub(super) fn disconnect(&mut self, hash: BlockHash, now_ms: u64, events: &mut Vec<Event>) {
-        let Some(known) = self
-            .place_in_chain(&hash)
-            .and_then(|at| self.chain.remove(at))
-        else {
+    /// Takes a `D`.
+    pub(super) fn disconnected(&mut self, hash: BlockHash, run: &Run, now_ms: u64, gate: &Gate) {
+        self.settle_departures(Cause::Nothing, now_ms);
+        self.reorg_left(now_ms);
+        let known = self.disconnect(hash, now_ms);
+        if gate.blocks() == Blocks::Drop {
+            self.forget_announced(run);
             return;
-        };
-        self.records.push(|| Record::Disconnected(hash));
-        for txid in &known.txids {
-            self.put(*txid, Place::Pending, now_ms, events);
         }
-        events.push(Event::BlockDisconnected(
-            Box::new(known.block),
-            self.accepted_of(&known.txids),
-        ));
+        if known.is_none() && run.block_height().is_none() {
+            self.await_left(hash, Vec::new(), now_ms);
+            self.out.wanted.push(Wanted::Block(hash));
+            return;
+        }
+        let txids: Vec<Txid> = run.entries().iter().map(|entry| entry.txid).collect();
+        let met = self.announced(&txids);
+        if met.is_empty() {
+            return;
+        }
+        for txid in &met {
+            self.put(*txid, Place::Pending, now_ms);
+        }
+        self.await_left(hash, met, now_ms);
+        match (gate.blocks(), known) {
+            (Blocks::AtReceipt, _) => self.dated(hash, now_ms, None, now_ms),
+            (_, Some(block)) => self.dated(hash, block.time_ms, block.height, now_ms),
+            (_, None) => self.out.wanted.push(Wanted::Header(hash)),
+        }
+    }
+
+    /// Takes a block out of the chain; its transactions are pending. `None` if it is not in the chain.
+    pub(super) fn disconnect(&mut self, hash: BlockHash, now_ms: u64) -> Option<Block> {
+        let at = self.place_in_chain(&hash)?;
+        let known = self.chain.remove(at)?;
+        self.undated.retain(|undated| undated.hash != hash);
+        for txid in &known.txids {
+            self.put(*txid, Place::Pending, now_ms);
+        }
+        if known.is_told {
+            note(&mut self.out, self.is_journaled, || {
+                Record::Disconnected(hash)
+            });
+            let left =
+                Event::BlockDisconnected(Box::new(known.block), self.accepted_of(&known.txids));
+            self.out.events.push((now_ms, left));
+        } else {
+            let met = self.open_of(&known.txids);
+            self.await_left(hash, met, now_ms);
+            self.out.wanted.push(Wanted::Header(hash));
+        }
+        Some(known.block)
     }
 
     pub(super) fn accepted_of(&self, txids: &[Txid]) -> Vec<satscope_log::Txid> {
@@ -143,7 +256,7 @@ impl Tracker {
             .iter()
             .filter(|txid| {
                 let seen = self.seen.get(txid);
-                seen.is_some_and(|seen| seen.accepted().is_some())
+                seen.is_some_and(|seen| seen.state().is_some())
             })
             .map(|txid| txid.to_byte_array())
             .collect()

@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitcoin::{
-    Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness, absolute::LockTime,
-    consensus::serialize, transaction::Version,
+    Amount, BlockHash, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness,
+    absolute::LockTime, consensus::serialize, transaction::Version,
 };
 use proptest::prelude::*;
-use satscope_log::Window;
+use satscope_bitcoin::frame::SequenceEvent;
+use satscope_log::{State, Window};
 
 use super::*;
 
@@ -226,6 +227,7 @@ fn payment(number: u32, spent: u32, vout: u32) -> Transaction {
 /// The tracker and what its events add up to.
 struct Reader {
     tracker: Tracker,
+    gate: Gate,
     window: Window,
     now_ms: u64,
     journal: Vec<Record>,
@@ -237,41 +239,45 @@ impl Reader {
         tracker.begin_journal();
         Reader {
             tracker,
+            gate: Gate::StandIn,
             window: Window::default(),
             now_ms: NOW,
             journal: Vec::new(),
         }
     }
 
-    fn apply(&mut self, events: impl IntoIterator<Item = Event>) {
-        for event in events {
-            self.window.apply(&event, self.now_ms);
+    /// Takes what the tracker decided. A run that began before the connection: the node is asked, which has moved on meanwhile.
+    fn apply(&mut self, node: &Model) {
+        let out = self.tracker.take_outbox(Outbox::default());
+        for (_, event) in &out.events {
+            self.window.apply(event, self.now_ms);
         }
-        self.journal.extend_from_slice(self.tracker.changes());
-        self.tracker.written();
+        self.journal.extend(out.records);
+        for wanted in out.wanted {
+            if let Wanted::Block(hash) = wanted
+                && let Some(at) = node.chain.iter().position(|block| block.hash == hash)
+            {
+                self.tracker.fetched_block(fetched(node, at), self.now_ms);
+                self.apply(node);
+            }
+        }
     }
 
     fn hear(&mut self, message: &Message, node: &Model) {
         self.now_ms += 1;
-        let outcome = match message {
+        match message {
             Message::RawTx(transaction) => {
                 let body = serialize(transaction);
-                let event = self.tracker.transaction(&body, self.now_ms).unwrap();
-                return self.apply(event);
+                self.tracker.transaction(&body, self.now_ms).unwrap();
             }
-            Message::Sequence(event) => self.tracker.sequence(*event, self.now_ms),
-        };
-        self.apply(outcome.events);
-        // A run that began before the connection: the node is asked, which has moved on meanwhile.
-        if let Some(hash) = outcome.unknown_block
-            && let Some(at) = node.chain.iter().position(|block| block.hash == hash)
-        {
-            let events = self.tracker.fetched_block(fetched(node, at), self.now_ms);
-            self.apply(events);
+            Message::Sequence(event) => {
+                self.tracker.sequence(*event, self.now_ms, &mut self.gate);
+            }
         }
+        self.apply(node);
     }
 
-    /// As the node's task does it.
+    /// As a reading does it.
     fn ask(&mut self, node: &Model) {
         let now_ms = self.now_ms;
         let known = self.tracker.known_blocks();
@@ -279,30 +285,23 @@ impl Reader {
         let missing: Vec<usize> = (0..node.chain.len()).filter(is_missing).collect();
         let in_chain = |hash: &BlockHash| node.chain.iter().any(|block| block.hash == *hash);
         let abandoned: Vec<BlockHash> = known.into_iter().filter(|hash| !in_chain(hash)).collect();
-        let events = self.tracker.abandon(&abandoned, now_ms);
-        self.apply(events);
+        self.tracker.abandon(&abandoned, now_ms);
         for at in missing {
-            let events = self.tracker.fetched_block(fetched(node, at), now_ms);
-            self.apply(events);
+            self.tracker.fetched_block(fetched(node, at), now_ms);
         }
         let mempool: Vec<Txid> = node.mempool.keys().copied().collect();
-        let entered: Vec<(Txid, u64)> = self
-            .tracker
-            .missing(&mempool)
-            .into_iter()
-            .map(|txid| (txid, now_ms))
-            .collect();
+        let missing = self.tracker.missing(&mempool, now_ms);
+        let entered: Vec<(Txid, u64)> = missing.into_iter().map(|txid| (txid, now_ms)).collect();
         self.tracker.stamp(&entered, now_ms);
         for (txid, _) in entered {
-            let event = self
-                .tracker
-                .fetched_transaction(&node.mempool[&txid], now_ms);
-            self.apply(event);
+            if self.tracker.wants_content(&txid, now_ms) {
+                self.tracker
+                    .fetched_transaction(&node.mempool[&txid], now_ms);
+            }
         }
-        let events = self.tracker.are_in_mempool(&mempool, now_ms);
-        self.apply(events);
-        let events = self.tracker.settle(&mempool, now_ms);
-        self.apply(events);
+        self.tracker.are_in_mempool(&mempool, now_ms);
+        self.tracker.settle(&mempool, now_ms);
+        self.apply(node);
     }
 
     /// Another process on the same journal.
@@ -312,16 +311,16 @@ impl Reader {
         for record in self.journal.drain(..) {
             next.tracker.restore(record);
         }
-        let events = next.tracker.restored(next.now_ms);
-        next.apply(events);
+        next.tracker.restored(next.now_ms);
+        next.apply(&Model::default());
         next.journal = next.tracker.records().collect();
         *self = next;
     }
 
-    fn settle(&mut self) {
-        self.now_ms += PENDING_MS + 1000;
-        let events = self.tracker.tick(self.now_ms);
-        self.apply(events);
+    fn settle(&mut self, node: &Model) {
+        self.now_ms += 3000;
+        drop(self.tracker.tick(self.now_ms, &mut self.gate));
+        self.apply(node);
     }
 
     fn states(&self) -> BTreeMap<Txid, State> {
@@ -350,7 +349,7 @@ impl Reader {
 fn fetched(node: &Model, at: usize) -> FetchedBlock {
     FetchedBlock {
         hash: node.chain[at].hash,
-        height: at as u32 + 1,
+        height: Some(at as u32 + 1),
         time_ms: NOW,
         transactions: node.chain[at].transactions.clone(),
     }
@@ -382,7 +381,7 @@ proptest! {
         let node = history(&steps).pop().unwrap();
         let mut reader = Reader::new();
         node.messages.iter().for_each(|message| reader.hear(message, &node));
-        reader.settle();
+        reader.settle(&node);
         expect(&reader, &node)?;
     }
 
@@ -401,7 +400,7 @@ proptest! {
         node.messages[connected..heard].iter().for_each(|message| reader.hear(message, asked));
         reader.ask(asked);
         node.messages[heard..].iter().for_each(|message| reader.hear(message, node));
-        reader.settle();
+        reader.settle(node);
         expect(&reader, node)?;
     }
 
@@ -418,9 +417,12 @@ proptest! {
         let killed = (killed * back as f64) as usize;
         let mut undisturbed = Reader::new();
         let mut reader = Reader::new();
+        let mut stamped: Vec<Txid> = Vec::new();
         for (at, message) in node.messages.iter().enumerate() {
             undisturbed.hear(message, node);
             if at == killed {
+                let is_stamped = |(_, seen): &(&Txid, &Seen)| seen.place != Place::Announced;
+                stamped = reader.tracker.seen.iter().filter(is_stamped).map(|(txid, _)| *txid).collect();
                 reader.restart();
                 let stamps = reader.stamps();
                 for (txid, state) in reader.states() {
@@ -441,16 +443,12 @@ proptest! {
         if back == node.messages.len() {
             reader.ask(at_return);
         }
-        undisturbed.settle();
-        reader.settle();
+        undisturbed.settle(node);
+        reader.settle(node);
         expect(&undisturbed, node)?;
         expect(&reader, node)?;
-        let heard_before: BTreeSet<Txid> = node.messages[..killed].iter().filter_map(|message| match message {
-            Message::RawTx(transaction) => Some(transaction.compute_txid()),
-            Message::Sequence(_) => None,
-        }).collect();
         let (stamps, expected) = (reader.stamps(), undisturbed.stamps());
-        for txid in heard_before {
+        for txid in stamped {
             prop_assert_eq!(stamps.get(&txid), expected.get(&txid));
         }
     }

@@ -1,26 +1,32 @@
 //! Making the picture equal to the node's own, as JSON-RPC gives it: at the start, and whenever something was missed.
 //!
 //! It comes in steps, so that no more than one step's transactions are held at once: [`Tracker::abandon`], each missing
-//! block, the stamps of the missing mempool transactions, then their contents, and at last [`Tracker::settle`]. Frames
-//! that were sent before the node's answer and are taken after it do no harm: they end with the state that the answer has.
+//! block, the stamps of the missing mempool transactions, then their contents, and at last [`Tracker::settle`]. Messages that
+//! were queued before the node's answer are replayed after it. Each transaction's last message agrees with the answer, so
+//! the result is the same.
+
+use std::collections::HashSet;
 
 use bitcoin::{BlockHash, Transaction, Txid, hashes::Hash as _};
-use rustc_hash::FxHashSet;
-use satscope_log::{Block, Event, RemovalReason, WINDOW_MS};
+use satscope_log::{Block, RemovalReason, WINDOW_MS};
 
 use super::{
-    FirstSight, Tracker,
-    removal::Cause,
-    seen::{Place, Seen, Verdict},
+    Place, Tracker,
+    departures::Cause,
+    note,
+    outbox::FirstSight,
+    tell,
+    transaction::{Seen, Verdict},
 };
+use crate::stamp::Stamp;
 
 /// A block.
 #[derive(Clone, Debug)]
 pub struct FetchedBlock {
     /// Its hash.
     pub hash: BlockHash,
-    /// Its height.
-    pub height: u32,
+    /// Its height; `None` if it could not be learned.
+    pub height: Option<u32>,
     /// Its header's time, Unix milliseconds.
     pub time_ms: u64,
     /// Its transactions, coinbase first.
@@ -28,49 +34,70 @@ pub struct FetchedBlock {
 }
 
 impl Tracker {
-    /// The txids of `mempool` whose content is not known here.
-    pub fn missing(&self, mempool: &[Txid]) -> Vec<Txid> {
-        let unknown = |txid: &&Txid| {
-            let seen = self.seen.get(txid);
-            seen.is_none_or(|seen| seen.verdict() == Verdict::Unknown)
+    /// The txids of `mempool` whose entry times are needed: they have no stamp, or were passed over as older than the window
+    /// and are not, by the clock as it is at `now_ms`.
+    pub fn missing(&self, mempool: &[Txid], now_ms: u64) -> Vec<Txid> {
+        let is_missing = |txid: &&Txid| match self.seen.get(txid) {
+            None => true,
+            Some(seen) => match seen.verdict() {
+                Verdict::Unknown => true,
+                Verdict::Unread => seen.is_in_window(now_ms),
+                Verdict::Accepted => seen.stamp() == Stamp::Open,
+                Verdict::Filtered(_) | Verdict::Past => false,
+            },
         };
-        mempool.iter().filter(unknown).copied().collect()
+        mempool.iter().filter(is_missing).copied().collect()
+    }
+
+    /// Whether a transaction's content is not known and may lie in the window at `now_ms`.
+    pub fn wants_content(&self, txid: &Txid, now_ms: u64) -> bool {
+        let seen = self.seen.get(txid);
+        seen.is_some_and(|seen| seen.is_unknown() && seen.is_in_window(now_ms))
     }
 
     /// The known blocks, newest last.
     pub fn known_blocks(&self) -> Vec<BlockHash> {
         self.chain
             .iter()
+            .filter(|known| known.is_told)
             .map(|known| BlockHash::from_byte_array(known.block.hash))
             .collect()
     }
 
-    /// The first step: these known blocks, oldest first, are not in the best chain (any more).
-    pub fn abandon(&mut self, blocks: &[BlockHash], now_ms: u64) -> Vec<Event> {
+    /// The first step: these known blocks, oldest first, are not in the best chain (any more). Blocks that wait for their
+    /// headers are not known: they are read whole.
+    pub fn abandon(&mut self, blocks: &[BlockHash], now_ms: u64) {
         self.run.clear();
-        let mut events = Vec::new();
-        self.settle_departures(Cause::Nothing, now_ms, &mut events);
+        self.undated.clear();
+        self.chain.retain(|known| known.is_told);
+        self.settle_departures(Cause::Nothing, now_ms);
         for hash in blocks.iter().rev() {
-            self.disconnect(*hash, now_ms, &mut events);
+            self.disconnect(*hash, now_ms);
         }
-        events
     }
 
     /// Notes when transactions of the mempool were first seen, Unix milliseconds, before any of them is judged: a child
-    /// must know its parent's stamp. What is known already keeps its own.
-    pub fn stamp(&mut self, entered: &[(Txid, u64)], now_ms: u64) {
+    /// must know its parent's stamp. What has a stamp keeps it. No stamp lies after `bound_ms`, the time of the answer, or
+    /// after the receipt.
+    pub fn stamp(&mut self, entered: &[(Txid, u64)], bound_ms: u64) {
         for (txid, entered_ms) in entered {
-            self.seen.get_or_insert_with(*txid, || {
-                let seen = Seen::without_content(*entered_ms.min(&now_ms));
-                self.records.push(|| seen.record(txid));
-                seen
-            });
+            let stamp = ((*entered_ms).min(bound_ms), Stamp::Told);
+            match self.seen.get(txid).map(Seen::stamp) {
+                Some(Stamp::Open) => self.stamp_open(*txid, Some(*entered_ms), bound_ms),
+                Some(_) => {}
+                None => {
+                    let seen = self
+                        .seen
+                        .get_or_insert_with(*txid, || Seen::new(stamp, Place::Announced, bound_ms));
+                    note(&mut self.out, self.is_journaled, || seen.record(txid));
+                }
+            }
         }
     }
 
     /// Takes the content of a mempool transaction that has its stamp.
-    pub fn fetched_transaction(&mut self, transaction: &Transaction, now_ms: u64) -> Option<Event> {
-        self.sight(transaction.compute_txid(), transaction, now_ms, now_ms)
+    pub fn fetched_transaction(&mut self, transaction: &Transaction, now_ms: u64) {
+        self.sight(transaction.compute_txid(), transaction, now_ms, now_ms);
     }
 
     /// A transaction from before the window can be no payment of it, and is left out without being read.
@@ -78,27 +105,26 @@ impl Tracker {
         if let Some(seen) = self.seen.get_mut(txid)
             && seen.verdict() == Verdict::Unknown
         {
-            seen.leave_out();
-            self.records.push(|| seen.record(txid));
-            self.first_sights.push(FirstSight::BeforeWindow);
+            let told = seen.told();
+            seen.pass_over();
+            note(&mut self.out, self.is_journaled, || seen.record(txid));
+            tell(&mut self.out, told, seen, 0);
         }
     }
 
     /// These are in the node's mempool; to be called, in as many parts as one likes, before [`Tracker::settle`].
-    pub fn are_in_mempool(&mut self, txids: &[Txid], now_ms: u64) -> Vec<Event> {
-        let mut events = Vec::new();
+    pub fn are_in_mempool(&mut self, txids: &[Txid], now_ms: u64) {
         for txid in txids {
-            self.put(*txid, Place::Mempool, now_ms, &mut events);
+            self.put(*txid, Place::Mempool, now_ms);
         }
-        events
     }
 
-    /// The last step: `mempool` is all that is in the node's mempool. What is neither there nor in a block is gone.
-    pub fn settle(&mut self, mempool: &[Txid], now_ms: u64) -> Vec<Event> {
-        let mut events = Vec::new();
-        let listed: FxHashSet<&Txid> = mempool.iter().collect();
+    /// The last step: `mempool` is all that is in the node's mempool. What is neither there nor in a block is gone, but for
+    /// what no `sequence` message has explained yet.
+    pub fn settle(&mut self, mempool: &[Txid], now_ms: u64) {
+        let listed: HashSet<&Txid> = mempool.iter().collect();
         let is_unlisted = |(txid, seen): &(&Txid, &Seen)| {
-            !matches!(seen.place, Place::Block | Place::Gone) && !listed.contains(txid)
+            matches!(seen.place, Place::Mempool | Place::Pending) && !listed.contains(txid)
         };
         let unlisted: Vec<Txid> = self
             .seen
@@ -107,35 +133,42 @@ impl Tracker {
             .map(|(txid, _)| *txid)
             .collect();
         for txid in unlisted {
-            self.remove(txid, RemovalReason::Unknown, now_ms, &mut events);
+            self.remove(txid, RemovalReason::Unknown, now_ms);
         }
-        events
     }
 
-    /// A transaction that is met only here was first seen when the block was made, or now if that is earlier.
-    pub(super) fn take_block(
-        &mut self,
-        fetched: FetchedBlock,
-        now_ms: u64,
-        events: &mut Vec<Event>,
-    ) {
+    /// A transaction that is met only here was first seen when the block was made, or now if that is earlier. A block that
+    /// is older than the window leaves its hash, and that what was known is mined.
+    pub(super) fn take_block(&mut self, fetched: FetchedBlock, now_ms: u64) {
         let time_ms = fetched.time_ms.min(now_ms);
+        let is_recent = is_in_window(time_ms, now_ms);
         let mut txids = Vec::new();
         for transaction in fetched.transactions.iter().skip(1) {
             let txid = transaction.compute_txid();
-            events.extend(self.sight(txid, transaction, time_ms, now_ms));
+            if is_recent {
+                self.sight(txid, transaction, now_ms, now_ms);
+            } else if self.seen.get(&txid).is_none() {
+                self.out.sights.push(FirstSight::BeforeWindow);
+                continue;
+            }
             txids.push(txid);
         }
         let block = Block {
             hash: fetched.hash.to_byte_array(),
-            height: Some(fetched.height),
+            height: fetched.height,
             time_ms,
         };
-        self.connect(block, txids, now_ms, events);
+        for txid in &txids {
+            self.put(*txid, Place::Block, now_ms);
+        }
+        for txid in self.open_of(&txids) {
+            self.stamp_met(&txid, time_ms, now_ms);
+        }
+        self.connect(block, txids, now_ms);
     }
 }
 
-/// Whether a mempool entry of that time is read at all.
-pub fn is_in_window(entered_ms: u64, now_ms: u64) -> bool {
-    entered_ms + WINDOW_MS > now_ms
+/// Whether a stamp of that time lies in the window.
+pub fn is_in_window(stamp_ms: u64, now_ms: u64) -> bool {
+    stamp_ms + WINDOW_MS > now_ms
 }

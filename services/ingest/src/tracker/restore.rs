@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use bitcoin::{Txid, hashes::Hash as _};
-use satscope_log::{Accepted, Event, RemovalReason, State, WINDOW_MS};
+use satscope_log::{Accepted, Event, RemovalReason, State};
 
 use super::{
-    FirstSight, Tracker,
+    FirstSight, Place, Record, Tracker,
     chain::ChainBlock,
-    seen::{Place, Seen, Verdict},
+    record::Content,
+    transaction::{Seen, Verdict},
 };
-use crate::journal::{Content, Record};
+
+/// A clock may be this far behind what an earlier life wrote down, milliseconds: it was read a moment ago.
+const CLOCK_TOLERANCE_MS: u64 = 2000;
 
 impl Tracker {
     /// Takes a record of the journal, in the order in which they were written.
@@ -19,11 +22,12 @@ impl Tracker {
             Record::Seen {
                 txid,
                 first_seen_ms,
+                stamp,
                 place,
                 since_ms,
                 content,
             } => {
-                let mut seen = Seen::new(first_seen_ms, place, since_ms);
+                let mut seen = Seen::new((first_seen_ms, stamp), place, since_ms);
                 restore_content(&mut seen, &txid, content);
                 let sought = self.seen.seek(&txid);
                 self.seen.put(sought, txid, seen);
@@ -31,12 +35,16 @@ impl Tracker {
             Record::Moved(txid, place, since_ms) => {
                 let seen = self
                     .seen
-                    .get_or_insert_with(txid, || Seen::without_content(since_ms));
+                    .get_or_insert_with(txid, || Seen::received(since_ms));
                 seen.move_to(place, since_ms);
             }
             Record::Connected(block, txids) => {
                 self.chain.retain(|known| known.block.hash != block.hash);
-                self.chain.push_back(ChainBlock { block, txids });
+                self.chain.push_back(ChainBlock {
+                    block,
+                    txids,
+                    is_told: true,
+                });
             }
             Record::Disconnected(hash) => self
                 .chain
@@ -44,24 +52,51 @@ impl Tracker {
         }
     }
 
-    /// After the last record: what the log must hold of the window at `now_ms`, oldest first; and what is counted.
-    pub fn restored(&mut self, now_ms: u64) -> Vec<Event> {
-        let count = |place| {
-            self.seen
-                .values()
-                .filter(|seen| seen.place == place)
-                .count()
-        };
-        (self.mempool, self.pending) = (count(Place::Mempool), count(Place::Pending));
+    /// After the last record: the window at `now_ms` goes into the log, oldest first, and everything is counted. What an
+    /// earlier life stamped by a clock that was ahead of this one's has no stamp.
+    pub fn restored(&mut self, now_ms: u64) {
+        self.census.take(self.seen.values().map(|seen| seen.place));
+        self.seen.retain(|seen| {
+            seen.restored(now_ms, CLOCK_TOLERANCE_MS);
+            true
+        });
+        for known in &mut self.chain {
+            known.block.time_ms = known.block.time_ms.min(now_ms);
+        }
         self.forget(now_ms);
         self.trim_chain(now_ms);
         self.count_restored();
-        self.window_events(now_ms)
+        self.tell_window(now_ms);
     }
 
-    /// Gives up everything: it belongs to another chain. What the log must hold of that.
-    pub fn give_up(&mut self, now_ms: u64) -> Vec<Event> {
-        let mut events = self.abandon(&self.known_blocks(), now_ms);
+    /// The clock was set by `step_ms`, and what the node told moves by `told_ms`: every stamp follows, and the window at
+    /// `now_ms` goes into a log that has been begun anew.
+    pub fn shift(&mut self, step_ms: i64, told_ms: i64, now_ms: u64) {
+        self.seen.retain(|seen| {
+            seen.shift(step_ms, told_ms, now_ms);
+            true
+        });
+        for departure in &mut self.departures {
+            departure.shift(step_ms);
+        }
+        for undated in &mut self.undated {
+            undated.received_ms = undated.received_ms.saturating_add_signed(step_ms);
+        }
+        for opened in &mut self.opened {
+            opened.shift(step_ms);
+        }
+        for known in &mut self.chain {
+            known.block.time_ms = known.block.time_ms.min(now_ms);
+        }
+        self.shift_reorg(step_ms);
+        self.postpone_sweep(now_ms);
+        self.out.events.clear();
+        self.tell_window(now_ms);
+    }
+
+    /// Gives up everything: it belongs to another chain.
+    pub fn give_up(&mut self, now_ms: u64) {
+        self.abandon(&self.known_blocks(), now_ms);
         let held: Vec<Txid> = self
             .seen
             .iter()
@@ -69,51 +104,57 @@ impl Tracker {
             .map(|(txid, _)| *txid)
             .collect();
         for txid in held {
-            self.remove(txid, RemovalReason::Unknown, now_ms, &mut events);
+            self.remove(txid, RemovalReason::Unknown, now_ms);
         }
-        events
     }
 
     fn count_restored(&mut self) {
         let sight = |seen: &Seen| match seen.verdict() {
             Verdict::Unknown => None,
             Verdict::Accepted | Verdict::Past => Some(FirstSight::Accepted),
-            Verdict::Filtered => Some(FirstSight::Restored),
+            Verdict::Filtered(_) => Some(FirstSight::Filtered(None)),
+            Verdict::Unread => Some(FirstSight::BeforeWindow),
         };
-        self.first_sights
-            .extend(self.seen.values().filter_map(sight));
+        let counted = self.seen.values().filter(|seen| seen.told().counted);
+        self.out.sights.extend(counted.filter_map(sight));
     }
 
-    fn window_events(&self, now_ms: u64) -> Vec<Event> {
+    fn tell_window(&mut self, now_ms: u64) {
         let mut window: Vec<(&Arc<Accepted>, State)> = self
             .seen
             .values()
-            .filter_map(|seen| {
-                let state = match seen.place {
-                    Place::Gone => return None,
-                    Place::Block => State::Confirmed,
-                    Place::Announced | Place::Mempool | Place::Pending => State::Mempool,
-                };
-                let accepted = seen.accepted()?;
-                (accepted.first_seen_ms + WINDOW_MS > now_ms).then_some((accepted, state))
-            })
+            .filter(|seen| seen.is_in_window(now_ms))
+            .filter_map(|seen| Some((seen.accepted()?, seen.state()?)))
             .collect();
         window.sort_unstable_by_key(|(accepted, _)| (accepted.first_seen_ms, accepted.txid));
         let accepted = window
             .into_iter()
             .map(|(accepted, state)| Event::Accepted(accepted.clone(), state));
-        let blocks = self.chain.iter().map(|known| {
-            Event::BlockConnected(Box::new(known.block), self.accepted_of(&known.txids))
-        });
-        accepted.chain(blocks).collect()
+        let blocks = self
+            .chain
+            .iter()
+            .filter(|known| known.is_told)
+            .map(|known| {
+                Event::BlockConnected(Box::new(known.block), self.accepted_of(&known.txids))
+            });
+        let events: Vec<(u64, Event)> = accepted
+            .chain(blocks)
+            .map(|event| (now_ms, event))
+            .collect();
+        self.out.events.extend(events);
     }
 
     /// All that is known, as the beginning of a new journal.
     pub fn records(&self) -> impl Iterator<Item = Record> {
-        let seen = self.seen.iter().map(|(txid, seen)| seen.record(txid));
+        let seen = self
+            .seen
+            .iter()
+            .filter(|(_, seen)| seen.place != Place::Announced)
+            .map(|(txid, seen)| seen.record(txid));
         let blocks = self
             .chain
             .iter()
+            .filter(|known| known.is_told)
             .map(|known| Record::Connected(known.block, known.txids.clone()));
         seen.chain(blocks)
     }
@@ -122,19 +163,21 @@ impl Tracker {
 fn restore_content(seen: &mut Seen, txid: &Txid, content: Content) {
     match content {
         Content::Unknown => {}
-        Content::Filtered => seen.leave_out(),
+        Content::Filtered => seen.leave_out(None),
+        Content::Unread => seen.pass_over(),
         Content::Past => seen.let_go(),
         Content::Accepted {
             values_sats,
             input_count,
             spends,
+            met_in_block,
         } => {
             let accepted = Accepted {
                 txid: txid.to_byte_array(),
                 first_seen_ms: seen.first_seen_ms(),
                 values_sats,
                 input_count,
-                met_in_block: false,
+                met_in_block,
             };
             seen.accept(Arc::new(accepted), spends);
         }

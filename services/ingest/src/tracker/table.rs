@@ -8,7 +8,7 @@ use bitcoin::{Txid, hashes::Hash as _};
 use hashbrown::HashTable;
 use satscope_log::TxidKey;
 
-use super::seen::Seen;
+use super::transaction::Seen;
 
 /// Entries in one piece: a third of a megabyte.
 const PIECE: usize = 4096;
@@ -76,6 +76,19 @@ impl Table {
     pub fn get_mut(&mut self, txid: &Txid) -> Option<&mut Seen> {
         let number = self.seek(txid).at?;
         Some(&mut self.entry_mut(number).1)
+    }
+
+    /// Forgets a transaction.
+    pub fn remove(&mut self, txid: &Txid) {
+        if let Some(number) = self.seek(txid).at {
+            self.take_out(number);
+        }
+    }
+
+    /// About how many bytes of memory the table takes, without what accepted transactions hold.
+    pub fn bytes(&self) -> usize {
+        self.numbers.capacity() * size_of::<Number>()
+            + self.pieces.len() * PIECE * size_of::<(Txid, Seen)>()
     }
 
     /// What is known of a transaction; `new` where nothing is.
@@ -193,13 +206,13 @@ mod tests {
     }
 
     fn seen(ms: u64) -> Seen {
-        Seen::without_content(ms)
+        Seen::received(ms)
     }
 
     proptest! {
         #[test]
         fn it_holds_what_a_tree_holds(
-            steps in prop::collection::vec((0u32..400, 0u64..1000, 0u8..4), 0..1000)
+            steps in prop::collection::vec((0u32..400, 0u64..1000, 0u8..5), 0..1000)
         ) {
             let (mut table, mut tree) = (Table::default(), BTreeMap::new());
             for (number, ms, step) in steps {
@@ -217,6 +230,10 @@ mod tests {
                     2 => {
                         let held = table.get(&txid).map(Seen::first_seen_ms);
                         prop_assert_eq!(held, tree.get(&txid).copied());
+                    }
+                    3 => {
+                        table.remove(&txid);
+                        tree.remove(&txid);
                     }
                     _ => {
                         table.retain(|seen| seen.first_seen_ms() % 7 != ms % 7);

@@ -2,11 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 use bitcoin::{
-    Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness, absolute::LockTime,
-    consensus::serialize, transaction::Version,
+    Amount, BlockHash, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness,
+    absolute::LockTime, consensus::serialize, transaction::Version,
 };
 
+use std::collections::BTreeMap;
+
+use satscope_bitcoin::frame::SequenceEvent;
+use satscope_filter::Rejection;
+
 use super::*;
+use crate::stamp::{Calm, Pace};
 
 const NOW: u64 = 1_700_000_000_000;
 
@@ -56,29 +62,62 @@ fn strict() -> Filter {
 
 struct Scene {
     tracker: Tracker,
+    gate: Gate,
     now_ms: u64,
     events: Vec<Event>,
+    sights: Vec<FirstSight>,
+    wanted: Vec<Wanted>,
 }
 
 impl Scene {
     fn new() -> Scene {
         Scene {
             tracker: Tracker::new(strict(), true),
+            gate: Gate::StandIn,
             now_ms: NOW,
             events: Vec::new(),
+            sights: Vec::new(),
+            wanted: Vec::new(),
         }
+    }
+
+    /// A real node that is in step, and can be asked.
+    fn in_step() -> Scene {
+        Scene {
+            gate: Gate::InStep(Pace::since(0)),
+            ..Scene::new()
+        }
+    }
+
+    fn empty_outbox(&mut self) {
+        let out = self.tracker.take_outbox(Outbox::default());
+        self.events
+            .extend(out.events.into_iter().map(|(_, event)| event));
+        self.sights.extend(out.sights);
+        self.wanted.extend(out.wanted);
+    }
+
+    /// The stamps of what is in the log.
+    fn stamps(&self) -> BTreeMap<Txid, (u64, bool)> {
+        let stamp = |event: &Event| match event {
+            Event::Accepted(accepted, _) => Some((
+                Txid::from_byte_array(accepted.txid),
+                (accepted.first_seen_ms, accepted.met_in_block),
+            )),
+            _ => None,
+        };
+        self.events.iter().filter_map(stamp).collect()
     }
 
     fn raw(&mut self, transaction: &Transaction) {
         let body = serialize(transaction);
-        let event = self.tracker.transaction(&body, self.now_ms).unwrap();
-        self.events.extend(event);
+        self.tracker.transaction(&body, self.now_ms).unwrap();
+        self.empty_outbox();
     }
 
-    fn sequence(&mut self, event: SequenceEvent) -> Outcome {
-        let mut outcome = self.tracker.sequence(event, self.now_ms);
-        self.events.append(&mut outcome.events);
-        outcome
+    fn sequence(&mut self, event: SequenceEvent) {
+        self.tracker.sequence(event, self.now_ms, &mut self.gate);
+        self.empty_outbox();
     }
 
     fn add(&mut self, transaction: &Transaction) -> Txid {
@@ -98,12 +137,18 @@ impl Scene {
 
     fn pass(&mut self, milliseconds: u64) {
         self.now_ms += milliseconds;
-        let events = self.tracker.tick(self.now_ms);
-        self.events.extend(events);
+        self.beat();
+    }
+
+    /// What must be asked for.
+    fn beat(&mut self) -> Vec<Txid> {
+        let asked = self.tracker.tick(self.now_ms, &mut self.gate);
+        self.empty_outbox();
+        asked
     }
 
     fn first_sights(&mut self) -> Vec<FirstSight> {
-        self.tracker.take_first_sights().collect()
+        std::mem::take(&mut self.sights)
     }
 
     fn mempool(&self) -> Vec<Txid> {
@@ -209,9 +254,9 @@ fn after_a_reorg_each_transaction_is_where_the_new_branch_put_it() {
     let back = scene.add(&back);
     assert_eq!(scene.mempool(), [back]);
     assert_eq!(scene.removals(), [], "nothing is given up at once");
-    scene.pass(PENDING_MS);
+    scene.pass(2000);
     assert_eq!(scene.removals(), [RemovalReason::Conflicted]);
-    assert_eq!(scene.tracker.take_first_sights().count(), 3);
+    assert_eq!(scene.first_sights().len(), 3);
 }
 
 #[test]
@@ -224,7 +269,13 @@ fn what_is_met_with_a_block_that_leaves_does_not_stay_unsettled() {
     }
     scene.sequence(SequenceEvent::BlockDisconnected(block(1)));
     let back = scene.add(&back);
-    scene.pass(PENDING_MS);
+    scene.pass(4000);
+    assert_eq!(
+        scene.removals(),
+        [],
+        "a slow disk: the new branch is still to come"
+    );
+    scene.pass(60_000);
     assert_eq!(scene.mempool(), [back]);
     assert_eq!(scene.removals(), [RemovalReason::Conflicted]);
 }
@@ -233,14 +284,14 @@ fn what_is_met_with_a_block_that_leaves_does_not_stay_unsettled() {
 fn a_block_is_not_believed_from_a_run_without_its_coinbase() {
     let mut scene = Scene::new();
     scene.raw(&payment(old(1), 51_234));
-    let outcome = scene.sequence(SequenceEvent::BlockConnected(block(1)));
-    assert_eq!(outcome.unknown_block, Some(block(1)));
+    scene.sequence(SequenceEvent::BlockConnected(block(1)));
+    assert_eq!(scene.wanted, [Wanted::Block(block(1))]);
 
     let mut apart = Scene::new();
     apart.tracker = Tracker::new(Filter::default(), false);
     apart.raw(&coinbase(5));
-    let outcome = apart.sequence(SequenceEvent::BlockConnected(block(1)));
-    assert_eq!(outcome.unknown_block, Some(block(1)), "no common order");
+    apart.sequence(SequenceEvent::BlockConnected(block(1)));
+    assert_eq!(apart.wanted, [Wanted::Block(block(1))], "no common order");
 }
 
 #[test]
@@ -250,7 +301,7 @@ fn a_transaction_that_sequence_names_first_is_counted_when_it_comes() {
     let late = payment(old(1), 51_234);
     scene.sequence(SequenceEvent::Added(late.compute_txid(), 0));
     assert_eq!(scene.mempool(), [late.compute_txid()]);
-    assert_eq!(scene.tracker.take_first_sights().count(), 0);
+    assert_eq!(scene.first_sights().len(), 0);
     scene.now_ms += 5000;
     scene.raw(&late);
     assert_eq!(scene.first_sights(), [FirstSight::Accepted]);
@@ -274,7 +325,7 @@ fn money_moving_on_is_no_new_payment() {
         scene.first_sights(),
         [
             FirstSight::Accepted,
-            FirstSight::Filtered(Rejection::RecentInput),
+            FirstSight::Filtered(Some(Rejection::RecentInput)),
             FirstSight::Accepted
         ]
     );
@@ -292,7 +343,7 @@ fn broken_bytes_change_nothing() {
     ] {
         assert!(scene.tracker.transaction(broken, NOW).is_err());
     }
-    assert_eq!(scene.tracker.take_first_sights().count(), 0);
+    assert_eq!(scene.first_sights().len(), 0);
     scene.add(&payment(old(1), 51_234));
     assert_eq!(scene.mempool().len(), 1);
 }
@@ -309,27 +360,26 @@ fn what_was_missed_is_taken_from_the_nodes_own_view() {
     let mempool = [stays, parent.compute_txid(), child.compute_txid(), ancient];
     let fetched = FetchedBlock {
         hash: block(2),
-        height: 800_000,
+        height: Some(800_000),
         time_ms: NOW,
         transactions: vec![coinbase(800_000), payment(old(4), 81_234)],
     };
     drop(scene.first_sights());
     let now_ms = scene.now_ms;
-    let Scene {
-        tracker, events, ..
-    } = &mut scene;
-    events.extend(tracker.abandon(&[block(1)], now_ms));
-    events.extend(tracker.fetched_block(fetched, now_ms));
-    let missing = tracker.missing(&mempool);
+    let tracker = &mut scene.tracker;
+    tracker.abandon(&[block(1)], now_ms);
+    tracker.fetched_block(fetched, now_ms);
+    let missing = tracker.missing(&mempool, now_ms);
     assert_eq!(missing, mempool[1..]);
     let entered: Vec<(Txid, u64)> = missing.into_iter().map(|txid| (txid, NOW)).collect();
     tracker.stamp(&entered, now_ms);
     tracker.pass_over(&ancient);
     for transaction in [&child, &parent] {
-        events.extend(tracker.fetched_transaction(transaction, now_ms));
+        tracker.fetched_transaction(transaction, now_ms);
     }
-    events.extend(tracker.are_in_mempool(&mempool, now_ms));
-    events.extend(tracker.settle(&mempool, now_ms));
+    tracker.are_in_mempool(&mempool, now_ms);
+    tracker.settle(&mempool, now_ms);
+    scene.empty_outbox();
     assert_eq!(
         scene.mempool(),
         sorted([stays, parent.compute_txid(), child.compute_txid(), ancient])
@@ -341,7 +391,7 @@ fn what_was_missed_is_taken_from_the_nodes_own_view() {
     let sights = scene.first_sights();
     let count = |wanted| sights.iter().filter(|sight| **sight == wanted).count();
     assert_eq!(count(FirstSight::Accepted), 2, "the block's and the parent");
-    assert_eq!(count(FirstSight::Filtered(Rejection::RecentInput)), 1);
+    assert_eq!(count(FirstSight::Filtered(Some(Rejection::RecentInput))), 1);
     assert_eq!(count(FirstSight::BeforeWindow), 1);
     assert_eq!(scene.tracker.known_blocks(), [block(2)]);
 }
@@ -353,9 +403,9 @@ fn what_is_long_over_is_forgotten() {
     scene.add(&mined);
     let waiting = scene.add(&payment(old(2), 61_234));
     scene.mine(block(1), 800_000, &[&mined]);
-    scene.pass(WINDOW_MS - SWEEP_EVERY_MS);
+    scene.pass(WINDOW_MS - 60_000);
     assert_eq!(scene.tracker.seen.len(), 2);
-    scene.pass(SWEEP_EVERY_MS);
+    scene.pass(60_000);
     assert_eq!(scene.tracker.seen.len(), 1);
     assert_eq!(
         scene.mempool(),
@@ -384,8 +434,8 @@ fn a_block_whose_run_has_a_hole_is_not_taken_for_whole() {
     scene.raw(&coinbase(800_000));
     scene.tracker.lost_messages(true);
     scene.raw(&mined);
-    let outcome = scene.sequence(SequenceEvent::BlockConnected(block(1)));
-    assert_eq!(outcome.unknown_block, Some(block(1)));
+    scene.sequence(SequenceEvent::BlockConnected(block(1)));
+    assert_eq!(scene.wanted, [Wanted::Block(block(1))]);
 
     scene.mine(block(2), 800_001, &[]);
     assert_eq!(scene.tracker.known_blocks(), [block(2)]);
@@ -406,5 +456,222 @@ fn a_transaction_that_left_before_its_content_came_does_not_enter() {
     scene.sequence(SequenceEvent::Removed(late.compute_txid(), 2));
     scene.raw(&late);
     assert_eq!(scene.events, []);
+    assert_eq!(scene.mempool(), []);
+}
+
+#[test]
+fn nothing_is_published_before_it_is_known_why_it_came() {
+    let mut scene = Scene::in_step();
+    let paid = payment(old(1), 51_234);
+    scene.raw(&paid);
+    assert_eq!((scene.events.len(), scene.first_sights().len()), (0, 0));
+    scene.sequence(SequenceEvent::Added(paid.compute_txid(), 1));
+    assert_eq!(scene.mempool(), [paid.compute_txid()]);
+    scene.pass(500);
+    assert_eq!(scene.stamps()[&paid.compute_txid()], (NOW, false));
+}
+
+#[test]
+fn an_import_bears_its_entry_times_and_what_left_before_it_was_asked_is_not_published() {
+    let mut scene = Scene::in_step();
+    let imported: Vec<Transaction> = (0..60).map(|number| payment(old(number), 51_234)).collect();
+    let txids: Vec<Txid> = imported.iter().map(|one| scene.add(one)).collect();
+    scene.now_ms += 400;
+    assert_eq!(scene.beat(), txids);
+    scene.sequence(SequenceEvent::Removed(txids[0], 99));
+    let entered: Vec<(Txid, Option<u64>)> = txids
+        .iter()
+        .enumerate()
+        .map(|(at, txid)| (*txid, (at > 0).then_some(NOW - 60_000 * at as u64)))
+        .collect();
+    scene.tracker.entered(&entered, scene.now_ms);
+    scene.pass(1000);
+    let stamps = scene.stamps();
+    assert!(!stamps.contains_key(&txids[0]));
+    assert_eq!(stamps[&txids[5]], (NOW - 300_000, false));
+    assert_eq!(scene.removals(), [], "it was never in the log");
+    assert_eq!(scene.first_sights().len(), 60);
+}
+
+#[test]
+fn what_entered_before_the_window_is_not_published() {
+    let mut scene = Scene::new();
+    scene.gate = Gate::Loading;
+    let loaded = scene.add(&payment(old(1), 51_234));
+    assert_eq!(scene.beat(), [loaded]);
+    let days_ago = NOW - 3 * 24 * 60 * 60 * 1000;
+    scene.tracker.entered(&[(loaded, Some(days_ago))], NOW);
+    scene.empty_outbox();
+    assert_eq!((scene.stamps().len(), scene.mempool()), (0, vec![loaded]));
+}
+
+#[test]
+fn what_is_first_met_in_a_block_bears_the_earlier_of_its_header_and_its_receipt() {
+    for (header_ms, stamp_ms) in [(NOW - 70_000, NOW - 70_000), (NOW + 70_000, NOW)] {
+        let mut scene = Scene::in_step();
+        let met = payment(old(1), 51_234);
+        scene.mine(block(1), 800_000, &[&met]);
+        assert_eq!(
+            (scene.events.len(), scene.wanted.clone()),
+            (0, vec![Wanted::Header(block(1))])
+        );
+        scene.tracker.dated(block(1), header_ms, Some(800_000), NOW);
+        scene.empty_outbox();
+        assert_eq!(scene.stamps()[&met.compute_txid()], (stamp_ms, true));
+        let Event::BlockConnected(connected, txids) = scene.events.last().unwrap() else {
+            panic!("{:?}", scene.events);
+        };
+        assert_eq!((connected.time_ms, txids.len()), (stamp_ms, 1));
+    }
+}
+
+#[test]
+fn a_missed_block_that_is_older_than_the_window_leaves_nothing_but_its_hash() {
+    let mut scene = Scene::in_step();
+    let met = payment(old(1), 51_234);
+    scene.mine(block(1), 800_000, &[&met]);
+    scene
+        .tracker
+        .dated(block(1), NOW - 2 * WINDOW_MS, Some(800_000), NOW);
+    scene.empty_outbox();
+    assert_eq!((scene.stamps().len(), scene.tracker.seen.len()), (0, 0));
+    assert_eq!(scene.tracker.known_blocks(), [block(1)]);
+}
+
+#[test]
+fn a_node_in_its_initial_download_leaves_nothing_behind() {
+    let mut scene = Scene::new();
+    scene.gate = Gate::Downloading;
+    for number in 0..50 {
+        let met: Vec<Transaction> = (0..9)
+            .map(|one| payment(old(number), 50_000 + one))
+            .collect();
+        let met: Vec<&Transaction> = met.iter().collect();
+        scene.mine(block(number), i64::from(number), &met);
+    }
+    assert_eq!(
+        (scene.tracker.seen.len(), scene.tracker.chain.len()),
+        (0, 0)
+    );
+    assert_eq!(scene.first_sights(), [FirstSight::BeforeWindow; 450]);
+    assert_eq!((scene.events.len(), scene.wanted.len()), (0, 0));
+}
+
+#[test]
+fn without_rpc_a_block_is_dated_by_rawblock_or_leaves_only_its_hash() {
+    let mut scene = Scene::new();
+    scene.gate = Gate::Alone(Calm::default());
+    let (dated, undated) = (payment(old(1), 51_234), payment(old(2), 51_234));
+    scene.mine(block(1), 800_000, &[&undated]);
+    scene.mine(block(2), 800_001, &[&dated]);
+    let block_two = FetchedBlock {
+        hash: block(2),
+        height: Some(800_001),
+        time_ms: NOW - 1000,
+        transactions: vec![coinbase(800_001), dated.clone()],
+    };
+    scene.tracker.fetched_block(block_two, NOW);
+    scene.empty_outbox();
+    let stamps: Vec<_> = scene.stamps().into_iter().collect();
+    assert_eq!(stamps, [(dated.compute_txid(), (NOW - 1000, true))]);
+    assert_eq!(scene.tracker.known_blocks(), [block(1), block(2)]);
+}
+
+#[test]
+fn what_is_unknown_of_a_disconnected_block_bears_that_blocks_time() {
+    let mut scene = Scene::in_step();
+    let back = payment(old(1), 51_234);
+    scene.raw(&coinbase(800_000));
+    scene.raw(&back);
+    scene.sequence(SequenceEvent::BlockDisconnected(block(1)));
+    assert_eq!(scene.wanted, [Wanted::Header(block(1))]);
+    scene.add(&back);
+    scene.pass(500);
+    assert_eq!(
+        scene.stamps().len(),
+        0,
+        "its entry time is that of the re-org"
+    );
+    scene
+        .tracker
+        .dated(block(1), NOW - 600_000, None, scene.now_ms);
+    scene.empty_outbox();
+    assert_eq!(scene.stamps()[&back.compute_txid()], (NOW - 600_000, true));
+    assert_eq!(scene.mempool(), [back.compute_txid()]);
+}
+
+#[test]
+fn a_reorg_whose_new_branch_is_long_in_coming_takes_nothing_out() {
+    let mut scene = Scene::new();
+    let back = payment(old(1), 51_234);
+    let txid = scene.add(&back);
+    scene.mine(block(1), 800_000, &[&back]);
+    scene.raw(&coinbase(800_000));
+    scene.raw(&back);
+    scene.sequence(SequenceEvent::BlockDisconnected(block(1)));
+    scene.pass(4000);
+    scene.mine(block(2), 800_000, &[]);
+    scene.add(&back);
+    scene.pass(4000);
+    assert_eq!((scene.removals(), scene.mempool()), (vec![], vec![txid]));
+}
+
+#[test]
+fn a_cut_in_a_blocks_run_does_not_go_on_into_the_next_block() {
+    let mut scene = Scene::new();
+    scene.raw(&coinbase(800_000));
+    scene.raw(&payment(old(1), 51_234));
+    scene.tracker.connection_began();
+    scene.mine(block(2), 800_001, &[&payment(old(2), 61_234)]);
+    let Some(Event::BlockConnected(connected, txids)) = scene.events.last() else {
+        panic!("{:?}", scene.events);
+    };
+    assert_eq!((connected.height, txids.len()), (Some(800_001), 1));
+
+    let mut scene = Scene::new();
+    scene.raw(&coinbase(800_000));
+    scene.mine(block(2), 800_001, &[&payment(old(2), 61_234)]);
+    let Some(Event::BlockConnected(connected, txids)) = scene.events.last() else {
+        panic!("{:?}", scene.events);
+    };
+    assert_eq!(
+        (connected.height, txids.len()),
+        (Some(800_001), 1),
+        "a coinbase begins a block"
+    );
+}
+
+#[test]
+fn stamps_of_this_life_follow_a_clock_that_was_set() {
+    let mut scene = Scene::in_step();
+    let live = scene.add(&payment(old(1), 51_234));
+    let told = payment(old(2), 61_234).compute_txid();
+    scene.pass(500);
+    scene.tracker.stamp(&[(told, NOW - 60_000)], NOW);
+    scene
+        .tracker
+        .fetched_transaction(&payment(old(2), 61_234), NOW);
+    scene.tracker.are_in_mempool(&[told], NOW);
+    scene.empty_outbox();
+    scene.events.clear();
+    let day_ms = 24 * 60 * 60 * 1000;
+    scene.tracker.shift(-day_ms, 0, NOW + 500 - day_ms as u64);
+    scene.empty_outbox();
+    assert_eq!(scene.stamps()[&live], (NOW - day_ms as u64, false));
+    assert_eq!(
+        scene.stamps()[&told].0,
+        NOW + 500 - day_ms as u64,
+        "nothing lies after now"
+    );
+}
+
+#[test]
+fn without_rpc_a_mempool_does_not_last_for_ever() {
+    let mut scene = Scene::new();
+    let lost = scene.add(&payment(old(1), 51_234));
+    scene.gate = Gate::Alone(Calm::default());
+    scene.pass(13 * 24 * 60 * 60 * 1000);
+    assert_eq!(scene.mempool(), [lost]);
+    scene.pass(2 * 24 * 60 * 60 * 1000);
     assert_eq!(scene.mempool(), []);
 }

@@ -15,10 +15,11 @@ use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::{
+use super::{
     store::{Snapshot, Store},
     wire,
 };
+use crate::metrics;
 
 /// Events in one message: a few hundred kilobytes, well below gRPC's limit of 4 MB.
 const BATCH: usize = 1000;
@@ -54,14 +55,14 @@ impl IngestService for Service {
         let (messages, receiver) = mpsc::channel(AHEAD);
         let (store, stop) = (self.store.clone(), self.stop.clone());
         tokio::spawn(async move {
-            metrics::gauge!("satscope_ingest_subscribers").increment(1.0);
+            metrics::subscribed();
             let serving = serve(&store, after, &messages);
             if let Some(Err(status)) = stop.run_until_cancelled(serving).await
                 && messages.send(Err(status)).await.is_err()
             {
                 tracing::debug!("a subscriber left before it was told why its stream ends");
             }
-            metrics::gauge!("satscope_ingest_subscribers").decrement(1.0);
+            metrics::unsubscribed();
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
@@ -103,9 +104,17 @@ async fn serve(store: &Store, after: Option<Position>, messages: &Messages) -> R
     };
     loop {
         let Some(entries) = store.after(position, BATCH) else {
-            return Err(Status::out_of_range(
-                "too slow: what follows the last position is no longer held; begin again from the window",
-            ));
+            if store.epoch() == position.epoch {
+                return Err(Status::out_of_range(
+                    "too slow: what follows the last position is no longer held; begin again from the window",
+                ));
+            }
+            // The clock was set: every stamp is another one now.
+            match send_window(store, messages).await {
+                Some(begun) => position = begun,
+                None => return Ok(()),
+            }
+            continue;
         };
         match entries.last().map(|entry| entry.position) {
             Some(last) => position = last,

@@ -7,6 +7,8 @@ use satscope_log::{
 };
 use tokio::sync::watch;
 
+use super::Sink;
+
 /// How much of the log is kept for subscribers to resume from.
 pub const LIMITS: Limits = Limits {
     age_ms: 15 * 60 * 1000,
@@ -45,6 +47,32 @@ struct Inner {
     status: Option<Arc<NodeStatus>>,
 }
 
+impl Inner {
+    /// Writes events. The event clock does not go back within an epoch: what was received before a tick and comes after it
+    /// bears the tick's time.
+    fn take(&mut self, events: &mut Vec<(u64, Event)>) {
+        for (time_ms, event) in events.drain(..) {
+            self.time_ms = self.time_ms.max(time_ms);
+            self.window.apply(&event, self.time_ms);
+            if let Event::Status(status) = &event {
+                self.status = Some(status.clone());
+                self.window.expire(self.time_ms);
+            }
+            self.log.push(self.time_ms, event);
+        }
+    }
+}
+
+impl Sink for Store {
+    fn publish(&self, events: &mut Vec<(u64, Event)>) {
+        if events.is_empty() {
+            return;
+        }
+        self.lock().take(events);
+        self.head.send_modify(|head| *head += 1);
+    }
+}
+
 impl Store {
     /// An empty log of a new epoch, and a window that may take `room` bytes of memory.
     pub fn new(epoch: u64, room: usize) -> Store {
@@ -60,26 +88,21 @@ impl Store {
         }
     }
 
-    /// Writes events, each with its stamp, to the log and the window, then wakes the subscribers.
-    pub fn publish(&self, events: impl Iterator<Item = (u64, Event)>) {
-        let mut events = events.peekable();
-        if events.peek().is_none() {
-            return;
-        }
-        let head = {
+    /// Forgets everything: a new epoch begins, whose first events tell the window anew.
+    pub fn begin(&self, epoch: u64, events: &mut Vec<(u64, Event)>) {
+        {
             let mut inner = self.lock();
-            for (time_ms, event) in events {
-                inner.time_ms = time_ms;
-                inner.window.apply(&event, time_ms);
-                if let Event::Status(status) = &event {
-                    inner.status = Some(status.clone());
-                    inner.window.expire(time_ms);
-                }
-                inner.log.push(time_ms, event);
-            }
-            inner.log.head().sequence
-        };
-        self.head.send_replace(head);
+            inner.log = EventLog::new(epoch, LIMITS);
+            inner.window = Window::default();
+            inner.time_ms = 0;
+            inner.take(events);
+        }
+        self.head.send_modify(|head| *head += 1);
+    }
+
+    /// The epoch of the log.
+    pub fn epoch(&self) -> u64 {
+        self.lock().log.head().epoch
     }
 
     /// At most `most` entries after `position`; `None` when that is no longer held.
@@ -114,7 +137,12 @@ impl Store {
         self.lock().window.beyond(self.room)
     }
 
-    /// Changes with each entry.
+    /// The sequence of the newest entry.
+    pub fn sequence(&self) -> u64 {
+        self.lock().log.head().sequence
+    }
+
+    /// Changes with each publication.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.head.subscribe()
     }

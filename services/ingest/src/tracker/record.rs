@@ -4,16 +4,8 @@ use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use satscope_log::{Block, Values};
 use serde::{Deserialize, Serialize};
 
-use crate::tracker::{Place, Spends};
-
-/// Whose journal it is: what another node sent is of no use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// Where the node publishes.
-    pub zmq_endpoint: String,
-    /// Whether it is a stand-in, with a clock of its own.
-    pub is_standin: bool,
-}
+use super::transaction::{Place, Spends};
+use crate::stamp::Stamp;
 
 /// A change to what is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,8 +15,10 @@ pub enum Record {
         /// Its id.
         #[serde(with = "hash")]
         txid: Txid,
-        /// When it was first seen, Unix milliseconds.
+        /// Its stamp, Unix milliseconds,
         first_seen_ms: u64,
+        /// and how that came about.
+        stamp: Stamp,
         /// Where it is,
         place: Place,
         /// and since when, Unix milliseconds.
@@ -60,7 +54,11 @@ pub enum Content {
         input_count: u32,
         /// and which.
         spends: Spends,
+        /// It was first met in a block.
+        met_in_block: bool,
     },
+    /// It was older than the window when it was met, and was not looked into.
+    Unread,
 }
 
 #[derive(Serialize, Deserialize)]

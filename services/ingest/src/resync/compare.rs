@@ -6,11 +6,8 @@
 use std::time::{Duration, Instant};
 
 use bitcoin::{BlockHash, Txid};
-use satscope_bitcoin::rpc::Rpc;
-use tracing::{debug, warn};
 
-use super::Node;
-use crate::{diagnosis, resync, tracker::Tracker};
+use crate::tracker::Tracker;
 
 /// How long messages that were under way may take to arrive.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -30,6 +27,8 @@ pub struct Comparison {
     intervals: Intervals,
     next_count: Instant,
     next_txids: Instant,
+    /// It has been asked for, and the answer has not come.
+    is_asked: bool,
     open: Option<Open>,
 }
 
@@ -40,24 +39,32 @@ struct Open {
     until: Instant,
 }
 
+/// What the node said of its mempool.
 #[derive(Debug)]
-enum Answer {
+pub enum Answer {
+    /// To [`Kind::Count`].
     Count {
+        /// Transactions in its mempool.
         theirs: usize,
         /// The node's tip, until it has been the one here.
         tip: Option<BlockHash>,
     },
+    /// To [`Kind::Txids`].
     Txids(Vec<Txid>),
 }
 
+/// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
+    /// The mempool's count, and the tip.
     Count,
+    /// The mempool's txids.
     Txids,
 }
 
 impl Kind {
-    fn label(self) -> &'static str {
+    /// Its name as a metric label.
+    pub fn label(self) -> &'static str {
         match self {
             Kind::Count => "count",
             Kind::Txids => "txids",
@@ -72,6 +79,7 @@ impl Comparison {
             intervals,
             next_count: now + intervals.count,
             next_txids: now + intervals.txids,
+            is_asked: false,
             open: None,
         }
     }
@@ -81,8 +89,28 @@ impl Comparison {
         *self = Comparison::new(self.intervals, now);
     }
 
+    /// What to ask the node now, if it is time; [`Comparison::answered`] takes the answer.
+    pub fn ask(&mut self, tracker: &mut Tracker, now: Instant) -> Option<Kind> {
+        let kind = self.due(now)?;
+        self.is_asked = true;
+        match kind {
+            Kind::Count => tracker.watch_count(),
+            Kind::Txids => tracker.watch_moves(),
+        }
+        Some(kind)
+    }
+
+    /// Takes the answer; `None` if the node could not be asked.
+    pub fn answered(&mut self, answer: Option<Answer>, now: Instant) {
+        // After a reading, what was asked before it is of no use.
+        if std::mem::take(&mut self.is_asked) {
+            let until = now + SETTLE;
+            self.open = answer.map(|answer| Open { answer, until });
+        }
+    }
+
     fn due(&mut self, now: Instant) -> Option<Kind> {
-        if self.open.is_some() {
+        if self.open.is_some() || self.is_asked {
             None
         } else if self.next_txids <= now {
             self.next_txids = now + self.intervals.txids;
@@ -96,7 +124,7 @@ impl Comparison {
     }
 
     /// What differs, once that is certain.
-    fn verdict(
+    pub fn verdict(
         &mut self,
         tracker: &mut Tracker,
         now: Instant,
@@ -106,7 +134,7 @@ impl Comparison {
         let verdict = match &mut open.answer {
             Answer::Count { theirs, tip } => {
                 tip.take_if(|tip| tracker.tip().is_none() || tracker.knows_block(tip));
-                let agrees = tracker.counted().contains(theirs) && tip.is_none();
+                let agrees = tracker.has_counted(*theirs) && tip.is_none();
                 let difference = || match *tip {
                     None => format!(
                         "{theirs} transactions in its mempool, {} here",
@@ -149,52 +177,6 @@ fn agree(theirs: &[Txid], tracker: &mut Tracker) -> Result<(), String> {
     }
 }
 
-impl Node {
-    /// Asks the node if it is time to, and draws the conclusion if there is one.
-    pub(super) async fn compare(&mut self, rpc: &Rpc) {
-        if let Some(kind) = self.comparison.due(Instant::now()) {
-            self.ask(rpc, kind).await;
-        }
-        let Some((kind, verdict)) = self.comparison.verdict(&mut self.tracker, Instant::now())
-        else {
-            return;
-        };
-        self.report.compared(kind.label(), verdict.is_ok());
-        match verdict {
-            Ok(()) => debug!("as the node has it: {}", kind.label()),
-            Err(difference) => {
-                warn!("not as the node has it: {difference}; reading it again");
-                self.tracker.lost_messages(true);
-                self.link.missed_something(true);
-            }
-        }
-    }
-
-    async fn ask(&mut self, rpc: &Rpc, kind: Kind) {
-        match kind {
-            Kind::Count => self.tracker.watch_count(),
-            Kind::Txids => self.tracker.watch_moves(),
-        }
-        let answer = match kind {
-            Kind::Count => self
-                .beating(resync::count_and_tip(rpc))
-                .await
-                .map(|(theirs, tip)| Answer::Count {
-                    theirs,
-                    tip: Some(tip),
-                }),
-            Kind::Txids => {
-                let listing = self.beating(resync::mempool(rpc)).await;
-                listing.map(|listing| Answer::Txids(listing.txids))
-            }
-        };
-        let until = Instant::now() + SETTLE;
-        self.link
-            .compared(answer.as_ref().err().map(diagnosis::explain));
-        self.comparison.open = answer.ok().map(|answer| Open { answer, until });
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -203,6 +185,7 @@ mod tests {
     use satscope_filter::Filter;
 
     use super::*;
+    use crate::stamp::Gate;
 
     const INTERVALS: Intervals = Intervals {
         count: Duration::from_secs(60),
@@ -216,7 +199,11 @@ mod tests {
     fn with(numbers: &[u8]) -> Tracker {
         let mut tracker = Tracker::new(Filter::default(), true);
         for number in numbers {
-            tracker.sequence(SequenceEvent::Added(txid(*number), 0), 1);
+            tracker.sequence(
+                SequenceEvent::Added(txid(*number), 0),
+                1,
+                &mut Gate::StandIn,
+            );
         }
         tracker
     }
@@ -253,7 +240,7 @@ mod tests {
         tracker.watch_count();
         assert_eq!(comparison.verdict(&mut tracker, now), None);
         for number in [3, 4] {
-            tracker.sequence(SequenceEvent::Added(txid(number), 0), 1);
+            tracker.sequence(SequenceEvent::Added(txid(number), 0), 1, &mut Gate::StandIn);
         }
         let verdict = comparison.verdict(&mut tracker, now);
         assert_eq!(
@@ -270,10 +257,14 @@ mod tests {
         let mut tracker = with(&[1, 2]);
         tracker.watch_count();
         for number in [3, 4] {
-            tracker.sequence(SequenceEvent::Added(txid(number), 0), 1);
+            tracker.sequence(SequenceEvent::Added(txid(number), 0), 1, &mut Gate::StandIn);
         }
         for number in 1..=4 {
-            tracker.sequence(SequenceEvent::Removed(txid(number), 0), 1);
+            tracker.sequence(
+                SequenceEvent::Removed(txid(number), 0),
+                1,
+                &mut Gate::StandIn,
+            );
         }
         assert_eq!(
             comparison.verdict(&mut tracker, now),
@@ -306,7 +297,7 @@ mod tests {
         let mut tracker = with(&[]);
         let block = crate::tracker::FetchedBlock {
             hash: BlockHash::from_byte_array([8; 32]),
-            height: 7,
+            height: Some(7),
             time_ms: 1,
             transactions: Vec::new(),
         };
@@ -325,8 +316,8 @@ mod tests {
         let now = Instant::now();
         let mut tracker = with(&[1, 2, 3]);
         tracker.watch_moves();
-        tracker.sequence(SequenceEvent::Removed(txid(3), 5), 2);
-        tracker.sequence(SequenceEvent::Added(txid(4), 6), 2);
+        tracker.sequence(SequenceEvent::Removed(txid(3), 5), 2, &mut Gate::StandIn);
+        tracker.sequence(SequenceEvent::Added(txid(4), 6), 2, &mut Gate::StandIn);
         let same = Answer::Txids([1, 2, 3].map(txid).to_vec());
         let mut comparison = open(same, now);
         assert_eq!(comparison.verdict(&mut tracker, now), None);

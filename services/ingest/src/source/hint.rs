@@ -2,7 +2,7 @@
 
 use satscope_bitcoin::{
     frame::Topic,
-    rpc::{BlockchainInfo, Rpc, RpcError},
+    rpc::{Rpc, RpcError},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -34,16 +34,6 @@ pub fn explain(error: &RpcError) -> String {
         }
         other => other.to_string(),
     }
-}
-
-/// What to say of a node that is still catching up with the network; `None` when it is not.
-pub fn initial_download(info: &BlockchainInfo) -> Option<String> {
-    info.initial_block_download.then(|| {
-        format!(
-            "the node is still downloading the chain (block {}); its mempool fills once it is done",
-            info.blocks
-        )
-    })
 }
 
 fn unpublished(published: Vec<Notification>, endpoint: &str) -> String {

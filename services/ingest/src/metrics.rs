@@ -1,4 +1,4 @@
-//! Counting: what ingest did with each transaction and message, for the stream and for Prometheus.
+//! Ingest's metrics, all of them: what it did with each transaction and message, for the stream and for Prometheus.
 
 use std::time::Instant;
 
@@ -13,19 +13,19 @@ use crate::tracker::FirstSight;
 
 /// The counts since the start.
 #[derive(Debug)]
-pub struct Report {
+pub struct Metrics {
     started: Instant,
     counters: Counters,
     chain: String,
     brake: Brake,
 }
 
-impl Report {
+impl Metrics {
     /// Begins at 0 and describes the metrics.
-    pub fn start() -> Report {
+    pub fn start() -> Metrics {
         describe();
         begin_at_zero();
-        Report {
+        Metrics {
             started: Instant::now(),
             counters: Counters::default(),
             chain: String::new(),
@@ -34,25 +34,32 @@ impl Report {
     }
 
     /// Transactions first seen. A batch of them is added up first, since a counter takes longer to find than to count.
-    pub fn first_seen(&mut self, sights: impl Iterator<Item = FirstSight>) {
+    pub fn first_seen(&mut self, sights: &[FirstSight]) {
         let mut counts = SmallVec::<[(FirstSight, u64); 4]>::new();
         for sight in sights {
-            match counts.iter_mut().find(|(counted, _)| *counted == sight) {
+            match counts.iter_mut().find(|(counted, _)| counted == sight) {
                 Some((_, count)) => *count += 1,
-                None => counts.push((sight, 1)),
+                None => counts.push((*sight, 1)),
             }
         }
         for (sight, count) in counts {
             let (outcome, reason) = match sight {
                 FirstSight::Accepted => ("accepted", ""),
-                FirstSight::Filtered(reason) => ("filtered", reason.as_str()),
+                FirstSight::Filtered(Some(reason)) => ("filtered", reason.as_str()),
+                FirstSight::Filtered(None) => ("filtered", "restored"),
                 FirstSight::BeforeWindow => ("filtered", "before_window"),
-                FirstSight::Restored => ("filtered", "restored"),
             };
             self.counters.received += count;
             self.counters.filtered += if outcome == "filtered" { count } else { 0 };
             counter!("satscope_ingest_transactions_total", "outcome" => outcome, "reason" => reason)
                 .increment(count);
+        }
+    }
+
+    /// Accepted transactions that left before their stamps were known, and why.
+    pub fn left_unpublished(&self, reasons: &[RemovalReason]) {
+        for reason in reasons {
+            counter!("satscope_ingest_removed_total", "reason" => reason.as_str()).increment(1);
         }
     }
 
@@ -97,7 +104,7 @@ impl Report {
         }
     }
 
-    /// So many of the oldest transactions are let go, because the window has no room for more.
+    /// `count` of the oldest transactions are let go, because the window has no room for more.
     pub fn window_full(&mut self, count: usize) {
         if let Some(held_back) = self.brake.pass("window_full", Instant::now()) {
             warn!(
@@ -111,6 +118,17 @@ impl Report {
     /// Messages of a topic were lost.
     pub fn gap(&self, topic: Topic) {
         counter!("satscope_ingest_zmq_gaps_total", "topic" => topic.name()).increment(1);
+    }
+
+    /// The system clock was set by `step_ms`.
+    pub fn clock_step(&self, step_ms: i64) {
+        let direction = if step_ms < 0 { "back" } else { "forward" };
+        counter!("satscope_ingest_clock_steps_total", "direction" => direction).increment(1);
+    }
+
+    /// Entry times were asked for because the stamps of as many transactions depend on them.
+    pub fn asked(&self, transactions: usize) {
+        counter!("satscope_ingest_entry_times_asked_total").increment(transactions as u64);
     }
 
     /// A block whose transactions could not be learned.
@@ -190,6 +208,35 @@ fn begin_at_zero() {
         counter!("satscope_ingest_blocks_total", "change" => change).increment(0);
     }
     counter!("satscope_ingest_unread_blocks_total").increment(0);
+    counter!("satscope_ingest_entry_times_asked_total").increment(0);
+    for direction in ["back", "forward"] {
+        counter!("satscope_ingest_clock_steps_total", "direction" => direction).increment(0);
+    }
+}
+
+/// How long the journal is, in bytes.
+pub fn journal_bytes(bytes: u64) {
+    gauge!("satscope_ingest_journal_bytes").set(bytes as f64);
+}
+
+/// The journal could not be written.
+pub fn journal_failed() {
+    counter!("satscope_ingest_journal_failures_total").increment(1);
+}
+
+/// A message found the recorder's queue full.
+pub fn not_recorded() {
+    counter!("satscope_recording_left_out_total", "reason" => "queue_full").increment(1);
+}
+
+/// A subscriber came.
+pub fn subscribed() {
+    gauge!("satscope_ingest_subscribers").increment(1.0);
+}
+
+/// A subscriber left.
+pub fn unsubscribed() {
+    gauge!("satscope_ingest_subscribers").decrement(1.0);
 }
 
 /// Says what each metric means.
@@ -221,6 +268,23 @@ pub fn describe() {
     describe_counter!(
         "satscope_ingest_resyncs_total",
         "Times that the node was asked for what was missed, by outcome."
+    );
+    describe_counter!(
+        "satscope_ingest_clock_steps_total",
+        "Times that the system clock was set by over 2 s, by direction."
+    );
+    describe_counter!(
+        "satscope_ingest_entry_times_asked_total",
+        "Transactions whose entry time was asked of the node since their receipt may not be their stamp."
+    );
+    describe_gauge!(
+        "satscope_ingest_journal_bytes",
+        metrics::Unit::Bytes,
+        "Size of the journal of what was seen."
+    );
+    describe_counter!(
+        "satscope_ingest_journal_failures_total",
+        "Times that the journal could not be written."
     );
     describe_counter!(
         "satscope_ingest_polls_total",

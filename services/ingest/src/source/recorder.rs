@@ -2,12 +2,9 @@
 //!
 //! The recorder never holds ingest up: what its queue has no room for is left out, counted, and noted in the recording.
 
-mod past;
-
 use std::path::Path;
 
 use anyhow::Context as _;
-use metrics::counter;
 use satscope_bitcoin::{
     frame::Frame,
     recording::{CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep},
@@ -19,7 +16,7 @@ use tokio::{
     sync::mpsc::{self, error::TrySendError},
 };
 
-pub use past::{Known, Past, past};
+use crate::metrics;
 
 /// Messages that may wait for the writing thread.
 const QUEUE: usize = 16_384;
@@ -104,7 +101,7 @@ impl Recorder {
     fn put(&mut self, entry: Entry) {
         if !self.try_put(entry) {
             self.left_out += 1;
-            counter!("satscope_recording_left_out_total", "reason" => "queue_full").increment(1);
+            metrics::not_recorded();
         }
     }
 

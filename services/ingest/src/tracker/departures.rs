@@ -5,18 +5,14 @@
 //! explains was pushed out by size, or was too old.
 
 use bitcoin::{Txid, hashes::Hash as _};
-use satscope_log::{Event, RemovalReason};
+use satscope_log::RemovalReason;
 
-use super::{
-    Tracker,
-    run::Run,
-    seen::{Place, prefix},
-};
+use super::{Place, Tracker, run::Run, transaction::prefix};
 
 /// How long an explanation may take.
 const EXPLAIN_MS: u64 = 1000;
 /// Core's default `-mempoolexpiry`: 336 hours.
-const EXPIRY_MS: u64 = 336 * 60 * 60 * 1000;
+pub(super) const EXPIRY_MS: u64 = 336 * 60 * 60 * 1000;
 
 /// A transaction that left and whose removal has not been published yet.
 #[derive(Debug)]
@@ -37,26 +33,21 @@ pub(super) enum Cause<'a> {
 impl Tracker {
     /// Takes an `R`: the transaction is out at once, the reason is published when it is known.
     pub(super) fn depart(&mut self, txid: Txid, now_ms: u64) {
-        self.put(txid, Place::Gone, now_ms, &mut Vec::new());
+        self.put(txid, Place::Gone, now_ms);
         self.departures.push(Departure {
             txid,
             at_ms: now_ms,
         });
     }
 
-    pub(super) fn settle_old_departures(&mut self, now_ms: u64, events: &mut Vec<Event>) {
+    pub(super) fn settle_old_departures(&mut self, now_ms: u64) {
         let oldest = self.departures.first();
         if oldest.is_some_and(|departure| departure.at_ms + EXPLAIN_MS <= now_ms) {
-            self.settle_departures(Cause::Nothing, now_ms, events);
+            self.settle_departures(Cause::Nothing, now_ms);
         }
     }
 
-    pub(super) fn settle_departures(
-        &mut self,
-        cause: Cause<'_>,
-        now_ms: u64,
-        events: &mut Vec<Event>,
-    ) {
+    pub(super) fn settle_departures(&mut self, cause: Cause<'_>, now_ms: u64) {
         if self.departures.is_empty() {
             return;
         }
@@ -86,7 +77,14 @@ impl Tracker {
             } else {
                 RemovalReason::Evicted
             };
-            events.extend(self.removal_of(&txid, reason));
+            self.removal(&txid, reason, now_ms);
         }
+    }
+}
+
+impl Departure {
+    /// The clock was set by `step_ms`.
+    pub(super) fn shift(&mut self, step_ms: i64) {
+        self.at_ms = self.at_ms.saturating_add_signed(step_ms);
     }
 }

@@ -1,0 +1,108 @@
+//! Publishing: what the tracker decided goes into the journal first, then to the log and the window, and so to the subscribers.
+
+pub mod service;
+pub mod store;
+mod wire;
+
+use satscope_log::{Event, EventLog};
+use tracing::info;
+
+use crate::{
+    journal::{Journal, JournalError},
+    metrics::Metrics,
+    tracker::{Outbox, Record},
+};
+
+/// Where events are written.
+pub trait Sink {
+    /// Writes events, each with its stamp in Unix milliseconds, and wakes the subscribers; `events` is empty afterwards.
+    fn publish(&self, events: &mut Vec<(u64, Event)>);
+}
+
+/// A log without a window, for measuring.
+impl Sink for std::cell::RefCell<EventLog> {
+    fn publish(&self, events: &mut Vec<(u64, Event)>) {
+        let mut log = self.borrow_mut();
+        for (time_ms, event) in events.drain(..) {
+            log.push(time_ms, event);
+        }
+    }
+}
+
+/// Writes what the tracker decided.
+#[derive(Debug)]
+pub struct Publisher {
+    journal: Option<Journal<Record>>,
+    /// The room of the last outbox, for the next one.
+    spare: Outbox,
+}
+
+impl Publisher {
+    /// Without a journal.
+    pub fn new() -> Publisher {
+        Publisher {
+            journal: None,
+            spare: Outbox::default(),
+        }
+    }
+
+    /// Begins the journal with all that is known at `now_ms`, and keeps it from then on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(
+        &mut self,
+        mut journal: Journal<Record>,
+        now_ms: u64,
+        known: impl Iterator<Item = Record>,
+    ) -> Result<(), JournalError> {
+        journal.begin(now_ms, known)?;
+        self.journal = Some(journal);
+        Ok(())
+    }
+
+    /// An empty outbox, whose room has been used before.
+    pub fn spare(&mut self) -> Outbox {
+        std::mem::take(&mut self.spare)
+    }
+
+    /// Publishes an outbox: into the journal first, so that nothing that a subscriber was told is forgotten by a killed
+    /// process. Its room is kept.
+    pub fn publish(
+        &mut self,
+        mut out: Outbox,
+        now_ms: u64,
+        sink: &impl Sink,
+        metrics: &mut Metrics,
+    ) {
+        if let Some(journal) = &mut self.journal {
+            journal.append(now_ms, &out.records);
+        }
+        metrics.first_seen(&out.sights);
+        metrics.left_unpublished(&out.unpublished);
+        metrics.happened(&out.events);
+        sink.publish(&mut out.events);
+        out.clear();
+        self.spare = out;
+    }
+
+    /// Begins the journal anew if it has grown too long, or could not be written.
+    pub fn keep_short(&mut self, now_ms: u64, known: impl Iterator<Item = Record>) {
+        if let Some(journal) = &mut self.journal {
+            journal.keep_short(now_ms, known);
+        }
+    }
+
+    /// Begins the journal anew: its stamps are no longer those that hold.
+    pub fn begin_again(&mut self, now_ms: u64, known: impl Iterator<Item = Record>) {
+        if let Some(journal) = &mut self.journal {
+            match journal.begin(now_ms, known) {
+                Ok(()) => info!("the journal has been begun anew"),
+                Err(error) => {
+                    crate::metrics::journal_failed();
+                    tracing::warn!("{error}");
+                }
+            }
+        }
+    }
+}

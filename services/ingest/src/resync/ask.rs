@@ -1,0 +1,295 @@
+//! Asking the node over JSON-RPC. Nothing here changes any state: each question is a request or a few, made in the background.
+
+use bitcoin::{
+    BlockHash, Transaction, Txid, block::Block, consensus::deserialize, hex::FromHex as _,
+};
+use satscope_bitcoin::rpc::{
+    BlockHeader, BlockchainInfo, Call, MempoolEntry, MempoolInfo, MempoolListing, Rpc, RpcError,
+};
+use satscope_log::WINDOW_MS;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
+use tracing::info;
+
+use crate::tracker::FetchedBlock;
+
+/// Transactions asked for in one request.
+pub const BATCH: usize = 500;
+/// How often the tip may move while the mempool is read before it is given up.
+const TRIES: usize = 5;
+/// A window of three hours holds about 18 blocks; ten times that has never happened on main.
+const MOST_BLOCKS: usize = 200;
+
+/// What the node is asked.
+#[derive(Debug)]
+pub enum Question {
+    /// Tip and mempool. A stand-in's clock is asked too.
+    Moment {
+        /// The node is a stand-in.
+        is_standin: bool,
+    },
+    /// How its chain differs from the known one.
+    Branch {
+        /// Its tip.
+        tip: BlockHash,
+        /// The known blocks, oldest first.
+        known: Vec<BlockHash>,
+        /// The node's clock, Unix milliseconds.
+        now_ms: u64,
+    },
+    /// A missed block whose header is known.
+    Block(BlockHeader),
+    /// Entry times of transactions of the listing.
+    EntryTimes(Vec<Txid>),
+    /// Transactions of the listing.
+    Contents(Vec<Txid>),
+}
+
+/// The node's answer to a [`Question`].
+#[derive(Debug)]
+pub enum Step {
+    /// To [`Question::Moment`].
+    Moment(Moment),
+    /// To [`Question::Branch`].
+    Branch(Branch),
+    /// To [`Question::Block`]; `None` if the node does not have it (any more).
+    Block(Option<FetchedBlock>),
+    /// To [`Question::EntryTimes`], by the node's clock; those that have left are left out.
+    EntryTimes(Vec<(Txid, u64)>),
+    /// To [`Question::Contents`]; those that have left are left out.
+    Contents(Vec<Transaction>),
+}
+
+/// Asks one question.
+///
+/// # Errors
+/// All of [`RpcError`].
+pub async fn ask(rpc: &Rpc, question: Question) -> Result<Step, RpcError> {
+    Ok(match question {
+        Question::Moment { is_standin } => Step::Moment(moment(rpc, is_standin).await?),
+        Question::Branch { tip, known, now_ms } => {
+            Step::Branch(branch(rpc, tip, &known, now_ms).await?)
+        }
+        Question::Block(header) => Step::Block(missed_block(rpc, &header).await?),
+        Question::EntryTimes(txids) => {
+            let entered = entry_times(rpc, &txids).await?;
+            let held = |(txid, entered_ms): (Txid, Option<u64>)| Some((txid, entered_ms?));
+            Step::EntryTimes(entered.into_iter().filter_map(held).collect())
+        }
+        Question::Contents(txids) => Step::Contents(contents(rpc, &txids).await?),
+    })
+}
+
+/// The node's state at one moment.
+#[derive(Debug)]
+pub struct Moment {
+    /// `getblockchaininfo`.
+    pub info: BlockchainInfo,
+    /// `getrawmempool` at that tip; empty of a node in its initial download.
+    pub listing: MempoolListing,
+    /// `getmempoolinfo`'s `loaded`, asked before the listing: what was loaded is in it.
+    pub is_loaded: bool,
+    /// A stand-in's clock after the listing, Unix milliseconds.
+    pub standin_ms: Option<u64>,
+}
+
+/// A stand-in's `standinstatus`, as far as it is used.
+#[derive(Deserialize)]
+struct StandInStatus {
+    /// Its clock, Unix seconds.
+    time: f64,
+}
+
+/// How the node's chain differs from the known one.
+#[derive(Debug)]
+pub struct Branch {
+    /// The headers of its blocks that are not known, oldest first.
+    pub missing: Vec<BlockHeader>,
+    /// The known blocks that are not in it, oldest first; `None` when it is another chain altogether.
+    pub abandoned: Option<Vec<BlockHash>>,
+}
+
+/// Reads tip and mempool so that they belong together: the tip is the same before and after.
+async fn moment(rpc: &Rpc, is_standin: bool) -> Result<Moment, RpcError> {
+    for _ in 0..TRIES {
+        let info: BlockchainInfo = rpc.call("getblockchaininfo", json!([])).await?;
+        if info.initial_block_download {
+            return Ok(Moment {
+                info,
+                listing: MempoolListing::default(),
+                is_loaded: false,
+                standin_ms: None,
+            });
+        }
+        let is_loaded = is_loaded(rpc).await?;
+        let listing = mempool(rpc).await?;
+        let tip: BlockHash = rpc.call("getbestblockhash", json!([])).await?;
+        if tip == info.best_block_hash {
+            let standin_ms = match is_standin {
+                true => Some(standin_ms(rpc).await?),
+                false => None,
+            };
+            return Ok(Moment {
+                info,
+                listing,
+                is_loaded,
+                standin_ms,
+            });
+        }
+    }
+    Err(RpcError::Answer {
+        method: "getbestblockhash",
+        reason: format!("the tip moved {TRIES} times while the mempool was read"),
+    })
+}
+
+async fn standin_ms(rpc: &Rpc) -> Result<u64, RpcError> {
+    let status: StandInStatus = rpc.call("standinstatus", json!([])).await?;
+    Ok((status.time * 1000.0) as u64)
+}
+
+/// Whether the node has loaded its mempool.dat. Core publishes an `A` for each transaction that it loads.
+pub async fn is_loaded(rpc: &Rpc) -> Result<bool, RpcError> {
+    let info: MempoolInfo = rpc.call("getmempoolinfo", json!([])).await?;
+    Ok(info.loaded)
+}
+
+/// The txids in the mempool.
+pub async fn mempool(rpc: &Rpc) -> Result<MempoolListing, RpcError> {
+    rpc.call("getrawmempool", json!([false, true])).await
+}
+
+/// How many transactions are in the mempool, and the tip.
+pub async fn count_and_tip(rpc: &Rpc) -> Result<(usize, BlockHash), RpcError> {
+    let info: MempoolInfo = rpc.call("getmempoolinfo", json!([])).await?;
+    let tip = rpc.call("getbestblockhash", json!([])).await?;
+    Ok((info.size, tip))
+}
+
+/// Walks from `tip` back to one of the `known` blocks (oldest first), or to three hours before `now_ms`.
+async fn branch(
+    rpc: &Rpc,
+    tip: BlockHash,
+    known: &[BlockHash],
+    now_ms: u64,
+) -> Result<Branch, RpcError> {
+    let mut missing: Vec<BlockHeader> = Vec::new();
+    let mut next = Some(tip);
+    let mut meeting = None;
+    while let Some(hash) = next.filter(|_| missing.len() < MOST_BLOCKS) {
+        meeting = known.iter().position(|held| *held == hash);
+        if meeting.is_some() {
+            break;
+        }
+        let Some(header) = header_of_window(rpc, hash, now_ms).await? else {
+            break;
+        };
+        next = header.previous;
+        missing.push(header);
+    }
+    missing.reverse();
+    let abandoned = match (meeting, known.last()) {
+        (Some(at), _) => Some(known[at + 1..].to_vec()),
+        (None, None) => Some(Vec::new()),
+        // The node may have been without us for so long that the chains cannot meet within the window.
+        (None, Some(newest)) => {
+            let newest: Option<BlockHeader> =
+                if_known(rpc.call("getblockheader", json!([newest])).await)?;
+            newest.map(|_| Vec::new())
+        }
+    };
+    Ok(Branch { missing, abandoned })
+}
+
+/// A block's header; `None` where it is older than the window, or the node does not have it.
+async fn header_of_window(
+    rpc: &Rpc,
+    hash: BlockHash,
+    now_ms: u64,
+) -> Result<Option<BlockHeader>, RpcError> {
+    let header: Option<BlockHeader> = if_known(rpc.call("getblockheader", json!([hash])).await)?;
+    Ok(header.filter(|header| header.time * 1000 + WINDOW_MS > now_ms))
+}
+
+/// `None` where the node answers that it does not have it.
+fn if_known<T: DeserializeOwned>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(RpcError::Node { message, .. }) => {
+            info!("the node does not have a block that was asked for: {message}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A block whose header is known; `None` if the node has pruned it.
+async fn missed_block(rpc: &Rpc, header: &BlockHeader) -> Result<Option<FetchedBlock>, RpcError> {
+    match block(rpc, header).await {
+        Ok(block) => Ok(Some(block)),
+        Err(RpcError::Node { message, .. }) => {
+            info!("block {} is not to be had: {message}", header.hash);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn block(rpc: &Rpc, header: &BlockHeader) -> Result<FetchedBlock, RpcError> {
+    let hex: String = rpc.call("getblock", json!([header.hash, 0])).await?;
+    let block: Block = decode("getblock", &hex)?;
+    Ok(FetchedBlock {
+        hash: header.hash,
+        height: Some(header.height),
+        time_ms: header.time * 1000,
+        transactions: block.txdata,
+    })
+}
+
+/// The header of a block of any branch.
+pub async fn header(rpc: &Rpc, hash: BlockHash) -> Result<BlockHeader, RpcError> {
+    rpc.call("getblockheader", json!([hash])).await
+}
+
+/// A block of any branch.
+pub async fn fetch_block(rpc: &Rpc, hash: BlockHash) -> Result<FetchedBlock, RpcError> {
+    block(rpc, &header(rpc, hash).await?).await
+}
+
+/// When each transaction entered the mempool by the node's clock, Unix milliseconds. `None` of one that has left since: its
+/// `R` or its block tells the rest.
+pub async fn entry_times(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<(Txid, Option<u64>)>, RpcError> {
+    let entries = each::<MempoolEntry>(rpc, "getmempoolentry", txids).await?;
+    let entered = txids.iter().zip(entries);
+    Ok(entered
+        .map(|(txid, entry)| (*txid, entry.ok().map(|entry| entry.time * 1000)))
+        .collect())
+}
+
+/// The transactions of the mempool by these ids; those that have left since they were listed are left out.
+async fn contents(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Transaction>, RpcError> {
+    let contents = each::<String>(rpc, "getrawtransaction", txids).await?;
+    contents
+        .into_iter()
+        .filter_map(Result::ok)
+        .map(|hex| decode("getrawtransaction", &hex))
+        .collect()
+}
+
+async fn each<T: DeserializeOwned>(
+    rpc: &Rpc,
+    method: &'static str,
+    txids: &[Txid],
+) -> Result<Vec<Result<T, RpcError>>, RpcError> {
+    let calls: Vec<Call> = txids.iter().map(|txid| (method, json!([txid]))).collect();
+    rpc.batch(&calls).await
+}
+
+fn decode<T: bitcoin::consensus::Decodable>(
+    method: &'static str,
+    hex: &str,
+) -> Result<T, RpcError> {
+    let unreadable = |reason: String| RpcError::Answer { method, reason };
+    let bytes = Vec::<u8>::from_hex(hex).map_err(|error| unreadable(error.to_string()))?;
+    deserialize(&bytes).map_err(|error| unreadable(error.to_string()))
+}

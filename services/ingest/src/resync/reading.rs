@@ -1,0 +1,301 @@
+//! Reading the node: what its mempool and its chain are, step by step, until the picture here is the same.
+//!
+//! A reading asks one question at a time and takes each answer into the tracker. It waits for nothing itself, so that a
+//! dead link, the heartbeat and other questions are served meanwhile. Messages that arrive wait until it is done.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use bitcoin::Txid;
+use satscope_bitcoin::rpc::BlockHeader;
+use tracing::{info, warn};
+
+use super::ask::{BATCH, Branch, Moment, Question, Step};
+use crate::{
+    stamp::NodeClock,
+    tracker::{Tracker, is_in_window},
+};
+
+/// A reading that takes longer is given up: a node that answers so slowly may have hung.
+const LONGEST: Duration = Duration::from_secs(600);
+/// Of what is known at once, this many are taken in and written down at a time: each change has a record in the journal, and
+/// those of a large mempool together would be larger than itself.
+const STEP: usize = 10_000;
+
+/// One reading of the node.
+#[derive(Debug)]
+pub struct Reading {
+    began: Instant,
+    stage: Stage,
+    /// The clock when it began, Unix milliseconds.
+    now_ms: u64,
+    /// The mempool as the node listed it.
+    listing: Vec<Txid>,
+    /// No stamp of the listing lies after it, Unix milliseconds.
+    bound_ms: u64,
+    fence: u64,
+    is_loaded: bool,
+}
+
+/// What is being waited for, or done.
+#[derive(Debug)]
+enum Stage {
+    Moment,
+    Branch,
+    Blocks {
+        left: VecDeque<BlockHeader>,
+        of: usize,
+    },
+    EntryTimes {
+        missing: Vec<Txid>,
+        entered: Vec<(Txid, u64)>,
+        at: usize,
+    },
+    Stamping {
+        entered: Vec<(Txid, u64)>,
+        at: usize,
+    },
+    Contents {
+        wanted: Vec<Txid>,
+        at: usize,
+    },
+    Placing {
+        at: usize,
+    },
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Next {
+    /// The node must be asked.
+    Ask(Question),
+    /// [`Reading::go_on`] is to be called once what was taken in has been published.
+    GoOn,
+    /// It is done.
+    Done(Outcome),
+}
+
+/// How a reading ended.
+#[derive(Debug, PartialEq)]
+pub enum Outcome {
+    /// The picture is the node's.
+    InStep {
+        /// The number that the next `A` or `R` has after the node's listing.
+        fence: u64,
+        /// The node is not loading its mempool.dat any more.
+        is_loaded: bool,
+    },
+    /// The node is in its initial download, and this much of it is done: 0 to 1.
+    Downloading(f64),
+}
+
+impl Reading {
+    /// Begins at `now_ms` with its first question.
+    pub fn begin(now_ms: u64, is_standin: bool) -> (Reading, Question) {
+        let reading = Reading {
+            began: Instant::now(),
+            stage: Stage::Moment,
+            now_ms,
+            listing: Vec::new(),
+            bound_ms: now_ms,
+            fence: 0,
+            is_loaded: true,
+        };
+        (reading, Question::Moment { is_standin })
+    }
+
+    /// When it began.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Why it must be given up at `now`, if it must.
+    pub fn overdue(&self, now: Instant) -> Option<String> {
+        (self.began + LONGEST <= now)
+            .then(|| format!("the node did not tell all within {LONGEST:?}"))
+    }
+
+    /// What has been read, in words.
+    pub fn progress(&self) -> String {
+        match &self.stage {
+            Stage::Moment | Stage::Branch => "reading the node's mempool".to_owned(),
+            Stage::Blocks { left, of } => format!("{} of {of} blocks", of - left.len()),
+            Stage::EntryTimes { missing, at, .. } => {
+                format!("{at} of {} entry times", missing.len())
+            }
+            Stage::Contents { wanted, at } => format!("{at} of {} transactions", wanted.len()),
+            Stage::Stamping { entered, at } => format!("{at} of {} stamps", entered.len()),
+            Stage::Placing { at } => format!("{at} of {} transactions placed", self.listing.len()),
+        }
+    }
+
+    /// Takes an answer. `answered_ms` is the time of the answer by the clock that entry times are of, Unix milliseconds.
+    pub fn take(
+        &mut self,
+        step: Step,
+        answered_ms: u64,
+        clock: &NodeClock,
+        tracker: &mut Tracker,
+    ) -> Next {
+        match step {
+            Step::Moment(moment) => self.take_moment(moment, answered_ms, clock, tracker),
+            Step::Branch(branch) => self.take_branch(branch, tracker),
+            Step::Block(block) => {
+                if let Some(mut block) = block {
+                    block.time_ms = clock.ours(block.time_ms);
+                    tracker.fetched_block(block, self.now_ms);
+                }
+                self.next_block(tracker)
+            }
+            Step::EntryTimes(times) => {
+                if let Stage::EntryTimes { entered, .. } = &mut self.stage {
+                    let ours = |(txid, entered_ms)| (txid, clock.ours(entered_ms));
+                    entered.extend(times.into_iter().map(ours));
+                }
+                self.next_entry_times()
+            }
+            Step::Contents(transactions) => {
+                for transaction in &transactions {
+                    tracker.fetched_transaction(transaction, self.now_ms);
+                }
+                self.next_contents()
+            }
+        }
+    }
+
+    /// Does what needs no answer.
+    pub fn go_on(&mut self, tracker: &mut Tracker) -> Next {
+        match std::mem::replace(&mut self.stage, Stage::Moment) {
+            Stage::Stamping { entered, at } => self.stamp_some(entered, at, tracker),
+            Stage::Placing { at } => self.place_some(at, tracker),
+            waiting => {
+                self.stage = waiting;
+                Next::GoOn
+            }
+        }
+    }
+
+    fn take_moment(
+        &mut self,
+        moment: Moment,
+        answered_ms: u64,
+        clock: &NodeClock,
+        tracker: &Tracker,
+    ) -> Next {
+        if moment.info.initial_block_download {
+            return Next::Done(Outcome::Downloading(moment.info.verification_progress));
+        }
+        self.listing = moment.listing.txids;
+        self.fence = moment.listing.mempool_sequence;
+        self.is_loaded = moment.is_loaded;
+        self.bound_ms = answered_ms.max(self.now_ms);
+        self.stage = Stage::Branch;
+        Next::Ask(Question::Branch {
+            tip: moment.info.best_block_hash,
+            known: tracker.known_blocks(),
+            now_ms: clock.theirs(self.now_ms),
+        })
+    }
+
+    fn take_branch(&mut self, branch: Branch, tracker: &mut Tracker) -> Next {
+        match branch.abandoned {
+            Some(abandoned) => tracker.abandon(&abandoned, self.now_ms),
+            None => {
+                warn!("what was known is of another chain, and is given up");
+                tracker.give_up(self.now_ms);
+            }
+        }
+        self.stage = Stage::Blocks {
+            of: branch.missing.len(),
+            left: branch.missing.into(),
+        };
+        self.next_block(tracker)
+    }
+
+    fn next_block(&mut self, tracker: &mut Tracker) -> Next {
+        if let Stage::Blocks { left, .. } = &mut self.stage
+            && let Some(header) = left.pop_front()
+        {
+            return Next::Ask(Question::Block(header));
+        }
+        self.stage = Stage::EntryTimes {
+            missing: tracker.missing(&self.listing, self.bound_ms),
+            entered: Vec::new(),
+            at: 0,
+        };
+        self.next_entry_times()
+    }
+
+    /// All stamps first, then the contents in their order, oldest first: a child must know its parent's stamp.
+    fn next_entry_times(&mut self) -> Next {
+        let Stage::EntryTimes {
+            missing,
+            entered,
+            at,
+        } = &mut self.stage
+        else {
+            return Next::GoOn;
+        };
+        let batch: Vec<Txid> = missing[*at..].iter().take(BATCH).copied().collect();
+        *at += batch.len();
+        if !batch.is_empty() {
+            return Next::Ask(Question::EntryTimes(batch));
+        }
+        let mut entered = std::mem::take(entered);
+        entered.sort_unstable_by_key(|&(txid, entered_ms)| (entered_ms, txid));
+        self.stage = Stage::Stamping { entered, at: 0 };
+        Next::GoOn
+    }
+
+    fn stamp_some(&mut self, entered: Vec<(Txid, u64)>, at: usize, tracker: &mut Tracker) -> Next {
+        let end = entered.len().min(at + STEP);
+        let batch = &entered[at..end];
+        tracker.stamp(batch, self.bound_ms);
+        for (txid, entered_ms) in batch {
+            if !is_in_window(*entered_ms, self.now_ms) {
+                tracker.pass_over(txid);
+            }
+        }
+        if end < entered.len() {
+            self.stage = Stage::Stamping { entered, at: end };
+            return Next::GoOn;
+        }
+        let txids = entered.iter().map(|(txid, _)| txid);
+        let is_wanted = |txid: &&Txid| tracker.wants_content(txid, self.now_ms);
+        self.stage = Stage::Contents {
+            wanted: txids.filter(is_wanted).copied().collect(),
+            at: 0,
+        };
+        self.next_contents()
+    }
+
+    fn next_contents(&mut self) -> Next {
+        let Stage::Contents { wanted, at } = &mut self.stage else {
+            return Next::GoOn;
+        };
+        let batch: Vec<Txid> = wanted[*at..].iter().take(BATCH).copied().collect();
+        *at += batch.len();
+        if !batch.is_empty() {
+            return Next::Ask(Question::Contents(batch));
+        }
+        self.stage = Stage::Placing { at: 0 };
+        Next::GoOn
+    }
+
+    fn place_some(&mut self, at: usize, tracker: &mut Tracker) -> Next {
+        let end = self.listing.len().min(at + STEP);
+        tracker.are_in_mempool(&self.listing[at..end], self.now_ms);
+        if end < self.listing.len() {
+            self.stage = Stage::Placing { at: end };
+            return Next::GoOn;
+        }
+        tracker.settle(&self.listing, self.now_ms);
+        info!(mempool = tracker.mempool_len(), "the node has been read");
+        Next::Done(Outcome::InStep {
+            fence: self.fence,
+            is_loaded: self.is_loaded,
+        })
+    }
+}

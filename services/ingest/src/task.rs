@@ -1,0 +1,366 @@
+//! The task of ingest: hears the node, keeps the tracker, asks what must be asked, and publishes.
+
+mod answers;
+mod beat;
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use bitcoin::Txid;
+use satscope_bitcoin::{
+    frame::{Frame, FrameError, StandInLabels, Topic},
+    subscriber::Incoming,
+};
+use satscope_filter::{Filter, RawTransaction};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+use crate::{
+    AT_ONCE, QUEUE,
+    clock::Clock,
+    journal::{Journal, JournalError, Owner},
+    metrics::Metrics,
+    publish::{Publisher, service::MempoolQuery, store::Store},
+    resync::{
+        Asker,
+        compare::{Comparison, Intervals},
+        reading::Reading,
+    },
+    source::{
+        Loss, Said, Source,
+        past::{Known, Past},
+    },
+    stamp::{Calm, Gate, NodeClock},
+    tracker::{Tracker, Wanted},
+};
+use satscope_kit::clock::unix_ms;
+
+/// What the task is made of.
+pub struct Task {
+    source: Source,
+    tracker: Tracker,
+    gate: Gate,
+    node_clock: NodeClock,
+    asker: Asker,
+    publisher: Publisher,
+    store: Arc<Store>,
+    metrics: Metrics,
+    comparison: Comparison,
+    /// The reading that goes on, and its number.
+    reading: Option<Reading>,
+    reading_number: u64,
+    /// It is made because ZMQ is away, and not because something was missed.
+    is_poll: bool,
+    /// Why the last reading failed, if it did.
+    last_failure: Option<String>,
+    /// Received while the node is being read; to be taken in once it has been.
+    held: VecDeque<Incoming>,
+    /// Transactions whose entry times are to be asked for, and whether some have been.
+    to_ask: VecDeque<Txid>,
+    is_asking: bool,
+    next_beat: tokio::time::Instant,
+    /// Beats so far: what is done less often counts by them.
+    beats: u64,
+    epoch: u64,
+}
+
+impl Task {
+    /// Knows nothing yet. `ordered` says whether `rawtx` and `sequence` share an endpoint.
+    pub fn new(
+        source: Source,
+        asker: Asker,
+        store: Arc<Store>,
+        ordered: bool,
+        intervals: Intervals,
+    ) -> Task {
+        let gate = match (source.clock.is_standin(), asker.has_rpc()) {
+            (true, _) => Gate::StandIn,
+            (false, true) => Gate::Behind,
+            (false, false) => Gate::Alone(Calm::default()),
+        };
+        Task {
+            source,
+            tracker: Tracker::new(Filter::default(), ordered),
+            gate,
+            node_clock: NodeClock::default(),
+            asker,
+            publisher: Publisher::new(),
+            epoch: store.epoch(),
+            store,
+            metrics: Metrics::start(),
+            comparison: Comparison::new(intervals, Instant::now()),
+            reading: None,
+            reading_number: 0,
+            is_poll: false,
+            last_failure: None,
+            held: VecDeque::new(),
+            to_ask: VecDeque::new(),
+            is_asking: false,
+            next_beat: tokio::time::Instant::now(),
+            beats: 0,
+        }
+    }
+
+    /// Begins where an earlier process left off, and keeps the journal from now on. True if there was something.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub fn keep_journal(
+        &mut self,
+        folder: &std::path::Path,
+        owner: Owner,
+    ) -> Result<bool, JournalError> {
+        let (journal, past) = Journal::open(folder, owner, |record| self.tracker.restore(record))?;
+        let known = past.last_ms.map(Known::of_journal);
+        // With RPC, the node tells the rest.
+        match self.asker.has_rpc() {
+            true => past
+                .last_ms
+                .into_iter()
+                .for_each(|last_ms| self.source.clock.go_on_from(last_ms)),
+            false => self.source.knows(known),
+        }
+        let now_ms = self.source.clock.newest().unwrap_or(0);
+        self.tracker.restored(now_ms);
+        self.publisher
+            .keep(journal, now_ms, self.tracker.records())?;
+        self.flush();
+        self.tracker.begin_journal();
+        if past.last_ms.is_some() {
+            info!(
+                mempool = self.tracker.mempool_len(),
+                active = self.store.active(),
+                "the journal has been read"
+            );
+        }
+        Ok(past.last_ms.is_some())
+    }
+
+    /// Takes what a recording tells as if it came now, with the stamps that it had; time passes as it did then.
+    pub async fn take_past(&mut self, mut past: Past) {
+        let gate = std::mem::replace(&mut self.gate, Gate::StandIn);
+        let (mut messages, mut second) = (0_u64, 0);
+        for (stamp_ms, frame) in past.by_ref() {
+            if second != stamp_ms / 1000 {
+                second = stamp_ms / 1000;
+                drop(self.tracker.tick(stamp_ms, &mut self.gate));
+                self.flush();
+                tokio::task::yield_now().await;
+            }
+            let loss = self.source.check_counter(&frame, &self.metrics);
+            if loss.is_some() {
+                self.tracker.lost_messages(false);
+            }
+            if let Err(error) = Said::read(frame, stamp_ms).and_then(|said| self.take(said)) {
+                self.metrics.malformed(&error);
+            }
+            messages += 1;
+        }
+        self.gate = gate;
+        self.source.knows(past.known());
+        // What comes next does not follow what was recorded.
+        self.source.forget_counters();
+        self.tracker.lost_messages(false);
+        info!(
+            messages,
+            mempool = self.tracker.mempool_len(),
+            active = self.store.active(),
+            "filled from the recording"
+        );
+    }
+
+    /// Works until the subscriber thread ends.
+    pub async fn run(
+        mut self,
+        mut incoming: mpsc::Receiver<Incoming>,
+        mut queries: mpsc::Receiver<MempoolQuery>,
+    ) {
+        let mut batch = Vec::with_capacity(AT_ONCE);
+        loop {
+            let has_room = self.held.len() < QUEUE;
+            tokio::select! {
+                taken = incoming.recv_many(&mut batch, AT_ONCE), if has_room => {
+                    if taken == 0 {
+                        self.flush();
+                        return;
+                    }
+                    self.metrics.queue(self.held.len() + incoming.len());
+                    batch.drain(..).for_each(|received| self.receive(received));
+                    self.flush();
+                }
+                answer = self.asker.next() => self.take_answer(answer),
+                Some(query) = queries.recv() => {
+                    if query.send(self.tracker.mempool().collect()).is_err() {
+                        debug!("a ListMempool call ended before its answer");
+                    }
+                }
+                () = tokio::time::sleep_until(self.next_beat) => self.beat(),
+            }
+            self.ask();
+        }
+    }
+
+    /// Takes what was received; while the node is being read, messages wait.
+    fn receive(&mut self, received: Incoming) {
+        match received {
+            Incoming::Up(endpoint) => {
+                self.abandon_reading();
+                self.tracker.connection_began();
+                self.source.up(endpoint, self.asker.has_rpc());
+                if self.asker.has_rpc() {
+                    self.fall_behind();
+                }
+                self.beat();
+            }
+            Incoming::Down(endpoint) => {
+                self.abandon_reading();
+                self.tracker.connection_began();
+                self.source.down(&endpoint);
+                self.beat();
+            }
+            message if self.reading.is_some() => self.held.push_back(message),
+            Incoming::Message(received, message) => {
+                let heard = message.and_then(|frame| self.hear(received, frame));
+                if let Err(error) = heard {
+                    self.metrics.malformed(&error);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, received: Instant, frame: Frame) -> Result<(), FrameError> {
+        if let Some(loss) = self.source.check_counter(&frame, &self.metrics) {
+            self.lose(loss);
+        }
+        let said = self.source.read(received, frame, &mut self.metrics)?;
+        self.take(said)
+    }
+
+    fn take(&mut self, said: Said) -> Result<(), FrameError> {
+        match said {
+            Said::Transaction(body, received_ms) => self
+                .tracker
+                .transaction(&body, received_ms)
+                .map_err(|error| FrameError::Body("rawtx", error.to_string()))?,
+            Said::Sequence(event, received_ms) => {
+                self.tracker.sequence(event, received_ms, &mut self.gate);
+            }
+            Said::Block(block, received_ms) => self.tracker.fetched_block(block, received_ms),
+            Said::Tick => self.beat(),
+            Said::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// Messages were lost.
+    fn lose(&mut self, loss: Loss) {
+        let has_rpc = self.asker.has_rpc();
+        self.tracker.lost_messages(has_rpc);
+        self.source.link.missed_something(has_rpc);
+        match (has_rpc, loss) {
+            (true, _) => self.fall_behind(),
+            (false, Loss::Restart) => self.set_gate(Gate::Alone(Calm::default())),
+            (false, Loss::Gap) => {}
+        }
+    }
+
+    /// Until the node has been read, nothing is stamped by its receipt.
+    fn fall_behind(&mut self) {
+        self.set_gate(Gate::Behind);
+    }
+
+    /// A stand-in's clock comes with its messages, whatever the link is.
+    fn set_gate(&mut self, gate: Gate) {
+        if !matches!(self.gate, Gate::StandIn) {
+            self.gate = gate;
+        }
+    }
+
+    /// Publishes what there is, and lets go of what the window has no room for.
+    fn flush(&mut self) {
+        self.publish();
+        let beyond = self.store.beyond_room();
+        if !beyond.is_empty() {
+            self.metrics.window_full(beyond.len());
+            let now_ms = self.source.clock.newest().unwrap_or(0);
+            self.tracker.let_go(&beyond, now_ms);
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
+        let now_ms = self.source.clock.newest().unwrap_or(0);
+        let mut out = self.tracker.take_outbox(self.publisher.spare());
+        for wanted in out.wanted.drain(..) {
+            self.want(wanted);
+        }
+        self.publisher
+            .publish(out, now_ms, self.store.as_ref(), &mut self.metrics);
+    }
+
+    fn want(&mut self, wanted: Wanted) {
+        match wanted {
+            // Without RPC, `rawblock` brings it or nothing does.
+            Wanted::Header(hash) => self.asker.header(hash),
+            Wanted::Block(hash) if self.asker.has_rpc() => self.asker.block(hash),
+            Wanted::Block(hash) => {
+                warn!(
+                    "block {hash}: its transactions were not published together, and there is no RPC to ask"
+                );
+                self.metrics.unread_block();
+            }
+            Wanted::Resync => {
+                self.source.link.missed_something(self.asker.has_rpc());
+                self.fall_behind();
+            }
+        }
+    }
+
+    /// Asks whatever is to be asked now.
+    fn ask(&mut self) {
+        if !self.asker.has_rpc() {
+            return;
+        }
+        let now = Instant::now();
+        if self.reading.is_none() {
+            if self.source.link.wants_reading(now) {
+                self.begin_reading(false);
+            } else if self.source.link.is_in_step() {
+                self.compare(now);
+            } else if self.source.link.wants_poll(now) {
+                self.begin_reading(true);
+            }
+        }
+        if self.source.link.wants_hint(now) {
+            self.asker.hint(self.source.link.endpoint().to_owned());
+        }
+    }
+
+    /// The receipts of what waits, by a stand-in's clock, which comes with it; and the newest of them.
+    fn held_receipts(&self) -> (Vec<(Txid, u64)>, u64) {
+        let mut clock = self.source.clock;
+        let receipts: Vec<(Txid, u64)> = self
+            .held
+            .iter()
+            .filter_map(|held| receipt(held, &mut clock))
+            .collect();
+        let newest_ms = receipts.last().map_or(0, |(_, received_ms)| *received_ms);
+        (receipts, newest_ms)
+    }
+}
+
+/// When a transaction was received, if that is what was received.
+fn receipt(received: &Incoming, clock: &mut Clock) -> Option<(Txid, u64)> {
+    let Incoming::Message(at, Ok(Frame { topic, body, .. })) = received else {
+        return None;
+    };
+    match topic {
+        Topic::StandIn => clock.hear(StandInLabels::decode(body).ok()?),
+        Topic::RawTx => {
+            let transaction = RawTransaction::read(body).ok()?;
+            let received_ms = clock.stamp(*at)?;
+            return (!transaction.is_coinbase()).then(|| (transaction.txid(), received_ms));
+        }
+        Topic::RawBlock | Topic::HashBlock | Topic::Sequence => {}
+    }
+    None
+}

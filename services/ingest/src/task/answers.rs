@@ -1,0 +1,303 @@
+//! What the node answered, taken into the tracker and the link.
+
+use std::time::Instant;
+
+use bitcoin::{BlockHash, Txid};
+use satscope_bitcoin::rpc::RpcError;
+use tracing::{debug, info, warn};
+
+use super::Task;
+use crate::{
+    resync::{
+        Answer,
+        ask::{Moment, Step},
+        compare,
+        reading::{Next, Outcome, Reading},
+    },
+    source::hint,
+    stamp::{Calm, Gate, Pace},
+};
+
+/// Core's error code while it starts. Source: `src/rpc/protocol.h`, `RPC_IN_WARMUP`.
+const IN_WARMUP: i64 = -28;
+
+impl Task {
+    /// Takes an answer.
+    pub(super) fn take_answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Reading(number, step) if number == self.reading_number => self.take_step(step),
+            Answer::Reading(..) => debug!("an answer to a reading that was given up"),
+            Answer::Header(hash, header) => {
+                let header = header.map(|header| (header.time * 1000, header.height));
+                self.take_header(hash, header);
+            }
+            Answer::Block(hash, Ok(mut block)) => {
+                debug!("block {hash} has been read");
+                block.time_ms = self.node_clock.ours(block.time_ms);
+                self.tracker.fetched_block(block, self.now_ms());
+            }
+            Answer::Block(hash, Err(error)) => {
+                warn!("block {hash}: {error}");
+                self.metrics.unread_block();
+                self.miss();
+            }
+            Answer::Entered(entered) => self.take_entry_times(entered),
+            Answer::Count(counted) => {
+                let answer = counted.map(|(theirs, tip)| compare::Answer::Count {
+                    theirs,
+                    tip: Some(tip),
+                });
+                self.take_comparison(answer);
+            }
+            Answer::Txids(txids) => self.take_comparison(txids.map(compare::Answer::Txids)),
+            Answer::Loaded(Ok(true)) if matches!(self.gate, Gate::Loading) => {
+                info!("the node has loaded its mempool.dat");
+                self.miss();
+            }
+            Answer::Loaded(outcome) => debug!("whether the mempool is loaded: {outcome:?}"),
+            Answer::Hint(why) => self.source.link.hint(why),
+            Answer::Failed(error) => warn!("asking the node: {error}"),
+        }
+        self.flush();
+    }
+
+    /// Begins to read the node; a stand-in is read once it has said the time.
+    pub(super) fn begin_reading(&mut self, is_poll: bool) {
+        let is_standin = self.source.clock.is_standin();
+        let can_stamp = self.source.clock.stamp(Instant::now()).is_some();
+        if !can_stamp && !is_poll {
+            return;
+        }
+        self.reading_number += 1;
+        self.is_poll = is_poll;
+        let (reading, question) = Reading::begin(self.now_ms(), is_standin);
+        self.show_progress(&reading);
+        self.reading = Some(reading);
+        self.asker.reading(self.reading_number, question);
+    }
+
+    /// The link has changed under it: its answers are of no use.
+    pub(super) fn abandon_reading(&mut self) {
+        self.reading = None;
+        self.reading_number += 1;
+        self.take_held();
+    }
+
+    fn show_progress(&mut self, reading: &Reading) {
+        if !self.is_poll {
+            self.source.link.reading(reading.progress());
+        }
+    }
+
+    fn take_step(&mut self, step: Result<Step, RpcError>) {
+        let Some(mut reading) = self.reading.take() else {
+            return;
+        };
+        let step = match step {
+            Ok(step) => step,
+            Err(error) => {
+                let is_starting = matches!(
+                    &error,
+                    RpcError::Node {
+                        code: IN_WARMUP,
+                        ..
+                    }
+                );
+                self.reading = Some(reading);
+                return self.fail_reading(hint::explain(&error), !is_starting);
+            }
+        };
+        let answered_ms = match &step {
+            Step::Moment(moment) => self.take_moment(moment),
+            _ => 0,
+        };
+        let mut next = reading.take(step, answered_ms, &self.node_clock, &mut self.tracker);
+        while matches!(next, Next::GoOn) {
+            self.flush();
+            next = reading.go_on(&mut self.tracker);
+        }
+        self.show_progress(&reading);
+        match next {
+            Next::Ask(question) => {
+                self.asker.reading(self.reading_number, question);
+                self.reading = Some(reading);
+            }
+            Next::Done(outcome) => self.end_reading(&reading, outcome),
+            Next::GoOn => {}
+        }
+    }
+
+    /// The time of the answer by the clock that entry times are of, Unix milliseconds.
+    fn take_moment(&mut self, moment: &Moment) -> u64 {
+        self.metrics.chain(&moment.info.chain);
+        let Some(standin_ms) = moment.standin_ms else {
+            return self.now_ms();
+        };
+        if self.is_poll {
+            self.source.clock.go_to(standin_ms);
+        }
+        let (receipts, newest_ms) = self.held_receipts();
+        self.tracker.stamp(&receipts, u64::MAX);
+        standin_ms.max(newest_ms)
+    }
+
+    fn end_reading(&mut self, reading: &Reading, outcome: Outcome) {
+        let now = Instant::now();
+        match outcome {
+            Outcome::Downloading(share) => {
+                self.source.link.downloading(share, now);
+                self.set_gate(Gate::Downloading);
+                self.take_held();
+            }
+            Outcome::InStep { .. } if self.is_poll => {
+                self.metrics.polled(true);
+                self.source.link.polled(true, reading.began(), now);
+                self.take_held();
+            }
+            Outcome::InStep { fence, is_loaded } => {
+                self.metrics.resync(true);
+                self.last_failure = None;
+                self.comparison.postpone(now);
+                self.source.link.in_step(is_loaded, now);
+                // What was received meanwhile is stamped by its entry time.
+                self.set_gate(Gate::Loading);
+                self.take_held();
+                if is_loaded && matches!(self.gate, Gate::Loading) {
+                    self.set_gate(Gate::InStep(Pace::since(fence)));
+                }
+                info!(
+                    mempool = self.tracker.mempool_len(),
+                    active = self.store.active(),
+                    "in step with the node"
+                );
+            }
+        }
+        self.beat();
+    }
+
+    /// A reading has failed. A node that cannot be asked at all (`is_alone`) is believed by its pace, as one without RPC.
+    pub(super) fn fail_reading(&mut self, why: String, is_alone: bool) {
+        let Some(reading) = self.reading.take() else {
+            return;
+        };
+        self.reading_number += 1;
+        let now = Instant::now();
+        if self.is_poll {
+            debug!("cannot read the node while its ZMQ is away: {why}");
+            self.metrics.polled(false);
+            self.source.link.polled(false, reading.began(), now);
+        } else {
+            self.metrics.resync(false);
+            let last = self.last_failure.replace(why.clone());
+            self.source.link.failed(why, now, last.as_deref());
+            if is_alone && matches!(self.gate, Gate::Behind) {
+                self.set_gate(Gate::Alone(Calm::default()));
+            }
+        }
+        self.comparison.postpone(now);
+        self.take_held();
+        self.flush();
+    }
+
+    /// Takes in what waited while the node was being read.
+    fn take_held(&mut self) {
+        let mut taken = 0;
+        while self.reading.is_none()
+            && let Some(held) = self.held.pop_front()
+        {
+            self.receive(held);
+            taken += 1;
+            if taken % crate::AT_ONCE == 0 {
+                self.flush();
+            }
+        }
+    }
+
+    fn take_header(&mut self, hash: BlockHash, header: Result<(u64, u32), RpcError>) {
+        let now_ms = self.now_ms();
+        match header {
+            Ok((time_ms, height)) => {
+                let time_ms = self.node_clock.ours(time_ms);
+                self.tracker.dated(hash, time_ms, Some(height), now_ms);
+            }
+            Err(error) => {
+                warn!("the header of block {hash}: {error}");
+                self.metrics.unread_block();
+                self.miss();
+            }
+        }
+    }
+
+    fn take_entry_times(&mut self, entered: Result<Vec<(Txid, Option<u64>)>, RpcError>) {
+        self.is_asking = false;
+        let entered = match entered {
+            Ok(entered) => entered,
+            Err(error) => {
+                warn!("entry times: {}", hint::explain(&error));
+                return self.miss();
+            }
+        };
+        let now_ms = self.now_ms();
+        let mut differs = None;
+        for (txid, entered_ms) in &entered {
+            if let (Some(received_ms), Some(entered_ms)) =
+                (self.tracker.live_sample(txid), entered_ms)
+            {
+                differs = self
+                    .node_clock
+                    .observe(received_ms, *entered_ms)
+                    .or(differs);
+            }
+        }
+        let ours = |(txid, entered_ms): (Txid, Option<u64>)| {
+            (
+                txid,
+                entered_ms.map(|entered_ms| self.node_clock.ours(entered_ms)),
+            )
+        };
+        let entered: Vec<(Txid, Option<u64>)> = entered.into_iter().map(ours).collect();
+        self.tracker.entered(&entered, now_ms);
+        if let Some(told_ms) = differs {
+            self.node_clock_differs(told_ms);
+        }
+        self.ask_entry_times();
+    }
+
+    fn take_comparison(&mut self, answer: Result<compare::Answer, RpcError>) {
+        self.source
+            .link
+            .compared(answer.as_ref().err().map(hint::explain));
+        self.comparison.answered(answer.ok(), Instant::now());
+    }
+
+    /// Compares the picture with the node's if it is time to, and draws the conclusion if there is one.
+    pub(super) fn compare(&mut self, now: Instant) {
+        match self.comparison.ask(&mut self.tracker, now) {
+            Some(compare::Kind::Count) => self.asker.count(),
+            Some(compare::Kind::Txids) => self.asker.txids(),
+            None => {}
+        }
+        let Some((kind, verdict)) = self.comparison.verdict(&mut self.tracker, now) else {
+            return;
+        };
+        self.metrics.compared(kind.label(), verdict.is_ok());
+        match verdict {
+            Ok(()) => debug!("as the node has it: {}", kind.label()),
+            Err(difference) => {
+                warn!("not as the node has it: {difference}; reading it again");
+                self.tracker.lost_messages(true);
+                self.miss();
+            }
+        }
+    }
+
+    /// Something was missed: the node must be read.
+    fn miss(&mut self) {
+        self.source.link.missed_something(self.asker.has_rpc());
+        self.fall_behind();
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.source.clock.newest().unwrap_or(0)
+    }
+}

@@ -1,0 +1,134 @@
+//! The heartbeat at each whole half second: time passes, undecided stamps are decided, the status is published.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tracing::{info, warn};
+
+use super::{Task, unix_ms};
+use crate::{clock::Clock, resync::ask::BATCH, stamp::Gate};
+
+/// The beats lie on whole multiples of this of the event clock, milliseconds.
+const EVERY_MS: u64 = 500;
+/// In step, a live entry is asked for its entry time at each of the first beats, then each this many: by it the node's clock
+/// is compared with ours.
+const FIRST_SAMPLES: u64 = 12;
+const SAMPLE_EVERY: u64 = 60;
+
+impl Task {
+    /// Settles what time settles, and publishes the status. Its stamp is 0 before a stand-in's first word, when nothing has
+    /// happened yet.
+    pub(super) fn beat(&mut self) {
+        if let Some(step_ms) = self.source.clock.check_step() {
+            self.clock_was_set(step_ms);
+        }
+        let now_ms = self.beat_ms();
+        self.set_next_beat();
+        self.beats += 1;
+        if let Some(why) = self
+            .reading
+            .as_ref()
+            .and_then(|reading| reading.overdue(Instant::now()))
+        {
+            self.fail_reading(why, true);
+        }
+        // While the node is being read, what it said last must come first.
+        if self.reading.is_none() {
+            let asked = self.tracker.tick(now_ms, &mut self.gate);
+            self.to_ask.extend(asked);
+        }
+        self.ask_entry_times();
+        if matches!(self.gate, Gate::Loading)
+            && self.beats.is_multiple_of(2)
+            && self.reading.is_none()
+        {
+            self.asker.loaded();
+        }
+        let status = self.metrics.status(
+            self.tracker.mempool_len(),
+            self.source.link.hops(),
+            self.source.clock.simulation(),
+        );
+        self.tracker.status(now_ms, Arc::new(status));
+        self.flush();
+        self.metrics.active(self.store.active());
+        self.publisher.keep_short(now_ms, self.tracker.records());
+    }
+
+    fn beat_ms(&self) -> u64 {
+        let newest_ms = self.source.clock.newest().unwrap_or(0);
+        match self.source.clock {
+            Clock::System(_) => newest_ms - newest_ms % EVERY_MS,
+            Clock::Awaited(_) | Clock::StandIn(_) => newest_ms,
+        }
+    }
+
+    fn set_next_beat(&mut self) {
+        let left_ms = match &self.source.clock {
+            Clock::System(clock) => EVERY_MS - clock.now_ms() % EVERY_MS,
+            Clock::Awaited(_) | Clock::StandIn(_) => EVERY_MS,
+        };
+        self.next_beat = tokio::time::Instant::now() + Duration::from_millis(left_ms);
+    }
+
+    /// Asks for the entry times on which stamps depend, and for that of a live entry now and then.
+    pub(super) fn ask_entry_times(&mut self) {
+        if self.is_asking || !self.gate.may_ask() || !self.asker.has_rpc() {
+            return;
+        }
+        let is_sample_due = self.beats < FIRST_SAMPLES || self.beats.is_multiple_of(SAMPLE_EVERY);
+        let sample = self
+            .tracker
+            .take_live()
+            .filter(|_| is_sample_due || self.node_clock.is_learning());
+        let asked = self.to_ask.len().min(BATCH);
+        let mut batch: Vec<_> = self.to_ask.drain(..asked).collect();
+        self.metrics.asked(batch.len());
+        batch.extend(sample);
+        if !batch.is_empty() {
+            self.is_asking = true;
+            self.asker.entry_times(batch);
+        }
+    }
+
+    /// The system clock was set by `step_ms`: the stamps of this life follow it, in a new epoch.
+    fn clock_was_set(&mut self, step_ms: i64) {
+        warn!(
+            "the system clock was set by {:.1} s; stamps are made anew",
+            step_ms as f64 / 1000.0
+        );
+        self.metrics.clock_step(step_ms);
+        self.node_clock.begin_again();
+        self.gate.shift(step_ms);
+        self.begin_epoch(step_ms, 0);
+    }
+
+    /// The node's clock is found to differ from ours by `told_ms` more than was believed.
+    pub(super) fn node_clock_differs(&mut self, told_ms: i64) {
+        info!(
+            "the node's clock differs from this machine's by {:.1} s more than was believed; what it told is stamped anew",
+            told_ms as f64 / 1000.0
+        );
+        self.begin_epoch(0, told_ms);
+    }
+
+    /// All subscribers begin again from a window whose stamps are those of the clock as it is now; and the node is read
+    /// again, since what lies in the window is another question now.
+    fn begin_epoch(&mut self, step_ms: i64, told_ms: i64) {
+        let now_ms = self.source.clock.newest().unwrap_or(0);
+        self.publish();
+        self.tracker.shift(step_ms, told_ms, now_ms);
+        self.epoch = unix_ms().max(self.epoch + 1);
+        let mut out = self.tracker.take_outbox(self.publisher.spare());
+        self.store.begin(self.epoch, &mut out.events);
+        self.publisher
+            .publish(out, now_ms, self.store.as_ref(), &mut self.metrics);
+        self.publisher.begin_again(now_ms, self.tracker.records());
+        if self.asker.has_rpc() {
+            self.abandon_reading();
+            self.source.link.missed_something(true);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! How many transactions are where, and which moved while the picture is compared with the node's.
+
+use std::{collections::HashSet, ops::RangeInclusive};
+
+use bitcoin::Txid;
+
+use super::transaction::Place;
+
+/// The counts. The set is keyed by the standard library's hash: anybody can make txids that are alike.
+#[derive(Debug)]
+pub(super) struct Census {
+    mempool: usize,
+    pending: usize,
+    /// The least and the most in the mempool since that was last watched.
+    counted: RangeInclusive<usize>,
+    /// The transactions that moved while they are being watched.
+    moved: Option<HashSet<Txid>>,
+}
+
+impl Default for Census {
+    fn default() -> Census {
+        Census {
+            mempool: 0,
+            pending: 0,
+            counted: 0..=0,
+            moved: None,
+        }
+    }
+}
+
+impl Census {
+    /// Counts anew from where each transaction is.
+    pub fn take(&mut self, places: impl Iterator<Item = Place>) {
+        (self.mempool, self.pending) = (0, 0);
+        for place in places {
+            self.mempool += usize::from(place == Place::Mempool);
+            self.pending += usize::from(place == Place::Pending);
+        }
+        self.watch_count();
+    }
+
+    /// A transaction goes from one place to another.
+    pub fn moves(&mut self, txid: &Txid, before: Place, after: Place) {
+        if let Some(moved) = &mut self.moved {
+            moved.insert(*txid);
+        }
+        self.mempool += usize::from(after == Place::Mempool);
+        self.mempool -= usize::from(before == Place::Mempool);
+        self.pending += usize::from(after == Place::Pending);
+        self.pending -= usize::from(before == Place::Pending);
+        let (least, most) = (*self.counted.start(), *self.counted.end());
+        self.counted = least.min(self.mempool)..=most.max(self.mempool);
+    }
+
+    /// In the mempool now.
+    pub fn mempool(&self) -> usize {
+        self.mempool
+    }
+
+    /// Not settled since their block was disconnected.
+    pub fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Begins to note how many are in the mempool in between.
+    pub fn watch_count(&mut self) {
+        self.counted = self.mempool..=self.mempool;
+    }
+
+    /// The least and the most in the mempool since [`Census::watch_count`].
+    pub fn counted(&self) -> &RangeInclusive<usize> {
+        &self.counted
+    }
+
+    /// Begins to note which transactions move.
+    pub fn watch_moves(&mut self) {
+        self.moved = Some(HashSet::new());
+    }
+
+    /// Those that did since [`Census::watch_moves`]; noting ends.
+    pub fn moved(&mut self) -> HashSet<Txid> {
+        self.moved.take().unwrap_or_default()
+    }
+}

@@ -1,0 +1,80 @@
+//! After a re-org: the transactions of disconnected blocks until it is known where each of them is.
+//!
+//! An `A` or a later `C` settles each. What neither has settled once the new tip is reached has left without a frame, since
+//! something in the new branch conflicts with it.
+
+use bitcoin::Txid;
+use satscope_log::RemovalReason;
+
+use super::{Place, Tracker};
+
+/// After the last `C`, the `A` of what comes back follow at once; they have come within this, milliseconds.
+const SETTLED_MS: u64 = 2000;
+/// A branch whose blocks take longer than this to connect, or that is given up without another (`invalidateblock`), is
+/// settled by what has come until then, milliseconds.
+const LONGEST_MS: u64 = 60_000;
+
+/// A re-org whose transactions are not settled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reorg {
+    /// The last `D`, Unix milliseconds.
+    left_ms: u64,
+    /// The last `C` after it.
+    joined_ms: Option<u64>,
+}
+
+impl Reorg {
+    fn is_over(self, now_ms: u64) -> bool {
+        match self.joined_ms {
+            Some(joined_ms) => joined_ms + SETTLED_MS <= now_ms,
+            None => self.left_ms + LONGEST_MS <= now_ms,
+        }
+    }
+}
+
+impl Tracker {
+    /// A block was disconnected.
+    pub(super) fn reorg_left(&mut self, now_ms: u64) {
+        self.reorg = Some(Reorg {
+            left_ms: now_ms,
+            joined_ms: None,
+        });
+    }
+
+    /// A block was connected.
+    pub(super) fn reorg_joined(&mut self, now_ms: u64) {
+        if let Some(reorg) = &mut self.reorg {
+            reorg.joined_ms = Some(now_ms);
+        }
+    }
+
+    pub(super) fn settle_pending(&mut self, now_ms: u64) {
+        if self.reorg.is_none_or(|reorg| !reorg.is_over(now_ms)) {
+            return;
+        }
+        self.reorg = None;
+        if self.census.pending() == 0 {
+            return;
+        }
+        let is_pending = |place: Place| place == Place::Pending;
+        let unsettled: Vec<Txid> = self
+            .seen
+            .iter()
+            .filter(|(_, seen)| is_pending(seen.place))
+            .map(|(txid, _)| *txid)
+            .collect();
+        for txid in unsettled {
+            self.remove(txid, RemovalReason::Conflicted, now_ms);
+        }
+    }
+
+    /// The clock was set by `step_ms`.
+    pub(super) fn shift_reorg(&mut self, step_ms: i64) {
+        if let Some(reorg) = &mut self.reorg {
+            reorg.left_ms = reorg.left_ms.saturating_add_signed(step_ms);
+            reorg.joined_ms = reorg
+                .joined_ms
+                .map(|joined_ms| joined_ms.saturating_add_signed(step_ms));
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! What is kept of each transaction: its stamp, what the filter said, and where it is.
+
+use std::sync::Arc;
+
+use bitcoin::Txid;
+use satscope_filter::{Judged, Rejection};
+use satscope_log::{Accepted, State, WINDOW_MS};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::record::{Content, Record};
+use crate::stamp::Stamp;
+
+/// A transaction that has been met. Half a million of them are held at a time, so that each byte counts.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// What was accepted, while it may be in the window.
+    accepted: Option<Arc<Accepted>>,
+    /// What an accepted one spends, for telling why it left: what replaces it, or conflicts with it, spends one of these too.
+    spends: Spends,
+    first_seen: Millis,
+    since: Millis,
+    verdict: Verdict,
+    stamp: Stamp,
+    pub place: Place,
+}
+
+/// What was told of a transaction: an accepted one is published once it has its place and its stamp.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// It has been counted among those received.
+    pub counted: bool,
+    /// It is in the log.
+    pub published: bool,
+}
+
+/// What the filter said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Its content has not been seen.
+    Unknown,
+    Accepted,
+    /// Left out; `None` if an earlier process knew why.
+    Filtered(Option<Rejection>),
+    /// It passed, and its content was let go since it is of no more use.
+    Past,
+    /// It was older than the window when it was met, and was not looked into.
+    Unread,
+}
+
+impl Seen {
+    /// Known by its txid alone: its stamp, and since when it is where it is, in Unix milliseconds.
+    pub fn new((first_seen_ms, stamp): (u64, Stamp), place: Place, since_ms: u64) -> Seen {
+        Seen {
+            accepted: None,
+            spends: Spends::new(),
+            first_seen: Millis::new(first_seen_ms),
+            since: Millis::new(since_ms),
+            verdict: Verdict::Unknown,
+            stamp,
+            place,
+        }
+    }
+
+    /// Known by its txid alone, received at `received_ms` and not stamped.
+    pub fn received(received_ms: u64) -> Seen {
+        Seen::new((received_ms, Stamp::Open), Place::Announced, received_ms)
+    }
+
+    /// Whether neither its content is known nor that it is too old to be looked into.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.verdict, Verdict::Unknown | Verdict::Unread)
+    }
+
+    /// The same transaction, as if its content had not come.
+    pub fn without_content(&self) -> Seen {
+        let stamp = (self.first_seen_ms(), self.stamp);
+        Seen::new(stamp, self.place, self.since_ms())
+    }
+
+    /// The filter let it pass.
+    pub fn accept(&mut self, accepted: Arc<Accepted>, spends: Spends) {
+        self.verdict = Verdict::Accepted;
+        self.accepted = Some(accepted);
+        self.spends = spends;
+    }
+
+    /// The filter left it out.
+    pub fn leave_out(&mut self, why: Option<Rejection>) {
+        self.without(Verdict::Filtered(why));
+    }
+
+    /// The filter let it pass, and its content is of no more use.
+    pub fn let_go(&mut self) {
+        self.without(Verdict::Past);
+    }
+
+    /// It is older than the window, and is not looked into.
+    pub fn pass_over(&mut self) {
+        self.without(Verdict::Unread);
+    }
+
+    fn without(&mut self, verdict: Verdict) {
+        self.verdict = verdict;
+        self.accepted = None;
+        self.spends = Spends::new();
+    }
+
+    /// Brings it to a place at `now_ms`; returns where it was.
+    pub fn move_to(&mut self, place: Place, now_ms: u64) -> Place {
+        let before = std::mem::replace(&mut self.place, place);
+        if before != place {
+            self.since = Millis::new(now_ms);
+        }
+        before
+    }
+
+    /// Its stamp, Unix milliseconds: when it was first seen. The receipt while it is [`Stamp::Open`].
+    pub fn first_seen_ms(&self) -> u64 {
+        self.first_seen.get()
+    }
+
+    /// How its stamp came about.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// Gives it its stamp, Unix milliseconds.
+    pub fn stamp_at(&mut self, first_seen_ms: u64, stamp: Stamp, met_in_block: bool) {
+        self.first_seen = Millis::new(first_seen_ms);
+        self.stamp = stamp;
+        if let Some(accepted) = &mut self.accepted
+            && (accepted.first_seen_ms, accepted.met_in_block) != (first_seen_ms, met_in_block)
+        {
+            let accepted = Arc::make_mut(accepted);
+            accepted.first_seen_ms = first_seen_ms;
+            accepted.met_in_block = met_in_block;
+        }
+    }
+
+    /// Its receipt is its stamp.
+    pub fn stamp_by_receipt(&mut self) {
+        self.stamp = Stamp::Receipt;
+    }
+
+    /// The clock was set by `step_ms`, and what the node told moves by `told_ms`. No time stays after `now_ms`.
+    pub fn shift(&mut self, step_ms: i64, told_ms: i64, now_ms: u64) {
+        let by_ms = match self.stamp {
+            Stamp::Open | Stamp::Receipt => step_ms,
+            Stamp::Told => told_ms,
+        };
+        let first_seen_ms = self
+            .first_seen_ms()
+            .saturating_add_signed(by_ms)
+            .min(now_ms);
+        let met_in_block = self
+            .accepted
+            .as_ref()
+            .is_some_and(|accepted| accepted.met_in_block);
+        self.stamp_at(first_seen_ms, self.stamp, met_in_block);
+        self.since = Millis::new(self.since_ms().saturating_add_signed(step_ms).min(now_ms));
+    }
+
+    /// An earlier life wrote it down: its stamp stays as it is, unless that lies `tolerance_ms` or more after `now_ms`, by a
+    /// clock that has been set since.
+    pub fn restored(&mut self, now_ms: u64, tolerance_ms: u64) {
+        if self.stamp == Stamp::Receipt {
+            self.stamp = Stamp::Told;
+        }
+        if self.first_seen_ms() >= now_ms + tolerance_ms {
+            self.first_seen = Millis::new(now_ms);
+            self.stamp = Stamp::Open;
+        }
+        self.since = Millis::new(self.since_ms().min(now_ms));
+    }
+
+    /// What was told of it, by where and what it is now.
+    pub fn told(&self) -> Told {
+        Told {
+            counted: self.verdict != Verdict::Unknown && self.place != Place::Announced,
+            published: self.state().is_some(),
+        }
+    }
+
+    /// Where the log has it; `None` if it is not in the log.
+    pub fn state(&self) -> Option<State> {
+        let is_known = self.accepted.is_some() && self.stamp != Stamp::Open;
+        match self.place {
+            Place::Announced | Place::Gone => None,
+            Place::Block => Some(State::Confirmed),
+            Place::Mempool | Place::Pending => Some(State::Mempool),
+        }
+        .filter(|_| is_known)
+    }
+
+    /// Whether its stamp lies in the window at `now_ms`.
+    pub fn is_in_window(&self, now_ms: u64) -> bool {
+        self.first_seen_ms() + WINDOW_MS > now_ms
+    }
+
+    /// When it came to where it is, Unix milliseconds.
+    pub fn since_ms(&self) -> u64 {
+        self.since.get()
+    }
+
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// What was accepted, if it was and may be in the window.
+    pub fn accepted(&self) -> Option<&Arc<Accepted>> {
+        self.accepted.as_ref()
+    }
+
+    /// What an accepted one spends.
+    pub fn spends(&self) -> &[Outpoint] {
+        &self.spends
+    }
+
+    /// The same for the journal.
+    pub fn record(&self, txid: &Txid) -> Record {
+        Record::Seen {
+            txid: *txid,
+            first_seen_ms: self.first_seen_ms(),
+            stamp: self.stamp,
+            place: self.place,
+            since_ms: self.since_ms(),
+            content: self.content(),
+        }
+    }
+
+    fn content(&self) -> Content {
+        match (self.verdict, &self.accepted) {
+            (_, Some(accepted)) => Content::Accepted {
+                values_sats: accepted.values_sats.clone(),
+                input_count: accepted.input_count,
+                spends: self.spends.clone(),
+                met_in_block: accepted.met_in_block,
+            },
+            (Verdict::Unknown, None) => Content::Unknown,
+            (Verdict::Filtered(_), None) => Content::Filtered,
+            (Verdict::Unread, None) => Content::Unread,
+            (Verdict::Accepted | Verdict::Past, None) => Content::Past,
+        }
+    }
+}
+
+/// Unix milliseconds in six bytes, which are enough until the year 10889; what is later is taken for that.
+#[derive(Clone, Copy, Debug)]
+struct Millis([u8; 6]);
+
+impl Millis {
+    const LATEST: u64 = (1 << 48) - 1;
+
+    fn new(ms: u64) -> Millis {
+        let [a, b, c, d, e, f, ..] = ms.min(Millis::LATEST).to_le_bytes();
+        Millis([a, b, c, d, e, f])
+    }
+
+    fn get(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+    }
+}
+
+/// Where a transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// Its `rawtx` came; `sequence` has not said yet why.
+    Announced,
+    /// Waiting to be mined.
+    Mempool,
+    /// In a block of the best chain.
+    Block,
+    /// Its block was disconnected, and nothing has settled yet where it is now.
+    Pending,
+    /// It left without being mined.
+    Gone,
+}
+
+/// An output of another transaction: the first 8 bytes of its txid, which is enough to compare, and its number.
+pub type Outpoint = (u64, u32);
+
+/// Several of them; that of a transaction with one input, as most are, takes no memory of its own.
+pub type Spends = SmallVec<[Outpoint; 1]>;
+
+/// What a transaction spends.
+pub(super) fn outpoints(transaction: &impl Judged) -> impl Iterator<Item = Outpoint> {
+    transaction
+        .spends()
+        .map(|spent| (prefix(spent.txid), spent.vout))
+}
+
+/// The first 8 bytes of a txid.
+pub(super) fn prefix(txid: &[u8; 32]) -> u64 {
+    txid.first_chunk::<8>()
+        .copied()
+        .map_or(0, u64::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_transaction_is_small() {
+        assert_eq!(size_of::<Seen>(), 48);
+    }
+
+    #[test]
+    fn six_bytes_hold_any_time_there_is() {
+        for ms in [0, 1_700_000_000_123, Millis::LATEST] {
+            assert_eq!(Millis::new(ms).get(), ms);
+        }
+        assert_eq!(Millis::new(u64::MAX).get(), Millis::LATEST);
+    }
+}
