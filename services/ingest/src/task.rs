@@ -207,7 +207,7 @@ impl Task {
                 self.tracker.connection_began();
                 self.source.up(endpoint, self.asker.has_rpc());
                 if self.asker.has_rpc() {
-                    self.fall_behind();
+                    self.set_gate(Gate::Behind);
                 }
                 self.beat();
             }
@@ -263,9 +263,11 @@ impl Task {
         }
     }
 
-    /// Until the node has been read, nothing is stamped by its receipt.
+    /// Until the node has been read, nothing is stamped by its receipt; unless the node cannot be asked anyway.
     fn fall_behind(&mut self) {
-        self.set_gate(Gate::Behind);
+        if !matches!(self.gate, Gate::Alone(_)) {
+            self.set_gate(Gate::Behind);
+        }
     }
 
     /// A stand-in's clock comes with its messages, whatever the link is.

@@ -17,6 +17,9 @@ use crate::{
 /// How long a transaction stays after it was first seen.
 pub const WINDOW_MS: u64 = 3 * 60 * 60 * 1000;
 
+/// Blocks held at most, of the 18 or so of three hours: a node that catches up connects hundreds in that time.
+const MOST_BLOCKS: usize = 300;
+
 /// A transaction of the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracked {
@@ -79,6 +82,9 @@ impl Window {
             Event::BlockConnected(block, txids) => {
                 self.blocks.retain(|held| held.hash != block.hash);
                 self.blocks.push_back(**block);
+                if self.blocks.len() > MOST_BLOCKS {
+                    self.blocks.pop_front();
+                }
                 self.move_all(txids, State::Confirmed)
             }
             Event::BlockDisconnected(block, txids) => {

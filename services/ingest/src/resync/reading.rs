@@ -190,7 +190,8 @@ impl Reading {
         self.listing = moment.listing.txids;
         self.fence = moment.listing.mempool_sequence;
         self.is_loaded = moment.is_loaded;
-        self.bound_ms = answered_ms.max(self.now_ms);
+        self.now_ms = self.now_ms.max(answered_ms);
+        self.bound_ms = self.now_ms;
         self.stage = Stage::Branch;
         Next::Ask(Question::Branch {
             tip: moment.info.best_block_hash,
