@@ -5,11 +5,11 @@
 mod support;
 
 use fantoccini::key::Key;
-use satscope_proto::v1::{Point, Simulation, TransactionState};
+use satscope_proto::v1::{HopState, Point, PriceUpdate, Simulation, StaleReason, TransactionState};
 use serde_json::{Value, json};
 use support::{
     browser::{Browser, Engine, axe},
-    script::{PRICE, START_MS, Script, dot, dots, estimate},
+    script::{PRICE, Script, dot, dots, estimate, hops, stale},
     socket::Socket,
 };
 
@@ -28,7 +28,8 @@ struct Stage {
 impl Stage {
     /// `None` where the engine is not installed.
     async fn set(engine: Engine, rest: &str) -> Option<Stage> {
-        let script = Script::start([dots(DOTS), vec![known()]].concat()).await;
+        let mut script = Script::start([dots(DOTS), vec![known()]].concat()).await;
+        script.repeats();
         let browser = Browser::open_in(engine, &script.url(rest)).await?;
         browser.until_text("price", "$50,000").await;
         browser
@@ -101,6 +102,12 @@ async fn everything(engine: Engine) -> Option<Stage> {
     a_zoomed_view_is_in_the_link(&stage).await;
     what("confidence");
     confidence_has_its_colour_and_its_words(&mut stage).await;
+    what("a stale price");
+    a_stale_price_is_told_in_words(&mut stage).await;
+    what("kiosk and compact");
+    every_layout_tells_the_age(&mut stage).await;
+    what("an analyzer that begins anew");
+    the_last_price_outlives_an_analyzer(&mut stage).await;
     what("a hidden tab");
     a_hidden_tab_listens_and_does_not_draw(&mut stage).await;
     what("the gateway killed");
@@ -111,6 +118,8 @@ async fn everything(engine: Engine) -> Option<Stage> {
     axe_finds_nothing(&mut stage).await;
     what("without WebGL");
     the_plain_canvas_draws_the_dots(&stage).await;
+    what("a clock that is set back");
+    the_page_follows_a_clock_that_is_set_back(&mut stage).await;
     Some(stage)
 }
 
@@ -120,8 +129,19 @@ async fn the_price_and_its_grounds_are_shown(stage: &Stage) {
     assert_eq!(browser.text("interval").await, "$49,900 – $50,100");
     browser.until_text("change", "▲ +0.30 %").await;
     assert_eq!(browser.text("change-from").await, "from $49,850");
-    assert_eq!(browser.text("age").await, "2 s ago");
-    assert_eq!(browser.text("block-age").await, "3 min ago");
+    // Ages run on while the page is looked at.
+    for (id, expected) in [
+        ("age", r"^\d+ s ago$"),
+        ("price-age", r"^\d+ s old$"),
+        ("block-age", "^[34] min ago$"),
+    ] {
+        browser
+            .until(&format!(
+                "/{expected}/.test(document.getElementById('{id}').innerText)"
+            ))
+            .await;
+    }
+    browser.until(FRESH).await;
     assert_eq!(browser.text("block").await, "block 930,004");
     let stats = browser.text("stats").await;
     let expected =
@@ -253,7 +273,7 @@ async fn a_known_dot_says_what_it_is(stage: &Stage) {
         "$51,500",
         "0.00194175 BTC for $100",
         "Mempool, seen ",
-        "2 min ago",
+        " min ago",
     ] {
         assert!(text.contains(part), "no {part:?} in {text:?}");
     }
@@ -363,21 +383,138 @@ async fn confidence_has_its_colour_and_its_words(stage: &mut Stage) {
         );
         browser.until(&colours).await;
     }
-    stage.script.play(Vec::new(), |update| {
-        let estimate = update.estimate.as_mut().unwrap();
-        estimate.stale = true;
-        estimate.evidence.as_mut().unwrap().newest_payment_ms = START_MS - 12 * 60_000;
-    });
-    stage
-        .browser
-        .until_text("notice", "No payments for 12 min")
+}
+
+/// Whether the page takes its price for one of this moment.
+const FRESH: &str = "document.body.dataset.stale === undefined && document.getElementById('notice').innerText === '' && !document.title.startsWith('⚠')";
+
+/// Whether the page shows its price without the colour of its confidence.
+const DIMMED: &str = "(() => { const probe = document.createElement('i'); probe.style.setProperty('color', getComputedStyle(document.body).getPropertyValue('--muted')); document.body.append(probe); const muted = getComputedStyle(probe).color; probe.remove(); return getComputedStyle(document.getElementById('price')).color === muted; })()";
+
+async fn a_stale_price_is_told_in_words(stage: &mut Stage) {
+    let icon = "document.querySelector('link[rel=icon]').href";
+    let fresh_icon = stage.browser.value(icon).await;
+    for (reason, link, notice, age) in [
+        (
+            StaleReason::NoPayments,
+            ("node", HopState::Connected, ""),
+            "No payment for 12 min: this is the last price",
+            "12 min",
+        ),
+        (
+            StaleReason::UpstreamLost,
+            ("ingest", HopState::Disconnected, "connection refused"),
+            "Ingest is not connected (connection refused): the price is 4 min old",
+            "4 min",
+        ),
+        (
+            StaleReason::Resyncing,
+            ("node", HopState::Resyncing, "43 % synchronised"),
+            "The node is catching up (43 % synchronised): the price is 2 h old",
+            "2 h",
+        ),
+    ] {
+        let (amount, unit) = age.split_once(' ').unwrap();
+        let unit_ms = if unit == "h" { 3_600_000 } else { 60_000 };
+        let age_ms = amount.parse::<u64>().unwrap() * unit_ms;
+        stage.script.play(Vec::new(), |update| {
+            update.estimate = Some(stale(reason, age_ms));
+            update.hops = hops(link.0, link.1, link.2);
+        });
+        let browser = &stage.browser;
+        browser.until_text("notice", notice).await;
+        browser
+            .until_text("price-age", &format!("Last price, {age} old"))
+            .await;
+        let spoken = "document.getElementById('notice-spoken').textContent";
+        browser.until(&format!("{spoken} === {notice:?}")).await;
+        assert_eq!(browser.text("price").await, "$50,000");
+        let title = format!("document.title === '⚠ $50,000 ({age} old) · Satscope'");
+        browser.until(&title).await;
+        browser
+            .until(&format!("{icon} !== {fresh_icon} && {DIMMED}"))
+            .await;
+    }
+    stage.script.play(Vec::new(), all_is_well);
+    let browser = &stage.browser;
+    browser.until(FRESH).await;
+    browser.until(&format!("!{DIMMED}")).await;
+    browser.until(&format!("{icon} === {fresh_icon}")).await;
+    browser
+        .until("document.getElementById('notice-spoken').textContent === 'The price is live again'")
         .await;
+}
+
+fn all_is_well(update: &mut PriceUpdate) {
+    update.estimate = Some(estimate(PRICE, 0.9));
+    update.hops = hops("node", HopState::Connected, "");
+}
+
+async fn every_layout_tells_the_age(stage: &mut Stage) {
     stage.script.play(Vec::new(), |update| {
-        update.estimate = Some(estimate(PRICE, 0.9));
+        update.estimate = Some(stale(StaleReason::NoPayments, 12 * 60_000));
     });
+    for rest in ["?kiosk", "?compact", ""] {
+        stage.go(rest).await;
+        let browser = &stage.browser;
+        for (id, text) in [
+            ("price-age", "12 min old"),
+            ("notice", "No payment for 12 min"),
+        ] {
+            browser.until_text(id, text).await;
+            let is_seen = format!(
+                "(() => {{ const {{ top, bottom, left, right }} = document.getElementById('{id}').getBoundingClientRect(); return bottom - top > 8 && top >= 0 && left >= 0 && right <= innerWidth && bottom <= innerHeight; }})()"
+            );
+            browser.until(&is_seen).await;
+        }
+    }
+    stage.script.play(Vec::new(), all_is_well);
+    stage.browser.until(FRESH).await;
+}
+
+async fn the_last_price_outlives_an_analyzer(stage: &mut Stage) {
+    stage.script.begin_anew();
+    let browser = &stage.browser;
+    browser
+        .until_text(
+            "notice",
+            "The window has too few payments: this is the last price",
+        )
+        .await;
+    browser.until_text("price-age", "Last price, ").await;
+    assert_eq!(browser.text("price").await, "$50,000");
+    let points = "document.getElementById('chart').dataset.points === '601'";
+    browser.until(points).await;
+    stage.script.tell_all(all_is_well);
+    stage.browser.until(FRESH).await;
+    stage.browser.until(points).await;
+}
+
+async fn the_page_follows_a_clock_that_is_set_back(stage: &mut Stage) {
+    stage.go("").await;
+    stage.script.play(Vec::new(), |update| {
+        update.simulation = None;
+        all_is_well(update);
+    });
+    let browser = &stage.browser;
+    browser.until(FRESH).await;
+    browser.until_text("clock", "2025-11-22 08:").await;
+    stage.script.set_back(3_600_000).await;
+    let browser = &stage.browser;
+    browser.until_text("clock", "2025-11-22 07:").await;
+    browser.until(FRESH).await;
+    // The past is that of the new clock.
+    browser.until_text("change-from", "from $49,850").await;
+    browser
+        .until("document.getElementById('chart').dataset.points === '609'")
+        .await;
+    stage.script.play(
+        vec![dot("after-0", 3600.0, PRICE, TransactionState::Mempool)],
+        |_| {},
+    );
     stage
         .browser
-        .until("document.getElementById('notice').innerText === ''")
+        .until("document.getElementById('chart').dataset.points === '610'")
         .await;
 }
 
@@ -433,6 +570,18 @@ async fn a_killed_gateway_leaves_no_gap(stage: &mut Stage) {
     } = stage;
     script.kill_gateway().await;
     browser.until_text("notice", "Lost the gateway").await;
+    browser.until_text("notice", "the price is ").await;
+    let age =
+        "parseInt(document.getElementById('price-age').innerText.replace('Last price, ', ''))";
+    let before = browser.value(age).await.as_f64().unwrap();
+    browser.until(&format!("{age} > {before} + 1")).await;
+    assert_eq!(
+        browser.value("document.body.dataset.stale").await,
+        "gateway_lost"
+    );
+    assert_eq!(browser.value(DIMMED).await, true);
+    let title = browser.value("document.title").await;
+    assert!(title.as_str().unwrap().contains("offline"), "{title}");
     browser.until_text("countdown", "Reconnecting").await;
     browser
         .until("/^reconnecting in \\d+ s$|^connecting$/.test(document.querySelector('#hops [data-hop=browser] .word').innerText)")
@@ -481,7 +630,7 @@ async fn a_narrow_window_holds_everything(stage: &Stage) {
         browser
             .until("document.documentElement.scrollWidth <= innerWidth")
             .await;
-        let outside = "[...document.querySelectorAll('#price, .facts dd, button, #hops li, #stats, #chart, #amounts')].filter((element) => { const { left, right, width } = element.getBoundingClientRect(); return width > 0 && (left < -4 || right > innerWidth + 1); }).map((element) => element.id || element.innerText)";
+        let outside = "[...document.querySelectorAll('#price, #price-age, .facts dd, button, #hops li, #stats, #chart, #amounts')].filter((element) => { const { left, right, width } = element.getBoundingClientRect(); return width > 0 && (left < -4 || right > innerWidth + 1); }).map((element) => element.id || element.innerText)";
         assert_eq!(browser.value(outside).await, json!([]));
         let height = "document.getElementById('price').getBoundingClientRect().height > 50";
         browser.until(height).await;
@@ -502,10 +651,28 @@ async fn axe_finds_nothing(stage: &mut Stage) {
             hidden_price_usd: Some(PRICE),
         });
     });
-    let stage = &*stage;
-    let browser = &stage.browser;
-    for rest in ["", "#theme=light", "?compact"] {
+    for (rest, is_stale) in [
+        ("", false),
+        ("#theme=light", false),
+        ("?compact", false),
+        ("", true),
+        ("#theme=light", true),
+        ("?kiosk", true),
+    ] {
+        let age_ms = 12 * 60_000;
+        stage.script.play(Vec::new(), |update| {
+            update.estimate = Some(match is_stale {
+                true => stale(StaleReason::NoPayments, age_ms),
+                false => estimate(PRICE, 0.9),
+            });
+        });
         stage.go(rest).await;
+        let browser = &stage.browser;
+        browser
+            .until(&format!(
+                "(document.body.dataset.stale !== undefined) === {is_stale}"
+            ))
+            .await;
         browser.until_text("simulated", "SIMULATED").await;
         browser
             .until("document.getElementById('chart').dataset.points === '609'")
@@ -514,7 +681,7 @@ async fn axe_finds_nothing(stage: &mut Stage) {
         let found = browser
             .awaited("axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`)]))")
             .await;
-        assert_eq!(found, json!([]), "at /{rest}");
+        assert_eq!(found, json!([]), "at /{rest}, stale: {is_stale}");
     }
 }
 

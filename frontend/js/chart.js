@@ -150,8 +150,8 @@ export class Chart {
   /** Read anew only when something may have changed it: it costs the browser a whole style. */
   #currentTheme() {
     const { width, height } = this.#size;
-    const { level } = document.body.dataset;
-    const key = [document.documentElement.dataset.theme, level, window.innerWidth, width, height].join();
+    const { level, stale } = document.body.dataset;
+    const key = [document.documentElement.dataset.theme, level, stale, window.innerWidth, width, height].join();
     if (!this.#theme || key !== this.#themeOf) this.#theme = readTheme(this.#canvases.front);
     this.#themeOf = key;
     return this.#theme;

@@ -60,20 +60,29 @@ export class Connection {
     this.#socket = socket;
     this.#watchForSilence();
     socket.addEventListener("open", () => {
-      if (socket !== this.#socket) return;
-      this.#watchForSilence();
-      this.#tell("connected", 0);
+      if (socket === this.#socket) this.#watchForSilence();
     });
+    let isHeard = false;
     socket.addEventListener("message", ({ data }) => {
       if (socket !== this.#socket || typeof data !== "string") return;
       // Only a message counts as success: a gateway that accepts and closes is not to be hammered.
       this.#failures = 0;
       this.#watchForSilence();
+      if (!isHeard) this.#tell("connected", 0);
+      isHeard = true;
       this.#listener.onMessage(data);
     });
     socket.addEventListener("close", ({ reason }) => {
       if (socket === this.#socket) this.#lost(reason);
     });
+  }
+
+  /**
+   * Leaves an open socket for a new one, because the machine has slept and nothing says that the gateway still has it.
+   * @param {string} reason
+   */
+  renew(reason) {
+    if (this.#socket) this.#leave(reason);
   }
 
   /** @param {string} reason */
@@ -84,12 +93,12 @@ export class Connection {
     const wait = retryDelayMs(this.#failures, Math.random());
     this.#failures += 1;
     this.#retryTimer = window.setTimeout(() => this.open(), wait);
-    this.#tell("waiting", Date.now() + wait);
+    this.#tell("waiting", (performance.now() + wait) / 1000);
   }
 
   /**
    * @param {Link["phase"]} phase
-   * @param {number} retryAt
+   * @param {number} retryAt seconds of the page's own clock
    */
   #tell(phase, retryAt) {
     this.#listener.onLink({ phase, failures: this.#failures, retryAt, reason: this.#reason });
@@ -97,10 +106,12 @@ export class Connection {
 
   #watchForSilence() {
     clearTimeout(this.#silenceTimer);
-    this.#silenceTimer = window.setTimeout(() => {
-      // The close handshake of a dead peer can take a minute: its socket is left behind, not waited for.
-      this.#socket?.close();
-      this.#lost(`nothing heard for ${SILENCE_MS / 1000} s`);
-    }, SILENCE_MS);
+    this.#silenceTimer = window.setTimeout(() => this.#leave(`nothing heard for ${SILENCE_MS / 1000} s`), SILENCE_MS);
+  }
+
+  /** The close handshake of a dead peer can take a minute, so its socket is not waited for. @param {string} reason */
+  #leave(reason) {
+    this.#socket?.close();
+    this.#lost(reason);
   }
 }

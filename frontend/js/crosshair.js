@@ -1,5 +1,6 @@
 // The cross-hair, and what the dot beside it says: price, time, amount, and the round sum that it stands for.
 
+import { eventNow } from "./age.js";
 import { byId, setText } from "./dom.js";
 import { formatAge, formatBtc, formatLocalTime, formatRoundUsd, formatUsd } from "./format.js";
 import { crisp } from "./grid.js";
@@ -91,7 +92,8 @@ function drawTag(context, text, x, y, align, theme) {
  * @param {State} state
  * @param {Layout | null} layout
  */
-export function showTooltip({ pointed, points, view, timestamp }, layout) {
+export function showTooltip(state, layout) {
+  const { pointed, points, view } = state;
   const slot = pointed?.id == null ? undefined : points.slotOf(pointed.id);
   const dot = slot === undefined || !layout ? null : positionOf(points, slot, layout, view);
   tooltip.hidden = !dot;
@@ -99,7 +101,7 @@ export function showTooltip({ pointed, points, view, timestamp }, layout) {
   const point = points.at(slot);
   tooltip.dataset.state = point.state;
   tooltip.dataset.id = point.id;
-  const words = wordsOf(point, points.isSpread(slot), timestamp ?? point.timestamp);
+  const words = wordsOf(point, points.isSpread(slot), eventNow(state) ?? point.timestamp);
   words.forEach((text, at) => setText(lines[at], text));
   place(dot, layout);
 }
@@ -119,11 +121,12 @@ export function wordsOf({ price, valueSats, roundUsd, timestamp, state }, spread
 }
 
 /** Says the dot that the keyboard has gone to. @param {State} state */
-export function speakDot({ pointed, points, timestamp }) {
+export function speakDot(state) {
+  const { pointed, points } = state;
   const slot = pointed?.id == null ? undefined : points.slotOf(pointed.id);
   if (slot === undefined) return;
   const point = points.at(slot);
-  setText(spoken, wordsOf(point, points.isSpread(slot), timestamp ?? point.timestamp).join(". "));
+  setText(spoken, wordsOf(point, points.isSpread(slot), eventNow(state) ?? point.timestamp).join(". "));
 }
 
 /**

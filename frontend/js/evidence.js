@@ -94,8 +94,8 @@ export class Evidence {
 
   /** @param {State} state */
   #isNews({ amounts, estimate, view }) {
-    const { level } = document.body.dataset;
-    const wanted = [amounts, estimate?.price, view.theme, level, this.#size, window.devicePixelRatio];
+    const { level, stale } = document.body.dataset;
+    const wanted = [amounts, estimate?.price, view.theme, level, stale, this.#size, window.devicePixelRatio];
     const isNews = wanted.some((value, at) => value !== this.#shown[at]);
     this.#shown = wanted;
     return isNews;

@@ -26,18 +26,28 @@ export class History {
   }
 
   /**
-   * Takes the newest estimate.
+   * Takes the newest estimate. Those after it are of a clock that has since been set back, and go.
    * @param {number} timestamp the event clock, Unix seconds
    * @param {import("./message.js").Estimate} estimate
    */
   push(timestamp, { price, interval }) {
     const { low, high } = interval ?? { low: price, high: price };
+    this.dropAfter(timestamp);
     const [last, beforeLast] = [this.#held.at(-1), this.#held.at(-2)];
-    if (last && timestamp < last.timestamp) return;
     if (last && beforeLast && last.timestamp - beforeLast.timestamp < STEP_SECONDS) this.#held.pop();
     this.#held.push({ timestamp, price, low, high });
     const kept = this.#held.findIndex((past) => past.timestamp >= timestamp - KEPT_SECONDS);
     if (kept > 0) this.#held.splice(0, kept);
+  }
+
+  /** Forgets the estimates after a moment. @param {number} timestamp Unix seconds */
+  dropAfter(timestamp) {
+    while ((this.#held.at(-1)?.timestamp ?? -Infinity) > timestamp) this.#held.pop();
+  }
+
+  /** Forgets all. */
+  clear() {
+    this.#held = [];
   }
 
   /**

@@ -13,35 +13,34 @@ const UNKNOWN_HOPS = ["node", "ingest", "analyzer", "gateway"].map((name) => ({ 
 /**
  * All hops, this browser's own last; while it is cut off, it cannot know of the others.
  * @param {State} state
- * @param {number} now `Date.now()` milliseconds
  * @returns {Hop[]}
  */
-export function chainOfHops({ link, hops }, now) {
+export function chainOfHops({ link, hops, clock }) {
   const told = hops.length > 0 ? hops : UNKNOWN_HOPS;
   const others = link.phase === "connected" ? told : told.map(({ name }) => ({ name, state: "unknown", detail: "" }));
-  return [...others, { name: "browser", state: browserState(link, now), detail: "" }];
+  return [...others, { name: "browser", state: browserState(link, clock), detail: "" }];
 }
 
 /**
  * @param {import("./state.js").Link} link
- * @param {number} now
+ * @param {number} clock seconds
  */
-function browserState({ phase, retryAt }, now) {
-  return phase === "waiting" ? `reconnecting in ${secondsUntil(retryAt, now)} s` : phase;
+function browserState({ phase, retryAt }, clock) {
+  return phase === "waiting" ? `reconnecting in ${secondsUntil(retryAt, clock)} s` : phase;
 }
 
 /**
  * Whole seconds until a moment, for a countdown.
- * @param {number} moment milliseconds
- * @param {number} now milliseconds
+ * @param {number} moment seconds of the page's own clock
+ * @param {number} clock likewise
  */
-export function secondsUntil(moment, now) {
-  return Math.max(0, Math.ceil((moment - now) / 1000));
+export function secondsUntil(moment, clock) {
+  return Math.max(0, Math.ceil(moment - clock));
 }
 
 /** @param {State} state */
 export function showHops(state) {
-  const hops = chainOfHops(state, Date.now());
+  const hops = chainOfHops(state);
   while (list.children.length > hops.length) list.lastElementChild?.remove();
   while (list.children.length < hops.length) list.append(newItem());
   hops.forEach((hop, index) => showHop(/** @type {HTMLElement} */ (list.children[index]), hop));

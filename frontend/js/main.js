@@ -1,5 +1,6 @@
 // Puts the page together: messages and gestures change the state, and each change asks for a frame that shows it.
 
+import { staleReason } from "./age.js";
 import { Chart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { listenToControls, showControls } from "./controls.js";
@@ -18,10 +19,11 @@ import { showPrice } from "./price.js";
 import { amountsWhile, pastEstimates, restOfPoints } from "./rest.js";
 import { setUpScreen } from "./screen.js";
 import { listenToShare } from "./share.js";
-import { applyRest, applyUpdate, createState } from "./state.js";
+import { applyPast, applyRest, applyUpdate, createState } from "./state.js";
 import { showStats } from "./stats.js";
 import { applyTheme } from "./theme.js";
 import { fromFragment, toFragment } from "./view.js";
+import { Wake } from "./wake.js";
 
 const THEME = "satscope.theme";
 /** More dots than this are not moved by the plain canvas: it draws each by itself. */
@@ -35,7 +37,9 @@ const front = /** @type {HTMLCanvasElement} */ (byId("chart"));
 const canvases = { grid: /** @type {HTMLCanvasElement} */ (byId("grid")), dots: /** @type {HTMLCanvasElement} */ (byId("dots")), front };
 const chart = new Chart(canvases, requestFrame, query.has("canvas"));
 const evidence = new Evidence(requestFrame);
-const views = [showPrice, showNotice, showOrigin, showHops, showStats, showControls, evidence.show];
+/** What shows ages and countdowns, which move without any message. */
+const runningViews = [showPrice, showNotice, showHops, showStats];
+const views = [...runningViews, showOrigin, showControls, evidence.show];
 
 const axis = new Glide();
 const strength = new Strength();
@@ -47,8 +51,10 @@ let priceShown = false;
 let followsFrameAt = -Infinity;
 let drawnAt = -Infinity;
 
-/** Seconds of the page's own clock. */
+/** Seconds of the page's own clock, which no setting of the machine's clock moves. */
 const clockNow = () => performance.now() / 1000;
+const wallNow = () => Date.now() / 1000;
+const wake = new Wake(wallNow(), clockNow());
 
 /** At most one frame for all changes before it, and none while nobody looks. */
 function requestFrame() {
@@ -72,7 +78,7 @@ function schedule() {
 }
 
 function draw() {
-  const clock = clockNow();
+  const clock = (state.clock = clockNow());
   const still = lessMotion.matches || !strength.suffices(clock) || (chart.renderer === "canvas" && state.points.count > MOST_MOVED_BY_CANVAS);
   if (Number.isFinite(followsFrameAt)) strength.frame(clock - followsFrameAt, clock);
   const gliding = axis.towards(state.priceAxis && spanOf(state.priceAxis), clock, still);
@@ -105,11 +111,12 @@ function changed() {
 }
 
 const rest = restOfPoints((picture) => {
-  applyRest(state, picture);
-  changed();
+  const isTaken = applyRest(state, picture);
+  if (isTaken) changed();
+  return isTaken;
 });
 const past = pastEstimates((estimates) => {
-  state.history.merge(estimates);
+  applyPast(state, estimates);
   changed();
 });
 const askForAmounts = amountsWhile(
@@ -126,10 +133,11 @@ function onMessage(message) {
   if (!update) return;
   const hadSince = state.historySince;
   const first = state.updates === 0;
-  applyUpdate(state, update, Date.now(), document.hidden ? undefined : clockNow());
-  if (update.reset) void rest.fetch();
-  // More of the past has become known, or some of it went by while the gateway was away.
-  if (update.reset || state.historySince < hadSince) void past.fetch();
+  const { isBegun, isTurned } = applyUpdate(state, update, clockNow(), !document.hidden);
+  if (isBegun) void rest.fetch();
+  // The clock was set, more of the past has become known, or some of it went by while the gateway was away.
+  if (isTurned || update.reset || state.historySince < hadSince) void past.fetch();
+  if (isTurned) showLink();
   if (first || (update.reset && !state.amounts)) askForAmounts();
   changed();
 }
@@ -167,10 +175,15 @@ function viewChanged() {
   } catch (error) {
     console.info("The theme cannot be remembered:", error);
   }
-  const fragment = toFragment(state.view);
-  window.history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);
+  showLink();
   if (state.view.evidence && !state.amounts) askForAmounts();
   requestFrame();
+}
+
+/** Makes the page's address one that restores the view. */
+function showLink() {
+  const fragment = toFragment(state.view);
+  window.history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);
 }
 
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
@@ -214,7 +227,16 @@ document.addEventListener("visibilitychange", () => {
   followsFrameAt = -Infinity;
   draw();
 });
-// A countdown and the age of an old price move without any message.
-setInterval(() => {
-  if (state.link.phase !== "connected") requestFrame();
-}, 1000);
+/** Lets ages and countdowns run on. The plot does not move by itself, but is dimmed when the price becomes stale. */
+function tick() {
+  state.clock = clockNow();
+  if (wake.slept(wallNow(), state.clock)) {
+    state.slept = true;
+    connection.renew("this computer was asleep");
+  }
+  showTab(state);
+  if (document.hidden) return;
+  if (document.body.dataset.stale !== (staleReason(state) ?? undefined)) requestFrame();
+  for (const show of runningViews) show(state);
+}
+setInterval(tick, 1000);

@@ -20,8 +20,12 @@
  * @property {{ low: number, high: number } | null} interval the 90 % interval
  * @property {number | null} payments how many it was read from
  * @property {number | null} newestPaymentAgeSeconds
- * @property {boolean} stale the last price repeated, for want of new payments
+ * @property {boolean} stale whether it is not of this moment
+ * @property {StaleReason | null} staleReason `null` if it is not stale, or the gateway does not say why
+ * @property {number | null} asOf the event clock when it was made, Unix seconds
+ * @property {number | null} ageSeconds age of the newest payment when the message was sent, by the gateway's own clock
  */
+/** @typedef {typeof STALE_REASONS[number]} StaleReason */
 /**
  * @typedef {object} Stats
  * @property {number} received
@@ -31,7 +35,7 @@
  * @property {number | null} mempool
  */
 /**
- * One message. What it does not mention is `null`, and stays as it was; but no estimate means that there is none.
+ * One message. What it does not mention is `null`, and stays as it was; without an estimate there is none at present.
  * @typedef {object} Update
  * @property {number | null} sequence
  * @property {boolean} reset `points` is the whole picture: forget those before
@@ -50,6 +54,9 @@
  */
 /** @typedef {Record<string, unknown>} Json */
 
+/** The contract's reasons for a stale price; docs of each are at StaleReason in proto/satscope/v1/common.proto. */
+const STALE_REASONS = /** @type {const} */ (["upstream_lost", "resyncing", "no_estimate", "no_payments"]);
+
 /**
  * @param {unknown} value
  * @returns {Json}
@@ -67,6 +74,9 @@ const number = (value) => (typeof value === "number" && Number.isFinite(value) ?
 
 /** @param {unknown} value */
 const positive = (value) => (typeof value === "number" && Number.isFinite(value) && value > 0 ? value : null);
+
+/** @param {unknown} value */
+const notNegative = (value) => (typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null);
 
 /** @param {unknown} value */
 const text = (value) => (typeof value === "string" ? value : null);
@@ -139,6 +149,9 @@ function readEstimate(fields) {
     payments: number(evidence.payments),
     newestPaymentAgeSeconds: number(evidence.newest_payment_age_seconds),
     stale: fields.stale === true,
+    staleReason: STALE_REASONS.find((reason) => fields.stale === true && reason === fields.stale_reason) ?? null,
+    asOf: positive(fields.as_of),
+    ageSeconds: notNegative(fields.age_seconds),
   };
 }
 

@@ -1,6 +1,8 @@
 // The points of the plot, in columns: bounded in age and number, and put together from the socket and from the picture
 // by REST. Columns, because a graphics card takes them as they are, and because objects by the ten thousand cost memory.
 
+import { epochOf } from "./epoch.js";
+
 /** @typedef {import("./message.js").Point} Point */
 /** @typedef {import("./message.js").Change} Change */
 /** @typedef {import("./spread.js").Spread} Spread */
@@ -10,6 +12,9 @@ export const WINDOW_SECONDS = 3 * 3600;
 
 /** The most points ever held; beyond it the oldest go. */
 export const MOST_POINTS = 50_000;
+
+/** Seconds that a point may lie after the event clock: the picture by REST can be ahead of the socket. */
+const MOST_AHEAD = 60;
 
 /** How many go at once at the bound, so that it costs one sort in a thousand points and not one in each message. */
 const TRIMMED_AT_ONCE = 1000;
@@ -142,11 +147,14 @@ export class Points {
 
   /**
    * Takes in the rest of the picture, as it stood at `sequence`. What the socket brought later is newer and wins;
-   * what the picture has ahead of the socket comes again by the socket, and does no harm.
+   * what the picture has ahead of the socket comes again by the socket, and does no harm. Returns `false` and takes nothing
+   * if the picture is of another epoch than the socket: their sequences and stamps cannot be compared.
    * @param {Point[]} points
    * @param {number} sequence
+   * @param {number} heard the sequence of the socket's last message
    */
-  mergeRest(points, sequence) {
+  mergeRest(points, sequence, heard) {
+    if (epochOf(sequence) !== epochOf(heard)) return false;
     for (const point of points) {
       if (this.#slots.has(point.id)) continue;
       const change = this.#sinceReset?.get(point.id);
@@ -157,17 +165,18 @@ export class Points {
       this.#put(point, LONG_AGO);
     }
     this.#sinceReset = null;
+    return true;
   }
 
   /**
-   * Keeps the bounds: three hours before `now`, and `MOST_POINTS`.
+   * Keeps the bounds: three hours before `now`, nothing long after it, and `MOST_POINTS`.
    * @param {number} now the event clock, Unix seconds
    */
   trim(now) {
-    this.#removeBefore(now - WINDOW_SECONDS);
+    this.#removeOutside(now - WINDOW_SECONDS, now + MOST_AHEAD);
     if (this.count <= MOST_POINTS) return;
     const stamps = this.timestamps.slice(0, this.count).sort();
-    this.#removeBefore(stamps[this.count - MOST_POINTS + TRIMMED_AT_ONCE]);
+    this.#removeOutside(stamps[this.count - MOST_POINTS + TRIMMED_AT_ONCE], Infinity);
   }
 
   /**
@@ -182,10 +191,14 @@ export class Points {
     this.#touch(0, this.count);
   }
 
-  /** @param {number} timestamp */
-  #removeBefore(timestamp) {
+  /**
+   * @param {number} from Unix seconds
+   * @param {number} to
+   */
+  #removeOutside(from, to) {
     for (let slot = this.count - 1; slot >= 0; slot -= 1) {
-      if (this.timestamps[slot] < timestamp) this.#remove(slot);
+      const timestamp = this.timestamps[slot];
+      if (timestamp < from || timestamp > to) this.#remove(slot);
     }
   }
 

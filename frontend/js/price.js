@@ -1,7 +1,8 @@
-// The price in large type, and beside it how much to trust it, how it has moved, and how old it is.
+// The price in large type with its age, and beside it how much to trust it and how it has moved.
 
+import { ageWords, staleReason } from "./age.js";
 import { byId, setText } from "./dom.js";
-import { formatAge, formatCount, formatSignedPercent, formatUsd } from "./format.js";
+import { formatCount, formatSignedPercent, formatUsd } from "./format.js";
 import { confidenceLevel } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -19,6 +20,7 @@ const interval = byId("interval");
 const intervalWidth = byId("interval-width");
 const change = byId("change");
 const changeFrom = byId("change-from");
+const priceAge = byId("price-age");
 const age = byId("age");
 const payments = byId("payments");
 const spoken = byId("spoken");
@@ -26,10 +28,12 @@ let spokenAt = -Infinity;
 
 /** @param {State} state */
 export function showPrice(state) {
-  const { estimate, link } = state;
+  const { estimate } = state;
   const level = estimate ? confidenceLevel(estimate.confidence) : "none";
   document.body.dataset.level = level;
-  document.body.classList.toggle("old", link.phase !== "connected" || estimate?.stale === true);
+  const reason = staleReason(state);
+  if (reason) document.body.dataset.stale = reason;
+  else delete document.body.dataset.stale;
   const text = estimate ? formatUsd(estimate.price) : "$–––,–––";
   if (price.textContent !== text) price.style.setProperty("--characters", String(text.length));
   setText(price, text);
@@ -40,9 +44,11 @@ export function showPrice(state) {
   confidenceBar.style.setProperty("inline-size", `${(estimate?.confidence ?? 0) * 100}%`);
   showInterval(estimate);
   showChange(state);
-  setText(age, ageOf(state));
+  const old = ageWords(state);
+  setText(priceAge, reason ? `Last price${old ? `, ${old} old` : ""}` : old ? `${old} old` : "");
+  setText(age, old ? `${old} ago` : "–");
   setText(payments, estimate?.payments != null ? `of ${formatCount(estimate.payments)}` : "");
-  if (estimate) speak(`${formatUsd(estimate.price)}, ${level} confidence`);
+  if (estimate && !reason) speak(`${formatUsd(estimate.price)}, ${level} confidence`);
 }
 
 /** @param {Estimate | null} estimate */
@@ -60,14 +66,6 @@ function showChange({ estimate, timestamp, history }) {
   change.dataset.direction = share === null ? "none" : share < 0 ? "down" : "up";
   setText(change, share === null ? "–" : `${share < 0 ? "▼" : "▲"} ${formatSignedPercent(share)}`);
   setText(changeFrom, before && share !== null ? `from ${formatUsd(before.price)}` : "");
-}
-
-/** How old the newest payment is; while the gateway is not heard, that goes on. @param {State} state */
-function ageOf({ estimate, link, receivedAt }) {
-  const told = estimate?.newestPaymentAgeSeconds ?? null;
-  if (told === null) return "–";
-  const silent = link.phase === "connected" ? 0 : (Date.now() - receivedAt) / 1000;
-  return `${formatAge(told + silent)} ago`;
 }
 
 /** @param {string} text */

@@ -8,7 +8,7 @@ import { readAmounts, readHistory, readPoints } from "./message.js";
 /** How often the amounts are asked for while somebody looks at them, in milliseconds. */
 const AMOUNTS_EVERY_MS = 10_000;
 
-/** Something that is fetched until it is there; a later call supersedes an earlier one. @template T */
+/** Something that is fetched until it is there and can be used; a later call supersedes an earlier one. @template T */
 export class Fetched {
   /** @type {AbortController | null} */
   #fetching = null;
@@ -19,7 +19,7 @@ export class Fetched {
   /**
    * @param {string} address
    * @param {(answer: unknown) => T} read throws what is wrong with an answer
-   * @param {(answer: T) => void} onAnswer
+   * @param {(answer: T) => boolean | void} onAnswer returns `false` for an answer that is to be asked for again
    */
   constructor(address, read, onAnswer) {
     this.#address = address;
@@ -33,7 +33,7 @@ export class Fetched {
     for (let failures = 0; !signal.aborted; failures += 1) {
       const answer = await this.#ask(signal);
       if (signal.aborted) return;
-      if (answer) return this.#onAnswer(answer.read);
+      if (answer && this.#onAnswer(answer.read) !== false) return;
       await new Promise((resolve) => setTimeout(resolve, retryDelayMs(failures, Math.random())));
     }
   }
@@ -59,7 +59,7 @@ export class Fetched {
   }
 }
 
-/** @param {(rest: Rest) => void} onAnswer */
+/** @param {(rest: Rest) => boolean} onAnswer returns whether it could be used */
 export function restOfPoints(onAnswer) {
   return new Fetched("/api/v1/points", readRest, onAnswer);
 }

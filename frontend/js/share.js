@@ -1,5 +1,6 @@
 // What can be taken away: the price, a link to this view, and a picture of it.
 
+import { ageWords, staleReason } from "./age.js";
 import { byId, setText } from "./dom.js";
 import { formatUsd, formatUtc } from "./format.js";
 import { confidenceLevel } from "./state.js";
@@ -23,7 +24,7 @@ let toastTimer;
 export function listenToShare(state, layers) {
   byId("copy-price").addEventListener("click", () => {
     const { estimate } = state;
-    if (estimate) void copy(estimate.price.toFixed(2), `Copied ${formatUsd(estimate.price)}`);
+    if (estimate) void copy(estimate.price.toFixed(2), `Copied ${formatUsd(estimate.price)}${staleWords(state)}`);
     else say("There is no price to copy yet");
   });
   byId("copy-link").addEventListener("click", () => void copy(location.href, "Copied a link to this view"));
@@ -117,14 +118,15 @@ function pictureOf(state, layers) {
  * @param {number} em
  * @param {import("./theme.js").Theme} theme
  */
-function drawHead(context, { estimate, timestamp, simulated }, width, em, theme) {
+function drawHead(context, state, width, em, theme) {
+  const { estimate, timestamp, simulated } = state;
   context.textBaseline = "alphabetic";
   context.fillStyle = theme.level;
   context.font = `600 ${3.6 * em}px ${theme.font}`;
   context.fillText(estimate ? formatUsd(estimate.price) : "no price", 0, 3.2 * em);
   context.fillStyle = theme.muted;
   context.font = `${em}px ${theme.font}`;
-  context.fillText(estimate ? doubtOf(estimate) : "", 0, 4.9 * em);
+  context.fillText(estimate ? doubtOf(estimate) + staleWords(state) : "", 0, 4.9 * em);
   context.textAlign = "right";
   context.fillText(`Satscope · ${timestamp === null ? "" : formatUtc(timestamp)}`, width, em);
   if (simulated) {
@@ -133,6 +135,13 @@ function drawHead(context, { estimate, timestamp, simulated }, width, em, theme)
     context.fillText("SIMULATED", width, 2.6 * em);
   }
   context.textAlign = "left";
+}
+
+/** How old the price is, if it is not of this moment. @param {State} state */
+function staleWords(state) {
+  if (staleReason(state) === null) return "";
+  const age = ageWords(state);
+  return age ? ` · ${age} old` : " · not current";
 }
 
 /** @param {import("./message.js").Estimate} estimate */

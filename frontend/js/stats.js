@@ -1,5 +1,6 @@
 // The counters, the event clock and the newest block.
 
+import { eventNow, staleReason } from "./age.js";
 import { byId, setText } from "./dom.js";
 import { formatAge, formatCount, formatLocalTime, formatUptime, formatUtc } from "./format.js";
 import { updateRate } from "./state.js";
@@ -29,9 +30,21 @@ export function countersOf({ received, filtered, active, uptimeSeconds, mempool 
 
 /** @param {State} state */
 export function showStats(state) {
-  const { stats, timestamp, block: newest } = state;
+  const { stats, timestamp, estimate, block: newest } = state;
+  const now = eventNow(state);
   setText(counters, stats ? countersOf(stats, updateRate(state)) : "");
-  setText(clock, timestamp === null ? "" : `${formatLocalTime(timestamp, true)} local · ${formatUtc(timestamp)}`);
-  setText(blockAge, newest && timestamp !== null ? `${formatAge(timestamp - newest.timestamp)} ago` : "–");
+  const isStale = staleReason(state) !== null;
+  setText(clock, momentOf(isStale ? (estimate?.asOf ?? timestamp) : timestamp, isStale));
+  setText(blockAge, newest && now !== null ? `${formatAge(now - newest.timestamp)} ago` : "–");
   setText(block, newest?.height != null ? `block ${formatCount(newest.height)}` : "");
+}
+
+/**
+ * The moment that the page shows, local and in UTC.
+ * @param {number | null} timestamp Unix seconds
+ * @param {boolean} isPast whether the price is of this moment and has no newer one
+ */
+function momentOf(timestamp, isPast) {
+  if (timestamp === null) return "";
+  return `${isPast ? "as of " : ""}${formatLocalTime(timestamp, true)} local · ${formatUtc(timestamp)}`;
 }

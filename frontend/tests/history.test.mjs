@@ -17,11 +17,14 @@ test("live estimates are thinned out and bounded", () => {
   assert.equal(history.entries.at(-1).price, 40_000);
 });
 
-test("an estimate of before the newest is none", () => {
+test("estimates after a clock that was set back go, and new ones follow", () => {
   const history = new History();
   history.push(1000, estimate(1));
-  history.push(900, estimate(2));
-  assert.deepEqual(stamps(history), [1000]);
+  history.push(4600, estimate(2));
+  history.push(1060, estimate(3));
+  assert.deepEqual(stamps(history), [1000, 1060]);
+  history.push(1120, estimate(4));
+  assert.deepEqual(stamps(history), [1000, 1060, 1120]);
 });
 
 test("what was fetched fills in, in order, and each moment once", () => {

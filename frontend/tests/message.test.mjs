@@ -16,7 +16,8 @@ test("unknown types are passed over, and what is not JSON is an error", () => {
 
 test("an update is read whole", () => {
   const update = read("mempool_update", {
-    sequence: 7, reset: true, timestamp: 100.5, price: 1e5, confidence: 0.9, interval: { low: 9e4, high: 11e4 }, stale: false,
+    sequence: 7, reset: true, timestamp: 100.5, price: 1e5, confidence: 0.9, interval: { low: 9e4, high: 11e4 },
+    stale: true, stale_reason: "no_payments", as_of: 99.5, age_seconds: 720.25,
     evidence: { payments: 12, margin: 3, newest_payment_age_seconds: 2 },
     transactions: [{ id: "a:0", timestamp: 99, price: 1e5, value_sats: 50_000, round_usd: 50, state: "confirmed" }],
     changes: [{ id: "b:1", state: "removed" }], hops: [{ name: "node", state: "connected", detail: "" }],
@@ -25,12 +26,21 @@ test("an update is read whole", () => {
   });
   assert.deepEqual(update, {
     sequence: 7, reset: true, timestamp: 100.5,
-    estimate: { price: 1e5, confidence: 0.9, interval: { low: 9e4, high: 11e4 }, payments: 12, newestPaymentAgeSeconds: 2, stale: false },
+    estimate: { price: 1e5, confidence: 0.9, interval: { low: 9e4, high: 11e4 }, payments: 12, newestPaymentAgeSeconds: 2,
+      stale: true, staleReason: "no_payments", asOf: 99.5, ageSeconds: 720.25 },
     points: [{ id: "a:0", timestamp: 99, price: 1e5, valueSats: 50_000, roundUsd: 50, state: "confirmed" }],
     changes: [{ id: "b:1", state: "removed" }], hops: [{ name: "node", state: "connected", detail: "" }],
     stats: { received: 5, filtered: 2, active: 3, uptimeSeconds: 9, mempool: 4 },
     simulated: true, hiddenPriceUsd: 100_100, chain: "regtest", block: { height: 9, timestamp: 90 }, blocks: [{ height: null, timestamp: 80 }], historySince: 70,
   });
+});
+
+test("an age and a moment that are not told, or impossible, are not known", () => {
+  for (const odd of [undefined, -1, "5", null]) {
+    const { asOf, ageSeconds, staleReason } = read("mempool_update", { price: 5, as_of: odd, age_seconds: odd, stale_reason: odd, stale: true }).estimate;
+    assert.deepEqual([asOf, ageSeconds, staleReason], [null, null, null]);
+  }
+  assert.equal(read("mempool_update", { price: 5, age_seconds: 0 }).estimate.ageSeconds, 0);
 });
 
 test("no price, or an impossible one, is no estimate", () => {
@@ -57,13 +67,13 @@ test("the past and the amounts are read, and what is odd in them is left out", (
   assert.equal(readAmounts({ first_sats: 0, bin_width: 0.01, counts: [1] }), null);
 });
 
-test("what a message does not mention stays as it was, but an estimate does not", () => {
+test("what a message does not mention stays as it was, and an estimate stays marked as repeated", () => {
   const state = createState();
   applyUpdate(state, read("mempool_update", { sequence: 3, timestamp: 50, price: 1e5, confidence: 1, chain: "test", simulated: true, hidden_price_usd: 9 }), 0);
   applyUpdate(state, read("status", {}), 0);
-  const { sequence, timestamp, estimate, chain, simulated, hiddenPriceUsd, updates } = state;
-  assert.deepEqual({ sequence, timestamp, estimate, chain, simulated, hiddenPriceUsd, updates },
-    { sequence: 3, timestamp: 50, estimate: null, chain: "test", simulated: true, hiddenPriceUsd: 9, updates: 2 });
+  const { sequence, timestamp, estimate, isRepeated, chain, simulated, hiddenPriceUsd, updates } = state;
+  assert.deepEqual({ sequence, timestamp, price: estimate.price, isRepeated, chain, simulated, hiddenPriceUsd, updates },
+    { sequence: 3, timestamp: 50, price: 1e5, isRepeated: true, chain: "test", simulated: true, hiddenPriceUsd: 9, updates: 2 });
 });
 
 test("confidence has its word at the edges too", () => {

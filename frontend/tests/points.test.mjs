@@ -26,7 +26,7 @@ test("the rest of the picture does not undo what the socket said after it was ta
   points.reset();
   points.apply([point("new")], [], 10);
   points.apply([], [{ id: "mined", state: "confirmed" }, { id: "gone", state: "removed" }, { id: "new", state: "confirmed" }], 12);
-  points.mergeRest([point("new"), point("mined"), point("gone"), point("old")], 11);
+  points.mergeRest([point("new"), point("mined"), point("gone"), point("old")], 11, 12);
   assert.deepEqual(states(points), { new: "confirmed", mined: "confirmed", old: "mempool" });
 });
 
@@ -34,8 +34,28 @@ test("the rest of the picture wins over changes that it already holds", () => {
   const points = new Points();
   points.reset();
   points.apply([], [{ id: "reorged", state: "confirmed" }], 10);
-  points.mergeRest([point("reorged", 1000, "mempool")], 11);
+  points.mergeRest([point("reorged", 1000, "mempool")], 11, 11);
   assert.deepEqual(states(points), { reorged: "mempool" });
+});
+
+test("a picture of another epoch is not taken, and the one of this epoch still is", () => {
+  const epoch = (/** @type {number} */ number) => number * 2 ** 33;
+  const points = new Points();
+  points.reset();
+  points.apply([point("new")], [{ id: "gone", state: "removed" }], epoch(5) + 12);
+  for (const other of [epoch(4) + 2 ** 33 - 1, epoch(6)]) {
+    assert.equal(points.mergeRest([point("gone"), point("old")], other, epoch(5) + 12), false);
+    assert.deepEqual(states(points), { new: "mempool" });
+  }
+  assert.equal(points.mergeRest([point("gone"), point("old")], epoch(5), epoch(5) + 12), true);
+  assert.deepEqual(states(points), { new: "mempool", old: "mempool" });
+});
+
+test("points after a clock that was set back are forgotten, those a little ahead of it are not", () => {
+  const points = new Points();
+  points.apply([point("ahead", 1005), point("of another clock", 4600)], [], 1);
+  points.trim(1000);
+  assert.deepEqual(Object.keys(states(points)), ["ahead"]);
 });
 
 test("points older than the window are forgotten, those on its edge are not", () => {

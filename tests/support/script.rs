@@ -1,13 +1,18 @@
 //! A scripted analyzer in front of the real gateway: what the page shows of it is known beforehand.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use satscope_proto::v1::{
     Amounts, Block, Counters, Estimate, Evidence, HistoryEntry, Hop, HopState, Point, PriceUpdate,
-    Rung, TransactionState,
+    PriceUpdatesResponse, Rung, StaleReason, TransactionState,
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{chain::FREE, part::Part};
+use super::{chain::FREE, part::Part, wait::until};
 
 #[path = "../../gateway/tests/gateway/support/analyzer.rs"]
 mod analyzer;
@@ -19,6 +24,8 @@ pub const START_MS: u64 = 1_763_800_000_000;
 /// The price that is paid by, USD for one BTC.
 pub const PRICE: f64 = 50_000.0;
 const MINUTE_MS: u64 = 60_000;
+/// Bits of a sequence below its epoch.
+const TICK_BITS: u32 = 33;
 
 /// The analyzer, the gateway, and what has been said so far.
 pub struct Script {
@@ -30,22 +37,45 @@ pub struct Script {
     points: Vec<Point>,
     /// What holds now; it has no dots.
     pub now: PriceUpdate,
+    /// The same, for the heartbeat.
+    repeated: Arc<Mutex<PriceUpdate>>,
+    /// Ends the heartbeat.
+    _heartbeat: Option<DropGuard>,
 }
+
+/// Between two repetitions: an analyzer that is silent for 5 s is taken for a lost one.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 impl Script {
     /// Starts both, with these dots.
     pub async fn start(points: Vec<Point>) -> Script {
         let now = first_update();
         let analyzer = Analyzer::start(vec![whole(&now, &points)]).await;
-        analyzer.knows(history(), Some(amounts()));
+        analyzer.knows(history(START_MS), Some(amounts()));
         let (gateway, address) = start_gateway(analyzer.address, FREE).await;
         Script {
             analyzer,
             gateway: Some(gateway),
             address,
             points,
+            repeated: Arc::new(Mutex::new(now.clone())),
             now,
+            _heartbeat: None,
         }
+    }
+
+    /// From now on repeats each second what holds, as an analyzer does when nothing changes.
+    pub fn repeats(&mut self) {
+        let stop = CancellationToken::new();
+        self._heartbeat = Some(stop.clone().drop_guard());
+        let (player, repeated) = (self.analyzer.player.clone(), self.repeated.clone());
+        tokio::spawn(stop.run_until_cancelled_owned(async move {
+            loop {
+                tokio::time::sleep(HEARTBEAT).await;
+                let update = Some(repeated.lock().unwrap().clone());
+                player.tell(&PriceUpdatesResponse { update });
+            }
+        }));
     }
 
     /// The page's address.
@@ -64,8 +94,7 @@ impl Script {
 
     /// Half a second later: these new dots, which nobody is told who comes later.
     pub fn say(&mut self, points: Vec<Point>) {
-        self.now.sequence += 500;
-        self.now.time_ms += 500;
+        self.change(|_| {});
         self.analyzer.play(PriceUpdate {
             points,
             ..self.now.clone()
@@ -74,13 +103,71 @@ impl Script {
 
     /// Half a second later, but nobody is told who is there already.
     pub fn hold(&mut self, points: Vec<Point>, change: impl FnOnce(&mut PriceUpdate)) {
-        self.now.sequence += 500;
-        self.now.time_ms += 500;
-        change(&mut self.now);
+        self.change(change);
         self.points.extend(points);
         self.analyzer
             .player
             .opens_with(vec![whole(&self.now, &self.points)]);
+    }
+
+    /// The analyzer begins a new epoch and has nothing yet: no estimate and no dots.
+    pub fn begin_anew(&mut self) {
+        let sequence = next_epoch(self.now.sequence);
+        self.change(|update| {
+            update.sequence = sequence;
+            update.estimate = None;
+        });
+        self.analyzer.play(whole(&self.now, &[]));
+    }
+
+    /// Tells everything, as to a new subscriber.
+    pub fn tell_all(&mut self, change: impl FnOnce(&mut PriceUpdate)) {
+        self.hold(Vec::new(), change);
+        self.analyzer.play(whole(&self.now, &self.points));
+    }
+
+    /// The event clock is set back: a new epoch, in which everything bears stamps that are this much earlier.
+    pub async fn set_back(&mut self, by_ms: u64) {
+        for point in &mut self.points {
+            point.time_ms -= by_ms;
+        }
+        let newest_ms = self.now.time_ms - by_ms;
+        self.analyzer.knows(history(newest_ms), Some(amounts()));
+        self.until_past_ends_at(newest_ms).await;
+        let sequence = next_epoch(self.now.sequence);
+        self.tell_all(|update| {
+            update.sequence = sequence;
+            update.time_ms -= by_ms;
+            update.history_since_ms -= by_ms;
+            for block in update.blocks.iter_mut().chain(&mut update.block) {
+                block.time_ms -= by_ms;
+            }
+            if let Some(estimate) = &mut update.estimate {
+                estimate.as_of_ms -= by_ms;
+                if let Some(evidence) = &mut estimate.evidence {
+                    evidence.newest_payment_ms -= by_ms;
+                }
+            }
+        });
+    }
+
+    /// Waits until the gateway, which keeps its answers for a moment, answers with a past that ends at this time.
+    async fn until_past_ends_at(&self, time_ms: u64) {
+        let url = self.url("api/v1/history?range=3h&step=10s");
+        until("the new past", async || {
+            let answer = reqwest::get(&url).await.ok()?.text().await.ok()?;
+            let answer: serde_json::Value = serde_json::from_str(&answer).ok()?;
+            let newest = answer["estimates"].as_array()?.last()?["timestamp"].as_f64()?;
+            (newest * 1000.0 == time_ms as f64).then_some(())
+        })
+        .await;
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut PriceUpdate)) {
+        self.now.sequence += 500;
+        self.now.time_ms += 500;
+        change(&mut self.now);
+        *self.repeated.lock().unwrap() = self.now.clone();
     }
 
     /// Kills the gateway.
@@ -109,6 +196,11 @@ async fn start_gateway(analyzer: SocketAddr, listen: &str) -> (Part, SocketAddr)
     (gateway, address)
 }
 
+/// A sequence of the epoch after this one's.
+fn next_epoch(sequence: u64) -> u64 {
+    ((sequence >> TICK_BITS) + 1) << TICK_BITS
+}
+
 /// The same as the first message of a subscription, which has all dots.
 pub fn whole(update: &PriceUpdate, points: &[Point]) -> PriceUpdate {
     PriceUpdate {
@@ -131,13 +223,7 @@ pub fn first_update() -> PriceUpdate {
             uptime_ms: 3_725_000,
         }),
         active: 4309,
-        hops: ["node", "ingest", "analyzer"]
-            .map(|name| Hop {
-                name: name.to_owned(),
-                state: HopState::Connected.into(),
-                detail: String::new(),
-            })
-            .into(),
+        hops: hops("node", HopState::Connected, ""),
         chain: "main".to_owned(),
         block: blocks().pop(),
         blocks: blocks(),
@@ -158,8 +244,38 @@ pub fn estimate(price_usd: f64, confidence: f64) -> Estimate {
             margin: 4.0,
             newest_payment_ms: START_MS - 2000,
         }),
-        stale: false,
+        age_ms: 2000,
+        as_of_ms: START_MS,
+        ..Estimate::default()
     }
+}
+
+/// The same estimate, not of this moment: its newest payment is this old.
+pub fn stale(reason: StaleReason, age_ms: u64) -> Estimate {
+    let mut estimate = estimate(PRICE, 0.9);
+    estimate.stale = true;
+    estimate.stale_reason = reason.into();
+    estimate.age_ms = age_ms;
+    if let Some(evidence) = &mut estimate.evidence {
+        evidence.newest_payment_ms = START_MS - age_ms;
+    }
+    estimate
+}
+
+/// The hops of the first update, but for one.
+pub fn hops(name: &str, state: HopState, detail: &str) -> Vec<Hop> {
+    let hop = |at: &str| {
+        let (state, detail) = match at == name {
+            true => (state, detail),
+            false => (HopState::Connected, ""),
+        };
+        Hop {
+            name: at.to_owned(),
+            state: state.into(),
+            detail: detail.to_owned(),
+        }
+    };
+    ["node", "ingest", "analyzer"].map(hop).into()
 }
 
 /// So many seconds before the start.
@@ -202,10 +318,10 @@ fn blocks() -> Vec<Block> {
         .into()
 }
 
-/// Every two minutes of three hours, rising by $5 each: $49,850 an hour ago.
-fn history() -> Vec<HistoryEntry> {
+/// Every two minutes of three hours before `now_ms`, rising by $5 each: $49,850 an hour ago.
+fn history(now_ms: u64) -> Vec<HistoryEntry> {
     let entry = |steps: u32| HistoryEntry {
-        time_ms: START_MS - u64::from(steps) * 2 * MINUTE_MS,
+        time_ms: now_ms - u64::from(steps) * 2 * MINUTE_MS,
         estimate: Some(estimate(PRICE - 5.0 * f64::from(steps), 0.9)),
     };
     (0..90).rev().map(entry).collect()

@@ -46,6 +46,17 @@ impl Player {
     pub fn opens_with(&self, opening: Vec<PriceUpdate>) {
         self.0.lock().unwrap().opening = opening;
     }
+
+    /// Sends to all subscribers; says whether there is any.
+    pub fn tell(&self, response: &PriceUpdatesResponse) -> bool {
+        let mut script = self.0.lock().unwrap();
+        let told = |subscriber: &mpsc::UnboundedSender<Sent>| {
+            let sent = subscriber.send(Ok(response.clone()));
+            sent.is_ok()
+        };
+        script.subscribers.retain(told);
+        !script.subscribers.is_empty()
+    }
 }
 
 pub struct Analyzer {
@@ -93,18 +104,8 @@ impl Analyzer {
     /// Sends what need not be an update.
     pub fn play_raw(&self, response: PriceUpdatesResponse) {
         let began = Instant::now();
-        loop {
-            let mut script = self.player.0.lock().unwrap();
-            let told = |subscriber: &mpsc::UnboundedSender<Sent>| {
-                let sent = subscriber.send(Ok(response.clone()));
-                sent.is_ok()
-            };
-            script.subscribers.retain(told);
-            if !script.subscribers.is_empty() {
-                return;
-            }
-            drop(script);
-            // Whoever heard nothing for long has gone, and comes back.
+        while !self.player.tell(&response) {
+            // A gateway that heard nothing for long has gone, and comes back.
             assert!(began.elapsed() < PATIENCE, "nobody has subscribed");
             std::thread::sleep(Duration::from_millis(20));
         }
