@@ -30,7 +30,7 @@ const LENGTH: Duration = Duration::from_secs(20);
 /// Prints all of it.
 pub async fn run() {
     let mut traffic = Traffic::bind();
-    let ingest = Served::ingest(&traffic.publisher.endpoint, &[]).await;
+    let ingest = Served::ingest(&traffic.publisher.endpoint, &["--node-is-standin"]).await;
     traffic.publisher.wait_for_subscriber();
     let begin = caught_up(&ingest).await;
     traffic.burst(SENT);

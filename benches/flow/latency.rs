@@ -42,7 +42,7 @@ pub async fn run() {
 /// The delays at a rate, in microseconds.
 async fn at_rate(rate: u32) -> Vec<u64> {
     let mut traffic = Traffic::bind();
-    let ingest = Served::ingest(&traffic.publisher.endpoint, &[]).await;
+    let ingest = Served::ingest(&traffic.publisher.endpoint, &["--node-is-standin"]).await;
     traffic.publisher.wait_for_subscriber();
     let analyzer = Served::analyzer(ingest.address).await;
     let gateway = Served::gateway(analyzer.address).await;

@@ -31,7 +31,7 @@ async fn at_rate(rate: u32) -> bool {
     let traffic = Traffic::bind();
     let state = Folder::new("sustained");
     let folder = format!("--state-dir={}", state.path());
-    let ingest = Served::ingest(&traffic.publisher.endpoint, &[&folder]).await;
+    let ingest = Served::ingest(&traffic.publisher.endpoint, &[&folder, "--node-is-standin"]).await;
     traffic.publisher.wait_for_subscriber();
     let analyzer = Served::analyzer(ingest.address).await;
     let _gateway = Served::gateway(analyzer.address).await;

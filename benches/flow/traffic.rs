@@ -2,7 +2,7 @@
 
 use std::{
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bitcoin::{
@@ -23,6 +23,8 @@ const SUMS_USD: [f64; 12] = [
 ];
 const SATS_PER_USD: f64 = 1000.0;
 const AFTER_A_BREATH: Duration = Duration::from_micros(500);
+/// What comes as fast as here is asked about at a real node; a stand-in says what time it is.
+const TIME_EVERY: Duration = Duration::from_millis(100);
 
 /// The sending end of a node, and how much it has sent.
 pub struct Traffic {
@@ -49,6 +51,7 @@ impl Traffic {
 
     /// So many at once.
     pub fn burst(&mut self, count: u32) {
+        self.say_time();
         for _ in 0..count {
             self.send();
         }
@@ -63,7 +66,12 @@ impl Traffic {
     ) -> JoinHandle<(Traffic, Vec<Sent>)> {
         std::thread::spawn(move || {
             let (began, first, mut round) = (Instant::now(), self.sent, Vec::new());
+            let mut said: Option<Instant> = None;
             while began.elapsed() < length {
+                if said.is_none_or(|said| said.elapsed() >= TIME_EVERY) {
+                    self.say_time();
+                    said = Some(Instant::now());
+                }
                 let due = (began.elapsed().as_secs_f64() * f64::from(per_second)) as u32;
                 while self.sent - first < due {
                     let is_round = is_round(u64::from(self.sent));
@@ -76,6 +84,12 @@ impl Traffic {
             }
             (self, round)
         })
+    }
+
+    fn say_time(&mut self) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let unix_ms = since.expect("a clock after 1970").as_millis();
+        self.publisher.say_time(unix_ms as u64);
     }
 
     /// `rawtx`, then `A`.

@@ -66,10 +66,12 @@ async fn of_a_window_without_room_for_all_the_oldest_leave_and_are_counted() {
     const OLDER: u32 = 4000;
     const NEWER: u32 = 1000;
     let mut publisher = Publisher::bind();
-    let ingest = Served::ingest(&publisher.endpoint, &["--window-bytes=100000"]).await;
+    let flags = ["--window-bytes=100000", "--node-is-standin"];
+    let ingest = Served::ingest(&publisher.endpoint, &flags).await;
     let analyzer = Served::analyzer(ingest.address).await;
     publisher.wait_for_subscriber();
     let mut send = |numbers: Range<u32>| -> BTreeSet<Txid> {
+        publisher.say_time(1_700_000_000_000 + u64::from(numbers.start));
         let payments = numbers.map(payment);
         payments.map(|payment| publisher.enter(&payment)).collect()
     };

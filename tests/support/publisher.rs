@@ -4,7 +4,7 @@ use bitcoin::{
     Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness,
     absolute::LockTime, consensus::serialize, hashes::Hash as _, transaction::Version,
 };
-use satscope_bitcoin::frame::SequenceEvent;
+use satscope_bitcoin::frame::{SequenceEvent, StandInLabels};
 
 /// Milliseconds that a subscriber may take to come.
 const PATIENCE_MS: i32 = 60_000;
@@ -15,6 +15,7 @@ pub struct Publisher {
     socket: zmq::Socket,
     rawtx: u32,
     sequence: u32,
+    labels: u32,
     mempool_sequence: u64,
 }
 
@@ -33,6 +34,7 @@ impl Publisher {
             socket,
             rawtx: 0,
             sequence: 0,
+            labels: 0,
             mempool_sequence: 1,
         }
     }
@@ -73,6 +75,18 @@ impl Publisher {
     pub fn sequence(&mut self, body: &[u8]) {
         self.send(&[b"sequence", body, &self.sequence.to_le_bytes()]);
         self.sequence += 1;
+    }
+
+    /// A stand-in's word on the time, Unix milliseconds: its messages are stamped by it, however many come at once.
+    pub fn say_time(&mut self, unix_ms: u64) {
+        let labels = StandInLabels {
+            time: unix_ms as f64 / 1000.0,
+            simulated: true,
+            hidden_price_usd: None,
+        };
+        let body = serde_json::to_vec(&labels).unwrap();
+        self.send(&[b"satscope", &body, &self.labels.to_le_bytes()]);
+        self.labels += 1;
     }
 
     /// Any message.

@@ -240,11 +240,24 @@ impl Calm {
     }
 }
 
+/// By how much stamps must move so that they are by the clocks as they are now, milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shift {
+    /// Receipts of this life.
+    pub received_ms: i64,
+    /// What the node told.
+    pub told_ms: i64,
+    /// Entry times of transactions that were passed over as older than the window.
+    pub unread_ms: i64,
+}
+
 /// How far ingest's clock is ahead of the one that the node's entry times are of, learned from live entries.
 #[derive(Debug, Default)]
 pub struct NodeClock {
     ahead_ms: i64,
     samples: VecDeque<i64>,
+    /// Ingest's clock was set since it was last compared: what the node told moved with it.
+    was_set: bool,
 }
 
 impl NodeClock {
@@ -253,9 +266,9 @@ impl NodeClock {
         entered_ms.saturating_add_signed(self.ahead_ms)
     }
 
-    /// Takes the receipt and the entry time of a live entry. `Some` is by how much what was told must move, milliseconds,
-    /// since most samples agree that the clocks differ otherwise than was believed.
-    pub fn observe(&mut self, received_ms: u64, entered_ms: u64) -> Option<i64> {
+    /// Takes the receipt and the entry time of a live entry. `Some` if most samples agree that the clocks differ otherwise than
+    /// was believed.
+    pub fn observe(&mut self, received_ms: u64, entered_ms: u64) -> Option<Shift> {
         let sample = received_ms as i64 - entered_ms as i64;
         self.samples.push_back(sample);
         if self.samples.len() > SAMPLES {
@@ -276,10 +289,31 @@ impl NodeClock {
             false => median - 500,
         };
         let moves_ms = ahead_ms - self.ahead_ms;
+        let was_set = std::mem::take(&mut self.was_set);
         (moves_ms.abs() > SAME_CLOCK_MS).then(|| {
             self.ahead_ms = ahead_ms;
-            moves_ms
+            Shift {
+                received_ms: 0,
+                told_ms: if was_set { 0 } else { moves_ms },
+                unread_ms: moves_ms,
+            }
         })
+    }
+
+    /// Ingest's clock was set by `step_ms`: what was stamped keeps its age. Whether the node's clock was set too is learned
+    /// anew; one that was known to differ was not.
+    pub fn was_set(&mut self, step_ms: i64) -> Shift {
+        self.samples.clear();
+        self.was_set = true;
+        let differed = self.ahead_ms != 0;
+        if differed {
+            self.ahead_ms += step_ms;
+        }
+        Shift {
+            received_ms: step_ms,
+            told_ms: step_ms,
+            unread_ms: if differed { step_ms } else { 0 },
+        }
     }
 
     /// A time of ingest's clock by the node's, Unix milliseconds.
@@ -290,11 +324,6 @@ impl NodeClock {
     /// Whether too few live entries have been compared to tell.
     pub fn is_learning(&self) -> bool {
         self.samples.len() < SAMPLES
-    }
-
-    /// Ingest's clock was set: what was learned holds no longer, and is learned anew.
-    pub fn begin_again(&mut self) {
-        self.samples.clear();
     }
 }
 
@@ -379,19 +408,52 @@ mod tests {
         }
     }
 
+    /// Five live entries of a node whose clock is `behind_ms` behind.
+    fn learn(clock: &mut NodeClock, behind_ms: i64) -> Vec<Shift> {
+        let mut learned = Vec::new();
+        for number in 0..5 {
+            let received_ms = NOW + number * 1000;
+            let entered_ms = received_ms.saturating_add_signed(-behind_ms);
+            learned.extend(clock.observe(received_ms + 500, entered_ms));
+        }
+        learned
+    }
+
+    const DAY_MS: i64 = 86_400_000;
+
     #[test]
     fn clocks_that_differ_are_told_apart_from_one_odd_entry() {
         let mut clock = NodeClock::default();
         for late_ms in [100, 900, 400_000, 500, 300] {
             assert_eq!(clock.observe(NOW + late_ms, NOW), None);
         }
-        let mut moved = Vec::new();
-        for number in 0..5 {
-            let received_ms = NOW + number * 1000;
-            moved.extend(clock.observe(received_ms + 250, received_ms - 86_400_000));
-        }
-        assert_eq!(moved, [86_400_000 - 250]);
-        assert_eq!(clock.ours(NOW - 86_400_000), NOW - 250);
+        let shift = Shift {
+            received_ms: 0,
+            told_ms: DAY_MS,
+            unread_ms: DAY_MS,
+        };
+        assert_eq!(learn(&mut clock, DAY_MS), [shift]);
+        assert_eq!(clock.ours(NOW), NOW + DAY_MS as u64);
+        assert_eq!(clock.theirs(clock.ours(NOW)), NOW);
+    }
+
+    #[test]
+    fn when_our_clock_is_set_every_stamp_keeps_its_age() {
+        let mut same_machine = NodeClock::default();
+        let shift = same_machine.was_set(-DAY_MS);
+        assert_eq!(
+            (shift.received_ms, shift.told_ms, shift.unread_ms),
+            (-DAY_MS, -DAY_MS, 0)
+        );
+        assert_eq!(learn(&mut same_machine, 0), []);
+
+        let mut another = NodeClock::default();
+        another.was_set(DAY_MS);
+        let learned = learn(&mut another, DAY_MS);
+        assert_eq!((learned[0].told_ms, learned[0].unread_ms), (0, DAY_MS));
+        let back = another.was_set(-DAY_MS);
+        assert_eq!((back.told_ms, back.unread_ms), (-DAY_MS, -DAY_MS));
+        assert_eq!(learn(&mut another, 0), [], "it was known to differ");
     }
 
     #[test]

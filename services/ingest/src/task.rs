@@ -137,7 +137,6 @@ impl Task {
 
     /// Takes what a recording tells as if it came now, with the stamps that it had; time passes as it did then.
     pub async fn take_past(&mut self, mut past: Past) {
-        let gate = std::mem::replace(&mut self.gate, Gate::StandIn);
         let (mut messages, mut second) = (0_u64, 0);
         for (stamp_ms, frame) in past.by_ref() {
             if second != stamp_ms / 1000 {
@@ -147,16 +146,21 @@ impl Task {
                 tokio::task::yield_now().await;
             }
             let loss = self.source.check_counter(&frame, &self.metrics);
-            if loss.is_some() {
-                self.tracker.lost_messages(false);
+            if let Some(loss) = loss {
+                self.lose(loss);
             }
             if let Err(error) = Said::read(frame, stamp_ms).and_then(|said| self.take(said)) {
                 self.metrics.malformed(&error);
             }
             messages += 1;
         }
-        self.gate = gate;
         self.source.knows(past.known());
+        if let Some(now_ms) = self.source.clock.newest() {
+            drop(self.tracker.tick(now_ms, &mut self.gate));
+            self.flush();
+        }
+        // The node may have been restarted since.
+        self.set_gate(Gate::Alone(Calm::default()));
         // What comes next does not follow what was recorded.
         self.source.forget_counters();
         self.tracker.lost_messages(false);

@@ -284,10 +284,13 @@ impl Tracker {
         if before == place {
             return;
         }
-        note(&mut self.out, self.is_journaled, || match before {
-            Place::Announced => seen.record(&txid),
-            _ => Record::Moved(txid, place, now_ms),
-        });
+        // What was met in a block only is noted with its stamp: without it, the block is read again.
+        if (place, seen.stamp()) != (Place::Block, Stamp::Open) {
+            note(&mut self.out, self.is_journaled, || match before {
+                Place::Announced => seen.record(&txid),
+                _ => Record::Moved(txid, place, now_ms),
+            });
+        }
         tell(&mut self.out, told, seen, now_ms);
     }
 

@@ -257,8 +257,8 @@ impl Task {
         };
         let entered: Vec<(Txid, Option<u64>)> = entered.into_iter().map(ours).collect();
         self.tracker.entered(&entered, now_ms);
-        if let Some(told_ms) = differs {
-            self.node_clock_differs(told_ms);
+        if let Some(shift) = differs {
+            self.node_clock_differs(shift);
         }
         self.ask_entry_times();
     }

@@ -8,7 +8,11 @@ use std::{
 use tracing::{info, warn};
 
 use super::{Task, unix_ms};
-use crate::{clock::Clock, resync::ask::BATCH, stamp::Gate};
+use crate::{
+    clock::Clock,
+    resync::ask::BATCH,
+    stamp::{Gate, Shift},
+};
 
 /// The beats lie on whole multiples of this of the event clock, milliseconds.
 const EVERY_MS: u64 = 500;
@@ -100,26 +104,26 @@ impl Task {
             step_ms as f64 / 1000.0
         );
         self.metrics.clock_step(step_ms);
-        self.node_clock.begin_again();
         self.gate.shift(step_ms);
-        self.begin_epoch(step_ms, 0);
+        let shift = self.node_clock.was_set(step_ms);
+        self.begin_epoch(shift);
     }
 
-    /// The node's clock is found to differ from ours by `told_ms` more than was believed.
-    pub(super) fn node_clock_differs(&mut self, told_ms: i64) {
+    /// The node's clock is found to differ from ours otherwise than was believed.
+    pub(super) fn node_clock_differs(&mut self, shift: Shift) {
         info!(
-            "the node's clock differs from this machine's by {:.1} s more than was believed; what it told is stamped anew",
-            told_ms as f64 / 1000.0
+            "the node's clock differs from this machine's by {:.1} s more than was believed; its entry times are read so",
+            shift.unread_ms as f64 / 1000.0
         );
-        self.begin_epoch(0, told_ms);
+        self.begin_epoch(shift);
     }
 
     /// All subscribers begin again from a window whose stamps are those of the clock as it is now; and the node is read
     /// again, since what lies in the window is another question now.
-    fn begin_epoch(&mut self, step_ms: i64, told_ms: i64) {
+    fn begin_epoch(&mut self, shift: Shift) {
         let now_ms = self.source.clock.newest().unwrap_or(0);
         self.publish();
-        self.tracker.shift(step_ms, told_ms, now_ms);
+        self.tracker.shift(shift, now_ms);
         self.epoch = unix_ms().max(self.epoch + 1);
         let mut out = self.tracker.take_outbox(self.publisher.spare());
         self.store.begin(self.epoch, &mut out.events);

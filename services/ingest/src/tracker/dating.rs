@@ -205,11 +205,9 @@ impl Tracker {
         let known = &mut self.chain[at];
         known.block.time_ms = time_ms;
         known.block.height = known.block.height.or(height);
-        if !super::is_in_window(time_ms, now_ms) {
-            // What an old block leaves is its hash, and what was known before it.
-            let seen = &self.seen;
-            known.txids.retain(|txid| seen.get(txid).is_some());
-        }
+        // What a block leaves that is old, or of no known time, is its hash, and what was known before it.
+        let seen = &self.seen;
+        known.txids.retain(|txid| seen.get(txid).is_some());
         self.tell_block(at, now_ms);
     }
 }

@@ -11,6 +11,7 @@ use super::{
     record::Content,
     transaction::{Seen, Verdict},
 };
+use crate::stamp::Shift;
 
 /// A clock may be this far behind what an earlier life wrote down, milliseconds: it was read a moment ago.
 const CLOCK_TOLERANCE_MS: u64 = 2000;
@@ -69,13 +70,14 @@ impl Tracker {
         self.tell_window(now_ms);
     }
 
-    /// The clock was set by `step_ms`, and what the node told moves by `told_ms`: every stamp follows, and the window at
-    /// `now_ms` goes into a log that has been begun anew.
-    pub fn shift(&mut self, step_ms: i64, told_ms: i64, now_ms: u64) {
+    /// Every stamp follows the clocks as they are found to be, and the window at `now_ms` goes into a log that has been begun
+    /// anew.
+    pub fn shift(&mut self, shift: Shift, now_ms: u64) {
         self.seen.retain(|seen| {
-            seen.shift(step_ms, told_ms, now_ms);
+            seen.shift(shift, now_ms);
             true
         });
+        let step_ms = shift.received_ms;
         for departure in &mut self.departures {
             departure.shift(step_ms);
         }
@@ -86,7 +88,11 @@ impl Tracker {
             opened.shift(step_ms);
         }
         for known in &mut self.chain {
-            known.block.time_ms = known.block.time_ms.min(now_ms);
+            known.block.time_ms = known
+                .block
+                .time_ms
+                .saturating_add_signed(shift.told_ms)
+                .min(now_ms);
         }
         self.shift_reorg(step_ms);
         self.postpone_sweep(now_ms);

@@ -12,7 +12,7 @@ use satscope_bitcoin::frame::SequenceEvent;
 use satscope_filter::Rejection;
 
 use super::*;
-use crate::stamp::{Calm, Pace};
+use crate::stamp::{Calm, NodeClock, Pace};
 
 const NOW: u64 = 1_700_000_000_000;
 
@@ -655,14 +655,12 @@ fn stamps_of_this_life_follow_a_clock_that_was_set() {
     scene.empty_outbox();
     scene.events.clear();
     let day_ms = 24 * 60 * 60 * 1000;
-    scene.tracker.shift(-day_ms, 0, NOW + 500 - day_ms as u64);
+    let shift = NodeClock::default().was_set(-day_ms);
+    scene.tracker.shift(shift, NOW + 500 - day_ms as u64);
     scene.empty_outbox();
-    assert_eq!(scene.stamps()[&live], (NOW - day_ms as u64, false));
-    assert_eq!(
-        scene.stamps()[&told].0,
-        NOW + 500 - day_ms as u64,
-        "nothing lies after now"
-    );
+    let stamps = scene.stamps();
+    assert_eq!(stamps[&live], (NOW - day_ms as u64, false));
+    assert_eq!(stamps[&told], (NOW - 60_000 - day_ms as u64, false));
 }
 
 #[test]

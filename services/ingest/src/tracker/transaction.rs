@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::record::{Content, Record};
-use crate::stamp::Stamp;
+use crate::stamp::{Shift, Stamp};
 
 /// A transaction that has been met. Half a million of them are held at a time, so that each byte counts.
 #[derive(Debug)]
@@ -143,11 +143,12 @@ impl Seen {
         self.stamp = Stamp::Receipt;
     }
 
-    /// The clock was set by `step_ms`, and what the node told moves by `told_ms`. No time stays after `now_ms`.
-    pub fn shift(&mut self, step_ms: i64, told_ms: i64, now_ms: u64) {
-        let by_ms = match self.stamp {
-            Stamp::Open | Stamp::Receipt => step_ms,
-            Stamp::Told => told_ms,
+    /// Its stamp moves, and no time stays after `now_ms`.
+    pub fn shift(&mut self, shift: Shift, now_ms: u64) {
+        let by_ms = match (self.verdict, self.stamp) {
+            (Verdict::Unread, _) => shift.unread_ms,
+            (_, Stamp::Open | Stamp::Receipt) => shift.received_ms,
+            (_, Stamp::Told) => shift.told_ms,
         };
         let first_seen_ms = self
             .first_seen_ms()
@@ -158,7 +159,8 @@ impl Seen {
             .as_ref()
             .is_some_and(|accepted| accepted.met_in_block);
         self.stamp_at(first_seen_ms, self.stamp, met_in_block);
-        self.since = Millis::new(self.since_ms().saturating_add_signed(step_ms).min(now_ms));
+        let since_ms = self.since_ms().saturating_add_signed(shift.received_ms);
+        self.since = Millis::new(since_ms.min(now_ms));
     }
 
     /// An earlier life wrote it down: its stamp stays as it is, unless that lies `tolerance_ms` or more after `now_ms`, by a
