@@ -132,15 +132,23 @@ fn the_filter() {
 
 #[test]
 fn a_transaction_from_its_bytes_to_the_log() {
-    let prepared = |count| (bodies(count), Path::to_log());
+    let prepared = |count| {
+        let sent = |number| {
+            let sent = payment(number as u32);
+            (serialize(&sent), sent.compute_txid().to_byte_array())
+        };
+        let sent: Vec<(Vec<u8>, [u8; 32])> = (0..count).map(sent).collect();
+        (sent, Path::to_log())
+    };
     assert_instructions(
         "a_transaction_from_its_bytes_to_the_log",
         12_148,
         (2560, 10_240),
         prepared,
-        |(bodies, path), number| {
-            path.transaction(body(bodies, number), START_MS + number)
-                .unwrap()
+        |(sent, path), number| {
+            let (body, txid) = &sent[number as usize];
+            path.transaction(body, START_MS + number).unwrap();
+            path.added(*txid, START_MS + number);
         },
     );
 }
