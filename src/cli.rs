@@ -5,6 +5,7 @@ use satscope_analyzer::AnalyzerSettings;
 use satscope_backtest::BacktestArgs;
 use satscope_gateway::GatewaySettings;
 use satscope_ingest::IngestSettings;
+use satscope_kit::config::StateSettings;
 use satscope_standin::{RecordSettings, ReplaySettings, SimulateSettings};
 
 use crate::{
@@ -139,6 +140,8 @@ pub struct Analyzer {
     pub process: ProcessSettings,
     #[command(flatten)]
     pub analyzer: AnalyzerSettings,
+    #[command(flatten)]
+    pub state: StateSettings,
 }
 
 /// `satscope gateway`.
