@@ -158,7 +158,9 @@ pub fn estimate(price_usd: f64, confidence: f64) -> Estimate {
             margin: 4.0,
             newest_payment_ms: START_MS - 2000,
         }),
-        stale: false,
+        age_ms: 2000,
+        as_of_ms: START_MS,
+        ..Estimate::default()
     }
 }
 
