@@ -55,7 +55,7 @@ pub enum Command {
         #[command(subcommand)]
         of: Option<SettingsOf>,
     },
-    /// Ask a part whether it is ready; the exit code is 0 if it is
+    /// Ask a part whether it can serve; the exit code is 0 if it can
     Health(HealthSettings),
     /// A completion script for a shell, on standard output
     Completions {
