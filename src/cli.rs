@@ -5,6 +5,7 @@ use satscope_analyzer::AnalyzerSettings;
 use satscope_backtest::BacktestArgs;
 use satscope_gateway::GatewaySettings;
 use satscope_ingest::IngestSettings;
+use satscope_kit::config::StateSettings;
 use satscope_standin::{RecordSettings, ReplaySettings, SimulateSettings};
 
 use crate::{
@@ -54,7 +55,7 @@ pub enum Command {
         #[command(subcommand)]
         of: Option<SettingsOf>,
     },
-    /// Ask a part whether it is ready; the exit code is 0 if it is
+    /// Ask a part whether it can serve; the exit code is 0 if it can
     Health(HealthSettings),
     /// A completion script for a shell, on standard output
     Completions {
@@ -139,6 +140,8 @@ pub struct Analyzer {
     pub process: ProcessSettings,
     #[command(flatten)]
     pub analyzer: AnalyzerSettings,
+    #[command(flatten)]
+    pub state: StateSettings,
 }
 
 /// `satscope gateway`.

@@ -1,4 +1,4 @@
-//! Asking a part whether it is ready, so that a container needs no other tool for its health check.
+//! Asking a part whether it can serve, so that a container needs no other tool for its health check.
 
 use std::{
     io::{Read as _, Write as _},

@@ -47,7 +47,8 @@ fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<()> {
             Ok(())
         }),
         Command::Analyzer(command) => process::run(&command.process, async |context| {
-            satscope_analyzer::start(command.analyzer.clone(), context).await?;
+            let state_dir = command.state.folder()?;
+            satscope_analyzer::start(command.analyzer.clone(), state_dir, context).await?;
             Ok(())
         }),
         Command::Gateway(command) => process::run(&command.process, async |context| {

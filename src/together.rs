@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use satscope_kit::Context;
+use satscope_kit::{Context, config::StateSettings};
 use satscope_standin::SimulateSettings;
 use tracing::info;
 
@@ -11,9 +11,13 @@ use crate::cli::Parts;
 
 /// Everything on a real node.
 pub async fn run(mut parts: Parts, context: &Context) -> anyhow::Result<()> {
+    // One setting for both.
+    let state = StateSettings {
+        state_dir: parts.ingest.state_dir.clone(),
+    };
     let ingest = satscope_ingest::start(parts.ingest, context).await?;
     parts.analyzer.ingest_url = url(ingest);
-    let analyzer = satscope_analyzer::start(parts.analyzer, context).await?;
+    let analyzer = satscope_analyzer::start(parts.analyzer, state.folder()?, context).await?;
     parts.gateway.analyzer_url = url(analyzer);
     let gateway = satscope_gateway::start(parts.gateway, context).await?;
     info!("the dashboard is at http://{gateway}");

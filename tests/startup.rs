@@ -239,7 +239,7 @@ async fn parts_started_backwards_wait_for_each_other_until_there_is_a_price() {
     assert_eq!(first["type"], "status", "no price is made up: {first}");
     let price = format!("http://{address}/api/v1/price");
     assert_eq!(get(&price).await.0, 503);
-    assert_eq!(get(&format!("http://{address}/readyz")).await.0, 503);
+    assert_eq!(get(&format!("http://{address}/readyz")).await.0, 200);
     gateway.line("analyzer at ").await;
 
     let mut analyzer = Part::satscope(&[

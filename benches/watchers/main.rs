@@ -93,9 +93,9 @@ impl Stage {
             "--gateway-max-connections-per-address=15000",
         ])
         .await;
-        let ready = format!("http://{}/readyz", gateway.address);
+        let price = format!("http://{}/api/v1/price", gateway.address);
         until("a price", async || {
-            (support::metrics::get(&ready).await.0 == 200).then_some(())
+            (support::metrics::get(&price).await.0 == 200).then_some(())
         })
         .await;
         let stage = Stage {

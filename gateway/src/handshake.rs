@@ -15,7 +15,8 @@ use tokio_tungstenite::tungstenite::{
 use tracing::debug;
 
 use crate::{
-    Gateway, admission::Guest, metrics::REFUSED, problem::Problem, socket, watchers::NoRoom,
+    Gateway, admission::Guest, metrics::REFUSED, problem::Problem, sequence::Sequence, socket,
+    watchers::NoRoom,
 };
 
 /// The query of `/ws/mempool` and of `/api/v1/stream`.
@@ -29,9 +30,14 @@ impl Resume {
     ///
     /// # Errors
     /// With the problem that the client is told.
-    pub fn after(query: Result<Query<Resume>, QueryRejection>) -> Result<Option<u64>, Problem> {
+    pub fn after(
+        query: Result<Query<Resume>, QueryRejection>,
+    ) -> Result<Option<Sequence>, Problem> {
         match query {
-            Ok(Query(resume)) => Ok(resume.after.filter(|after| *after > 0)),
+            Ok(Query(resume)) => {
+                let after = resume.after.filter(|after| *after > 0);
+                Ok(after.map(Sequence::from))
+            }
             Err(error) => {
                 let detail = format!("after: expected a sequence number: {}", error.body_text());
                 Err(refuse(

@@ -11,6 +11,7 @@ mod allowance;
 mod cache;
 mod description;
 mod encoded;
+mod freshness;
 mod handshake;
 mod headers;
 mod history;
@@ -19,12 +20,14 @@ mod message;
 mod metrics;
 mod origins;
 mod page;
+mod parts;
 mod past;
 mod patient;
 mod points;
 mod problem;
 mod recent;
 mod rest;
+mod sequence;
 mod server;
 mod settings;
 mod socket;
@@ -34,7 +37,7 @@ mod update;
 mod upstream;
 mod watchers;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use satscope_kit::{Context, net, upstream::Upstream};
@@ -62,6 +65,8 @@ struct Gateway {
     origins: Origins,
     watchers: Arc<Watchers>,
     limits: Arc<ClientSettings>,
+    /// For how long a stale price is given without a body that says so.
+    stale_after: Duration,
     /// Connections and WebSocket clients, waited for at the end.
     connections: TaskTracker,
     stop: CancellationToken,
@@ -77,15 +82,13 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
     metrics::start(settings.admission.gateway_max_clients);
     warn_of_limits(&settings, &listener);
     let limits = Arc::new(settings.client);
-    let state = State::new(
-        usize::try_from(settings.gateway_max_points)?,
-        limits.gateway_client_bytes as usize,
-    );
+    let capacity = usize::try_from(settings.gateway_max_points)?;
+    let state = State::new(capacity, limits.gateway_client_bytes as usize);
     let (state, readers) = watch::channel(state);
     let analyzer = Upstream::new(settings.analyzer_url, context.token.as_ref());
     let analyzer = analyzer.context("analyzer_url")?;
     let questions = history::Questions::to(&analyzer);
-    upstream::start(analyzer, state, context).await?;
+    upstream::start(analyzer, state, capacity, context).await?;
     let stop = context.tasks.stop();
     // A quarter is left for the last to answer.
     let leave_over = context.tasks.drain() * 3 / 4;
@@ -97,6 +100,7 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
         origins: settings.admission.gateway_allowed_origins,
         watchers: Arc::new(Watchers::new(most, stop.clone(), leave_over)),
         limits,
+        stale_after: Duration::from_secs(settings.stale_after_seconds.into()),
         connections: TaskTracker::new(),
         stop,
     };

@@ -6,12 +6,17 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use tracing::error;
 
+use crate::{
+    freshness::{Age, Stale},
+    sequence::Sequence,
+};
+
 /// What holds now, the same for all clients: a message without its points, and the answer to `/api/v1/price`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Current {
     /// The analyzer's; absent until its first update has come.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sequence: Option<u64>,
+    pub sequence: Option<Sequence>,
     /// The event clock; absent while it has not begun.
     #[serde(
         rename = "timestamp",
@@ -48,8 +53,8 @@ pub struct Current {
     pub history_since_ms: Option<u64>,
 }
 
-/// The price and the doubt about it. All numbers are finite.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// The price and the doubt about it. All numbers are finite. Its age is that of the moment when it is written.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
     /// USD for one BTC, above 0.
     pub price: f64,
@@ -59,8 +64,55 @@ pub struct Estimate {
     pub interval: Interval,
     /// What it rests on.
     pub evidence: Evidence,
-    /// The last price repeated, for want of new payments.
-    pub stale: bool,
+    /// The event clock when it was made, Unix milliseconds, above 0.
+    pub as_of_ms: u64,
+    /// Of the newest payment that it rests on.
+    pub age: Age,
+    /// Why it is not of this moment, if it is not.
+    pub stale: Option<Stale>,
+}
+
+impl Serialize for Estimate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Written {
+            price: f64,
+            confidence: f64,
+            interval: Interval,
+            evidence: WrittenEvidence,
+            #[serde(rename = "as_of", serialize_with = "seconds")]
+            as_of_ms: u64,
+            #[serde(rename = "age_seconds", serialize_with = "seconds")]
+            age_ms: u64,
+            stale: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            stale_reason: Option<Stale>,
+        }
+        #[derive(Serialize)]
+        struct WrittenEvidence {
+            payments: u64,
+            margin: f64,
+            #[serde(rename = "newest_payment_age_seconds", serialize_with = "seconds")]
+            age_ms: u64,
+        }
+        let age_ms = self.age.ms();
+        let evidence = WrittenEvidence {
+            payments: self.evidence.payments,
+            margin: self.evidence.margin,
+            age_ms,
+        };
+        let written = Written {
+            price: self.price,
+            confidence: self.confidence,
+            interval: self.interval,
+            evidence,
+            as_of_ms: self.as_of_ms,
+            age_ms,
+            stale: self.stale.is_some(),
+            stale_reason: self.stale,
+        };
+        written.serialize(serializer)
+    }
 }
 
 /// USD for one BTC, `low` ≤ `high`.
@@ -72,15 +124,12 @@ pub struct Interval {
 }
 
 /// What an estimate rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evidence {
     /// Payments used.
     pub payments: u64,
     /// How far the best price stands above its best rival.
     pub margin: f64,
-    /// By the event clock.
-    #[serde(rename = "newest_payment_age_seconds", serialize_with = "seconds")]
-    pub newest_payment_age_ms: u64,
 }
 
 /// One link of the chain, and how it is.
@@ -215,10 +264,10 @@ pub fn message(current: &Current, news: &News<'_>) -> Bytes {
 }
 
 /// The answer to `/api/v1/points`.
-pub fn all_points<'a>(sequence: u64, points: impl Iterator<Item = &'a Point>) -> Bytes {
+pub fn all_points<'a>(sequence: Sequence, points: impl Iterator<Item = &'a Point>) -> Bytes {
     #[derive(Serialize)]
     struct Answer<'a> {
-        sequence: u64,
+        sequence: Sequence,
         points: Vec<&'a Point>,
     }
     json(&Answer {

@@ -2,6 +2,8 @@
 
 use ::metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
+use crate::freshness::Stale;
+
 /// WebSocket clients now.
 pub const CLIENTS: &str = "satscope_gateway_websocket_clients";
 /// Messages handed to WebSocket clients, by `kind`.
@@ -32,6 +34,10 @@ pub const UPSTREAM_LOSSES: &str = "satscope_gateway_upstream_losses_total";
 pub const UPSTREAM_UPDATES: &str = "satscope_gateway_upstream_updates_total";
 /// Parts of updates that could not be used, by `reason`.
 pub const UPSTREAM_REJECTED: &str = "satscope_gateway_upstream_rejected_total";
+/// Age of the newest payment that the price rests on.
+pub const PRICE_AGE: &str = "satscope_gateway_price_age_seconds";
+/// Whether the price is stale, by `reason`.
+pub const PRICE_STALE: &str = "satscope_gateway_price_stale";
 
 /// Tells the recorder what they mean.
 pub fn describe() {
@@ -83,9 +89,30 @@ pub fn describe() {
         UPSTREAM_REJECTED,
         "Parts of price updates that could not be used and were left out."
     );
+    describe_gauge!(
+        PRICE_AGE,
+        "Age of the newest payment that the price rests on; it grows while the analyzer is silent too. Absent before the \
+         first price."
+    );
+    describe_gauge!(
+        PRICE_STALE,
+        "1 for the reason why the price is stale, or why there is none, else 0."
+    );
 }
 
-/// Begins at 0 what else would be missing until it happens first.
+/// Sets the price's age in milliseconds, if there is a price, and why it is stale or absent, if it is.
+pub fn price(age_ms: Option<u64>, stale: Option<Stale>) {
+    if let Some(age_ms) = age_ms {
+        #[allow(clippy::cast_precision_loss)]
+        gauge!(PRICE_AGE).set(age_ms as f64 / 1000.0);
+    }
+    for reason in Stale::ALL {
+        let holds = u8::from(stale == Some(reason));
+        gauge!(PRICE_STALE, "reason" => reason.as_str()).set(holds);
+    }
+}
+
+/// Registers counters at zero, and reasons as not given, so that they appear before their first event.
 pub fn start(max_clients: u32) {
     describe();
     for gauge in [CLIENTS, STREAMS, CONNECTIONS] {
@@ -108,4 +135,5 @@ pub fn start(max_clients: u32) {
         counter!(MESSAGES, "kind" => kind).increment(0);
     }
     counter!(UPSTREAM_LOSSES).increment(0);
+    price(None, None);
 }

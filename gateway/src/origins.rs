@@ -5,6 +5,8 @@ use std::{str::FromStr, sync::Arc};
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::rest::{AGE, STALE};
+
 /// The origins that are let in beside this host's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
@@ -63,7 +65,7 @@ impl Origins {
         };
         let cors = CorsLayer::new().allow_methods([Method::GET, Method::HEAD]);
         let asked = [header::ACCEPT, header::IF_NONE_MATCH];
-        let told = [header::ETAG, header::RETRY_AFTER];
+        let told = [header::ETAG, header::RETRY_AFTER, AGE, STALE];
         Some(
             cors.allow_origin(allowed)
                 .allow_headers(asked)

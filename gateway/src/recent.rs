@@ -4,6 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use rustc_hash::FxHashSet;
 
+use crate::sequence::Sequence;
+
 /// Updates remembered: five minutes of two a second.
 const UPDATES: usize = 600;
 /// Ids remembered in all of them together.
@@ -11,19 +13,19 @@ const IDS: usize = 20_000;
 /// The most that is told as missed; above it the newest points are the shorter message.
 const MISSED: usize = 2_000;
 
-/// The recent updates.
+/// The recent updates, all of one epoch.
 #[derive(Debug, Default)]
 pub struct Recent {
     updates: VecDeque<Touched>,
     ids: usize,
     /// Everything after this sequence is in `updates`.
-    complete_after: Option<u64>,
+    complete_after: Option<Sequence>,
 }
 
 /// What one update, or several, touched.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Touched {
-    sequence: u64,
+    sequence: Sequence,
     points: Vec<Arc<str>>,
     changes: Vec<Arc<str>>,
 }
@@ -39,7 +41,7 @@ pub struct Missed {
 
 impl Recent {
     /// Begins anew: only who has seen `sequence` can go on from there.
-    pub fn begin(&mut self, sequence: u64) {
+    pub fn begin(&mut self, sequence: Sequence) {
         *self = Recent {
             complete_after: Some(sequence),
             ..Recent::default()
@@ -49,7 +51,7 @@ impl Recent {
     /// Remembers one more update.
     pub fn push(
         &mut self,
-        sequence: u64,
+        sequence: Sequence,
         points: impl Iterator<Item = Arc<str>>,
         changes: impl Iterator<Item = Arc<str>>,
     ) {
@@ -69,14 +71,15 @@ impl Recent {
         }
     }
 
-    /// What came after `sequence`; `None` when that is not known, or is too much to tell.
-    pub fn since(&self, sequence: u64) -> Option<Missed> {
+    /// What came after `sequence`; `None` when that is not known, as none of another epoch is, or is too much to tell.
+    pub fn since(&self, sequence: Sequence) -> Option<Missed> {
         let newest = self
             .updates
             .back()
             .map(|touched| touched.sequence)
             .or(self.complete_after)?;
-        if sequence < self.complete_after? || sequence > newest {
+        let is_known = self.complete_after? <= sequence && sequence <= newest;
+        if !is_known {
             return None;
         }
         let mut missed = Missed::default();
@@ -117,63 +120,83 @@ mod tests {
     #[test]
     fn each_id_is_told_once() {
         let mut recent = Recent::default();
-        recent.begin(10);
-        recent.push(12, ids(&["a", "b"]), ids(&["old"]));
-        recent.push(14, ids(&["c"]), ids(&["a", "old"]));
-        let missed = recent.since(10).unwrap();
+        recent.begin(10.into());
+        recent.push(12.into(), ids(&["a", "b"]), ids(&["old"]));
+        recent.push(14.into(), ids(&["c"]), ids(&["a", "old"]));
+        let missed = recent.since(10.into()).unwrap();
         assert_eq!(sorted(missed.points), ["a", "b", "c"]);
         assert_eq!(sorted(missed.changes), ["old"]);
-        let missed = recent.since(12).unwrap();
+        let missed = recent.since(12.into()).unwrap();
         assert_eq!(sorted(missed.points), ["c"]);
         assert_eq!(sorted(missed.changes), ["a", "old"]);
-        assert_eq!(recent.since(14), Some(Missed::default()));
+        assert_eq!(recent.since(14.into()), Some(Missed::default()));
     }
 
     #[test]
     fn a_sequence_between_two_updates_is_one_of_another_gateway() {
         let mut recent = Recent::default();
-        recent.begin(10);
-        recent.push(14, ids(&["a"]), ids(&[]));
-        assert_eq!(sorted(recent.since(12).unwrap().points), ["a"]);
+        recent.begin(10.into());
+        recent.push(14.into(), ids(&["a"]), ids(&[]));
+        assert_eq!(sorted(recent.since(12.into()).unwrap().points), ["a"]);
     }
 
     #[test]
     fn what_is_not_known_is_not_made_up() {
         let mut recent = Recent::default();
-        assert_eq!(recent.since(0), None, "nothing has come yet");
-        recent.begin(10);
-        assert_eq!(recent.since(10), Some(Missed::default()));
-        assert_eq!(recent.since(9), None, "before the beginning");
-        assert_eq!(recent.since(11), None, "ahead of us");
+        assert_eq!(recent.since(0.into()), None, "nothing has come yet");
+        recent.begin(10.into());
+        assert_eq!(recent.since(10.into()), Some(Missed::default()));
+        assert_eq!(recent.since(9.into()), None, "before the beginning");
+        assert_eq!(recent.since(11.into()), None, "ahead of us");
     }
 
     #[test]
     fn the_oldest_update_is_forgotten_and_who_needs_it_starts_afresh() {
         let mut recent = Recent::default();
-        recent.begin(0);
+        recent.begin(0.into());
         for sequence in 1..=u64::try_from(UPDATES).unwrap() + 1 {
-            recent.push(sequence, ids(&["a"]), ids(&[]));
+            recent.push(sequence.into(), ids(&["a"]), ids(&[]));
         }
-        assert_eq!(recent.since(0), None);
-        assert!(recent.since(1).is_some());
+        assert_eq!(recent.since(0.into()), None);
+        assert!(recent.since(1.into()).is_some());
     }
 
     #[test]
     fn a_huge_update_pushes_out_all_before_it_and_itself() {
         let mut recent = Recent::default();
-        recent.begin(1);
-        recent.push(2, ids(&["a"]), ids(&[]));
-        recent.push(3, (0..=IDS).map(|at| at.to_string().into()), ids(&[]));
-        assert_eq!(recent.since(2), None);
-        assert_eq!(recent.since(3), Some(Missed::default()));
+        recent.begin(1.into());
+        recent.push(2.into(), ids(&["a"]), ids(&[]));
+        recent.push(
+            3.into(),
+            (0..=IDS).map(|at| at.to_string().into()),
+            ids(&[]),
+        );
+        assert_eq!(recent.since(2.into()), None);
+        assert_eq!(recent.since(3.into()), Some(Missed::default()));
         assert_eq!(recent.ids, 0);
     }
 
     #[test]
     fn too_much_is_not_told_as_missed() {
         let mut recent = Recent::default();
-        recent.begin(1);
-        recent.push(2, (0..=MISSED).map(|at| at.to_string().into()), ids(&[]));
-        assert_eq!(recent.since(1), None);
+        recent.begin(1.into());
+        recent.push(
+            2.into(),
+            (0..=MISSED).map(|at| at.to_string().into()),
+            ids(&[]),
+        );
+        assert_eq!(recent.since(1.into()), None);
+    }
+
+    #[test]
+    fn a_sequence_of_another_epoch_is_never_one_in_between() {
+        let of = |epoch: u64, tick: u64| Sequence::from((epoch << 33) | tick);
+        let mut recent = Recent::default();
+        recent.begin(of(7, 10));
+        recent.push(of(7, 14), ids(&["a"]), ids(&[]));
+        assert!(recent.since(of(7, 12)).is_some());
+        for epoch in [0, 6, 8] {
+            assert_eq!(recent.since(of(epoch, 12)), None);
+        }
     }
 }

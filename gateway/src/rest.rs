@@ -1,8 +1,10 @@
 //! What programs read without a socket: the price, and the points of the plot.
 
+use std::time::Duration;
+
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -11,24 +13,32 @@ use tracing::error;
 
 use crate::{
     Gateway, accept, cache,
-    message::{Current, HopState, json},
+    message::{Current, Estimate, HopState, json},
     problem::Problem,
 };
 
+/// Age of the newest payment that the price rests on, whole seconds.
+pub const AGE: HeaderName = HeaderName::from_static("x-satscope-age-seconds");
+/// Why the price is stale; absent where it is not.
+pub const STALE: HeaderName = HeaderName::from_static("x-satscope-stale");
+
 /// `/api/v1/price`: one JSON object, or the bare number for who prefers `text/plain`.
 pub async fn price(State(gateway): State<Gateway>, headers: HeaderMap) -> Response {
-    let current = gateway.state.borrow().current().clone();
-    let Some(estimate) = &current.estimate else {
-        return Problem::later(why_no_price(&current)).into_response();
+    let (current, estimate) = match priced(&gateway) {
+        Ok(priced) => priced,
+        Err(problem) => return problem.into_response(),
     };
     let (content_type, body) = match accept::prefers("text/plain", &headers) {
-        true => (
-            "text/plain; charset=utf-8",
-            format!("{:.2}", estimate.price).into(),
-        ),
+        true => match withheld(&gateway, &estimate) {
+            Some(problem) => return problem.into_response(),
+            None => (
+                "text/plain; charset=utf-8",
+                format!("{:.2}", estimate.price).into(),
+            ),
+        },
         false => ("application/json", json(&current)),
     };
-    let mut response = of_this_moment(content_type, body);
+    let mut response = of_this_moment(content_type, body, &estimate);
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("accept"));
     response
@@ -38,27 +48,59 @@ pub async fn price(State(gateway): State<Gateway>, headers: HeaderMap) -> Respon
 pub async fn prices(State(gateway): State<Gateway>) -> Response {
     #[derive(Serialize)]
     struct Prices {
-        /// Unix seconds.
+        /// When the estimate was made, Unix seconds.
         time: u64,
         /// For one BTC, whole as theirs.
         #[serde(rename = "USD")]
         usd: u64,
     }
-    let current = gateway.state.borrow().current().clone();
-    let (Some(estimate), Some(time_ms)) = (&current.estimate, current.time_ms) else {
-        return Problem::later(why_no_price(&current)).into_response();
+    let estimate = match priced(&gateway) {
+        Ok((_, estimate)) => estimate,
+        Err(problem) => return problem.into_response(),
     };
+    if let Some(problem) = withheld(&gateway, &estimate) {
+        return problem.into_response();
+    }
     // A price is finite and above 0.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let usd = estimate.price.round() as u64;
-    let time = time_ms / 1000;
-    of_this_moment("application/json", json(&Prices { time, usd }))
+    let time = estimate.as_of_ms / 1000;
+    of_this_moment("application/json", json(&Prices { time, usd }), &estimate)
 }
 
-fn of_this_moment(content_type: &'static str, body: Bytes) -> Response {
+/// What holds now, and the estimate in it.
+fn priced(gateway: &Gateway) -> Result<(Current, Estimate), Problem> {
+    let current = gateway.state.borrow().current().clone();
+    match current.estimate.clone() {
+        Some(estimate) => Ok((current, estimate)),
+        None => Err(Problem::later(why_no_price(&current))),
+    }
+}
+
+/// The problem in place of a price that has been stale for longer than `stale_after_seconds`: the body has no room to say so.
+fn withheld(gateway: &Gateway, estimate: &Estimate) -> Option<Problem> {
+    let stale_for = Duration::from_millis(gateway.state.borrow().stale_for_ms()?);
+    let reason = estimate
+        .stale
+        .filter(|_| stale_for >= gateway.stale_after)?;
+    Some(Problem::later(format!(
+        "the price has been stale for {} s, and its newest payment is {} s old: {} ({}); /api/v1/price has the last price \
+         as JSON",
+        stale_for.as_secs(),
+        estimate.age.ms() / 1000,
+        reason.in_words(),
+        reason.as_str()
+    )))
+}
+
+fn of_this_moment(content_type: &'static str, body: Bytes, estimate: &Estimate) -> Response {
     let mut response = ([(header::CONTENT_TYPE, content_type)], body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(AGE, HeaderValue::from(estimate.age.ms() / 1000));
+    if let Some(reason) = estimate.stale {
+        headers.insert(STALE, HeaderValue::from_static(reason.as_str()));
+    }
     response
 }
 
@@ -71,7 +113,7 @@ pub async fn points(State(gateway): State<Gateway>, headers: HeaderMap) -> Respo
     let Some(picture) = picture else {
         return Problem::later(why_no_price(&current)).into_response();
     };
-    let tag = picture.sequence.to_string();
+    let tag = picture.sequence.get().to_string();
     if cache::is_known(&headers, &tag) {
         return cache::unchanged(&tag);
     }

@@ -38,6 +38,16 @@ pub struct GatewaySettings {
     )]
     pub gateway_max_points: u32,
 
+    /// Seconds for which a stale price is given as text/plain and by /api/v1/prices; after them these answer 503
+    #[arg(
+        long,
+        env = "SATSCOPE_STALE_AFTER_SECONDS",
+        default_value = "600",
+        value_parser = clap::value_parser!(u32),
+        value_name = "SECONDS"
+    )]
+    pub stale_after_seconds: u32,
+
     #[command(flatten)]
     pub(crate) admission: AdmissionSettings,
 

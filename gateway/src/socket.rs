@@ -29,6 +29,7 @@ use crate::{
     Gateway,
     allowance::{Allowance, Rationed},
     metrics,
+    sequence::Sequence,
     state::State,
 };
 
@@ -103,7 +104,7 @@ impl End {
 /// Serves a client that has shaken hands and seen all up to `after`, until it leaves or has to.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    after: Option<u64>,
+    after: Option<Sequence>,
     gateway: &Gateway,
 ) {
     let limits = &gateway.limits;
@@ -144,7 +145,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 struct Client<S> {
     socket: WebSocketStream<Rationed<S>>,
     /// The sequence up to which the client has all.
-    seen: Option<u64>,
+    seen: Option<Sequence>,
     ping_every: Duration,
     /// For a message to be taken, and for a ping to be answered.
     stuck_after: Duration,

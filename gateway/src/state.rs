@@ -13,9 +13,11 @@ use tokio::{
 
 use crate::{
     encoded::Encoded,
+    freshness::{Age, Stale},
     message::{Block, Change, Current, Hop, HopState, News, PointState, all_points, message},
     points::Points,
     recent::Recent,
+    sequence::Sequence,
     update::Update,
 };
 
@@ -36,6 +38,13 @@ pub struct State {
     recent: Recent,
     /// The hops as the analyzer told them; `current` adds ours.
     told_hops: Vec<Hop>,
+    /// Why the price is stale, as the analyzer told it.
+    told_stale: Option<Stale>,
+    /// The analyzer cannot be heard.
+    is_lost: bool,
+    stale: Option<Stale>,
+    /// For how long the price has been stale without a break.
+    stale_for: Option<Age>,
     shared: Shared,
     all_points: Arc<OnceCell<Encoded>>,
     capacity: usize,
@@ -47,12 +56,12 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Shared {
     /// What is new to a client that has seen this sequence.
-    news: Option<(u64, Bytes)>,
+    news: Option<(Sequence, Bytes)>,
     /// For a client that has seen nothing; made when the first one asks.
     greeting: OnceLock<Bytes>,
     /// For clients that have missed some, by the sequence that they have seen; `None` where a greeting is shorter. Many have
     /// seen the same: those of another gateway that has ended, and those that were slow together.
-    catch_ups: Mutex<FxHashMap<u64, Option<Bytes>>>,
+    catch_ups: Mutex<FxHashMap<Sequence, Option<Bytes>>>,
 }
 
 /// A message for one client.
@@ -63,14 +72,14 @@ pub struct Outgoing {
     /// "news", "`catch_up`" or "greeting".
     pub kind: &'static str,
     /// What the client has seen once it has this.
-    pub sequence: Option<u64>,
+    pub sequence: Option<Sequence>,
 }
 
 /// All points as of one moment.
 #[derive(Debug)]
 pub struct Picture {
     /// The update that they go with.
-    pub sequence: u64,
+    pub sequence: Sequence,
     points: Arc<Points>,
     body: Arc<OnceCell<Encoded>>,
 }
@@ -91,7 +100,7 @@ impl Picture {
 
 impl Shared {
     /// `after` is whom the news is for, if anybody.
-    fn new(current: &Current, after: Option<u64>, news: &News<'_>) -> Self {
+    fn new(current: &Current, after: Option<Sequence>, news: &News<'_>) -> Self {
         Shared {
             news: after.map(|after| (after, message(current, news))),
             ..Shared::default()
@@ -109,18 +118,34 @@ impl State {
             blocks: Vec::new(),
             recent: Recent::default(),
             told_hops: Vec::new(),
+            told_stale: None,
+            is_lost: true,
+            stale: None,
+            stale_for: None,
             shared: Shared::default(),
             all_points: Arc::default(),
             capacity,
             largest_catch_up,
         };
         state.set_analyzer(HopState::Connecting, "");
+        state.judge();
         state
     }
 
     /// What holds now.
     pub fn current(&self) -> &Current {
         &self.current
+    }
+
+    /// Why the price is stale, or why there is none.
+    pub fn stale(&self) -> Option<Stale> {
+        self.stale
+    }
+
+    /// For how long the price has been stale without a break, milliseconds. One that was stale when it came first is taken
+    /// to have been so since its newest payment.
+    pub fn stale_for_ms(&self) -> Option<u64> {
+        self.stale_for.map(Age::ms)
     }
 
     /// All points; `None` until the first update has come.
@@ -134,6 +159,53 @@ impl State {
 
     /// Takes an update.
     pub fn take(&mut self, update: Update) {
+        self.is_lost = false;
+        match self.is_held_against(&update) {
+            true => self.hold(update),
+            false => self.go_on(update),
+        }
+    }
+
+    /// Whether an update comes from an analyzer that has no window yet, while clients have a price and points of the same
+    /// node: it has no price, or no points of its epoch.
+    fn is_held_against(&self, update: &Update) -> bool {
+        let Some(sequence) = self
+            .current
+            .sequence
+            .filter(|_| self.current.estimate.is_some())
+        else {
+            return false;
+        };
+        let has_no_points = !update.reset && update.sequence.epoch() != sequence.epoch();
+        let has_no_price = update.current.estimate.is_none();
+        (has_no_price || has_no_points) && self.is_of_same_node(&update.current)
+    }
+
+    /// A node whose chain is not known yet may be the same.
+    fn is_of_same_node(&self, other: &Current) -> bool {
+        let known = |current: &Current| Some((current.chain.clone()?, current.simulated));
+        match (known(&self.current), known(other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        }
+    }
+
+    /// Keeps the price, the points and the sequence that clients have, and tells how the links are.
+    fn hold(&mut self, update: Update) {
+        self.told_hops = update.current.hops;
+        let is_lost =
+            |hop: &Hop| matches!(hop.state, HopState::Connecting | HopState::Disconnected);
+        self.told_stale = match &update.current.estimate {
+            Some(estimate) => estimate.stale,
+            None if self.told_hops.iter().any(is_lost) => Some(Stale::UpstreamLost),
+            None => Some(Stale::NoEstimate),
+        };
+        self.set_analyzer(HopState::Connected, "");
+        self.judge();
+        self.repeat();
+    }
+
+    fn go_on(&mut self, update: Update) {
         // An analyzer whose sequence has gone back has forgotten; so then must who has read on.
         let goes_on_from = self
             .current
@@ -148,9 +220,18 @@ impl State {
             ),
             None => self.recent.begin(update.sequence),
         }
+        let had_price = self.current.estimate.is_some();
         self.current = update.current;
         self.told_hops = std::mem::take(&mut self.current.hops);
+        self.told_stale = match &self.current.estimate {
+            Some(estimate) => estimate.stale,
+            None => Some(Stale::NoEstimate),
+        };
         self.set_analyzer(HopState::Connected, "");
+        self.judge();
+        if let (Some(estimate), false) = (&self.current.estimate, had_price) {
+            self.stale_for = self.stale.map(|_| estimate.age);
+        }
         let new_blocks = update.blocks != self.blocks;
         self.blocks = update.blocks;
         let news = News {
@@ -164,12 +245,14 @@ impl State {
 
     /// Notes that the analyzer cannot be reached; false when that is nothing new.
     pub fn lose(&mut self, reason: &str) -> bool {
-        let before = self.current.hops.clone();
+        let before = (self.current.hops.clone(), self.stale);
+        self.is_lost = true;
         match self.current.sequence {
             Some(_) => self.set_analyzer(HopState::Disconnected, reason),
             None => self.set_analyzer(HopState::Connecting, reason),
         }
-        let changed = self.current.hops != before;
+        self.judge();
+        let changed = (&self.current.hops, self.stale) != (&before.0, before.1);
         if changed {
             self.repeat();
         }
@@ -183,7 +266,7 @@ impl State {
     }
 
     /// The message for a client that has seen all up to `after`, or nothing.
-    pub fn message(&self, after: Option<u64>) -> Outgoing {
+    pub fn message(&self, after: Option<Sequence>) -> Outgoing {
         let (kind, text) = match (&self.shared.news, after) {
             (Some((from, text)), Some(after)) if *from == after => ("news", text.clone()),
             (_, Some(after)) => self
@@ -198,7 +281,7 @@ impl State {
         }
     }
 
-    fn catch_up(&self, after: u64) -> Option<Bytes> {
+    fn catch_up(&self, after: Sequence) -> Option<Bytes> {
         let made = &self.shared.catch_ups;
         let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(text) = made.get(&after) {
@@ -213,7 +296,7 @@ impl State {
     }
 
     /// What a client missed is what was touched, as it is now.
-    fn missed_since(&self, after: u64) -> Option<Bytes> {
+    fn missed_since(&self, after: Sequence) -> Option<Bytes> {
         let missed = self.recent.since(after)?;
         let mut points: Vec<_> = missed
             .points
@@ -269,6 +352,19 @@ impl State {
             points.trim(now_ms);
         }
         self.all_points = Arc::default();
+    }
+
+    /// The link to the analyzer is ours to judge, and what is beyond it the analyzer's.
+    fn judge(&mut self) {
+        self.stale = match self.is_lost {
+            true => Some(Stale::UpstreamLost),
+            false => self.told_stale,
+        };
+        let before = self.stale_for.take();
+        self.stale_for = self.stale.map(|_| before.unwrap_or_else(|| Age::now(0)));
+        if let Some(estimate) = &mut self.current.estimate {
+            estimate.stale = self.stale;
+        }
     }
 
     /// The link to the analyzer is ours to judge, unless it is up and the analyzer has its own word on itself.

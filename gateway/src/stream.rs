@@ -18,6 +18,7 @@ use crate::{
     handshake::{Resume, no_room},
     metrics::{MESSAGES, STREAMS},
     problem::Problem,
+    sequence::Sequence,
     state::State,
 };
 
@@ -57,21 +58,23 @@ pub async fn open(
     Ok(response)
 }
 
-fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+fn last_event(headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
     let Some(last) = headers.get("last-event-id") else {
         return Ok(None);
     };
-    let sequence = last.to_str().ok().and_then(|text| text.parse().ok());
-    sequence.map(Some).ok_or_else(|| {
-        let detail = "Last-Event-ID: expected a sequence number";
-        Problem::new(StatusCode::BAD_REQUEST, detail)
-    })
+    let sequence = last.to_str().ok().and_then(|text| text.parse::<u64>().ok());
+    sequence
+        .map(|sequence| Some(sequence.into()))
+        .ok_or_else(|| {
+            let detail = "Last-Event-ID: expected a sequence number";
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        })
 }
 
 struct Watcher {
     state: watch::Receiver<State>,
     /// The sequence up to which the client has all.
-    seen: Option<u64>,
+    seen: Option<Sequence>,
     _guest: Option<Guest>,
     _room: OwnedSemaphorePermit,
 }
@@ -84,7 +87,7 @@ impl Watcher {
         self.seen = outgoing.sequence;
         counter!(MESSAGES, "kind" => outgoing.kind).increment(1);
         let before = match outgoing.sequence {
-            Some(sequence) => Bytes::from(format!("id: {sequence}\ndata: ")),
+            Some(sequence) => Bytes::from(format!("id: {}\ndata: ", sequence.get())),
             None => Bytes::from_static(b"data: "),
         };
         let event = [before, outgoing.text, Bytes::from_static(b"\n\n")];

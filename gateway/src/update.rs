@@ -4,15 +4,20 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use satscope_proto::v1;
 
-use crate::message::{
-    Block, Change, Current, Estimate, Evidence, Hop, HopState, Interval, Point, PointState, Stats,
+use crate::{
+    freshness::{Age, Stale},
+    message::{
+        Block, Change, Current, Estimate, Evidence, Hop, HopState, Interval, Point, PointState,
+        Stats,
+    },
+    sequence::Sequence,
 };
 
 /// One update, of which every number is usable.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Update {
     /// The analyzer's, as [`Current::sequence`].
-    pub sequence: u64,
+    pub sequence: Sequence,
     /// All but the points; its hops end with the analyzer's own word.
     pub current: Current,
     /// Forget all points before these.
@@ -37,7 +42,7 @@ pub fn read(update: v1::PriceUpdate) -> (Update, Faults) {
         *last = fault;
     };
     let current = Current {
-        sequence: Some(update.sequence),
+        sequence: Some(update.sequence.into()),
         time_ms: (update.time_ms > 0).then_some(update.time_ms),
         estimate: update.estimate.and_then(|estimate| {
             read_estimate(&estimate, update.time_ms)
@@ -82,7 +87,7 @@ pub fn read(update: v1::PriceUpdate) -> (Update, Faults) {
         }
     }
     let update = Update {
-        sequence: update.sequence,
+        sequence: update.sequence.into(),
         current,
         reset: update.reset,
         points,
@@ -114,6 +119,11 @@ fn read_estimate(estimate: &v1::Estimate, time_ms: u64) -> Result<Estimate, Stri
              got time_ms {time_ms}, {estimate:?}"
         ));
     }
+    // An analyzer of an earlier version tells neither.
+    let (as_of_ms, age_ms) = match estimate.as_of_ms {
+        0 => (time_ms, time_ms.saturating_sub(evidence.newest_payment_ms)),
+        as_of_ms => (as_of_ms, estimate.age_ms),
+    };
     Ok(Estimate {
         price: estimate.price_usd,
         confidence: estimate.confidence,
@@ -124,9 +134,10 @@ fn read_estimate(estimate: &v1::Estimate, time_ms: u64) -> Result<Estimate, Stri
         evidence: Evidence {
             payments: evidence.payments,
             margin: evidence.margin,
-            newest_payment_age_ms: time_ms.saturating_sub(evidence.newest_payment_ms),
         },
-        stale: estimate.stale,
+        as_of_ms,
+        age: Age::now(age_ms),
+        stale: Stale::told(estimate.stale, estimate.stale_reason()),
     })
 }
 
@@ -210,6 +221,7 @@ fn read_change(change: &v1::PointChange) -> Result<Change, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -224,7 +236,9 @@ mod tests {
                 margin: 2.5,
                 newest_payment_ms: 1_699_999_998_500,
             }),
-            stale: false,
+            age_ms: 1700,
+            as_of_ms: 1_699_999_999_900,
+            ..Default::default()
         }
     }
 
@@ -238,11 +252,21 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_of_the_event_clock() {
-        let (read, faults) = read(update(estimate()));
-        let evidence = read.current.estimate.map(|estimate| estimate.evidence);
-        assert_eq!(evidence.map(|e| e.newest_payment_age_ms), Some(1500));
-        assert_eq!(faults, Faults::new());
+    fn the_age_is_what_the_analyzer_says_or_else_of_the_event_clock() {
+        let read_age = |estimate: v1::Estimate| {
+            let (read, faults) = read(update(estimate));
+            assert_eq!(faults, Faults::new());
+            let estimate = read.current.estimate.unwrap();
+            // It grows from the moment when it is read.
+            (estimate.as_of_ms, estimate.age.ms() / 100)
+        };
+        assert_eq!(read_age(estimate()), (1_699_999_999_900, 17));
+        let of_earlier_version = v1::Estimate {
+            age_ms: 0,
+            as_of_ms: 0,
+            ..estimate()
+        };
+        assert_eq!(read_age(of_earlier_version), (1_700_000_000_000, 15));
     }
 
     #[test]
@@ -263,7 +287,7 @@ mod tests {
             let (read, faults) = read(update(estimate));
             assert_eq!(read.current.estimate, None, "{estimate:?}");
             assert_eq!(faults.get("estimate").map(|(count, _)| *count), Some(1));
-            assert_eq!(read.current.sequence, Some(7), "the rest is kept");
+            assert_eq!(read.current.sequence, Some(7.into()), "the rest is kept");
         }
     }
 

@@ -14,26 +14,30 @@ use satscope_proto::v1::{
 };
 use tokio::{
     sync::watch,
-    time::{Duration, timeout},
+    time::{Duration, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{metrics, state::State, update};
+use crate::{metrics, parts::Assembly, sequence::Sequence, state::State, update};
 
 /// Bytes. The first update holds all points of the window: 100,000 of some 120 bytes are a fifth of this.
 const LARGEST_UPDATE: usize = 64 * 1024 * 1024;
-/// Clients take ten silent seconds for a dead link; the analyzer speaks every five, so this fills in for it alone.
-const SILENCE: Duration = Duration::from_secs(6);
+/// Silence after which clients are told again what holds: the age of the price grows, and ten silent seconds are a dead link
+/// to them. The analyzer speaks every 2 s.
+const SILENCE: Duration = Duration::from_secs(3);
+/// Interval at which the metrics that change without an update are set.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps `state` the analyzer's newest until the process stops.
+/// Keeps `state` the analyzer's newest until the process stops. Of one update, `capacity` points are taken at most.
 pub async fn start(
     analyzer: Upstream,
     state: watch::Sender<State>,
+    capacity: usize,
     context: &Context,
 ) -> anyhow::Result<()> {
     let waiting_for = format!("price updates from {}", analyzer.endpoint.uri());
-    let ready = context.readiness.condition("analyzer", &waiting_for);
+    let link = context.readiness.condition("analyzer", &waiting_for);
     let state = Arc::new(state);
     let stop = context.tasks.stop();
     context
@@ -43,9 +47,14 @@ pub async fn start(
             fill_silence(state.clone(), stop.clone()),
         )
         .await;
+    context
+        .tasks
+        .spawn("the price's age", look(state.subscribe(), stop.clone()))
+        .await;
     let taker = Taker {
         state: state.clone(),
-        ready,
+        assembly: Assembly::new(capacity),
+        link,
         brake: Brake::default(),
     };
     context
@@ -65,7 +74,8 @@ async fn follow_analyzer(
     stop: CancellationToken,
 ) {
     let open = |channel: Connection| {
-        let after_sequence = state.borrow().current().sequence.unwrap_or(0);
+        let newest = state.borrow().current().sequence;
+        let after_sequence = newest.map_or(0, Sequence::get);
         async move {
             PriceServiceClient::new(channel)
                 .max_decoding_message_size(LARGEST_UPDATE)
@@ -94,30 +104,53 @@ async fn fill_silence(
     Ok(())
 }
 
+/// Keeps the metrics of age and staleness true while the analyzer is silent.
+async fn look(state: watch::Receiver<State>, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut every = interval(LOOK_EVERY);
+    while stop.run_until_cancelled(every.tick()).await.is_some() {
+        let state = state.borrow();
+        let estimate = state.current().estimate.as_ref();
+        metrics::price(estimate.map(|estimate| estimate.age.ms()), state.stale());
+    }
+    Ok(())
+}
+
 /// Takes what happens upstream into the state.
 struct Taker {
     state: Arc<watch::Sender<State>>,
-    ready: Condition,
+    assembly: Assembly,
+    link: Condition,
     brake: Brake,
 }
 
 impl Taker {
     fn on(&mut self, event: Event<PriceUpdatesResponse>) {
         match event {
-            Event::Connected => counter!(metrics::UPSTREAM_CONNECTIONS).increment(1),
+            Event::Connected => {
+                self.assembly.forget();
+                counter!(metrics::UPSTREAM_CONNECTIONS).increment(1);
+            }
             Event::Message(response) => self.take(response),
             Event::Lost(reason) => {
                 counter!(metrics::UPSTREAM_LOSSES).increment(1);
-                self.ready.unmet(&format!("the analyzer: {reason}"));
+                self.link.unmet(&format!("the analyzer: {reason}"));
                 self.state.send_if_modified(|state| state.lose(&reason));
             }
         }
     }
 
     fn take(&mut self, response: PriceUpdatesResponse) {
-        let Some(update) = response.update else {
+        let Some(part) = response.update else {
             self.reject("update", 1, "a response without an update");
             return;
+        };
+        let update = match self.assembly.take(part) {
+            Ok(Some(update)) => update,
+            Ok(None) => return,
+            Err(fault) => {
+                self.reject("part", 1, &fault);
+                return;
+            }
         };
         let (update, faults) = update::read(update);
         for (kind, (count, last)) in faults {
@@ -125,7 +158,7 @@ impl Taker {
         }
         counter!(metrics::UPSTREAM_UPDATES).increment(1);
         self.state.send_modify(|state| state.take(update));
-        self.ready.met();
+        self.link.met();
     }
 
     fn reject(&mut self, kind: &'static str, count: u64, fault: &str) {

@@ -3,10 +3,11 @@
 use serde_json::{Value, json as value};
 
 use super::*;
+use crate::freshness::{Age, Stale};
 
 fn full() -> Current {
     Current {
-        sequence: Some(42),
+        sequence: Some(42.into()),
         time_ms: Some(1_700_000_000_250),
         estimate: Some(Estimate {
             price: 50_000.5,
@@ -18,9 +19,10 @@ fn full() -> Current {
             evidence: Evidence {
                 payments: 321,
                 margin: 1.5,
-                newest_payment_age_ms: 1500,
             },
-            stale: false,
+            as_of_ms: 1_700_000_000_000,
+            age: Age::now(1500),
+            stale: Some(Stale::NoPayments),
         }),
         hops: vec![Hop {
             name: "node".to_owned(),
@@ -108,10 +110,23 @@ fn errors(schema: &Value, message: &Value) -> Vec<String> {
         .collect()
 }
 
+/// Takes an age out of a message: it is that of the moment when it was written.
+fn take_age(data: &mut Value) -> f64 {
+    let age_seconds = data["age_seconds"].take();
+    assert_eq!(
+        data["evidence"]["newest_payment_age_seconds"].take(),
+        age_seconds
+    );
+    age_seconds.as_f64().unwrap()
+}
+
 #[test]
 fn every_field_is_written_under_its_name() {
+    let mut message = full_message();
+    let age_seconds = take_age(&mut message["data"]);
+    assert!((1.5..60.0).contains(&age_seconds), "{age_seconds}");
     assert_eq!(
-        full_message(),
+        message,
         value!({
             "type": "mempool_update",
             "data": {
@@ -121,8 +136,11 @@ fn every_field_is_written_under_its_name() {
                 "price": 50_000.5,
                 "confidence": 0.75,
                 "interval": { "low": 49_900.0, "high": 50_100.0 },
-                "evidence": { "payments": 321, "margin": 1.5, "newest_payment_age_seconds": 1.5 },
-                "stale": false,
+                "evidence": { "payments": 321, "margin": 1.5, "newest_payment_age_seconds": null },
+                "as_of": 1_700_000_000.0,
+                "age_seconds": null,
+                "stale": true,
+                "stale_reason": "no_payments",
                 "transactions": [{
                     "id": "ab:1",
                     "timestamp": 1_699_999_999.125,
@@ -165,8 +183,16 @@ fn messages_conform_to_the_schema_and_have_no_field_beside_it() {
         history_since_ms: None,
         ..full()
     };
+    let fresh = Current {
+        estimate: full().estimate.map(|estimate| Estimate {
+            stale: None,
+            ..estimate
+        }),
+        ..full()
+    };
     let nothing = News::default();
     for message in [
+        written(&fresh, &nothing),
         full_message(),
         written(&without_labels, &nothing),
         written(&without_estimate, &nothing),
@@ -178,7 +204,7 @@ fn messages_conform_to_the_schema_and_have_no_field_beside_it() {
 
 #[test]
 fn the_schema_refuses_what_is_wrong() {
-    let spoilt: [fn(&mut Value); 7] = [
+    let spoilt: [fn(&mut Value); 10] = [
         |message| message["type"] = value!("status"),
         |message| message["data"]["price"] = value!(0),
         |message| message["data"]["price"] = Value::Null,
@@ -186,6 +212,9 @@ fn the_schema_refuses_what_is_wrong() {
         |message| message["data"]["stats"]["uptime_seconds"] = value!(0),
         |message| message["data"]["changes"] = Value::Null,
         |message| message["data"]["surplus"] = value!(1),
+        |message| message["data"]["as_of"] = Value::Null,
+        |message| message["data"]["age_seconds"] = value!(-1),
+        |message| message["data"]["stale_reason"] = value!("tired"),
     ];
     for spoil in spoilt {
         let mut message = full_message();

@@ -29,9 +29,9 @@ fn change(id: &str, state: PointState) -> Change {
 
 fn update(sequence: u64, points: &[&str], changes: Vec<Change>) -> Update {
     Update {
-        sequence,
+        sequence: sequence.into(),
         current: Current {
-            sequence: Some(sequence),
+            sequence: Some(sequence.into()),
             time_ms: Some(START_MS + sequence * 500),
             estimate: Some(Estimate {
                 price: 50_000.0,
@@ -43,9 +43,10 @@ fn update(sequence: u64, points: &[&str], changes: Vec<Change>) -> Update {
                 evidence: Evidence {
                     payments: 10,
                     margin: 1.0,
-                    newest_payment_age_ms: 0,
                 },
-                stale: false,
+                as_of_ms: START_MS + sequence * 500,
+                age: Age::now(200),
+                stale: None,
             }),
             hops: ["node", "ingest"]
                 .map(|name| Hop {
@@ -74,9 +75,13 @@ fn begun(points: &[&str]) -> State {
 
 /// The message, as its kind, its `data`, and the sequence after it.
 fn told(state: &State, after: Option<u64>) -> (&'static str, Value, Option<u64>) {
-    let outgoing = state.message(after);
+    let outgoing = state.message(after.map(Sequence::from));
     let message: Value = serde_json::from_slice(&outgoing.text).unwrap();
-    (outgoing.kind, message["data"].clone(), outgoing.sequence)
+    (
+        outgoing.kind,
+        message["data"].clone(),
+        outgoing.sequence.map(Sequence::get),
+    )
 }
 
 fn ids(list: &Value) -> Vec<&str> {
@@ -127,7 +132,7 @@ fn a_new_client_gets_the_newest_points_and_then_news_that_all_share() {
     assert_eq!(data["reset"], false);
     assert_eq!(ids(&data["transactions"]), ["c"]);
     assert_eq!(ids(&data["changes"]), ["a"]);
-    let [one, other] = [state.message(Some(10)), state.message(Some(10))];
+    let [one, other] = [10, 10].map(|after| state.message(Some(after.into())));
     assert_eq!(one.text.as_ptr(), other.text.as_ptr(), "serialised once");
     let [one, other] = [state.message(None), state.message(None)];
     assert_eq!(one.text.as_ptr(), other.text.as_ptr(), "so are greetings");
@@ -308,7 +313,7 @@ fn what_was_missed_is_written_once_for_all_who_missed_the_same() {
     for sequence in 11..=13 {
         state.take(update(sequence, &["b"], Vec::new()));
     }
-    let [one, other, third] = [Some(11), Some(11), Some(10)].map(|after| state.message(after));
+    let [one, other, third] = [11, 11, 10].map(|after| state.message(Some(after.into())));
     assert_eq!(one.kind, "catch_up");
     assert_eq!(one.text.as_ptr(), other.text.as_ptr());
     assert_ne!(one.text.as_ptr(), third.text.as_ptr());
@@ -331,4 +336,149 @@ fn who_missed_more_than_may_be_held_for_one_client_starts_afresh() {
     state.take(update(13, &names[..2], Vec::new()));
     state.take(update(14, &names[..2], Vec::new()));
     assert_eq!(told(&state, Some(12)).0, "catch_up");
+}
+
+/// In another epoch.
+fn anew(tick: u64, update: Update) -> Update {
+    let sequence = Sequence::from((7 << 33) | tick);
+    Update {
+        sequence,
+        current: Current {
+            sequence: Some(sequence),
+            ..update.current
+        },
+        ..update
+    }
+}
+
+fn without_price(update: Update) -> Update {
+    Update {
+        current: Current {
+            estimate: None,
+            ..update.current
+        },
+        ..update
+    }
+}
+
+fn stale(data: &Value) -> Option<&str> {
+    let reason = data
+        .get("stale_reason")
+        .map(|reason| reason.as_str().unwrap());
+    assert_eq!(data["stale"], reason.is_some());
+    reason
+}
+
+#[test]
+fn a_lost_analyzer_makes_the_price_stale_until_it_speaks_again() {
+    let mut state = begun(&["a"]);
+    assert_eq!(stale(&told(&state, None).1), None);
+    assert_eq!(state.stale_for_ms(), None);
+    assert!(state.lose("it closed the stream"));
+    for after in [None, Some(10)] {
+        assert_eq!(stale(&told(&state, after).1), Some("upstream_lost"));
+    }
+    assert!(state.stale_for_ms().is_some());
+    state.take(update(11, &[], Vec::new()));
+    assert_eq!(stale(&told(&state, Some(10)).1), None);
+    assert_eq!(state.stale_for_ms(), None);
+}
+
+#[test]
+fn what_the_analyzer_says_is_passed_on() {
+    let mut state = begun(&["a"]);
+    let mut old = update(11, &[], Vec::new());
+    if let Some(estimate) = &mut old.current.estimate {
+        estimate.stale = Some(Stale::NoPayments);
+        estimate.age = Age::now(700_000);
+    }
+    state.take(old);
+    let (_, data, _) = told(&state, Some(10));
+    assert_eq!(stale(&data), Some("no_payments"));
+    let age_seconds = data["age_seconds"].as_f64().unwrap();
+    assert!((700.0..760.0).contains(&age_seconds), "{age_seconds}");
+    assert_eq!(data["evidence"]["newest_payment_age_seconds"], age_seconds);
+    assert_eq!(data["as_of"], 1_700_000_005.5);
+    let stale_for_ms = state.stale_for_ms().unwrap();
+    assert!(stale_for_ms < 60_000, "since now: {stale_for_ms}");
+}
+
+#[test]
+fn a_price_that_was_stale_when_it_came_first_has_been_so_since_its_newest_payment() {
+    let mut state = State::new(10, PLENTY);
+    state.take(without_price(update(9, &[], Vec::new())));
+    let mut old = update(10, &[], Vec::new());
+    if let Some(estimate) = &mut old.current.estimate {
+        estimate.stale = Some(Stale::NoEstimate);
+        estimate.age = Age::now(5_000_000);
+    }
+    state.take(old);
+    assert!(state.stale_for_ms().unwrap() >= 5_000_000);
+}
+
+#[test]
+fn an_analyzer_that_begins_again_takes_nothing_away_before_it_has_its_window() {
+    let mut state = begun(&["a", "b"]);
+    let beginning = anew(1, without_price(update(0, &[], Vec::new())));
+    let lost = |mut update: Update| {
+        update.current.hops[1].state = HopState::Connecting;
+        update
+    };
+    state.take(lost(beginning));
+    let (kind, data, sequence) = told(&state, Some(10));
+    assert_eq!((kind, sequence), ("news", Some(10)));
+    assert_eq!(
+        (&data["reset"], data["price"].as_f64()),
+        (&Value::Bool(false), Some(50_000.0))
+    );
+    assert_eq!(stale(&data), Some("upstream_lost"));
+    let receiving = anew(2, without_price(update(0, &[], Vec::new())));
+    state.take(receiving);
+    assert_eq!(stale(&told(&state, Some(10)).1), Some("no_estimate"));
+    assert_eq!(ids(&told(&state, None).1["transactions"]), ["a", "b"]);
+    // With the price that it had kept, and then an empty window.
+    state.take(anew(3, update(0, &[], Vec::new())));
+    assert_eq!(told(&state, Some(10)).2, Some(10));
+    let empty = Update {
+        reset: true,
+        ..anew(4, without_price(update(0, &[], Vec::new())))
+    };
+    state.take(empty);
+    let (kind, data, _) = told(&state, Some(10));
+    assert_eq!((kind, data["price"].as_f64()), ("news", Some(50_000.0)));
+    let whole = Update {
+        reset: true,
+        ..anew(5, update(0, &["z"], Vec::new()))
+    };
+    state.take(whole);
+    let (kind, data, sequence) = told(&state, Some(10));
+    assert_eq!((kind, sequence), ("greeting", Some((7 << 33) | 5)));
+    assert_eq!(
+        (&data["reset"], ids(&data["transactions"])),
+        (&Value::Bool(true), vec!["z"])
+    );
+    assert_eq!(stale(&data), None);
+}
+
+#[test]
+fn the_price_of_another_node_is_not_held() {
+    let of = |chain: &str, update: Update| Update {
+        current: Current {
+            chain: Some(chain.to_owned()),
+            ..update.current
+        },
+        ..update
+    };
+    let mut state = State::new(10, PLENTY);
+    let first = Update {
+        reset: true,
+        ..of("regtest", update(10, &["a"], Vec::new()))
+    };
+    state.take(first);
+    let other = Update {
+        reset: true,
+        ..of("main", anew(1, without_price(update(0, &[], Vec::new()))))
+    };
+    state.take(other);
+    assert_eq!(told(&state, None).1.get("price"), None);
 }

@@ -340,6 +340,9 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
         bystander.analyzer.play(large);
         bystander.client.read_to(sequence).await;
     }
+    // It is silent from here on, so that the gateway subscribes again.
+    let whole = window(31, &[&large_id]);
+    bystander.analyzer.player.opens_with(vec![whole]);
     counted(&cut_for("stuck"), before).await;
     let mut asking = Raw::connect_narrow(gateway.address).await;
     for _ in 0..50 {

@@ -48,7 +48,8 @@ async fn problem(response: Response) -> Value {
 async fn the_price_is_503_until_there_is_one() {
     let analyzer = Analyzer::start(vec![without_estimate(window(10, &[]))]).await;
     let gateway = gateway(analyzer.address, &[]).await;
-    answered(&gateway, "/readyz", 200).await;
+    answered(&gateway, "/api/v1/points", 200).await;
+    assert_eq!(gateway.get("/readyz").await.status(), 200, "it can serve");
     let none_yet = gateway.get("/api/v1/price").await;
     assert_eq!(none_yet.status(), 503);
     assert_ne!(header_of(&none_yet, "retry-after"), "");
@@ -123,7 +124,7 @@ async fn all_points_are_to_be_had_and_not_twice() {
 async fn the_past_is_asked_of_the_analyzer_once_for_many() {
     let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
     let gateway = gateway(analyzer.address, &[]).await;
-    answered(&gateway, "/readyz", 200).await;
+    answered(&gateway, "/api/v1/price", 200).await;
     analyzer.knows((1..=90).map(past).collect(), None);
     for (query, prices) in [
         ("?range=1m&step=20s", vec![50_036.0, 50_056.0, 50_076.0]),
@@ -254,7 +255,7 @@ async fn the_page_is_served_with_its_types_and_tags() {
 async fn every_answer_bears_the_security_headers() {
     let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
     let gateway = gateway(analyzer.address, &[]).await;
-    answered(&gateway, "/readyz", 200).await;
+    answered(&gateway, "/api/v1/price", 200).await;
     for path in [
         "/",
         "/js/main.js",

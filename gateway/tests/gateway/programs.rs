@@ -122,7 +122,7 @@ async fn the_past_comes_as_csv_for_who_wants_it() {
     let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
     let gateway = gateway(analyzer.address, &[]).await;
     until("a price", async || {
-        gateway.get("/readyz").await.status() == 200
+        gateway.get("/api/v1/price").await.status() == 200
     })
     .await;
     let past = [3, 13].map(|second| HistoryEntry {

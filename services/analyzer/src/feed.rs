@@ -6,18 +6,20 @@ use std::{
 };
 
 use rustc_hash::FxHashMap;
+use satscope_kit::clock::Steady;
 use satscope_proto::v1::{Amounts, HistoryEntry, PriceUpdate, TransactionState};
 use tokio::sync::watch;
 
-use crate::points::{Dot, DotId, News};
+use crate::{
+    history::History,
+    points::{Dot, DotId, News},
+    sequence::Sequence,
+};
 
 /// Updates kept for those who return: five minutes at two a second.
 const KEPT: usize = 600;
 /// Dots and changes kept in all of them together: ten times what five minutes usually hold.
 const KEPT_DOTS: usize = 30_000;
-/// Three hours at one estimate a second.
-const HISTORY: usize = 10_800;
-const HISTORY_STEP_MS: u64 = 1000;
 
 /// The shared feed.
 #[derive(Debug)]
@@ -26,55 +28,85 @@ pub struct Feed {
     newest: watch::Sender<u64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
-    /// The newest update, without points.
-    update: Option<PriceUpdate>,
+    /// That of the newest update.
+    sequence: Sequence,
+    /// The newest update, without points, and when it was made.
+    update: Option<(PriceUpdate, Steady)>,
     /// All dots as of that update.
     points: FxHashMap<DotId, Dot>,
+    /// The dots of a whole window have been published.
+    is_whole: bool,
     news: VecDeque<(u64, News)>,
     /// Dots and changes in `news`.
     kept: usize,
-    history: VecDeque<HistoryEntry>,
-    /// The newest count of amounts, and when it was made, Unix milliseconds of the system's clock.
-    amounts: Option<(u64, Amounts)>,
+    history: History,
+    /// The newest count of amounts.
+    amounts: Option<Amounts>,
 }
 
 impl Default for Feed {
     fn default() -> Self {
+        let sequence = Sequence::begin();
+        let inner = Inner {
+            sequence,
+            update: None,
+            points: FxHashMap::default(),
+            is_whole: false,
+            news: VecDeque::new(),
+            kept: 0,
+            history: History::default(),
+            amounts: None,
+        };
         Feed {
-            inner: Mutex::default(),
-            newest: watch::Sender::new(0),
+            inner: Mutex::new(inner),
+            newest: watch::Sender::new(sequence.get()),
         }
     }
 }
 
 impl Feed {
-    /// Publishes an update under a number above all before it, also those of an earlier process: `unix_ms` if it
-    /// can be.
-    pub fn publish(&self, mut update: PriceUpdate, news: News, unix_ms: u64) {
+    /// Publishes an update that was made at `now`, under the next sequence of its event clock.
+    pub fn publish(&self, mut update: PriceUpdate, news: News, now: Steady) {
         let mut inner = self.lock();
-        let last = inner.update.as_ref().map_or(0, |update| update.sequence);
-        let sequence = unix_ms.max(last + 1);
-        update.sequence = sequence;
-        inner.remember(&update);
-        update.history_since_ms = inner.history.front().map_or(0, |oldest| oldest.time_ms);
+        inner.sequence = inner.sequence.next(update.time_ms);
+        update.sequence = inner.sequence.get();
+        update.history_since_ms = inner.history.oldest_ms().unwrap_or(0);
         inner.draw(&news);
-        // Who does not know the update before a reset gets everything: nobody is sent what was in it.
+        inner.is_whole |= news.reset;
+        // A reset's dots are not kept: a subscriber without them gets the full set.
         let told = if news.reset { News::default() } else { news };
+        let sequence = update.sequence;
         inner.keep(sequence, told);
-        inner.update = Some(update);
+        inner.update = Some((update, now));
         drop(inner);
         self.newest.send_replace(sequence);
     }
 
-    /// The newest update, without points, and all that came after update `after`; everything and `reset` when that is not
-    /// known. `None` before the first update, and when `after` is the newest.
+    /// The event clock was set to `clock_ms`, Unix milliseconds: a new epoch begins. Dots and history of what is now its
+    /// future are dropped.
+    pub fn begin_epoch(&self, clock_ms: u64) {
+        let mut inner = self.lock();
+        inner.sequence = inner.sequence.begin_anew();
+        inner.news.clear();
+        inner.kept = 0;
+        inner.points.retain(|_, dot| dot.time_ms <= clock_ms);
+        inner.history.set_back(clock_ms);
+    }
+
+    /// The newest update, without points and with the age that it has now, and all that came after update `after`;
+    /// everything and `reset` when that is not known. `None` before the first update, and when `after` is the newest.
+    ///
+    /// Before the dots of a whole window have been published there is nothing to reset to.
     pub fn since(&self, after: u64) -> Option<(PriceUpdate, News)> {
         let inner = self.lock();
-        let update = inner.update.clone()?;
+        let (mut update, made_at) = inner.update.clone()?;
         if update.sequence == after {
             return None;
+        }
+        if let Some(estimate) = &mut update.estimate {
+            estimate.age_ms = estimate.age_ms.saturating_add(made_at.elapsed_ms());
         }
         let from = inner
             .news
@@ -89,7 +121,7 @@ impl Feed {
                 news
             }
             None => News {
-                reset: true,
+                reset: inner.is_whole,
                 points: inner.oldest_first(),
                 changes: Vec::new(),
             },
@@ -97,61 +129,39 @@ impl Feed {
         Some((update, news))
     }
 
+    /// Keeps an estimate for the history.
+    pub fn remember(&self, entry: HistoryEntry) {
+        self.lock().history.remember(entry);
+    }
+
     /// The estimates of the last three hours after `after_ms`, at most one in each `step_ms`.
     pub fn history(&self, after_ms: u64, step_ms: u64) -> Vec<HistoryEntry> {
-        let mut next_ms = 0;
-        let wanted = |entry: &&HistoryEntry| {
-            let due = entry.time_ms > after_ms && entry.time_ms >= next_ms;
-            if due {
-                next_ms = entry.time_ms.saturating_add(step_ms);
-            }
-            due
-        };
-        self.lock().history.iter().filter(wanted).cloned().collect()
+        self.lock().history.since(after_ms, step_ms)
     }
 
-    /// The stamp of the oldest estimate that is held, Unix milliseconds.
-    pub fn oldest_ms(&self) -> Option<u64> {
-        self.lock().history.front().map(|entry| entry.time_ms)
+    /// The multiples of `step_ms` in the three hours up to `now_ms` that the history has no estimate of.
+    pub fn history_gaps(&self, now_ms: u64, step_ms: u64) -> Vec<u64> {
+        self.lock().history.gaps(now_ms, step_ms)
     }
 
-    /// Puts estimates of the past before all that are held.
-    pub fn prepend_history(&self, past: Vec<HistoryEntry>) {
-        let mut inner = self.lock();
-        let first_ms = inner
-            .history
-            .front()
-            .map_or(u64::MAX, |entry| entry.time_ms);
-        for entry in past
-            .into_iter()
-            .rev()
-            .filter(|entry| entry.time_ms < first_ms)
-        {
-            inner.history.push_front(entry);
-        }
+    /// Adds estimates of the past, for [`Feed::history_gaps`].
+    pub fn fill_history(&self, past: Vec<HistoryEntry>) {
+        self.lock().history.fill(past);
     }
 
-    /// Whether the amounts have not been counted since `unix_ms`.
-    pub fn amounts_are_older_than(&self, unix_ms: u64) -> bool {
-        let counted = self
-            .lock()
-            .amounts
-            .as_ref()
-            .map(|(counted_ms, _)| *counted_ms);
-        counted.is_none_or(|counted_ms| counted_ms <= unix_ms)
+    /// The event clock when the amounts were counted, Unix milliseconds.
+    pub fn amounts_ms(&self) -> Option<u64> {
+        self.lock().amounts.as_ref().map(|amounts| amounts.time_ms)
     }
 
-    /// Publishes a count of amounts that was made at `unix_ms`.
-    pub fn publish_amounts(&self, amounts: Amounts, unix_ms: u64) {
-        self.lock().amounts = Some((unix_ms, amounts));
+    /// Publishes a count of amounts.
+    pub fn publish_amounts(&self, amounts: Amounts) {
+        self.lock().amounts = Some(amounts);
     }
 
     /// The newest count of amounts.
     pub fn amounts(&self) -> Option<Amounts> {
-        self.lock()
-            .amounts
-            .as_ref()
-            .map(|(_, amounts)| amounts.clone())
+        self.lock().amounts.clone()
     }
 
     /// Changes with each update: its sequence.
@@ -198,22 +208,6 @@ impl Inner {
         points.sort_unstable_by_key(|(id, dot)| (dot.time_ms, *id));
         points
     }
-
-    fn remember(&mut self, update: &PriceUpdate) {
-        let due = self
-            .history
-            .back()
-            .is_none_or(|last| last.time_ms + HISTORY_STEP_MS <= update.time_ms);
-        if let Some(estimate) = update.estimate.filter(|_| due) {
-            self.history.push_back(HistoryEntry {
-                time_ms: update.time_ms,
-                estimate: Some(estimate),
-            });
-        }
-        while self.history.len() > HISTORY {
-            self.history.pop_front();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -242,33 +236,43 @@ mod tests {
         news.points.iter().map(|(id, _)| *id).collect()
     }
 
-    fn feed() -> Feed {
-        let feed = Feed::default();
-        for (number, name) in [1, 2, 3].into_iter().enumerate() {
-            feed.publish(
-                PriceUpdate::default(),
-                news(name),
-                1000 + number as u64 * 500,
-            );
+    /// Publishes an update at the next tick.
+    fn publish(feed: &Feed, news: News) -> u64 {
+        feed.publish(PriceUpdate::default(), news, Steady::now());
+        feed.lock().sequence.get()
+    }
+
+    fn whole(names: &[u8]) -> News {
+        News {
+            reset: true,
+            points: names.iter().flat_map(|name| news(*name).points).collect(),
+            ..News::default()
         }
-        feed
+    }
+
+    /// A feed of a window with dot 1, to which 2 and 3 came; and the sequences.
+    fn feed() -> (Feed, [u64; 3]) {
+        let feed = Feed::default();
+        let sequences = [whole(&[1]), news(2), news(3)].map(|news| publish(&feed, news));
+        (feed, sequences)
     }
 
     #[test]
     fn a_subscriber_gets_what_it_missed() {
-        let feed = feed();
-        let (update, news) = feed.since(1000).unwrap();
+        let (feed, [first, _, last]) = feed();
+        let (update, news) = feed.since(first).unwrap();
         assert_eq!(
             (update.sequence, news.reset, ids(&news)),
-            (2000, false, vec![id(2), id(3)])
+            (last, false, vec![id(2), id(3)])
         );
-        assert_eq!(feed.since(2000), None);
+        assert_eq!(feed.since(last), None);
     }
 
     #[test]
     fn one_that_is_not_known_gets_everything() {
-        let feed = feed();
-        for unknown in [0, 999, 5000] {
+        let (feed, [first, _, last]) = feed();
+        let of_another_epoch = first ^ (1 << 33);
+        for unknown in [0, first - 1, last + 1, of_another_epoch] {
             let (_, news) = feed.since(unknown).unwrap();
             assert_eq!((news.reset, ids(&news)), (true, vec![id(1), id(2), id(3)]));
         }
@@ -276,72 +280,97 @@ mod tests {
 
     #[test]
     fn a_reset_makes_earlier_updates_unknown() {
-        let feed = feed();
-        let reset = News {
-            reset: true,
-            ..news(4)
-        };
-        feed.publish(PriceUpdate::default(), reset, 2500);
-        let (_, news) = feed.since(2000).unwrap();
+        let (feed, [_, _, last]) = feed();
+        let reset = publish(&feed, whole(&[4]));
+        let (_, news) = feed.since(last).unwrap();
         assert_eq!((news.reset, ids(&news)), (true, vec![id(4)]));
-        assert_eq!(feed.since(2500), None);
+        assert_eq!(feed.since(reset), None);
+    }
+
+    #[test]
+    fn before_the_window_is_whole_there_is_no_reset_and_then_there_is() {
+        let feed = Feed::default();
+        let waiting = publish(&feed, News::default());
+        let (_, news) = feed.since(0).unwrap();
+        assert_eq!(news, News::default());
+        publish(&feed, whole(&[1]));
+        for after in [0, waiting] {
+            let (_, news) = feed.since(after).unwrap();
+            assert_eq!((news.reset, ids(&news)), (true, vec![id(1)]));
+        }
     }
 
     #[test]
     fn a_flood_of_news_is_not_kept() {
-        let feed = feed();
-        let half = News {
+        let (feed, _) = feed();
+        let half = || News {
             changes: vec![(id(1), TransactionState::Confirmed); KEPT_DOTS / 2],
             ..News::default()
         };
-        for sequence in [2500, 3000, 3500] {
-            feed.publish(PriceUpdate::default(), half.clone(), sequence);
-        }
-        assert!(feed.since(2500).unwrap().1.reset, "too much to be told");
-        assert!(!feed.since(3000).unwrap().1.reset);
+        let sequences = [half(), half(), half()].map(|news| publish(&feed, news));
+        assert!(
+            feed.since(sequences[0]).unwrap().1.reset,
+            "too much to be told"
+        );
+        assert!(!feed.since(sequences[1]).unwrap().1.reset);
         assert_eq!(feed.lock().kept, KEPT_DOTS);
     }
 
     #[test]
-    fn numbers_rise_even_when_the_clock_does_not() {
-        let feed = feed();
-        feed.publish(PriceUpdate::default(), News::default(), 7);
-        assert_eq!(feed.since(0).unwrap().0.sequence, 2001);
+    fn a_new_epoch_has_no_dots_of_the_future_and_knows_no_earlier_update() {
+        let (feed, [_, _, last]) = feed();
+        let late = News {
+            points: vec![(
+                id(9),
+                Dot {
+                    time_ms: 5000,
+                    ..news(9).points[0].1
+                },
+            )],
+            ..News::default()
+        };
+        publish(&feed, late);
+        feed.begin_epoch(2000);
+        let anew = publish(&feed, News::default());
+        assert_ne!(anew >> 33, last >> 33);
+        let (update, news) = feed.since(last).unwrap();
+        assert_eq!((update.sequence, news.reset), (anew, true));
+        assert_eq!(ids(&news), [id(1), id(2), id(3)]);
+    }
+
+    #[test]
+    fn the_age_grows_until_the_update_is_sent() {
+        let feed = Feed::default();
+        let update = PriceUpdate {
+            estimate: Some(satscope_proto::v1::Estimate {
+                age_ms: 7000,
+                ..Default::default()
+            }),
+            ..PriceUpdate::default()
+        };
+        let made_at = Steady::now();
+        feed.publish(update, News::default(), made_at);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let age_ms = feed.since(0).unwrap().0.estimate.unwrap().age_ms;
+        assert!((7020..7020 + 60_000).contains(&age_ms), "{age_ms}");
     }
 
     #[test]
     fn an_update_says_since_when_there_is_history() {
         let feed = Feed::default();
-        let priced = |time_ms| PriceUpdate {
-            time_ms,
-            estimate: Some(satscope_proto::v1::Estimate::default()),
-            ..PriceUpdate::default()
-        };
-        feed.publish(PriceUpdate::default(), News::default(), 1000);
+        publish(&feed, News::default());
         assert_eq!(feed.since(0).unwrap().0.history_since_ms, 0);
-        feed.publish(priced(50_000), News::default(), 1500);
-        assert_eq!(feed.since(0).unwrap().0.history_since_ms, 50_000);
-        feed.prepend_history(vec![HistoryEntry {
-            time_ms: 20_000,
+        feed.remember(HistoryEntry {
+            time_ms: 50_000,
             estimate: None,
-        }]);
-        feed.publish(priced(50_500), News::default(), 2000);
-        assert_eq!(feed.since(0).unwrap().0.history_since_ms, 20_000);
-    }
-
-    #[test]
-    fn amounts_are_counted_anew_only_when_they_are_old() {
-        let feed = Feed::default();
-        assert!(feed.amounts_are_older_than(0));
-        feed.publish_amounts(Amounts::default(), 7000);
-        assert!(!feed.amounts_are_older_than(6999));
-        assert!(feed.amounts_are_older_than(7000));
-        assert_eq!(feed.amounts(), Some(Amounts::default()));
+        });
+        publish(&feed, News::default());
+        assert_eq!(feed.since(0).unwrap().0.history_since_ms, 50_000);
     }
 
     #[test]
     fn changes_reach_those_who_begin_later() {
-        let feed = feed();
+        let (feed, _) = feed();
         let news = News {
             changes: vec![
                 (id(1), TransactionState::Removed),
@@ -349,7 +378,7 @@ mod tests {
             ],
             ..News::default()
         };
-        feed.publish(PriceUpdate::default(), news, 2500);
+        publish(&feed, news);
         let (_, news) = feed.since(0).unwrap();
         assert_eq!(ids(&news), [id(2), id(3)]);
         assert_eq!(news.points[0].1.state, TransactionState::Confirmed);

@@ -150,16 +150,16 @@ async fn serve(
     }
 }
 
-/// An update in messages of bounded size, each made when it is its turn. The parts before the last have the numbers just
-/// below its own: updates are numbered by the millisecond and come further apart than that.
+/// An update in messages of bounded size, each made when it is its turn. All have its sequence, and all but the last say that
+/// there is more.
 fn in_parts(whole: PriceUpdate, news: News) -> impl Iterator<Item = PriceUpdate> {
     let last = news.points.len().saturating_sub(1) / POINTS;
     (0..=last).map(move |part| {
         let points = news.points.iter().skip(part * POINTS).take(POINTS);
         let changes: &[_] = if part == last { &news.changes } else { &[] };
         PriceUpdate {
-            sequence: whole.sequence - (last - part) as u64,
             reset: news.reset && part == 0,
+            more: part < last,
             points: points.map(wire::point).collect(),
             changes: changes.iter().map(wire::point_change).collect(),
             ..whole.clone()
@@ -203,7 +203,10 @@ mod tests {
             let resets: Vec<bool> = parts.iter().map(|part| part.reset).collect();
             assert_eq!(resets.iter().filter(|reset| **reset).count(), 1);
             assert!(resets[0]);
-            assert!(parts.is_sorted_by(|one, next| one.sequence < next.sequence));
+            assert!(parts.iter().all(|part| part.sequence == update.sequence));
+            let more = parts.iter().filter(|part| part.more).count();
+            assert_eq!(more, parts.len() - 1);
+            assert!(!parts[more].more, "the last is the last");
             let last = parts.last().map(|part| (part.sequence, part.changes.len()));
             assert_eq!(last, Some((1_700_000_000_000, 1)));
             let sent: Vec<&Point> = parts.iter().flat_map(|part| &part.points).collect();

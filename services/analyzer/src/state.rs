@@ -7,9 +7,6 @@ use satscope_oracle::{Amounts, Estimate};
 
 use crate::points::{News, Points};
 
-/// Without a payment for so long, the price is the last one repeated.
-const STALE_MS: u64 = 10 * 60 * 1000;
-
 /// The state.
 #[derive(Debug, Default)]
 pub struct State {
@@ -17,11 +14,33 @@ pub struct State {
     oracle: satscope_oracle::Window,
     points: Points,
     news: News,
-    estimate: Option<Estimate>,
-    /// The window has no price of its own at the moment.
-    repeated: bool,
+    last: Option<Price>,
+    /// Transactions of the window that were met before a block had them.
+    met_in_mempool: usize,
     status: Arc<NodeStatus>,
     time_ms: u64,
+}
+
+/// A price, and what it is of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Price {
+    /// The estimate.
+    pub estimate: Estimate,
+    /// The event clock when it was made, Unix milliseconds.
+    pub as_of_ms: u64,
+    /// Whether the window has it: else it is the last one, to be repeated.
+    pub is_own: bool,
+}
+
+impl Price {
+    /// The estimate at `now_ms` of the event clock, Unix milliseconds. One that is repeated is doubted the more, the older
+    /// it is.
+    pub fn at(&self, now_ms: u64) -> Estimate {
+        match self.is_own {
+            true => self.estimate,
+            false => self.estimate.repeated(now_ms),
+        }
+    }
 }
 
 impl State {
@@ -30,56 +49,92 @@ impl State {
         self.window = Window::default();
         self.oracle = satscope_oracle::Window::new();
         self.points = Points::default();
+        self.met_in_mempool = 0;
         self.news = News {
             reset: true,
             ..News::default()
         };
+        self.repeat();
     }
 
-    /// Takes an event of the stream.
+    /// Repeats the last estimate of an earlier process, made at `as_of_ms` of the event clock, Unix milliseconds. That clock
+    /// stands there until the first event.
+    pub fn restore(&mut self, estimate: Estimate, as_of_ms: u64) {
+        if self.time_ms == 0 {
+            self.time_ms = as_of_ms;
+        }
+        self.last = Some(Price {
+            estimate,
+            as_of_ms,
+            is_own: false,
+        });
+    }
+
+    /// Forgets the last estimate: it is of another node.
+    pub fn forget(&mut self) {
+        self.last = None;
+    }
+
+    /// Takes an event of the stream. The event clock does not go back for one that is late.
     pub fn apply(&mut self, event: &Event, time_ms: u64) {
-        self.time_ms = time_ms;
+        self.time_ms = self.time_ms.max(time_ms);
         if let Event::Status(status) = event {
             self.status = status.clone();
             self.expire();
         }
-        for change in self.window.apply(event, time_ms) {
+        for change in self.window.apply(event, self.time_ms) {
             self.take(change);
         }
     }
 
+    /// Moves the event clock on to `time_ms`, Unix milliseconds, without an event.
+    pub fn advance(&mut self, time_ms: u64) {
+        self.time_ms = self.time_ms.max(time_ms);
+        self.expire();
+    }
+
+    /// Sets the event clock to `time_ms`, Unix milliseconds, which may be back.
+    pub fn set_clock(&mut self, time_ms: u64) {
+        self.time_ms = time_ms;
+        self.repeat();
+    }
+
     /// Estimates anew, and makes the dots follow.
     pub fn estimate(&mut self) {
-        let estimate = self.oracle.estimate(self.time_ms);
-        self.repeated = estimate.is_none();
-        if let Some(estimate) = estimate {
-            self.estimate = Some(estimate);
-            let news = self.points.follow(&estimate, &self.window);
-            self.news.extend(news);
-        }
+        let Some(estimate) = self.oracle.estimate(self.time_ms) else {
+            self.repeat();
+            return;
+        };
+        self.last = Some(Price {
+            estimate,
+            as_of_ms: self.time_ms,
+            is_own: true,
+        });
+        let news = self.points.follow(&estimate, &self.window);
+        self.news.extend(news);
     }
 
-    /// The estimates that would have been made at each `step_ms` of the last `span_ms`, oldest first.
-    pub fn past(&mut self, span_ms: u64, step_ms: u64) -> Vec<(u64, Estimate)> {
-        let first = self.time_ms.saturating_sub(span_ms) / step_ms + 1;
-        let last = self.time_ms / step_ms;
-        (first..=last)
-            .filter_map(|step| {
-                let time_ms = step * step_ms;
-                Some((time_ms, self.oracle.estimate(time_ms)?))
+    /// The estimates that would have been made at these moments, Unix milliseconds; of those where there is one.
+    pub fn past(&mut self, times_ms: Vec<u64>) -> Vec<Price> {
+        let made_at = |as_of_ms| {
+            let estimate = self.oracle.estimate(as_of_ms)?;
+            Some(Price {
+                estimate,
+                as_of_ms,
+                is_own: true,
             })
-            .collect()
+        };
+        times_ms.into_iter().filter_map(made_at).collect()
     }
 
-    /// The newest estimate, and whether it is stale: repeated because the window has none of its own, or old because no
-    /// payment has come for ten minutes.
-    pub fn price(&self) -> Option<(Estimate, bool)> {
-        let estimate = self.estimate?;
-        if self.repeated {
-            return Some((estimate.repeated(self.time_ms), true));
-        }
-        let newest_ms = estimate.evidence.newest_payment_ms;
-        Some((estimate, self.time_ms.saturating_sub(newest_ms) > STALE_MS))
+    /// The newest price; `None` before the first.
+    pub fn price(&self) -> Option<Price> {
+        self.last
+    }
+
+    /// Whether the window's payments, if any, were all first met in blocks.
+    pub fn are_all_met_in_blocks(&self) -> bool {
+        self.met_in_mempool == 0 && self.active() > 0
     }
 
     /// What is new about the dots since the last call.
@@ -117,6 +172,13 @@ impl State {
         self.time_ms
     }
 
+    /// The window has no price of its own.
+    fn repeat(&mut self) {
+        if let Some(last) = &mut self.last {
+            last.is_own = false;
+        }
+    }
+
     fn expire(&mut self) {
         for change in self.window.expire(self.time_ms) {
             self.take(change);
@@ -126,6 +188,7 @@ impl State {
     fn take(&mut self, change: Change) {
         match change {
             Change::Entered(accepted, state) => {
+                self.met_in_mempool += usize::from(!accepted.met_in_block);
                 self.oracle
                     .insert(accepted.first_seen_ms, &accepted.values_sats);
                 self.news.points.extend(self.points.enter(&accepted, state));
@@ -134,6 +197,7 @@ impl State {
                 self.news.changes.extend(self.points.move_to(&txid, state));
             }
             Change::Left(accepted) => {
+                self.met_in_mempool -= usize::from(!accepted.met_in_block);
                 self.oracle
                     .remove(accepted.first_seen_ms, &accepted.values_sats);
                 self.news.changes.extend(self.points.leave(&accepted.txid));
@@ -145,36 +209,10 @@ impl State {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use satscope_log::{Accepted, RemovalReason, State as Place, Values};
+    use satscope_log::{Accepted, RemovalReason};
 
     use super::*;
-
-    const NOW: u64 = 1_700_000_000_000;
-
-    /// `count` payments of round sums at $50,000, quoted within 0.2 %, each with change of any size.
-    fn payments(count: u64) -> Vec<Event> {
-        let sums = [
-            5.0, 10.0, 20.0, 25.0, 30.0, 50.0, 100.0, 100.0, 150.0, 200.0, 500.0, 1000.0,
-        ];
-        (0..count)
-            .map(|number| {
-                let share = |step: f64| (number as f64 * step).fract();
-                let quote = 1.0 + 0.004 * (share(0.618_034) - 0.5);
-                let paid = sums[(number % 12) as usize] * 2000.0 * quote;
-                let change = 10_f64.powf(3.5 + 4.0 * share(0.414_214));
-                let mut txid = [7; 32];
-                txid[24..].copy_from_slice(&number.to_le_bytes());
-                let accepted = Accepted {
-                    txid,
-                    first_seen_ms: NOW + number * 100,
-                    values_sats: Values::from_slice(&[paid as u64, change as u64]),
-                    input_count: 1,
-                    met_in_block: false,
-                };
-                Event::Accepted(Arc::new(accepted), Place::Mempool)
-            })
-            .collect()
-    }
+    use crate::sample::{NOW, payments};
 
     fn filled(count: u64) -> State {
         let mut state = State::default();
@@ -188,12 +226,12 @@ mod tests {
     fn a_window_of_round_sums_gives_their_price_and_dots() {
         let mut state = filled(600);
         state.estimate();
-        let (estimate, stale) = state.price().unwrap();
+        let price = state.price().unwrap();
         assert!(
-            (estimate.price_usd / 50_000.0 - 1.0).abs() < 0.02,
-            "{estimate:?}"
+            (price.estimate.price_usd / 50_000.0 - 1.0).abs() < 0.02,
+            "{price:?}"
         );
-        assert!(!stale);
+        assert_eq!((price.is_own, price.as_of_ms), (true, NOW + 60_000));
         let news = state.take_news();
         assert!(news.reset);
         let round: Vec<_> = news
@@ -226,17 +264,103 @@ mod tests {
     fn the_last_price_stays_when_the_window_runs_empty() {
         let mut state = filled(600);
         state.estimate();
-        let (before, _) = state.price().unwrap();
+        let before = state.price().unwrap();
         let later = NOW + 4 * 60 * 60 * 1000;
         state.apply(&Event::Status(Arc::default()), later);
         state.estimate();
-        let (estimate, stale) = state.price().unwrap();
-        assert_eq!((estimate.price_usd, stale), (before.price_usd, true));
+        let price = state.price().unwrap();
+        assert_eq!((price.as_of_ms, price.is_own), (before.as_of_ms, false));
+        let (before, estimate) = (before.estimate, price.at(later));
+        assert_eq!(estimate.price_usd, before.price_usd);
         assert_eq!(estimate.confidence, 0.0);
         let width = |estimate: &Estimate| estimate.high_usd / estimate.low_usd - 1.0;
         assert!(width(&estimate) > 5.0 * width(&before), "the doubt grows");
         assert_eq!(state.active(), 0);
         let news = state.take_news();
         assert_eq!(news.changes.len(), news.points.len(), "each dot has left");
+    }
+
+    #[test]
+    fn an_estimate_at_a_boundary_knows_what_came_before_it_and_nothing_else() {
+        let (mut state, mut other) = (filled(600), filled(600));
+        let boundary = NOW + 60_500;
+        let later = payments(900);
+        state.advance(boundary);
+        state.estimate();
+        let at_boundary = state.price();
+        for event in &later[600..] {
+            state.apply(event, boundary);
+        }
+        other.advance(boundary);
+        other.estimate();
+        assert_eq!(at_boundary, other.price());
+        assert_eq!(at_boundary.unwrap().as_of_ms, boundary);
+        state.estimate();
+        assert_ne!(state.price(), at_boundary, "which the later ones change");
+    }
+
+    #[test]
+    fn a_late_event_does_not_set_the_clock_back_and_a_set_clock_does() {
+        let mut state = filled(600);
+        state.estimate();
+        state.apply(&Event::Status(Arc::default()), NOW);
+        assert_eq!(state.time_ms(), NOW + 60_000);
+        state.set_clock(NOW);
+        assert_eq!(state.time_ms(), NOW);
+        assert!(!state.price().unwrap().is_own, "it is of the clock before");
+    }
+
+    #[test]
+    fn a_restored_price_is_repeated_until_the_window_has_its_own() {
+        let mut source = filled(600);
+        source.estimate();
+        let last = source.price().unwrap();
+        let mut state = State::default();
+        state.restore(last.estimate, last.as_of_ms);
+        let restored = state.price().unwrap();
+        assert_eq!(
+            restored,
+            Price {
+                is_own: false,
+                ..last
+            }
+        );
+        state.reset();
+        state.estimate();
+        assert_eq!(state.price(), Some(restored), "an empty window has none");
+        for event in payments(600) {
+            state.apply(&event, NOW + 60_000);
+        }
+        state.estimate();
+        assert_eq!(state.price(), Some(last));
+        state.forget();
+        assert_eq!(state.price(), None);
+    }
+
+    #[test]
+    fn a_window_knows_whether_all_its_payments_were_met_in_blocks() {
+        let met = |event: &Event, met_in_block| match event {
+            Event::Accepted(accepted, place) => {
+                let accepted = Accepted {
+                    met_in_block,
+                    ..(**accepted).clone()
+                };
+                Event::Accepted(Arc::new(accepted), *place)
+            }
+            other => other.clone(),
+        };
+        let mut state = State::default();
+        assert!(!state.are_all_met_in_blocks(), "there are none");
+        let events = payments(3);
+        state.apply(&met(&events[0], true), NOW);
+        state.apply(&met(&events[1], true), NOW);
+        assert!(state.are_all_met_in_blocks());
+        state.apply(&met(&events[2], false), NOW);
+        assert!(!state.are_all_met_in_blocks());
+        let Event::Accepted(last, _) = &events[2] else {
+            unreachable!()
+        };
+        state.apply(&Event::Removed(last.txid, RemovalReason::Replaced), NOW);
+        assert!(state.are_all_met_in_blocks());
     }
 }

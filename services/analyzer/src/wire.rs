@@ -6,7 +6,10 @@ use satscope_log as log;
 use satscope_proto::v1::{self as proto, event::Kind};
 use thiserror::Error;
 
-use crate::points::{Dot, DotId};
+use crate::{
+    points::{Dot, DotId},
+    sequence::END_MS,
+};
 
 /// A message that ingest would not send.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -17,6 +20,9 @@ pub enum WireError {
     /// A txid or hash that is not 32 bytes.
     #[error("a hash of {0} bytes; expected 32")]
     Hash(usize),
+    /// A stamp that no clock shows.
+    #[error("a stamp of {0} ms; expected less than {END_MS}")]
+    Stamp(u64),
 }
 
 /// What one message of the stream says.
@@ -52,7 +58,10 @@ pub fn event(event: proto::Event) -> Result<(log::Position, u64, Said), WireErro
         Kind::Status(status) => Said::Event(log::Event::Status(Arc::new(node_status(status)))),
         Kind::CaughtUp(_) => Said::CaughtUp,
     };
-    Ok((position, event.time_ms, said))
+    match event.time_ms {
+        time_ms @ ..END_MS => Ok((position, time_ms, said)),
+        time_ms => Err(WireError::Stamp(time_ms)),
+    }
 }
 
 fn accepted_event(accepted: proto::TransactionAccepted) -> Result<log::Event, WireError> {
@@ -217,8 +226,13 @@ pub fn simulation(simulation: log::Simulation) -> proto::Simulation {
     }
 }
 
-/// An estimate as a message.
-pub fn estimate(estimate: &satscope_oracle::Estimate, stale: bool) -> proto::Estimate {
+/// An estimate as a message. `age_ms` is of its newest payment, when the message is made.
+pub fn estimate(
+    estimate: &satscope_oracle::Estimate,
+    as_of_ms: u64,
+    age_ms: u64,
+    stale: Option<proto::StaleReason>,
+) -> proto::Estimate {
     proto::Estimate {
         price_usd: estimate.price_usd,
         low_usd: estimate.low_usd,
@@ -229,8 +243,10 @@ pub fn estimate(estimate: &satscope_oracle::Estimate, stale: bool) -> proto::Est
             margin: estimate.evidence.margin,
             newest_payment_ms: estimate.evidence.newest_payment_ms,
         }),
-        stale,
-        ..proto::Estimate::default()
+        stale: stale.is_some(),
+        stale_reason: stale.unwrap_or_default().into(),
+        age_ms,
+        as_of_ms,
     }
 }
 
@@ -269,5 +285,11 @@ mod tests {
             })),
         };
         assert_eq!(event(short), Err(WireError::Hash(31)));
+        let late = proto::Event {
+            position: Some(proto::Position::default()),
+            time_ms: u64::MAX,
+            kind: Some(Kind::CaughtUp(proto::CaughtUp {})),
+        };
+        assert_eq!(event(late), Err(WireError::Stamp(u64::MAX)));
     }
 }

@@ -6,11 +6,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tracing::error;
 
-use crate::{
-    Context,
-    health::{Readiness, all_met},
-    metrics,
-};
+use crate::{Context, health::Readiness, metrics};
 
 /// Serves the operator's port as long as the process lives: while it drains too, when it says that it is not ready.
 pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Context) {
@@ -28,13 +24,14 @@ pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Co
         .tasks
         .spawn("readiness", async move {
             stop.cancelled().await;
-            readiness.condition("process", "its end: it is draining");
+            readiness.drain();
             Ok(())
         })
         .await;
 }
 
-/// `/healthz` (alive), `/health` (its other name) and `/readyz` (has what it needs; 503 and the reasons if not).
+/// `/healthz` (alive), `/health` (its other name) and `/readyz` (can serve; 503 while it drains). `/readyz` also names what
+/// is waited for, which does not keep a part from serving.
 pub fn health_routes(readiness: Readiness) -> Router {
     Router::new()
         .route("/healthz", get(alive))
@@ -48,13 +45,13 @@ async fn alive() -> impl IntoResponse {
 
 async fn ready(State(readiness): State<Readiness>) -> impl IntoResponse {
     let conditions = readiness.watch().borrow().clone();
-    let (code, status) = match all_met(&conditions) {
+    let (code, status) = match conditions.can_serve() {
         true => (StatusCode::OK, "ready"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "waiting"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
     let waiting_for: serde_json::Map<_, _> = conditions
-        .into_iter()
-        .filter_map(|(name, waiting)| Some((name.to_owned(), json!(waiting?))))
+        .unmet()
+        .map(|(name, wait)| (name.to_owned(), json!(wait)))
         .collect();
     (
         code,
@@ -68,11 +65,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn readiness_says_what_is_waited_for() {
+    async fn a_part_that_waits_is_ready_and_says_what_it_waits_for() {
         let readiness = Readiness::default();
-        let node = readiness.condition("node", "rawtx on tcp://127.0.0.1:28332");
+        let _node = readiness.condition("node", "rawtx on tcp://127.0.0.1:28332");
         let answer = ready(State(readiness.clone())).await.into_response();
-        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.status(), StatusCode::OK);
         let body = axum::body::to_bytes(answer.into_body(), 4096)
             .await
             .unwrap();
@@ -81,8 +78,8 @@ mod tests {
             body["waiting_for"]["node"],
             "rawtx on tcp://127.0.0.1:28332"
         );
-        node.met();
+        readiness.drain();
         let answer = ready(State(readiness)).await.into_response();
-        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 }

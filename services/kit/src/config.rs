@@ -21,7 +21,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, error::Erro
 pub use error::ConfigError;
 pub use listing::{Row, Setting, list, settings};
 pub use secret::Secret;
-pub use shared::{RecordLimits, ZmqSettings};
+pub use shared::{RecordLimits, StateSettings, ZmqSettings};
 pub use value::{
     bytes, finite, http_url, log_filter, positive, seconds, socket_address, zmq_endpoint,
 };

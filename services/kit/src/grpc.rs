@@ -13,12 +13,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 pub use count::describe as describe_metrics;
 
-use crate::{
-    Context,
-    health::{Readiness, all_met},
-    net::warn_if_open,
-    token,
-};
+use crate::{Context, health::Readiness, net::warn_if_open, token};
 
 /// Serves `service` with health and reflection until the process stops.
 ///
@@ -95,7 +90,7 @@ pub async fn serve(
 async fn report(readiness: Readiness, reporter: HealthReporter, name: &'static str) {
     let mut conditions = readiness.watch();
     loop {
-        let status = match all_met(&conditions.borrow_and_update()) {
+        let status = match conditions.borrow_and_update().can_serve() {
             true => ServingStatus::Serving,
             false => ServingStatus::NotServing,
         };

@@ -1,4 +1,4 @@
-//! Whether a process has what it needs, and what it still waits for.
+//! Whether a process can serve, and what it waits for meanwhile.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,12 +11,30 @@ const CONDITION_MET: &str = "satscope_condition_met";
 pub fn describe_metrics() {
     describe_gauge!(
         CONDITION_MET,
-        "1 while the process has what it needs to be ready, else 0, by condition."
+        "1 while the process has this part of what it needs for a fresh price, else 0; it serves in any case."
     );
 }
 
-/// The conditions of being ready, by name: `None` when met, else what is waited for.
-pub type Conditions = BTreeMap<&'static str, Option<String>>;
+/// What a process waits for, and whether it takes requests.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// By name: `None` when met, else what is waited for.
+    waits: BTreeMap<&'static str, Option<String>>,
+    is_draining: bool,
+}
+
+impl Conditions {
+    /// True from the start until the process drains. What it waits for does not matter: a held price is served too.
+    pub fn can_serve(&self) -> bool {
+        !self.is_draining
+    }
+
+    /// The conditions that are not met: the name of each, and what is waited for.
+    pub fn unmet(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let unmet = |(name, wait): (&&'static str, _)| Some((*name, Option::as_deref(wait)?));
+        self.waits.iter().filter_map(unmet)
+    }
+}
 
 /// All conditions of a process. Clones share them.
 #[derive(Clone, Debug)]
@@ -24,12 +42,12 @@ pub struct Readiness(Arc<watch::Sender<Conditions>>);
 
 impl Default for Readiness {
     fn default() -> Self {
-        Readiness(Arc::new(watch::Sender::new(Conditions::new())))
+        Readiness(Arc::new(watch::Sender::new(Conditions::default())))
     }
 }
 
 impl Readiness {
-    /// Adds a condition, not yet met.
+    /// Adds a condition, not yet met. The process can serve without it.
     pub fn condition(&self, name: &'static str, waiting_for: &str) -> Condition {
         let condition = Condition {
             name,
@@ -39,18 +57,18 @@ impl Readiness {
         condition
     }
 
+    /// The process ends: no new requests from here on.
+    pub fn drain(&self) {
+        self.0.send_modify(|all| all.is_draining = true);
+    }
+
     /// The conditions as they stand, and each change.
     pub fn watch(&self) -> watch::Receiver<Conditions> {
         self.0.subscribe()
     }
 }
 
-/// True when every condition is met.
-pub fn all_met(conditions: &Conditions) -> bool {
-    conditions.values().all(Option::is_none)
-}
-
-/// One thing that a part needs, and only that part reports.
+/// One thing that a part waits for, reported by that part alone.
 #[derive(Clone, Debug)]
 pub struct Condition {
     name: &'static str,
@@ -71,8 +89,8 @@ impl Condition {
     fn set(&self, waiting_for: Option<String>) {
         gauge!(CONDITION_MET, "condition" => self.name).set(u8::from(waiting_for.is_none()));
         self.all.send_if_modified(|all| {
-            let changed = all.get(self.name) != Some(&waiting_for);
-            all.insert(self.name, waiting_for);
+            let changed = all.waits.get(self.name) != Some(&waiting_for);
+            all.waits.insert(self.name, waiting_for);
             changed
         });
     }
@@ -83,18 +101,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ready_means_every_condition_is_met() {
+    fn a_process_that_waits_can_serve_and_names_what_it_waits_for() {
         let readiness = Readiness::default();
         let node = readiness.condition("node", "the node");
         let window = readiness.condition("window", "payments");
         node.met();
-        assert!(!all_met(&readiness.watch().borrow()));
-        window.met();
-        assert!(all_met(&readiness.watch().borrow()));
-        node.unmet("the node again");
+        let conditions = readiness.watch().borrow().clone();
+        assert!(conditions.can_serve());
         assert_eq!(
-            readiness.watch().borrow()["node"].as_deref(),
-            Some("the node again")
+            conditions.unmet().collect::<Vec<_>>(),
+            [("window", "payments")]
         );
+        window.met();
+        node.unmet("the node again");
+        let conditions = readiness.watch().borrow().clone();
+        assert_eq!(
+            conditions.unmet().collect::<Vec<_>>(),
+            [("node", "the node again")]
+        );
+    }
+
+    #[test]
+    fn a_process_that_drains_cannot_serve() {
+        let readiness = Readiness::default();
+        readiness.condition("node", "the node").met();
+        readiness.drain();
+        assert!(!readiness.watch().borrow().can_serve());
     }
 }

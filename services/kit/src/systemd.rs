@@ -7,10 +7,7 @@ use sd_notify::NotifyState;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
-use crate::{
-    Context,
-    health::{Conditions, all_met},
-};
+use crate::{Context, health::Conditions};
 
 /// Between two looks when no watchdog is asked for: often enough for the line in `systemctl status`.
 const QUIET: Duration = Duration::from_secs(30);
@@ -58,11 +55,11 @@ fn tell(states: &[NotifyState<'_>]) {
 
 /// One line for `systemctl status`.
 fn status(conditions: &Conditions) -> String {
-    if all_met(conditions) {
-        return "ready".to_owned();
+    let waiting: Vec<&str> = conditions.unmet().map(|(_, wait)| wait).collect();
+    match waiting.as_slice() {
+        [] => "ready".to_owned(),
+        waiting => format!("waiting for {}", waiting.join(", ")),
     }
-    let waiting: Vec<&str> = conditions.values().flatten().map(String::as_str).collect();
-    format!("waiting for {}", waiting.join(", "))
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Following a gRPC stream for ever: reconnecting with jittered backoff, and noticing one that has gone silent.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::StreamExt as _;
@@ -15,12 +18,14 @@ use tracing::{info, warn};
 
 use crate::{config::Secret, token::Bearer};
 
-/// A stream that says nothing for so long is given up: its sender's heartbeat comes at least every 5 s.
-const SILENCE: Duration = Duration::from_secs(8);
+/// Silence after which a stream counts as lost: a sender's heartbeat comes at least every 2 s.
+const SILENCE: Duration = Duration::from_secs(5);
 /// How long a connection, and the answer to the request on it, may take.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The longest pause between two tries, so that a returned upstream is found within 5 s.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause between two tries, so that a returned upstream is heard within 1 s.
+const LONGEST_PAUSE: Duration = Duration::from_millis(600);
+/// Interval between log lines about a loss that goes on for the same reason.
+const REMIND_EVERY: Duration = Duration::from_secs(30);
 
 /// A connection on which each call tells the token.
 pub type Connection = InterceptedService<Channel, Bearer>;
@@ -77,10 +82,12 @@ pub async fn follow<T, O, F>(
 {
     let url = upstream.endpoint.uri();
     let mut pauses = backoff();
+    let mut complaint = Complaint::default();
     loop {
         let attempt = async {
             let mut messages = connect(upstream, &mut open).await?;
             info!("connected to {name} at {url}");
+            complaint = Complaint::default();
             on(Event::Connected);
             loop {
                 on(Event::Message(next(&mut messages).await?));
@@ -92,7 +99,9 @@ pub async fn follow<T, O, F>(
             None => return,
         };
         if let Err(reason) = lost {
-            warn!("{name} at {url}: {reason}");
+            if complaint.is_news(&reason, Instant::now()) {
+                warn!("{name} at {url}: {reason}");
+            }
             on(Event::Lost(reason));
         }
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
@@ -103,6 +112,22 @@ pub async fn follow<T, O, F>(
         {
             return;
         }
+    }
+}
+
+/// The last loss that was logged; a reason that stays the same is repeated every [`REMIND_EVERY`].
+#[derive(Debug, Default)]
+struct Complaint(Option<(String, Instant)>);
+
+impl Complaint {
+    fn is_news(&mut self, reason: &str, now: Instant) -> bool {
+        let is_known = self.0.as_ref().is_some_and(|(said, at)| {
+            said == reason && now.saturating_duration_since(*at) < REMIND_EVERY
+        });
+        if !is_known {
+            self.0 = Some((reason.to_owned(), now));
+        }
+        !is_known
     }
 }
 
@@ -160,6 +185,16 @@ mod tests {
         let pauses: Vec<Duration> = backoff().take(1000).collect();
         assert!(pauses[0] < Duration::from_millis(300));
         assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE));
-        assert!(pauses[900] >= Duration::from_secs(1));
+        assert!(pauses[900] >= LONGEST_PAUSE / 2);
+    }
+
+    #[test]
+    fn a_loss_is_logged_when_it_is_new_and_then_now_and_again() {
+        let (mut complaint, start) = (Complaint::default(), Instant::now());
+        assert!(complaint.is_news("refused", start));
+        assert!(!complaint.is_news("refused", start));
+        assert!(complaint.is_news("reset", start));
+        assert!(complaint.is_news("refused", start));
+        assert!(complaint.is_news("refused", start + REMIND_EVERY));
     }
 }

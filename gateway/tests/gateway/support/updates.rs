@@ -2,7 +2,7 @@
 
 use satscope_proto::v1::{
     Amounts, Block, Counters, Estimate, Evidence, Hop, HopState, Point, PointChange, PriceUpdate,
-    Rung, Simulation, TransactionState,
+    Rung, Simulation, StaleReason, TransactionState,
 };
 
 pub const START_MS: u64 = 1_700_000_000_000;
@@ -38,6 +38,9 @@ pub fn update(sequence: u64, points: &[&str]) -> PriceUpdate {
                 newest_payment_ms: time_ms - 250,
             }),
             stale: false,
+            age_ms: 250,
+            as_of_ms: time_ms,
+            ..Estimate::default()
         }),
         counters: Some(Counters {
             received: 1000,
@@ -72,6 +75,7 @@ pub fn update(sequence: u64, points: &[&str]) -> PriceUpdate {
             time_ms: START_MS - 60_000,
         }],
         history_since_ms: START_MS,
+        more: false,
     }
 }
 
@@ -87,6 +91,19 @@ pub fn window(sequence: u64, points: &[&str]) -> PriceUpdate {
 #[allow(clippy::cast_precision_loss)]
 pub fn price(sequence: u64) -> f64 {
     50_000.0 + sequence as f64
+}
+
+/// The same, stale for this reason, with a payment this old.
+pub fn stale(reason: StaleReason, age_ms: u64, update: PriceUpdate) -> PriceUpdate {
+    PriceUpdate {
+        estimate: update.estimate.map(|estimate| Estimate {
+            stale: true,
+            stale_reason: reason.into(),
+            age_ms,
+            ..estimate
+        }),
+        ..update
+    }
 }
 
 pub fn without_estimate(update: PriceUpdate) -> PriceUpdate {

@@ -1,5 +1,7 @@
 //! Settings that more than one part has.
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 
 use super::{bytes, zmq_endpoint};
@@ -26,4 +28,82 @@ pub struct RecordLimits {
     /// What all files of a recording may hold together, in bytes; the oldest are deleted
     #[arg(long, env = "SATSCOPE_RECORD_MAX_BYTES", value_name = "BYTES", default_value = "4294967296", value_parser = bytes)]
     pub record_max_bytes: u64,
+}
+
+/// The value of `state_dir` that stands for no folder.
+const NO_FOLDER: &str = "none";
+
+/// The folder for what outlives a process: ingest's journal, the analyzer's last price.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StateSettings {
+    /// Where ingest keeps its journal and the analyzer its last price; "none" for nowhere [default: $STATE_DIRECTORY, else
+    /// $XDG_STATE_HOME/satscope, else ~/.local/state/satscope]
+    #[arg(long, env = "SATSCOPE_STATE_DIR", value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+}
+
+impl StateSettings {
+    /// The folder; `None` where nothing is to be kept.
+    ///
+    /// # Errors
+    /// When there is neither a setting nor a place that the system names.
+    pub fn folder(&self) -> anyhow::Result<Option<PathBuf>> {
+        self.folder_in(|variable| std::env::var_os(variable).map(PathBuf::from))
+    }
+
+    fn folder_in(
+        &self,
+        variable: impl Fn(&str) -> Option<PathBuf>,
+    ) -> anyhow::Result<Option<PathBuf>> {
+        let named = |name: &str, below: &str| {
+            let folder = variable(name).filter(|folder| !folder.as_os_str().is_empty())?;
+            Some(folder.join(below))
+        };
+        let found = self
+            .state_dir
+            .clone()
+            .or_else(|| named("STATE_DIRECTORY", ""))
+            .or_else(|| named("XDG_STATE_HOME", "satscope"))
+            .or_else(|| named("HOME", ".local/state/satscope"));
+        match found {
+            Some(folder) if folder == Path::new(NO_FOLDER) => Ok(None),
+            Some(folder) => Ok(Some(folder)),
+            None => anyhow::bail!(
+                "state_dir is not set, and there is no home folder; expected a folder, or {NO_FOLDER}"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_folder_is_the_setting_else_what_the_system_names() {
+        let folder = |setting: Option<&str>, variables: &[(&str, &str)]| {
+            let settings = StateSettings {
+                state_dir: setting.map(PathBuf::from),
+            };
+            settings.folder_in(|name| {
+                let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
+                Some(PathBuf::from(value))
+            })
+        };
+        let home = ("HOME", "/home/x");
+        let xdg = ("XDG_STATE_HOME", "/s");
+        let systemd = ("STATE_DIRECTORY", "/var/lib/x");
+        let found = |setting, variables| folder(setting, variables).unwrap().unwrap();
+        assert_eq!(found(Some("/here"), &[systemd, home]), Path::new("/here"));
+        assert_eq!(found(None, &[systemd, xdg, home]), Path::new("/var/lib/x"));
+        assert_eq!(found(None, &[xdg, home]), Path::new("/s/satscope"));
+        let unset = ("STATE_DIRECTORY", "");
+        assert_eq!(
+            found(None, &[unset, home]),
+            Path::new("/home/x/.local/state/satscope")
+        );
+        assert_eq!(folder(Some("none"), &[home]).unwrap(), None);
+        assert!(folder(None, &[]).is_err());
+    }
 }

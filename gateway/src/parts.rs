@@ -1,0 +1,143 @@
+//! The parts of a large update, put together: what is published is whole.
+
+use satscope_proto::v1::PriceUpdate;
+
+/// Changes of one update, at most: more are no analyzer's.
+const CHANGES: usize = 1_000_000;
+
+/// An update of which more parts are to come.
+#[derive(Debug)]
+pub struct Assembly {
+    /// Points that are kept; those of the first parts are the oldest.
+    capacity: usize,
+    begun: Option<PriceUpdate>,
+}
+
+impl Assembly {
+    /// Nothing yet. Of an update, the newest `capacity` points are kept.
+    pub fn new(capacity: usize) -> Self {
+        Assembly {
+            capacity,
+            begun: None,
+        }
+    }
+
+    /// Takes a part; the update, once it is whole. A part that does not go on with the update before it begins another.
+    ///
+    /// # Errors
+    /// When an update is given up: it has not ended, or has too many changes.
+    pub fn take(&mut self, part: PriceUpdate) -> Result<Option<PriceUpdate>, String> {
+        let begun = self.begun.take();
+        if let Some(begun) = begun
+            .as_ref()
+            .filter(|begun| begun.sequence != part.sequence)
+        {
+            let given_up = format!(
+                "update {} has not ended before {}",
+                begun.sequence, part.sequence
+            );
+            self.begun = Some(part).filter(|part| part.more);
+            return Err(given_up);
+        }
+        let whole = match begun {
+            Some(begun) => join(begun, part, self.capacity),
+            None => part,
+        };
+        if whole.changes.len() > CHANGES {
+            return Err(format!(
+                "update {} has over {CHANGES} changes",
+                whole.sequence
+            ));
+        }
+        match whole.more {
+            true => {
+                self.begun = Some(whole);
+                Ok(None)
+            }
+            false => Ok(Some(whole)),
+        }
+    }
+
+    /// Forgets what has come of an update: the stream was lost in the middle of it.
+    pub fn forget(&mut self) {
+        self.begun = None;
+    }
+}
+
+fn join(begun: PriceUpdate, part: PriceUpdate, capacity: usize) -> PriceUpdate {
+    let (mut points, mut changes) = (begun.points, begun.changes);
+    points.extend(part.points);
+    changes.extend(part.changes);
+    let surplus = points.len().saturating_sub(capacity);
+    points.drain(..surplus);
+    PriceUpdate {
+        points,
+        changes,
+        reset: begun.reset || part.reset,
+        ..part
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use satscope_proto::v1::{Point, PointChange};
+
+    use super::*;
+
+    fn part(sequence: u64, more: bool, values_sats: std::ops::Range<u64>) -> PriceUpdate {
+        let point = |value_sats| Point {
+            value_sats,
+            ..Point::default()
+        };
+        PriceUpdate {
+            sequence,
+            more,
+            reset: values_sats.start == 0,
+            points: values_sats.map(point).collect(),
+            ..PriceUpdate::default()
+        }
+    }
+
+    fn values(update: &PriceUpdate) -> Vec<u64> {
+        update.points.iter().map(|point| point.value_sats).collect()
+    }
+
+    #[test]
+    fn parts_become_one_update() {
+        let mut assembly = Assembly::new(100);
+        assert_eq!(assembly.take(part(7, true, 0..3)), Ok(None));
+        assert_eq!(assembly.take(part(7, true, 3..6)), Ok(None));
+        let last = PriceUpdate {
+            changes: vec![PointChange::default()],
+            ..part(7, false, 6..7)
+        };
+        let whole = assembly.take(last).unwrap().unwrap();
+        assert_eq!(values(&whole), [0, 1, 2, 3, 4, 5, 6]);
+        assert!(whole.reset && !whole.more);
+        assert_eq!(whole.changes.len(), 1);
+        let next = assembly.take(part(8, false, 7..8)).unwrap();
+        assert_eq!(values(&next.unwrap()), [7]);
+    }
+
+    #[test]
+    fn of_more_points_than_there_is_room_for_the_newest_are_kept() {
+        let mut assembly = Assembly::new(4);
+        assert_eq!(assembly.take(part(7, true, 0..3)), Ok(None));
+        let whole = assembly.take(part(7, false, 3..6)).unwrap().unwrap();
+        assert_eq!(values(&whole), [2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn an_update_without_an_end_is_given_up() {
+        let mut assembly = Assembly::new(100);
+        assert_eq!(assembly.take(part(7, true, 0..3)), Ok(None));
+        assert!(assembly.take(part(8, true, 3..6)).is_err());
+        let whole = assembly.take(part(8, false, 6..7)).unwrap().unwrap();
+        assert_eq!(values(&whole), [3, 4, 5, 6]);
+        assert_eq!(assembly.take(part(9, true, 0..3)), Ok(None));
+        assembly.forget();
+        let other = assembly.take(part(10, false, 1..2)).unwrap().unwrap();
+        assert_eq!(values(&other), [1]);
+    }
+}

@@ -1,0 +1,421 @@
+//! What the events add up to, and when it is said: at the whole half seconds of the event clock, and at once when a link or
+//! the price's staleness changes.
+
+use std::{sync::Arc, time::Instant};
+
+use satscope_kit::clock::{STEP_MS, Steady, unix_ms};
+use satscope_log::{Event, Hop, HopState};
+use satscope_proto::v1::{HistoryEntry, PriceUpdate, StaleReason};
+
+use crate::{
+    age::{Carried, EventClock, Situation},
+    feed::Feed,
+    last::{Labels, LastPrice, Priced, Shelf},
+    points::News,
+    report,
+    sequence::TICK_MS,
+    state::{Price, State},
+    wire,
+};
+
+/// Steady time between two estimates, milliseconds, at least: a fast replay skips boundaries.
+const PACE_MS: u64 = 450;
+/// An update comes once nothing has been said for this long, milliseconds; with the beat's period, that is at least every 2 s.
+const QUIET_MS: u64 = 1500;
+/// The amounts are counted anew after this much event time, milliseconds.
+const AMOUNTS_EVERY_MS: u64 = 5000;
+/// Interval of the estimates of the window's past, milliseconds.
+const PAST_STEP_MS: u64 = 120_000;
+
+/// The analyzer's state and its clocks, and the feed that they are published in.
+#[derive(Debug)]
+pub struct Publisher {
+    state: State,
+    feed: Arc<Feed>,
+    shelf: Option<Shelf>,
+    link: Link,
+    /// The window is being sent: what is here is not whole.
+    is_receiving: bool,
+    clock: EventClock,
+    /// The age of a price that is of another clock: of an earlier process, or of before the event clock was set.
+    carried: Option<Carried>,
+    /// The node that the last price is of.
+    labels: Option<Labels>,
+    resyncing_since: Option<Steady>,
+    /// Something changed since the last estimate.
+    is_changed: bool,
+    said: Option<Standing>,
+    published_at: Option<Steady>,
+    estimated_at: Option<Steady>,
+}
+
+/// The link to ingest.
+#[derive(Debug)]
+struct Link {
+    state: HopState,
+    detail: String,
+}
+
+/// How the links and the price are.
+#[derive(Clone, Debug, PartialEq)]
+struct Standing {
+    /// The node, ingest, the analyzer.
+    hops: Vec<Hop>,
+    stale: Option<StaleReason>,
+}
+
+impl Publisher {
+    /// Not connected yet, with the last price on the shelf.
+    pub fn new(feed: Arc<Feed>, shelf: Option<Shelf>, now: Steady) -> Publisher {
+        let last = shelf.as_ref().and_then(Shelf::newest);
+        let mut publisher = Publisher {
+            state: State::default(),
+            feed,
+            shelf,
+            link: Link {
+                state: HopState::Connecting,
+                detail: "waiting for ingest".to_owned(),
+            },
+            is_receiving: true,
+            clock: EventClock::default(),
+            carried: None,
+            labels: None,
+            resyncing_since: None,
+            is_changed: false,
+            said: None,
+            published_at: None,
+            estimated_at: None,
+        };
+        if let Some(last) = last {
+            publisher.restore(last, now);
+        }
+        publisher
+    }
+
+    /// The state, once the window is whole.
+    pub fn whole_state(&self) -> Option<&State> {
+        (!self.is_receiving).then_some(&self.state)
+    }
+
+    /// The window's own price, to be written down.
+    pub fn own_price(&self, now: Steady) -> Option<Priced> {
+        let price = self.state.price().filter(|price| price.is_own)?;
+        Some(Priced {
+            labels: self.labels.clone()?,
+            estimate: price.estimate,
+            as_of_ms: price.as_of_ms,
+            age_ms: self.age_ms(&price, now),
+        })
+    }
+
+    /// Ingest has spoken.
+    pub fn connected(&mut self) {
+        self.link.state = HopState::Connected;
+        self.link.detail.clear();
+    }
+
+    /// Ingest cannot be heard, for this reason. True when its window had not come whole.
+    pub fn lost(&mut self, reason: String) -> bool {
+        self.link.detail = reason;
+        if self.link.state != HopState::Connecting {
+            self.link.state = HopState::Disconnected;
+        }
+        self.is_receiving
+    }
+
+    /// A window is about to be sent, from the beginning.
+    pub fn begin_window(&mut self) {
+        self.state.reset();
+        self.is_receiving = true;
+    }
+
+    /// The window has been sent.
+    pub fn end_window(&mut self, now: Steady) {
+        self.is_receiving = false;
+        self.estimate(now);
+        self.fill_history();
+        self.publish(now);
+    }
+
+    /// Takes an event of the stream. `is_of_new_ingest`: it is the first after a start of ingest.
+    pub fn take(&mut self, event: &Event, time_ms: u64, is_of_new_ingest: bool, now: Steady) {
+        self.hear_clock(time_ms, is_of_new_ingest, now);
+        if !self.is_receiving {
+            self.pass_boundary(time_ms, now);
+        }
+        let was_resyncing = self.is_node_resyncing();
+        self.is_changed |= self.is_news(event);
+        self.state.apply(event, time_ms);
+        if let (Event::Status(_), 1..) = (event, time_ms) {
+            self.compare_labels(now);
+        }
+        if was_resyncing && !self.is_node_resyncing() && !self.is_receiving {
+            self.fill_history();
+        }
+    }
+
+    /// Publishes if the links or the staleness are other than was said, or nothing has been said for a while. To be called
+    /// after each word of ingest, and twice a second.
+    pub fn beat(&mut self, now: Steady) {
+        let is_quiet = self
+            .published_at
+            .is_none_or(|at| now.since_ms(at) >= QUIET_MS);
+        if is_quiet && self.is_changed && !self.is_receiving {
+            // The event clock stands, and has not reached the boundary at which this would have been said.
+            self.estimate(now);
+        }
+        let standing = self.look(now);
+        if is_quiet || self.said.as_ref() != Some(&standing) {
+            self.publish(now);
+        }
+    }
+
+    /// Sets the metrics that change without an event.
+    pub fn report(&mut self, now: Steady) {
+        let standing = self.look(now);
+        let price = self.state.price();
+        let age_ms = price.map(|price| self.age_ms(&price, now));
+        report::standing(self.state.time_ms(), age_ms, standing.stale);
+    }
+
+    /// Moves the event clock, or begins it anew where it was set: back, or by a new ingest.
+    fn hear_clock(&mut self, time_ms: u64, is_of_new_ingest: bool, now: Steady) {
+        // Ingest does not know the time before a stand-in's first word.
+        if time_ms == 0 {
+            return;
+        }
+        let is_back = time_ms + STEP_MS.unsigned_abs() < self.state.time_ms();
+        if is_back || (is_of_new_ingest && self.clock.is_far_from(time_ms, now)) {
+            self.begin_clock(time_ms, now);
+        }
+        let is_standin = self.state.status().simulation.is_some();
+        self.clock.hear(time_ms, now, is_standin);
+    }
+
+    fn begin_clock(&mut self, time_ms: u64, now: Steady) {
+        if let Some(price) = self.state.price() {
+            let age_ms = self.age_ms(&price, now);
+            self.carried = Some(Carried { age_ms, at: now });
+        }
+        self.clock = EventClock::default();
+        self.state.set_clock(time_ms);
+        self.feed.begin_epoch(time_ms);
+        self.is_changed = true;
+        if !self.is_receiving {
+            self.fill_history();
+        }
+    }
+
+    /// Makes the estimate of the last boundary before `time_ms`, if the clock passes one: of the events before it.
+    fn pass_boundary(&mut self, time_ms: u64, now: Steady) {
+        let boundary_ms = time_ms - time_ms % TICK_MS;
+        if boundary_ms / TICK_MS <= self.state.time_ms() / TICK_MS {
+            return;
+        }
+        self.state.advance(boundary_ms);
+        let since = |at: Option<Steady>| at.map_or(u64::MAX, |at| now.since_ms(at));
+        let is_due = self.is_changed || since(self.published_at) >= QUIET_MS;
+        if is_due && since(self.estimated_at) >= PACE_MS {
+            self.estimate(now);
+            self.publish(now);
+        }
+    }
+
+    fn estimate(&mut self, now: Steady) {
+        let started = Instant::now();
+        self.state.estimate();
+        report::estimated(started.elapsed(), self.state.active());
+        self.is_changed = false;
+        self.estimated_at = Some(now);
+        let Some(price) = self.state.price() else {
+            return;
+        };
+        if price.is_own {
+            self.carried = None;
+            self.labels = Some(Labels::of(self.state.status()));
+        }
+        let time_ms = self.state.time_ms();
+        let age_ms = time_ms.saturating_sub(price.estimate.evidence.newest_payment_ms);
+        let stale = self.look(now).stale;
+        let estimate = wire::estimate(&price.at(time_ms), price.as_of_ms, age_ms, stale);
+        self.feed.remember(HistoryEntry {
+            time_ms,
+            estimate: Some(estimate),
+        });
+    }
+
+    /// Makes the estimates that the window's past would have had, where there are none: after a start, after ingest itself
+    /// caught up, and after the clock was set back.
+    fn fill_history(&mut self) {
+        let gaps = self.feed.history_gaps(self.state.time_ms(), PAST_STEP_MS);
+        let past = self.state.past(gaps);
+        let entry = |Price {
+                         estimate, as_of_ms, ..
+                     }| {
+            let age_ms = as_of_ms.saturating_sub(estimate.evidence.newest_payment_ms);
+            HistoryEntry {
+                time_ms: as_of_ms,
+                estimate: Some(wire::estimate(&estimate, as_of_ms, age_ms, None)),
+            }
+        };
+        self.feed
+            .fill_history(past.into_iter().map(entry).collect());
+    }
+
+    fn publish(&mut self, now: Steady) {
+        let standing = self.look(now);
+        let news = match self.is_receiving {
+            true => News::default(),
+            false => self.state.take_news(),
+        };
+        self.count_amounts();
+        self.feed.publish(self.update(&standing, now), news, now);
+        self.said = Some(standing);
+        self.published_at = Some(now);
+    }
+
+    fn count_amounts(&self) {
+        let time_ms = self.state.time_ms();
+        let is_fresh = self.feed.amounts_ms().is_some_and(|counted_ms| {
+            (counted_ms..counted_ms + AMOUNTS_EVERY_MS).contains(&time_ms)
+        });
+        if !self.is_receiving && !is_fresh {
+            let amounts = wire::amounts(time_ms, self.state.amounts());
+            self.feed.publish_amounts(amounts);
+        }
+    }
+
+    fn update(&self, standing: &Standing, now: Steady) -> PriceUpdate {
+        let status = self.state.status();
+        let estimate = self.state.price().map(|price| {
+            let age_ms = self.age_ms(&price, now);
+            let now_ms = price.estimate.evidence.newest_payment_ms + age_ms;
+            report::price(&price.at(now_ms));
+            wire::estimate(&price.at(now_ms), price.as_of_ms, age_ms, standing.stale)
+        });
+        // A restored price keeps its own labels until the node is known.
+        let (chain, simulation) = match (&self.labels, status.hops.is_empty()) {
+            (Some(labels), true) => (labels.chain.clone(), labels.simulation()),
+            _ => (status.chain.clone(), status.simulation),
+        };
+        PriceUpdate {
+            time_ms: self.state.time_ms(),
+            estimate,
+            counters: Some(wire::counters(status.counters)),
+            active: self.state.active() as u64,
+            hops: standing.hops.iter().map(wire::hop).collect(),
+            chain,
+            simulation: simulation.map(wire::simulation),
+            block: self.state.blocks().next_back().map(wire::block_message),
+            blocks: self.state.blocks().map(wire::block_message).collect(),
+            ..PriceUpdate::default()
+        }
+    }
+
+    /// How it all is at this moment.
+    fn look(&mut self, now: Steady) -> Standing {
+        let mut hops = self.upstream();
+        let is_resyncing = hops.iter().any(|hop| hop.state == HopState::Resyncing);
+        let since = self.resyncing_since.unwrap_or(now);
+        self.resyncing_since = is_resyncing.then_some(since);
+        let price = self.state.price();
+        let situation = Situation {
+            upstream: &hops,
+            resyncing_ms: now.since_ms(since),
+            has_estimate: price.is_some_and(|price| price.is_own),
+            age_ms: price.map_or(0, |price| self.age_ms(&price, now)),
+            all_met_in_blocks: self.state.are_all_met_in_blocks(),
+        };
+        let stale = situation.stale();
+        hops.push(self.analyzer());
+        Standing { hops, stale }
+    }
+
+    /// The hops before this one. What is beyond a lost link is not known.
+    fn upstream(&self) -> Vec<Hop> {
+        let is_up = self.link.state == HopState::Connected;
+        let mut hops: Vec<Hop> = self.state.status().hops.clone();
+        if hops.is_empty() {
+            let unknown = |name: &str| Hop {
+                name: name.to_owned(),
+                state: HopState::Connecting,
+                detail: String::new(),
+            };
+            hops = vec![unknown("node"), unknown("ingest")];
+        }
+        for hop in hops.iter_mut().filter(|_| !is_up) {
+            hop.state = self.link.state;
+            hop.detail = match hop.name.as_str() {
+                "ingest" => self.link.detail.clone(),
+                _ => "not known without ingest".to_owned(),
+            };
+        }
+        hops
+    }
+
+    fn analyzer(&self) -> Hop {
+        let is_receiving = self.is_receiving && self.link.state == HopState::Connected;
+        let (state, detail) = match is_receiving {
+            true => (HopState::Resyncing, "the window is being received"),
+            false => (HopState::Connected, ""),
+        };
+        Hop {
+            name: "analyzer".to_owned(),
+            state,
+            detail: detail.to_owned(),
+        }
+    }
+
+    /// Age of the newest payment that a price rests on, milliseconds.
+    fn age_ms(&self, price: &Price, now: Steady) -> u64 {
+        let newest_ms = price.estimate.evidence.newest_payment_ms;
+        match (&self.carried, self.clock.now_ms(now)) {
+            (Some(carried), _) => carried.age_ms(now),
+            (None, Some(clock_ms)) => clock_ms.saturating_sub(newest_ms),
+            (None, None) => 0,
+        }
+    }
+
+    fn restore(&mut self, last: LastPrice, now: Steady) {
+        self.carried = Some(Carried {
+            age_ms: last.age_ms(unix_ms()),
+            at: now,
+        });
+        self.state.restore(last.estimate(), last.as_of_ms);
+        self.labels = Some(last.labels);
+    }
+
+    /// Forgets the last price if it is of another node, and takes up the one that was left for this one.
+    fn compare_labels(&mut self, now: Steady) {
+        let labels = Labels::of(self.state.status());
+        let is_other = |last: &Labels| !last.agree_with(&labels);
+        if self.labels.as_ref().is_some_and(is_other) {
+            self.state.forget();
+            self.carried = None;
+            self.labels = None;
+            let last = self.shelf.as_ref().and_then(|shelf| shelf.of(&labels));
+            if let Some(last) = last {
+                self.restore(last, now);
+            }
+        }
+    }
+
+    fn is_node_resyncing(&self) -> bool {
+        let hops = &self.state.status().hops;
+        hops.iter().any(|hop| hop.state == HopState::Resyncing)
+    }
+
+    /// A status that differs by nothing but the uptime is none.
+    fn is_news(&self, event: &Event) -> bool {
+        let Event::Status(status) = event else {
+            return true;
+        };
+        let mut before = self.state.status().clone();
+        before.counters.uptime_ms = status.counters.uptime_ms;
+        before != **status
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
