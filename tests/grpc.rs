@@ -353,6 +353,7 @@ fn window_of(events: &[Event]) -> Window {
                     values_sats: accepted.values_sats.clone(),
                     input_count: accepted.input_count,
                     state: accepted.state(),
+                    met_in_block: accepted.met_in_block,
                 };
                 let txid = Txid::from_slice(&accepted.txid).unwrap();
                 window.transactions.insert(txid, windowed);

@@ -67,6 +67,7 @@ impl Difference {
     fn add(&mut self, txid: Txid, expected: &Windowed, found: &Windowed, blind: &[Blind]) {
         let without_stamp = Windowed {
             first_seen_ms: expected.first_seen_ms,
+            met_in_block: expected.met_in_block,
             ..found.clone()
         };
         if without_stamp != *expected {

@@ -62,6 +62,7 @@ pub struct Windowed {
     pub values_sats: Vec<u64>,
     pub input_count: u32,
     pub state: TransactionState,
+    pub met_in_block: bool,
 }
 
 /// What `ListWindow` gives; `None` while the analyzer is still receiving its window.
@@ -82,6 +83,7 @@ pub async fn list_window(address: SocketAddr) -> Option<Window> {
                 state: transaction.state(),
                 values_sats: transaction.values_sats,
                 input_count: transaction.input_count,
+                met_in_block: transaction.met_in_block,
             };
             let txid = Txid::from_slice(&transaction.txid).unwrap();
             assert_eq!(window.transactions.insert(txid, windowed), None, "twice");

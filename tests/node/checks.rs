@@ -1,0 +1,189 @@
+//! What must hold after each situation. Each check asks again until it holds or [`PATIENCE`] ends.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use bitcoin::Txid;
+use satscope_proto::v1::{Estimate, TransactionState};
+
+use crate::{
+    bitcoind::Bitcoind,
+    ledger::Expected,
+    support::{
+        grpc::{Window, list_mempool, list_window},
+        metrics::Scrape,
+    },
+    watcher::Watcher,
+};
+
+/// Time for the parts to settle.
+const PATIENCE: Duration = Duration::from_secs(25);
+const PAUSE: Duration = Duration::from_millis(200);
+/// Farthest from the price that is paid by, as a share: an estimate from few payments is rough.
+const NEAR: f64 = 0.03;
+/// Transactions named in a failure.
+const NAMED: usize = 3;
+
+/// `Ok`, or the difference that was left.
+pub type Outcome = Result<(), String>;
+
+/// What must be said of the price.
+#[derive(Clone, Copy, Debug)]
+pub enum Price {
+    /// Too few payments to say anything; there may be a price or not.
+    Open,
+    /// There is none, and there has been none.
+    Absent,
+    /// The one that is paid by now; all estimates of the past are near it too.
+    Near(f64),
+}
+
+/// Asks until it holds; the last difference otherwise.
+pub async fn settled(mut probe: impl AsyncFnMut() -> Outcome) -> Outcome {
+    let began = Instant::now();
+    loop {
+        let outcome = probe().await;
+        if outcome.is_ok() || began.elapsed() > PATIENCE {
+            return outcome;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// `ListMempool` is `getrawmempool`.
+pub async fn mempool(watcher: &Watcher, node: &Bitcoind) -> Outcome {
+    let ingest = watcher.ingest().ok_or("no ingest")?;
+    settled(async || {
+        let theirs = node.mempool().await;
+        let ours = list_mempool(ingest.address).await;
+        same("the mempool", &theirs, &ours)
+    })
+    .await
+}
+
+fn same(what: &str, expected: &BTreeSet<Txid>, found: &BTreeSet<Txid>) -> Outcome {
+    let missing: Vec<_> = expected.difference(found).collect();
+    let surplus: Vec<_> = found.difference(expected).collect();
+    if missing.is_empty() && surplus.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "{what} of {}: {} missing {:?}, {} too many {:?}",
+        expected.len(),
+        missing.len(),
+        &missing[..missing.len().min(NAMED)],
+        surplus.len(),
+        &surplus[..surplus.len().min(NAMED)],
+    ))
+}
+
+/// A transaction that `ListWindow` must have.
+pub struct InWindow {
+    pub expected: Expected,
+    pub state: TransactionState,
+}
+
+/// `ListWindow` has these transactions and no others, each with its stamp and its state.
+pub async fn window(watcher: &Watcher, expected: &BTreeMap<Txid, InWindow>) -> Outcome {
+    settled(async || {
+        let window = list_window(watcher.analyzer.address).await;
+        let window = window.ok_or("the window is still being received")?;
+        compare(expected, &window)
+    })
+    .await
+}
+
+fn compare(expected: &BTreeMap<Txid, InWindow>, window: &Window) -> Outcome {
+    let found = window.transactions.keys().copied().collect();
+    same("the window", &expected.keys().copied().collect(), &found)?;
+    let mut wrong = Vec::new();
+    for (txid, expected) in expected {
+        let found = &window.transactions[txid];
+        let is_right = expected.expected.stamp_ms.contains(&found.first_seen_ms)
+            && expected.expected.met_in_block == found.met_in_block
+            && expected.state == found.state;
+        if !is_right {
+            let (early, late) = expected.expected.stamp_ms.clone().into_inner();
+            wrong.push(format!(
+                "{txid}: {} {:?} (met in block: {}), expected {early}..={late} {:?} ({})",
+                found.first_seen_ms,
+                found.state,
+                found.met_in_block,
+                expected.state,
+                expected.expected.met_in_block,
+            ));
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let named = wrong[..wrong.len().min(NAMED)].join("; ");
+    Err(format!(
+        "{} of {} stamps or states: {named}",
+        wrong.len(),
+        expected.len()
+    ))
+}
+
+/// Ingest has counted each transaction once.
+pub async fn received(watcher: &Watcher) -> Outcome {
+    let ingest = watcher.ingest().ok_or("no ingest")?;
+    let expected = watcher.ledger.len();
+    settled(async || {
+        let scrape = Scrape::of(ingest.metrics).await;
+        let counted = scrape.sum("satscope_ingest_transactions_total", "");
+        if counted == expected as f64 {
+            Ok(())
+        } else {
+            Err(format!("{counted} counted, {expected} sent"))
+        }
+    })
+    .await
+}
+
+/// The price is as it must be, and has been since the watcher's start.
+pub async fn price(watcher: &Watcher, price: Price) -> Outcome {
+    match price {
+        Price::Open => Ok(()),
+        Price::Absent => {
+            let update = watcher.update().await.ok_or("no update")?;
+            update
+                .estimate
+                .as_ref()
+                .map_or(Ok(()), |estimate| Err(off(estimate, "no price")))?;
+            past(watcher, |_| false).await
+        }
+        Price::Near(usd) => {
+            let is_near = |estimate: &Estimate| (estimate.price_usd / usd - 1.0).abs() < NEAR;
+            settled(async || {
+                let update = watcher.update().await.ok_or("no update")?;
+                let estimate = update.estimate.ok_or("no price yet")?;
+                if is_near(&estimate) {
+                    Ok(())
+                } else {
+                    Err(off(&estimate, &format!("${usd}")))
+                }
+            })
+            .await?;
+            past(watcher, is_near).await
+        }
+    }
+}
+
+async fn past(watcher: &Watcher, is_right: impl Fn(&Estimate) -> bool) -> Outcome {
+    let history = watcher.history().await;
+    let estimates = history.iter().filter_map(|entry| entry.estimate.as_ref());
+    match estimates.filter(|estimate| !is_right(estimate)).last() {
+        Some(wrong) => Err(off(wrong, "no such estimate in the past")),
+        None => Ok(()),
+    }
+}
+
+fn off(estimate: &Estimate, expected: &str) -> String {
+    format!(
+        "${:.0} (confidence {:.2}, stale {}), expected {expected}",
+        estimate.price_usd, estimate.confidence, estimate.stale
+    )
+}

@@ -1,0 +1,204 @@
+//! Coins that need no keys, and the payments made of them.
+
+use std::collections::VecDeque;
+
+use bitcoin::{
+    Amount, BlockHash, OutPoint, Script, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid,
+    Witness, absolute::LockTime, hashes::Hash as _, opcodes::OP_TRUE, script::Builder,
+    transaction::Version,
+};
+use serde_json::json;
+
+use crate::{bitcoind::Bitcoind, support::lossy::Random};
+
+/// Fee of an ordinary payment, in satoshi: about two a virtual byte.
+pub const FEE_SATS: u64 = 300;
+/// Fee of a transaction with 2,000 outputs, in satoshi.
+const SPLIT_FEE_SATS: u64 = 200_000;
+/// Coins made of one coinbase; the transaction stays below 100,000 virtual bytes, so that the node relays it.
+const COINS_OF_A_COINBASE: usize = 2000;
+/// A coinbase on regtest before block 150, in satoshi.
+const SUBSIDY_SATS: u64 = 5_000_000_000;
+/// Splits that one block holds.
+const SPLITS_A_BLOCK: usize = 10;
+/// Blocks until a coinbase may be spent.
+const MATURITY: u32 = 100;
+
+/// Round sums in dollars and their weights, roughly as people pay them.
+const ROUND_SUMS: [(u64, u64); 16] = [
+    (5, 3),
+    (10, 6),
+    (15, 3),
+    (20, 6),
+    (25, 5),
+    (30, 4),
+    (40, 2),
+    (50, 8),
+    (60, 3),
+    (100, 10),
+    (150, 3),
+    (200, 5),
+    (250, 2),
+    (300, 4),
+    (400, 2),
+    (500, 4),
+];
+
+fn anyone() -> ScriptBuf {
+    Builder::new().push_opcode(OP_TRUE).into_script()
+}
+
+/// P2WSH(OP_TRUE), which anyone may spend.
+pub fn script() -> ScriptBuf {
+    ScriptBuf::new_p2wsh(&anyone().wscript_hash())
+}
+
+/// The same as a descriptor, for mining.
+pub fn descriptor() -> String {
+    format!("raw({:x})", script())
+}
+
+/// An output that can be spent.
+#[derive(Clone, Copy, Debug)]
+pub struct Coin {
+    pub outpoint: OutPoint,
+    pub value_sats: u64,
+}
+
+impl Coin {
+    /// The output `vout` of a transaction.
+    pub fn of(transaction: &Transaction, vout: u32) -> Coin {
+        Coin {
+            outpoint: OutPoint::new(transaction.compute_txid(), vout),
+            value_sats: transaction.output[vout as usize].value.to_sat(),
+        }
+    }
+}
+
+/// An output that pays so much to [`script`].
+pub fn output(value_sats: u64) -> TxOut {
+    paying(value_sats, &script())
+}
+
+/// An output that pays so much to a script.
+pub fn paying(value_sats: u64, script: &Script) -> TxOut {
+    TxOut {
+        value: Amount::from_sat(value_sats),
+        script_pubkey: script.to_owned(),
+    }
+}
+
+/// A transaction that spends these coins, all of [`script`].
+pub fn spend(version: i32, coins: &[Coin], outputs: Vec<TxOut>) -> Transaction {
+    let input = |coin: &Coin| TxIn {
+        previous_output: coin.outpoint,
+        script_sig: ScriptBuf::new(),
+        sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
+        witness: Witness::from_slice(&[anyone().as_bytes()]),
+    };
+    Transaction {
+        version: Version(version),
+        lock_time: LockTime::ZERO,
+        input: coins.iter().map(input).collect(),
+        output: outputs,
+    }
+}
+
+/// The coins that are left, and the dice.
+pub struct Purse {
+    coins: VecDeque<Coin>,
+    random: Random,
+}
+
+impl Purse {
+    /// Mines the blocks that `coins` coins take, all at `time` (Unix seconds) or soon after it by their headers; the
+    /// node's clock is the system's afterwards.
+    pub async fn fill(node: &Bitcoind, coins: usize, time: u64) -> Purse {
+        let mut purse = Purse {
+            coins: VecDeque::new(),
+            random: Random::new(coins as u64),
+        };
+        node.set_time(time).await;
+        let splits = coins.div_ceil(COINS_OF_A_COINBASE);
+        let hashes = node.generate(splits as u32 + MATURITY).await;
+        for mature in hashes[..splits].chunks(SPLITS_A_BLOCK) {
+            let mut transactions = Vec::new();
+            for hash in mature {
+                transactions.push(purse.split(coinbase_of(node, *hash).await));
+            }
+            node.send(&transactions).await;
+            node.generate(1).await;
+        }
+        node.set_time(0).await;
+        purse.coins.truncate(coins);
+        purse
+    }
+
+    /// Many coins of different values: change of equal coins would be as regular as round sums.
+    fn split(&mut self, coinbase: Txid) -> Transaction {
+        let mean = (SUBSIDY_SATS - SPLIT_FEE_SATS) / COINS_OF_A_COINBASE as u64;
+        let outputs = (0..COINS_OF_A_COINBASE / 2).flat_map(|_| {
+            let less = self.random.below(mean / 2);
+            [output(mean - less), output(mean + less)]
+        });
+        let coin = Coin {
+            outpoint: OutPoint::new(coinbase, 0),
+            value_sats: SUBSIDY_SATS,
+        };
+        let transaction = spend(2, &[coin], outputs.collect());
+        let txid = transaction.compute_txid();
+        let coins = transaction.output.iter().zip(0..);
+        self.coins.extend(coins.map(|(output, vout)| Coin {
+            outpoint: OutPoint::new(txid, vout),
+            value_sats: output.value.to_sat(),
+        }));
+        transaction
+    }
+
+    /// A coin that nothing spends yet.
+    pub fn coin(&mut self) -> Coin {
+        self.coins.pop_front().expect("a coin is left")
+    }
+
+    /// A payment of a round dollar sum at this price, from a new coin.
+    pub fn payment(&mut self, price_usd: f64) -> Transaction {
+        let coin = self.coin();
+        self.payment_from(coin, price_usd, FEE_SATS)
+    }
+
+    /// So many payments of round dollar sums.
+    pub fn payments(&mut self, count: usize, price_usd: f64) -> Vec<Transaction> {
+        (0..count).map(|_| self.payment(price_usd)).collect()
+    }
+
+    /// A payment of a round dollar sum from this coin; its second output is the change.
+    pub fn payment_from(&mut self, coin: Coin, price_usd: f64, fee_sats: u64) -> Transaction {
+        let value_sats = self.round_sum_sats(price_usd);
+        let change_sats = coin.value_sats - value_sats - fee_sats;
+        spend(2, &[coin], vec![output(value_sats), output(change_sats)])
+    }
+
+    /// A round dollar sum in satoshi, by a quote within a thousandth of the price.
+    pub fn round_sum_sats(&mut self, price_usd: f64) -> u64 {
+        let total: u64 = ROUND_SUMS.iter().map(|(_, weight)| weight).sum();
+        let mut left = self.random.below(total);
+        let mut sum = ROUND_SUMS[0].0;
+        for (usd, weight) in ROUND_SUMS {
+            sum = usd;
+            if left < weight {
+                break;
+            }
+            left -= weight;
+        }
+        let quote = price_usd * (0.9995 + self.random.below(1000) as f64 / 1_000_000.0);
+        (sum as f64 / quote * 100_000_000.0).round() as u64
+    }
+}
+
+/// The txid of a block's coinbase.
+async fn coinbase_of(node: &Bitcoind, hash: BlockHash) -> Txid {
+    let block = node.rpc.call("getblock", json!([hash, 1])).await;
+    let txid: Txid = serde_json::from_value(block["tx"][0].clone()).unwrap();
+    assert_ne!(txid, Txid::all_zeros());
+    txid
+}

@@ -1,0 +1,10 @@
+//! The situations, by what they are about.
+
+mod away;
+mod eviction;
+mod old;
+mod payments;
+mod reorg;
+mod replacement;
+mod restart;
+mod settings;

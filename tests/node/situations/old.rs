@@ -1,0 +1,160 @@
+//! Old transactions that come as if they were new: by initial download, by `importmempool`, and from mempool.dat.
+//!
+//! One node makes an old chain and a mempool of 50,000, most of it paid at a price of three days ago. A second node gets
+//! them in all three ways, with new watchers each time.
+
+use std::path::{Path, PathBuf};
+
+use satscope_proto::v1::HopState;
+use serde_json::json;
+
+use crate::{
+    bitcoind::Bitcoind,
+    checks::{Outcome, Price, settled},
+    coins::Purse,
+    scene::{OLD_PRICE_USD, PRICE_USD, Scene},
+    support::wait::until,
+    watcher::Watcher,
+};
+use satscope_kit::clock::unix_ms;
+
+/// Seconds before now of the old chain and of the old payments.
+const LONG_AGO_SECONDS: u64 = 3 * 24 * 3600;
+/// Seconds before now of the payments that are in the window.
+const LATELY_SECONDS: u64 = 3600;
+const MINED: usize = 10_000;
+const OLD: usize = 45_000;
+const RECENT: usize = 5_000;
+/// A journal that grows with the blocks of an initial download is larger than this.
+const JOURNAL_BYTES: u64 = 200_000;
+/// Payments sent at once; the clock stands meanwhile.
+const AT_ONCE: usize = 5000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_transactions_make_no_price_however_they_come() {
+    let now = unix_ms() / 1000;
+    let source = Bitcoind::start("old-source", &[]).await;
+    let mut purse = Purse::fill(&source, MINED + OLD + RECENT + 100, now - LONG_AGO_SECONDS).await;
+    let mined = purse.payments(MINED, OLD_PRICE_USD);
+    source.set_time(now - LONG_AGO_SECONDS + 3600).await;
+    for part in mined.chunks(AT_ONCE) {
+        source.send(part).await;
+        source.generate(1).await;
+    }
+    source.set_time(0).await;
+    let node = Bitcoind::prepare("old", &["-maxmempool=300"]);
+    let mut scene = Scene::on("old", node, purse);
+    scene.judge(&mined);
+    download(&mut scene, &source).await;
+    let file = fill_mempool(&mut scene, &source, now).await;
+    import(&mut scene, &source, &file).await;
+    load(&mut scene).await;
+    scene.end();
+}
+
+/// A node in initial download tells of three-day-old blocks as of new ones.
+async fn download(scene: &mut Scene, source: &Bitcoind) {
+    scene.watch().await;
+    scene.node.run(&[]).await;
+    scene.price = Price::Absent;
+    scene.counters = false;
+    scene.node.connect(source).await;
+    until("the first blocks", async || {
+        (scene.node.height().await > 20).then_some(())
+    })
+    .await;
+    scene.watchers[1].kill().await;
+    scene.node.meet(source).await;
+    scene.watchers[1].restart().await;
+    let small = JOURNAL_BYTES;
+    for number in 0..scene.watchers.len() {
+        let watcher = &scene.watchers[number];
+        let said = says_synchronised(watcher).await;
+        let bytes = watcher.journal_bytes();
+        let is_small = (bytes < small)
+            .then_some(())
+            .ok_or(format!("{bytes} bytes"));
+        scene.hold("initial download", "hop", said);
+        scene.hold("initial download", "journal", is_small);
+    }
+    scene.check("initial download").await;
+}
+
+async fn says_synchronised(watcher: &Watcher) -> Outcome {
+    settled(async || {
+        let hop = watcher.node_hop().await.ok_or("no hop")?;
+        let is_said = hop.state() == HopState::Resyncing && hop.detail.contains("synchronised");
+        is_said
+            .then_some(())
+            .ok_or(format!("{:?}: {:?}", hop.state(), hop.detail))
+    })
+    .await
+}
+
+/// Fills the source's mempool, and gives the file with it; the source's tip is new afterwards.
+async fn fill_mempool(scene: &mut Scene, source: &Bitcoind, now: u64) -> PathBuf {
+    source.order("setnetworkactive", json!([false])).await;
+    for (count, before, price_usd) in [
+        (OLD, LONG_AGO_SECONDS - 7200, OLD_PRICE_USD),
+        (RECENT, LATELY_SECONDS, PRICE_USD),
+    ] {
+        source.set_time(now - before).await;
+        let payments = scene.purse.payments(count, price_usd);
+        source.send(&payments).await;
+        scene.judge(&payments);
+    }
+    source.set_time(0).await;
+    source.order("savemempool", json!([])).await;
+    source.mempool_dat()
+}
+
+/// `importmempool` with the entry times of the file, to a node that is in step.
+async fn import(scene: &mut Scene, source: &Bitcoind, file: &Path) {
+    source.generate_with(&[]).await;
+    source.order("setnetworkactive", json!([true])).await;
+    scene.node.meet(source).await;
+    source.order("setnetworkactive", json!([false])).await;
+    scene.are_in_step().await;
+    scene.price = Price::Near(PRICE_USD);
+    let Scene { node, watchers, .. } = scene;
+    let options = json!([file, {"use_current_time": false}]);
+    let importing = node.rpc.call("importmempool", options);
+    let killing = async {
+        half_has_come(node).await;
+        watchers[1].kill().await;
+    };
+    tokio::join!(importing, killing);
+    scene.learn().await;
+    scene.restart().await;
+    scene.check("importmempool").await;
+    scene.pay(50).await;
+    scene.check("payments after importmempool").await;
+}
+
+/// A node that loads mempool.dat beside watchers that start for the first time.
+async fn load(scene: &mut Scene) {
+    scene.node.stop().await;
+    scene.watch().await;
+    scene.node.launch(&[]);
+    half_has_come(&scene.node).await;
+    scene.watchers[1].kill().await;
+    until("the loaded mempool", async || {
+        let info = scene.node.rpc.call("getmempoolinfo", json!([])).await;
+        (info["loaded"] == true).then_some(())
+    })
+    .await;
+    scene.learn().await;
+    scene.restart().await;
+    scene.counters = true;
+    scene.check("mempool.dat of 50,000").await;
+    scene.pay(50).await;
+    scene.check("payments after mempool.dat").await;
+}
+
+async fn half_has_come(node: &Bitcoind) {
+    until("half of the mempool", async || {
+        let info = node.rpc.ask("getmempoolinfo", json!([])).await.ok()?;
+        (info["size"].as_u64()? as usize > (OLD + RECENT) / 2).then_some(())
+    })
+    .await;
+}
