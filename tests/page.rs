@@ -500,21 +500,26 @@ async fn no_age_comes_from_the_browsers_clock(stage: &mut Stage) {
     stage.go("").await;
     let browser = &stage.browser;
     browser.until(FRESH).await;
-    let set_ahead = "(window.opened = 0, window.WebSocket = new Proxy(WebSocket, { construct(target, values) { window.opened += 1; return new target(...values); } }), window.trueNow = Date.now, Date.now = () => window.trueNow() + 864e6, true)";
-    browser.value(set_ahead).await;
-    // It looks like sleep, after which the socket may be dead: the page asks anew.
-    browser.until("window.opened === 1").await;
-    let told_again = "Number(document.body.dataset.updates) > window.before + 2";
-    let is_young = r"/^\d+ s old$/.test(document.getElementById('price-age').innerText)";
-    for clock in ["+ 864e6", "- 864e6"] {
+    // Firefox runs a driver's scripts apart from the page's own globals.
+    let page = "(window.wrappedJSObject ?? window)";
+    let opened = format!("{page}.opened");
+    let watch = format!(
+        "((page) => {{ page.opened = 0; page.WebSocket = new page.Proxy(page.WebSocket, {{ construct(target, values) {{ page.opened += 1; return new target(...values); }} }}); page.trueNow = page.Date.now; }})({page})"
+    );
+    browser.value(&watch).await;
+    for days in [10, -10] {
         let set = format!(
-            "(Date.now = () => window.trueNow() {clock}, window.before = Number(document.body.dataset.updates), true)"
+            "((page) => {{ page.Date.now = () => page.trueNow() + {days} * 864e5; page.before = Number(document.body.dataset.updates); }})({page})"
         );
         browser.value(&set).await;
+        // A clock that leaps looks like sleep, after which the socket may be dead: the page opens a new one. One that goes
+        // back does not.
+        let is_told =
+            format!("{opened} === 1 && document.body.dataset.updates > {page}.before + 2");
+        let is_young = r"/^\d+ s old$/.test(document.getElementById('price-age').innerText)";
         browser
-            .until(&format!("{told_again} && {FRESH} && {is_young}"))
+            .until(&format!("{is_told} && {FRESH} && {is_young}"))
             .await;
-        assert_eq!(browser.value("window.opened").await, 1, "{clock}");
     }
 }
 
