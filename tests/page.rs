@@ -108,6 +108,8 @@ async fn everything(engine: Engine) -> Option<Stage> {
     every_layout_tells_the_age(&mut stage).await;
     what("an analyzer that begins anew");
     the_last_price_outlives_an_analyzer(&mut stage).await;
+    what("a gateway that is silent");
+    a_silent_gateway_makes_the_price_stale(&mut stage).await;
     what("a hidden tab");
     a_hidden_tab_listens_and_does_not_draw(&mut stage).await;
     what("the gateway killed");
@@ -545,6 +547,22 @@ async fn the_page_follows_a_clock_that_is_set_back(stage: &mut Stage) {
         .browser
         .until("document.getElementById('chart').dataset.points === '610'")
         .await;
+}
+
+async fn a_silent_gateway_makes_the_price_stale(stage: &mut Stage) {
+    let Stage {
+        script, browser, ..
+    } = stage;
+    script.gateway().freeze();
+    // Before the socket is given up, where the machine is quick enough to look in between.
+    let is_told = "/^(Nothing heard from|Lost) the gateway.*: the price is /.test(document.getElementById('notice').innerText)";
+    browser.until(&format!("{is_told} && {DIMMED}")).await;
+    browser
+        .until_text("notice", "Lost the gateway (nothing heard for 10 s)")
+        .await;
+    assert_eq!(browser.text("price").await, "$50,000");
+    script.gateway().thaw();
+    browser.until(FRESH).await;
 }
 
 async fn a_hidden_tab_listens_and_does_not_draw(stage: &mut Stage) {
