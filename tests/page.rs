@@ -108,6 +108,8 @@ async fn everything(engine: Engine) -> Option<Stage> {
     every_layout_tells_the_age(&mut stage).await;
     what("an analyzer that begins anew");
     the_last_price_outlives_an_analyzer(&mut stage).await;
+    what("a gateway that is silent");
+    a_silent_gateway_makes_the_price_stale(&mut stage).await;
     what("a hidden tab");
     a_hidden_tab_listens_and_does_not_draw(&mut stage).await;
     what("the gateway killed");
@@ -118,6 +120,8 @@ async fn everything(engine: Engine) -> Option<Stage> {
     axe_finds_nothing(&mut stage).await;
     what("without WebGL");
     the_plain_canvas_draws_the_dots(&stage).await;
+    what("a browser whose clock is wrong");
+    no_age_comes_from_the_browsers_clock(&mut stage).await;
     what("a clock that is set back");
     the_page_follows_a_clock_that_is_set_back(&mut stage).await;
     Some(stage)
@@ -490,12 +494,39 @@ async fn the_last_price_outlives_an_analyzer(stage: &mut Stage) {
     stage.browser.until(points).await;
 }
 
-async fn the_page_follows_a_clock_that_is_set_back(stage: &mut Stage) {
-    stage.go("").await;
+async fn no_age_comes_from_the_browsers_clock(stage: &mut Stage) {
     stage.script.play(Vec::new(), |update| {
         update.simulation = None;
         all_is_well(update);
     });
+    stage.go("").await;
+    let browser = &stage.browser;
+    browser.until(FRESH).await;
+    // Firefox runs a driver's scripts apart from the page's own globals.
+    let page = "(window.wrappedJSObject ?? window)";
+    let opened = format!("{page}.opened");
+    let watch = format!(
+        "((page) => {{ page.opened = 0; page.WebSocket = new page.Proxy(page.WebSocket, {{ construct(target, values) {{ page.opened += 1; return new target(...values); }} }}); page.trueNow = page.Date.now; }})({page})"
+    );
+    browser.value(&watch).await;
+    for days in [10, -10] {
+        let set = format!(
+            "((page) => {{ page.Date.now = () => page.trueNow() + {days} * 864e5; page.before = Number(document.body.dataset.updates); }})({page})"
+        );
+        browser.value(&set).await;
+        // A clock that leaps looks like sleep, after which the socket may be dead: the page opens a new one. One that goes
+        // back does not.
+        let is_told =
+            format!("{opened} === 1 && document.body.dataset.updates > {page}.before + 2");
+        let is_young = r"/^\d+ s old$/.test(document.getElementById('price-age').innerText)";
+        browser
+            .until(&format!("{is_told} && {FRESH} && {is_young}"))
+            .await;
+    }
+}
+
+async fn the_page_follows_a_clock_that_is_set_back(stage: &mut Stage) {
+    stage.go("").await;
     let browser = &stage.browser;
     browser.until(FRESH).await;
     browser.until_text("clock", "2025-11-22 08:").await;
@@ -516,6 +547,22 @@ async fn the_page_follows_a_clock_that_is_set_back(stage: &mut Stage) {
         .browser
         .until("document.getElementById('chart').dataset.points === '610'")
         .await;
+}
+
+async fn a_silent_gateway_makes_the_price_stale(stage: &mut Stage) {
+    let Stage {
+        script, browser, ..
+    } = stage;
+    script.gateway().freeze();
+    // Before the socket is given up, where the machine is quick enough to look in between.
+    let is_told = "/^(Nothing heard from|Lost) the gateway.*: the price is /.test(document.getElementById('notice').innerText)";
+    browser.until(&format!("{is_told} && {DIMMED}")).await;
+    browser
+        .until_text("notice", "Lost the gateway (nothing heard for 10 s)")
+        .await;
+    assert_eq!(browser.text("price").await, "$50,000");
+    script.gateway().thaw();
+    browser.until(FRESH).await;
 }
 
 async fn a_hidden_tab_listens_and_does_not_draw(stage: &mut Stage) {
@@ -628,7 +675,7 @@ async fn a_narrow_window_holds_everything(stage: &Stage) {
         browser.until_text("price", "$50,070").await;
         browser.until("innerWidth === 360").await;
         browser
-            .until("document.documentElement.scrollWidth <= innerWidth")
+            .until("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
             .await;
         let outside = "[...document.querySelectorAll('#price, #price-age, .facts dd, button, #hops li, #stats, #chart, #amounts')].filter((element) => { const { left, right, width } = element.getBoundingClientRect(); return width > 0 && (left < -4 || right > innerWidth + 1); }).map((element) => element.id || element.innerText)";
         assert_eq!(browser.value(outside).await, json!([]));

@@ -180,11 +180,26 @@ impl Part {
         self.ended().await;
     }
 
+    /// Stops it where it stands, with its connections open, until it is thawed.
+    pub fn freeze(&mut self) {
+        self.send(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&mut self) {
+        self.send(Signal::CONT);
+    }
+
     /// Sends SIGTERM, if it has not ended already.
     pub fn ask_to_end(&mut self) {
+        self.send(Signal::TERM);
+    }
+
+    /// Sends a signal, if it has not ended already.
+    fn send(&mut self, signal: Signal) {
         if self.is_running() {
             let pid = Pid::from_child(&self.child);
-            kill_process(pid, Signal::TERM).unwrap();
+            kill_process(pid, signal).unwrap();
         }
     }
 

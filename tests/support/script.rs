@@ -170,6 +170,11 @@ impl Script {
         *self.repeated.lock().unwrap() = self.now.clone();
     }
 
+    /// The gateway, which must not have been killed.
+    pub fn gateway(&mut self) -> &mut Part {
+        self.gateway.as_mut().expect("a gateway")
+    }
+
     /// Kills the gateway.
     pub async fn kill_gateway(&mut self) {
         self.gateway.take().expect("a gateway").kill().await;
