@@ -85,44 +85,62 @@ pub struct InWindow {
     pub state: TransactionState,
 }
 
-/// `ListWindow` has these transactions and no others, each with its stamp and its state.
+/// `ListWindow` has these transactions and no others, each with its state and its stamp. Stamps are not waited for,
+/// because they never change.
 pub async fn window(watcher: &Watcher, expected: &BTreeMap<Txid, InWindow>) -> Outcome {
+    let mut last = Window::default();
     settled(async || {
         let window = list_window(watcher.analyzer.address).await;
-        let window = window.ok_or("the window is still being received")?;
-        compare(expected, &window)
+        last = window.ok_or("the window is still being received")?;
+        members(expected, &last)
     })
-    .await
+    .await?;
+    stamps(expected, &last)
 }
 
-fn compare(expected: &BTreeMap<Txid, InWindow>, window: &Window) -> Outcome {
+fn members(expected: &BTreeMap<Txid, InWindow>, window: &Window) -> Outcome {
     let found = window.transactions.keys().copied().collect();
     same("the window", &expected.keys().copied().collect(), &found)?;
-    let mut wrong = Vec::new();
-    for (txid, expected) in expected {
-        let found = &window.transactions[txid];
-        let is_right = expected.expected.stamp_ms.contains(&found.first_seen_ms)
-            && expected.expected.met_in_block == found.met_in_block
-            && expected.state == found.state;
-        if !is_right {
-            let (early, late) = expected.expected.stamp_ms.clone().into_inner();
-            wrong.push(format!(
-                "{txid}: {} {:?} (met in block: {}), expected {early}..={late} {:?} ({})",
+    differing(expected, |txid, expected| {
+        let found = window.transactions[txid].state;
+        (found != expected.state).then(|| format!("{found:?}, expected {:?}", expected.state))
+    })
+}
+
+fn stamps(expected: &BTreeMap<Txid, InWindow>, window: &Window) -> Outcome {
+    differing(expected, |txid, expected| {
+        let (found, expected) = (&window.transactions[txid], &expected.expected);
+        let is_right = expected.stamp_ms.contains(&found.first_seen_ms)
+            && expected.met_in_block == found.met_in_block;
+        let flag = |flag| if flag { " in a block" } else { "" };
+        (!is_right).then(|| {
+            format!(
+                "{}{}, expected {:?}{}",
                 found.first_seen_ms,
-                found.state,
-                found.met_in_block,
-                expected.state,
-                expected.expected.met_in_block,
-            ));
-        }
-    }
-    if wrong.is_empty() {
+                flag(found.met_in_block),
+                expected.stamp_ms,
+                flag(expected.met_in_block),
+            )
+        })
+    })
+}
+
+/// The number of differences, and the first of them.
+fn differing(
+    expected: &BTreeMap<Txid, InWindow>,
+    difference: impl Fn(&Txid, &InWindow) -> Option<String>,
+) -> Outcome {
+    let differences = expected
+        .iter()
+        .filter_map(|(txid, expected)| Some(format!("{txid} {}", difference(txid, expected)?)));
+    let differences: Vec<String> = differences.collect();
+    if differences.is_empty() {
         return Ok(());
     }
-    let named = wrong[..wrong.len().min(NAMED)].join("; ");
+    let named = differences[..differences.len().min(NAMED)].join("; ");
     Err(format!(
-        "{} of {} stamps or states: {named}",
-        wrong.len(),
+        "{} of {}: {named}",
+        differences.len(),
         expected.len()
     ))
 }

@@ -9,40 +9,22 @@ use bitcoin::{
 };
 use serde_json::json;
 
-use crate::{bitcoind::Bitcoind, support::lossy::Random};
+use crate::{bitcoind::Bitcoind, market::amount_sats, support::lossy::Random};
 
 /// Fee of an ordinary payment, in satoshi: about two a virtual byte.
 pub const FEE_SATS: u64 = 300;
 /// Fee of a transaction with 2,000 outputs, in satoshi.
 const SPLIT_FEE_SATS: u64 = 200_000;
-/// Coins made of one coinbase; the transaction stays below 100,000 virtual bytes, so that the node relays it.
-const COINS_OF_A_COINBASE: usize = 2000;
+/// Coins made of one coinbase: large enough for every amount that people pay.
+const COINS_OF_A_COINBASE: usize = 200;
+/// Small coins made of one; the transaction stays below 100,000 virtual bytes, so that the node relays it.
+const SMALL_COINS_OF_A_COINBASE: usize = 2000;
 /// A coinbase on regtest before block 150, in satoshi.
 const SUBSIDY_SATS: u64 = 5_000_000_000;
 /// Splits that one block holds.
 const SPLITS_A_BLOCK: usize = 10;
 /// Blocks until a coinbase may be spent.
 const MATURITY: u32 = 100;
-
-/// Round sums in dollars and their weights, roughly as people pay them.
-const ROUND_SUMS: [(u64, u64); 16] = [
-    (5, 3),
-    (10, 6),
-    (15, 3),
-    (20, 6),
-    (25, 5),
-    (30, 4),
-    (40, 2),
-    (50, 8),
-    (60, 3),
-    (100, 10),
-    (150, 3),
-    (200, 5),
-    (250, 2),
-    (300, 4),
-    (400, 2),
-    (500, 4),
-];
 
 fn anyone() -> ScriptBuf {
     Builder::new().push_opcode(OP_TRUE).into_script()
@@ -107,38 +89,46 @@ pub fn spend(version: i32, coins: &[Coin], outputs: Vec<TxOut>) -> Transaction {
 /// The coins that are left, and the dice.
 pub struct Purse {
     coins: VecDeque<Coin>,
+    small: VecDeque<Coin>,
     random: Random,
 }
 
 impl Purse {
-    /// Mines the blocks that `coins` coins take, all at `time` (Unix seconds) or soon after it by their headers; the
-    /// node's clock is the system's afterwards.
-    pub async fn fill(node: &Bitcoind, coins: usize, time: u64) -> Purse {
+    /// Mines the blocks that `coins` coins and `small` small ones take, all at `time` (Unix seconds) or soon after it by
+    /// their headers; the node's clock is the system's afterwards.
+    pub async fn fill(node: &Bitcoind, coins: usize, small: usize, time: u64) -> Purse {
         let mut purse = Purse {
             coins: VecDeque::new(),
-            random: Random::new(coins as u64),
+            small: VecDeque::new(),
+            random: Random::new((coins + small) as u64),
         };
         node.set_time(time).await;
         let splits = coins.div_ceil(COINS_OF_A_COINBASE);
-        let hashes = node.generate(splits as u32 + MATURITY).await;
-        for mature in hashes[..splits].chunks(SPLITS_A_BLOCK) {
-            let mut transactions = Vec::new();
-            for hash in mature {
-                transactions.push(purse.split(coinbase_of(node, *hash).await));
+        let all = splits + small.div_ceil(SMALL_COINS_OF_A_COINBASE);
+        let mature = node.generate(all as u32 + MATURITY).await;
+        for (number, hash) in mature[..all].iter().enumerate() {
+            let coinbase = coinbase_of(node, *hash).await;
+            let split = purse.split(coinbase, number >= splits);
+            node.send(&[split]).await;
+            if number % SPLITS_A_BLOCK == SPLITS_A_BLOCK - 1 {
+                node.generate(1).await;
             }
-            node.send(&transactions).await;
-            node.generate(1).await;
         }
+        node.generate(1).await;
         node.set_time(0).await;
-        purse.coins.truncate(coins);
         purse
     }
 
     /// Many coins of different values: change of equal coins would be as regular as round sums.
-    fn split(&mut self, coinbase: Txid) -> Transaction {
-        let mean = (SUBSIDY_SATS - SPLIT_FEE_SATS) / COINS_OF_A_COINBASE as u64;
-        let outputs = (0..COINS_OF_A_COINBASE / 2).flat_map(|_| {
-            let less = self.random.below(mean / 2);
+    fn split(&mut self, coinbase: Txid, small: bool) -> Transaction {
+        let count = if small {
+            SMALL_COINS_OF_A_COINBASE
+        } else {
+            COINS_OF_A_COINBASE
+        };
+        let mean = (SUBSIDY_SATS - SPLIT_FEE_SATS) / count as u64;
+        let outputs = (0..count / 2).flat_map(|_| {
+            let less = self.random.below(mean / 4);
             [output(mean - less), output(mean + less)]
         });
         let coin = Coin {
@@ -148,10 +138,15 @@ impl Purse {
         let transaction = spend(2, &[coin], outputs.collect());
         let txid = transaction.compute_txid();
         let coins = transaction.output.iter().zip(0..);
-        self.coins.extend(coins.map(|(output, vout)| Coin {
+        let coins = coins.map(|(output, vout)| Coin {
             outpoint: OutPoint::new(txid, vout),
             value_sats: output.value.to_sat(),
-        }));
+        });
+        if small {
+            self.small.extend(coins);
+        } else {
+            self.coins.extend(coins);
+        }
         transaction
     }
 
@@ -160,38 +155,39 @@ impl Purse {
         self.coins.pop_front().expect("a coin is left")
     }
 
-    /// A payment of a round dollar sum at this price, from a new coin.
+    /// A payment at this price, from a new coin.
     pub fn payment(&mut self, price_usd: f64) -> Transaction {
         let coin = self.coin();
         self.payment_from(coin, price_usd, FEE_SATS)
     }
 
-    /// So many payments of round dollar sums.
+    /// So many payments.
     pub fn payments(&mut self, count: usize, price_usd: f64) -> Vec<Transaction> {
         (0..count).map(|_| self.payment(price_usd)).collect()
     }
 
-    /// A payment of a round dollar sum from this coin; its second output is the change.
+    /// So many payments from small coins: large amounts are missing.
+    pub fn small_payments(&mut self, count: usize, price_usd: f64) -> Vec<Transaction> {
+        let mut payment = || {
+            let coin = self.small.pop_front().expect("a small coin is left");
+            self.payment_from(coin, price_usd, FEE_SATS)
+        };
+        (0..count).map(|_| payment()).collect()
+    }
+
+    /// A payment from this coin; its second output is the change.
     pub fn payment_from(&mut self, coin: Coin, price_usd: f64, fee_sats: u64) -> Transaction {
-        let value_sats = self.round_sum_sats(price_usd);
+        let mut value_sats = self.amount_sats(price_usd);
+        while value_sats > coin.value_sats / 2 {
+            value_sats = self.amount_sats(price_usd);
+        }
         let change_sats = coin.value_sats - value_sats - fee_sats;
         spend(2, &[coin], vec![output(value_sats), output(change_sats)])
     }
 
-    /// A round dollar sum in satoshi, by a quote within a thousandth of the price.
-    pub fn round_sum_sats(&mut self, price_usd: f64) -> u64 {
-        let total: u64 = ROUND_SUMS.iter().map(|(_, weight)| weight).sum();
-        let mut left = self.random.below(total);
-        let mut sum = ROUND_SUMS[0].0;
-        for (usd, weight) in ROUND_SUMS {
-            sum = usd;
-            if left < weight {
-                break;
-            }
-            left -= weight;
-        }
-        let quote = price_usd * (0.9995 + self.random.below(1000) as f64 / 1_000_000.0);
-        (sum as f64 / quote * 100_000_000.0).round() as u64
+    /// What a payment pays at this price, in satoshi.
+    pub fn amount_sats(&mut self, price_usd: f64) -> u64 {
+        amount_sats(&mut self.random, price_usd)
     }
 }
 

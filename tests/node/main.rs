@@ -10,6 +10,7 @@ mod bitcoind;
 mod checks;
 mod coins;
 mod ledger;
+mod market;
 mod rpc;
 mod scene;
 mod situations;

@@ -47,7 +47,7 @@ impl Scene {
     /// The same with coins from blocks of this time, Unix seconds.
     pub async fn set_at(name: &'static str, flags: &[&str], coins: usize, made: u64) -> Scene {
         let node = Bitcoind::start(name, flags).await;
-        let purse = Purse::fill(&node, coins, made).await;
+        let purse = Purse::fill(&node, coins, 0, made).await;
         let mut scene = Scene::on(name, node, purse);
         scene.watch().await;
         scene.are_in_step().await;
@@ -221,8 +221,8 @@ impl Scene {
     }
 
     /// Keeps a difference that a situation found itself.
-    pub fn hold(&mut self, situation: &str, what: &'static str, outcome: Outcome) {
-        let failures = report(situation, "all", vec![(what, outcome)]);
+    pub fn hold(&mut self, situation: &str, number: usize, what: &'static str, outcome: Outcome) {
+        let failures = report(situation, self.watchers[number].name, vec![(what, outcome)]);
         self.failures.extend(failures);
     }
 

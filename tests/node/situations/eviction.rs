@@ -12,8 +12,9 @@ use satscope_kit::clock::unix_ms;
 const LARGE: usize = 90_000;
 /// Of these the mempool of 20 MB does not hold all.
 const LARGE_ONES: usize = 240;
-/// Fee of a large one, in satoshi: five a virtual byte.
+/// Fee of the first large one and what each later one pays more, in satoshi: a full mempool takes better ones only.
 const LARGE_FEE_SATS: u64 = 5 * LARGE as u64;
+const LARGE_STEP_SATS: u64 = LARGE as u64 / 4;
 /// Longer than the two weeks after which a node lets go of what is not mined, seconds.
 const EXPIRED_SECONDS: u64 = 15 * 24 * 3600;
 
@@ -21,7 +22,9 @@ const EXPIRED_SECONDS: u64 = 15 * 24 * 3600;
 async fn what_a_full_mempool_pushes_out_is_gone() {
     let mut scene = Scene::set("eviction", &["-maxmempool=20"], 400).await;
     scene.pay(60).await;
-    let large: Vec<_> = (0..LARGE_ONES).map(|_| large(&mut scene)).collect();
+    let large: Vec<_> = (0..LARGE_ONES)
+        .map(|number| large(&mut scene, number))
+        .collect();
     for (number, part) in large.chunks(20).enumerate() {
         if number == LARGE_ONES / 40 {
             scene.kill().await;
@@ -37,11 +40,12 @@ async fn what_a_full_mempool_pushes_out_is_gone() {
     scene.end();
 }
 
-fn large(scene: &mut Scene) -> Transaction {
+fn large(scene: &mut Scene, number: usize) -> Transaction {
+    let fee_sats = LARGE_FEE_SATS + number as u64 * LARGE_STEP_SATS;
     let coin = scene.purse.coin();
     let data = PushBytesBuf::try_from(vec![7; LARGE]).unwrap();
     let outputs = vec![
-        output(coin.value_sats - LARGE_FEE_SATS),
+        output(coin.value_sats - fee_sats),
         paying(0, &ScriptBuf::new_op_return(data)),
     ];
     spend(2, &[coin], outputs)

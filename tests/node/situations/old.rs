@@ -34,8 +34,8 @@ const AT_ONCE: usize = 5000;
 async fn old_transactions_make_no_price_however_they_come() {
     let now = unix_ms() / 1000;
     let source = Bitcoind::start("old-source", &[]).await;
-    let mut purse = Purse::fill(&source, MINED + OLD + RECENT + 100, now - LONG_AGO_SECONDS).await;
-    let mined = purse.payments(MINED, OLD_PRICE_USD);
+    let mut purse = Purse::fill(&source, RECENT + 200, MINED + OLD, now - LONG_AGO_SECONDS).await;
+    let mined = purse.small_payments(MINED, OLD_PRICE_USD);
     source.set_time(now - LONG_AGO_SECONDS + 3600).await;
     for part in mined.chunks(AT_ONCE) {
         source.send(part).await;
@@ -66,16 +66,15 @@ async fn download(scene: &mut Scene, source: &Bitcoind) {
     scene.watchers[1].kill().await;
     scene.node.meet(source).await;
     scene.watchers[1].restart().await;
-    let small = JOURNAL_BYTES;
     for number in 0..scene.watchers.len() {
         let watcher = &scene.watchers[number];
         let said = says_synchronised(watcher).await;
         let bytes = watcher.journal_bytes();
-        let is_small = (bytes < small)
+        let is_small = (bytes < JOURNAL_BYTES)
             .then_some(())
             .ok_or(format!("{bytes} bytes"));
-        scene.hold("initial download", "hop", said);
-        scene.hold("initial download", "journal", is_small);
+        scene.hold("initial download", number, "hop", said);
+        scene.hold("initial download", number, "journal", is_small);
     }
     scene.check("initial download").await;
 }
@@ -94,12 +93,10 @@ async fn says_synchronised(watcher: &Watcher) -> Outcome {
 /// Fills the source's mempool, and gives the file with it; the source's tip is new afterwards.
 async fn fill_mempool(scene: &mut Scene, source: &Bitcoind, now: u64) -> PathBuf {
     source.order("setnetworkactive", json!([false])).await;
-    for (count, before, price_usd) in [
-        (OLD, LONG_AGO_SECONDS - 7200, OLD_PRICE_USD),
-        (RECENT, LATELY_SECONDS, PRICE_USD),
-    ] {
+    let old = scene.purse.small_payments(OLD, OLD_PRICE_USD);
+    let recent = scene.purse.payments(RECENT, PRICE_USD);
+    for (payments, before) in [(old, LONG_AGO_SECONDS - 2 * 3600), (recent, LATELY_SECONDS)] {
         source.set_time(now - before).await;
-        let payments = scene.purse.payments(count, price_usd);
         source.send(&payments).await;
         scene.judge(&payments);
     }

@@ -60,8 +60,9 @@ async fn of_several_blocks(scene: &mut Scene) {
     scene.check("a longer branch").await;
     let last = scene.mine(2).await;
     invalidate(scene, last[0]).await;
-    // Back and forth in one step.
-    scene.mine_just(&[]).await;
+    // With a payment, because the same empty block would be the invalid one.
+    let payments = scene.pay(1).await;
+    scene.mine_just(&payments).await;
     scene.node.order("reconsiderblock", json!([last[0]])).await;
     scene.check("back to the first branch").await;
 }
@@ -110,7 +111,7 @@ async fn to_a_branch_with_conflicts(scene: &mut Scene) {
 async fn a_disconnected_block_from_before_the_window_brings_no_old_price() {
     let node = Bitcoind::start("reorg-old", &[]).await;
     let then = unix_ms() / 1000 - OLD_BLOCK_SECONDS;
-    let mut purse = Purse::fill(&node, 1600, then - 3600).await;
+    let mut purse = Purse::fill(&node, 1600, 0, then - 3600).await;
     let payments = purse.payments(1500, OLD_PRICE_USD);
     node.set_time(then).await;
     node.send(&payments).await;

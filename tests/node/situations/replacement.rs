@@ -74,7 +74,7 @@ async fn by_packages(scene: &mut Scene) {
 /// A parent without a fee and with an anchor of value 0, and a child that spends the anchor and pays.
 fn truc_package(scene: &mut Scene) -> Vec<Transaction> {
     let coin = scene.purse.coin();
-    let value_sats = scene.purse.round_sum_sats(PRICE_USD);
+    let value_sats = scene.purse.amount_sats(PRICE_USD);
     let anchor = ScriptBuf::from_hex(PAY_TO_ANCHOR).unwrap();
     let change_sats = coin.value_sats - value_sats;
     let parent = spend(

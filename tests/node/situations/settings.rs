@@ -50,7 +50,7 @@ async fn mine_elsewhere(scene: &mut Scene, other: &Bitcoind, count: usize) {
 async fn a_pruned_node_gives_what_it_has() {
     let node = Bitcoind::start("prune", &["-prune=1", "-fastprune"]).await;
     let made = unix_ms() / 1000 - 5 * 3600;
-    let purse = Purse::fill(&node, 300, made).await;
+    let purse = Purse::fill(&node, 300, 0, made).await;
     node.set_time(made + 600).await;
     node.generate(BLOCKS).await;
     node.set_time(0).await;
