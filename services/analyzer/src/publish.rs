@@ -135,8 +135,8 @@ impl Publisher {
     /// The window has been sent.
     pub fn end_window(&mut self, now: Steady) {
         self.is_receiving = false;
-        self.estimate(now);
         self.fill_history();
+        self.estimate(now);
         self.publish(now);
     }
 
