@@ -34,6 +34,8 @@ struct Script {
     sequence: u64,
     /// The clock, Unix milliseconds.
     time_ms: u64,
+    /// What it said when the log began.
+    began_ms: u64,
     subscribers: Vec<mpsc::UnboundedSender<Sent>>,
 }
 
@@ -103,6 +105,7 @@ impl Script {
         self.epoch += 1;
         self.sequence = 0;
         self.time_ms = time_ms;
+        self.began_ms = time_ms;
     }
 
     fn send(&mut self, message: StreamTransactionsResponse) {
@@ -122,11 +125,11 @@ impl Script {
         }
     }
 
-    /// The window, its payments evenly over the minute before the clock.
+    /// The window, its payments evenly over the minute before the log's beginning.
     fn window(&self) -> Vec<StreamTransactionsResponse> {
         let payments = (0..PAYMENTS).map(|number| {
             let ago_ms = (PAYMENTS - number) * 100;
-            Kind::Accepted(payment(number, self.time_ms - ago_ms))
+            Kind::Accepted(payment(number, self.began_ms - ago_ms))
         });
         let kinds = payments.chain([status(), Kind::CaughtUp(CaughtUp {})]);
         vec![StreamTransactionsResponse {

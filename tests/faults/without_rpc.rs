@@ -19,11 +19,12 @@ async fn window_after(chain: &Plagued, now_ms: u64) -> Window {
     .await
 }
 
-/// Waits until the end of the chain says that the picture may be incomplete for want of RPC.
+/// Waits until the end of the chain says that the picture may be incomplete: what came before the connection, or since the
+/// journal's end, is not known.
 async fn admits_a_gap(chain: &Plagued) {
     until("word of a gap", async || {
         let (state, detail) = hop(chain, "node").await?;
-        (state == "degraded" && detail.contains("RPC")).then_some(())
+        (state == "degraded" && detail.contains("known")).then_some(())
     })
     .await;
 }

@@ -98,7 +98,8 @@ impl Feed {
     /// The newest update, without points and with the age that it has now, and all that came after update `after`;
     /// everything and `reset` when that is not known. `None` before the first update, and when `after` is the newest.
     ///
-    /// Before the dots of a whole window have been published there is nothing to reset to.
+    /// Before the dots of a whole window have been published there is nothing to reset to: only a subscriber that has seen
+    /// nothing is told to begin.
     pub fn since(&self, after: u64) -> Option<(PriceUpdate, News)> {
         let inner = self.lock();
         let (mut update, made_at) = inner.update.clone()?;
@@ -121,7 +122,7 @@ impl Feed {
                 news
             }
             None => News {
-                reset: inner.is_whole,
+                reset: inner.is_whole || after == 0,
                 points: inner.oldest_first(),
                 changes: Vec::new(),
             },
@@ -291,8 +292,11 @@ mod tests {
     fn before_the_window_is_whole_there_is_no_reset_and_then_there_is() {
         let feed = Feed::default();
         let waiting = publish(&feed, News::default());
-        let (_, news) = feed.since(0).unwrap();
+        let of_an_earlier_process = waiting ^ (1 << 33);
+        let (_, news) = feed.since(of_an_earlier_process).unwrap();
         assert_eq!(news, News::default());
+        let (_, news) = feed.since(0).unwrap();
+        assert_eq!(news, whole(&[]), "it has nothing to lose");
         publish(&feed, whole(&[1]));
         for after in [0, waiting] {
             let (_, news) = feed.since(after).unwrap();

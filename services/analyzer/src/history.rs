@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use satscope_log::WINDOW_MS;
 use satscope_proto::v1::HistoryEntry;
 
-/// Estimates closer together than this are not kept, milliseconds.
+/// Of each whole multiple of this, milliseconds, the first estimate is kept.
 const STEP_MS: u64 = 1000;
 
 /// Estimates of at most [`WINDOW_MS`], oldest first.
@@ -15,10 +15,10 @@ pub struct History {
 }
 
 impl History {
-    /// Keeps an estimate if it is at least [`STEP_MS`] after the newest, and drops those that are too old beside it.
+    /// Keeps an estimate if it is the first in its second, and drops those that are too old beside it.
     pub fn remember(&mut self, entry: HistoryEntry) {
         let newest_ms = self.entries.back().map(|newest| newest.time_ms);
-        if newest_ms.is_some_and(|newest_ms| entry.time_ms < newest_ms + STEP_MS) {
+        if newest_ms.is_some_and(|newest_ms| entry.time_ms / STEP_MS <= newest_ms / STEP_MS) {
             return;
         }
         let oldest_ms = entry.time_ms.saturating_sub(WINDOW_MS);

@@ -20,6 +20,9 @@ use crate::{
 
 /// Steady time between two estimates, milliseconds, at least: a fast replay skips boundaries.
 const PACE_MS: u64 = 450;
+/// An update comes at each whole multiple of this on the event clock, milliseconds, if nothing changed too: the history has the
+/// same moments at every analyzer.
+const ALWAYS_MS: u64 = 1000;
 /// An update comes once nothing has been said for this long, milliseconds; with the beat's period, that is at least every 2 s.
 const QUIET_MS: u64 = 1500;
 /// The amounts are counted anew after this much event time, milliseconds.
@@ -132,8 +135,8 @@ impl Publisher {
     /// The window has been sent.
     pub fn end_window(&mut self, now: Steady) {
         self.is_receiving = false;
-        self.estimate(now);
         self.fill_history();
+        self.estimate(now);
         self.publish(now);
     }
 
@@ -212,10 +215,12 @@ impl Publisher {
         if boundary_ms / TICK_MS <= self.state.time_ms() / TICK_MS {
             return;
         }
+        let is_always_due = boundary_ms / ALWAYS_MS > self.state.time_ms() / ALWAYS_MS;
         self.state.advance(boundary_ms);
-        let since = |at: Option<Steady>| at.map_or(u64::MAX, |at| now.since_ms(at));
-        let is_due = self.is_changed || since(self.published_at) >= QUIET_MS;
-        if is_due && since(self.estimated_at) >= PACE_MS {
+        let is_in_pace = self
+            .estimated_at
+            .is_none_or(|at| now.since_ms(at) >= PACE_MS);
+        if (self.is_changed || is_always_due) && is_in_pace {
             self.estimate(now);
             self.publish(now);
         }

@@ -241,7 +241,7 @@ fn a_window_that_is_being_sent_is_said_to_be_and_resets_nothing() {
     rig.publisher.connected();
     rig.publisher.begin_window();
     rig.beat();
-    let (update, news) = rig.feed.since(0).unwrap();
+    let (update, news) = rig.feed.since(7).unwrap();
     assert_eq!((update.estimate, news), (None, News::default()));
     assert_eq!(update.hops[2].detail, "the window is being received");
 
