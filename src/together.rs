@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use satscope_kit::{Context, config::StateSettings};
+use satscope_kit::Context;
 use satscope_standin::SimulateSettings;
 use tracing::info;
 
@@ -12,9 +12,7 @@ use crate::cli::Parts;
 /// Everything on a real node.
 pub async fn run(mut parts: Parts, context: &Context) -> anyhow::Result<()> {
     // One setting for both.
-    let state = StateSettings {
-        state_dir: parts.ingest.state_dir.clone(),
-    };
+    let state = parts.ingest.state.clone();
     let ingest = satscope_ingest::start(parts.ingest, context).await?;
     parts.analyzer.ingest_url = url(ingest);
     let analyzer = satscope_analyzer::start(parts.analyzer, state.folder()?, context).await?;

@@ -108,7 +108,7 @@ async fn task(
     let source = Source::new(clock, link, recorder);
     let asker = Asker::new(rpc);
     let mut task = Task::new(source, asker, store, endpoints == 1, settings.intervals());
-    let has_journal = match settings.state_dir()? {
+    let has_journal = match settings.state.folder()? {
         Some(folder) => task.keep_journal(&folder, settings.owner())?,
         None => false,
     };

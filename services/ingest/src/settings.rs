@@ -1,10 +1,6 @@
 //! The settings of ingest.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use satscope_bitcoin::{
@@ -13,13 +9,10 @@ use satscope_bitcoin::{
     subscriber::{Subscription, subscriptions},
 };
 use satscope_kit::config::{
-    RecordLimits, Secret, ZmqSettings, bytes, http_url, seconds, socket_address,
+    RecordLimits, Secret, StateSettings, ZmqSettings, bytes, http_url, seconds, socket_address,
 };
 
 use crate::{journal::Owner, resync::compare::Intervals};
-
-/// The value of `state_dir` that stands for no journal.
-const NO_FOLDER: &str = "none";
 
 /// Where the node is, and where ingest serves.
 #[derive(Args, Clone, Debug)]
@@ -48,10 +41,9 @@ pub struct IngestSettings {
     #[arg(long, env = "SATSCOPE_NODE_IS_STANDIN")]
     pub node_is_standin: bool,
 
-    /// Where ingest keeps its journal of what it has seen; "none" for nowhere [default: $STATE_DIRECTORY, else
-    /// $XDG_STATE_HOME/satscope, else ~/.local/state/satscope]
-    #[arg(long, env = "SATSCOPE_STATE_DIR", value_name = "FOLDER")]
-    pub state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub state: StateSettings,
 
     /// How often the mempool's count is compared with the node's, in seconds
     #[arg(long, env = "SATSCOPE_COMPARE_SECONDS", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
@@ -98,30 +90,6 @@ impl IngestSettings {
             zmq_sequence_endpoint,
         } = &self.zmq;
         subscriptions(zmq_endpoint, zmq_sequence_endpoint.as_deref(), topics)
-    }
-
-    /// Where the journal is kept; `None` where there is to be none.
-    ///
-    /// # Errors
-    /// When there is neither a setting nor a place that the system names.
-    pub(crate) fn state_dir(&self) -> anyhow::Result<Option<PathBuf>> {
-        let named = |variable: &str, below: &str| {
-            let folder = std::env::var_os(variable).filter(|value| !value.is_empty())?;
-            Some(Path::new(&folder).join(below))
-        };
-        let found = self
-            .state_dir
-            .clone()
-            .or_else(|| named("STATE_DIRECTORY", ""))
-            .or_else(|| named("XDG_STATE_HOME", "satscope"))
-            .or_else(|| named("HOME", ".local/state/satscope"));
-        match found {
-            Some(folder) if folder == Path::new(NO_FOLDER) => Ok(None),
-            Some(folder) => Ok(Some(folder)),
-            None => anyhow::bail!(
-                "state_dir is not set, and there is no home folder; expected a folder, or {NO_FOLDER}"
-            ),
-        }
     }
 
     /// Whose journal it is.

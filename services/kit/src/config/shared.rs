@@ -94,7 +94,9 @@ mod tests {
         let home = ("HOME", "/home/x");
         let xdg = ("XDG_STATE_HOME", "/s");
         let systemd = ("STATE_DIRECTORY", "/var/lib/x");
-        let found = |setting, variables| folder(setting, variables).unwrap().unwrap();
+        let found = |setting: Option<&str>, variables: &[(&str, &str)]| {
+            folder(setting, variables).unwrap().unwrap()
+        };
         assert_eq!(found(Some("/here"), &[systemd, home]), Path::new("/here"));
         assert_eq!(found(None, &[systemd, xdg, home]), Path::new("/var/lib/x"));
         assert_eq!(found(None, &[xdg, home]), Path::new("/s/satscope"));
