@@ -11,6 +11,7 @@ mod checks;
 mod coins;
 mod ledger;
 mod market;
+mod mempool_dat;
 mod rpc;
 mod scene;
 mod situations;
