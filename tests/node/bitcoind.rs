@@ -134,7 +134,7 @@ impl Bitcoind {
         self.rpc.call("setmocktime", json!([time])).await;
     }
 
-    /// Mines so many blocks with what the mempool has; their hashes.
+    /// Mines this number of blocks with the mempool's transactions; their hashes.
     pub async fn generate(&self, blocks: u32) -> Vec<BlockHash> {
         let hashes = self
             .rpc

@@ -17,7 +17,7 @@ mod scene;
 mod situations;
 mod watcher;
 
-/// What the whole-chain tests share, as far as it is used here.
+/// The whole-chain tests' common modules, as far as they are used here.
 #[allow(dead_code)]
 #[path = "../support"]
 mod support {
