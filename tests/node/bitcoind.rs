@@ -119,14 +119,14 @@ impl Bitcoind {
         }
     }
 
-    /// The file with the mempool.
-    pub fn mempool_dat(&self) -> PathBuf {
-        Path::new(self.folder.path()).join("regtest/mempool.dat")
+    /// A path in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        Path::new(self.folder.path()).join(name)
     }
 
     /// The file with the RPC's cookie.
     pub fn cookie(&self) -> PathBuf {
-        Path::new(self.folder.path()).join("regtest/.cookie")
+        self.path("regtest/.cookie")
     }
 
     /// Sets the node's clock, Unix seconds; 0 for the system's.
@@ -134,7 +134,7 @@ impl Bitcoind {
         self.rpc.call("setmocktime", json!([time])).await;
     }
 
-    /// Mines so many blocks with what the mempool has; their hashes.
+    /// Mines this number of blocks with the mempool's transactions; their hashes.
     pub async fn generate(&self, blocks: u32) -> Vec<BlockHash> {
         let hashes = self
             .rpc

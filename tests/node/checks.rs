@@ -1,4 +1,4 @@
-//! What must hold after each situation. Each check asks again until it holds or [`PATIENCE`] ends.
+//! The checks after each situation. Each asks again until it holds or [`PATIENCE`] ends.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +29,7 @@ const NAMED: usize = 3;
 /// `Ok`, or the difference that was left.
 pub type Outcome = Result<(), String>;
 
-/// What must be said of the price.
+/// The price that a watcher must give.
 #[derive(Clone, Copy, Debug)]
 pub enum Price {
     /// Too few payments to say anything; there may be a price or not.

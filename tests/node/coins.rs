@@ -57,12 +57,12 @@ impl Coin {
     }
 }
 
-/// An output that pays so much to [`script`].
+/// An output that pays this value to [`script`].
 pub fn output(value_sats: u64) -> TxOut {
     paying(value_sats, &script())
 }
 
-/// An output that pays so much to a script.
+/// An output that pays this value to a script.
 pub fn paying(value_sats: u64, script: &Script) -> TxOut {
     TxOut {
         value: Amount::from_sat(value_sats),
@@ -161,12 +161,12 @@ impl Purse {
         self.payment_from(coin, price_usd, FEE_SATS)
     }
 
-    /// So many payments.
+    /// Payments, each from a new coin.
     pub fn payments(&mut self, count: usize, price_usd: f64) -> Vec<Transaction> {
         (0..count).map(|_| self.payment(price_usd)).collect()
     }
 
-    /// So many payments from small coins: large amounts are missing.
+    /// Payments from small coins: large amounts are missing.
     pub fn small_payments(&mut self, count: usize, price_usd: f64) -> Vec<Transaction> {
         let mut payment = || {
             let coin = self.small.pop_front().expect("a small coin is left");
@@ -185,7 +185,7 @@ impl Purse {
         spend(2, &[coin], vec![output(value_sats), output(change_sats)])
     }
 
-    /// What a payment pays at this price, in satoshi.
+    /// The amount of a payment at this price, in satoshi.
     pub fn amount_sats(&mut self, price_usd: f64) -> u64 {
         amount_sats(&mut self.random, price_usd)
     }

@@ -1,4 +1,4 @@
-//! What a watcher must say of each transaction, by the table of stamps.
+//! The right stamp of each transaction that a watcher has met.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
@@ -46,7 +46,7 @@ impl Expected {
         }
     }
 
-    /// First met in a block that came while nobody watched: the header's time, Unix seconds.
+    /// First met in a block that came while ingest was away: the header's time, Unix seconds.
     pub fn in_missed_block(time: u64) -> Expected {
         Expected {
             stamp_ms: time * 1000..=time * 1000,
@@ -60,7 +60,7 @@ impl Expected {
     }
 }
 
-/// What one watcher has met, with the stamp of the first meeting: a stamp never changes.
+/// The transactions that one watcher has met, with the stamp of the first meeting: a stamp never changes.
 #[derive(Debug, Default)]
 pub struct Ledger(BTreeMap<Txid, Expected>);
 

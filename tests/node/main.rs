@@ -11,12 +11,13 @@ mod checks;
 mod coins;
 mod ledger;
 mod market;
+mod mempool_dat;
 mod rpc;
 mod scene;
 mod situations;
 mod watcher;
 
-/// What the whole-chain tests share, as far as it is used here.
+/// The whole-chain tests' common modules, as far as they are used here.
 #[allow(dead_code)]
 #[path = "../support"]
 mod support {

@@ -53,7 +53,7 @@ const TENTHS: [f64; 11] = [
 /// Width of the quotes around the price, as a share.
 const QUOTES: f64 = 0.002;
 
-/// What one payment pays at this price, in satoshi.
+/// The amount of one payment at this price, in satoshi.
 pub fn amount_sats(random: &mut Random, price_usd: f64) -> u64 {
     let usd = if random.below(100) < ROUND_SHARE {
         round_sum(random) * (1.0 + QUOTES * (share(random) - 0.5))

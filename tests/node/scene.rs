@@ -22,24 +22,27 @@ pub const OLD_PRICE_USD: f64 = 88_000.0;
 /// The hours before now at which the blocks lie that make the coins: outside of the window, and less than a day.
 const COINS_MADE_SECONDS: u64 = 4 * 3600;
 
+/// Transactions sent in one span: the fewer, the narrower is the range of their stamps.
+const AT_ONCE: usize = 50;
+
 /// A node with coins, and its watchers.
 pub struct Scene {
     name: &'static str,
     pub node: Bitcoind,
     pub purse: Purse,
     pub watchers: Vec<Watcher>,
-    /// What must be said of the price.
+    /// The price that the watchers must give.
     pub price: Price,
     /// Whether ingest counts all that its ledger has, and nothing else.
     pub counters: bool,
     blocks: HashMap<BlockHash, Block>,
-    /// What the filter lets pass.
+    /// The transactions that pass the filter.
     payments: BTreeSet<Txid>,
     failures: Vec<String>,
 }
 
 impl Scene {
-    /// A node with so many coins, and two watchers that are in step with it.
+    /// A node with this number of coins, and two watchers that are in step with it.
     pub async fn set(name: &'static str, flags: &[&str], coins: usize) -> Scene {
         Scene::set_at(name, flags, coins, unix_ms() / 1000 - COINS_MADE_SECONDS).await
     }
@@ -78,7 +81,7 @@ impl Scene {
         }
     }
 
-    /// Waits until the living watchers are in step; what they could only read from the node is noted by its times.
+    /// Waits until the living watchers are in step; transactions that they could only read from the node are noted by its times.
     pub async fn are_in_step(&mut self) {
         for watcher in self
             .watchers
@@ -110,9 +113,11 @@ impl Scene {
 
     /// Hands transactions in, each for itself.
     pub async fn send(&mut self, transactions: &[Transaction]) {
-        let from = unix_ms();
-        self.node.send(transactions).await;
-        self.sent(transactions, &(from..=unix_ms()));
+        for part in transactions.chunks(AT_ONCE) {
+            let from = unix_ms();
+            self.node.send(part).await;
+            self.sent(part, &(from..=unix_ms()));
+        }
     }
 
     /// Hands a package in.
@@ -122,7 +127,7 @@ impl Scene {
         self.sent(package, &(from..=unix_ms()));
     }
 
-    /// Sends so many payments at the scene's price.
+    /// Sends this number of payments at the scene's price.
     pub async fn pay(&mut self, count: usize) -> Vec<Transaction> {
         let payments = self.purse.payments(count, PRICE_USD);
         self.send(&payments).await;
@@ -155,7 +160,7 @@ impl Scene {
         }
     }
 
-    /// Mines so many blocks with what the mempool has.
+    /// Mines this number of blocks with the mempool's transactions.
     pub async fn mine(&mut self, blocks: u32) -> Vec<BlockHash> {
         let from = unix_ms();
         let hashes = self.node.generate(blocks).await;
@@ -211,7 +216,7 @@ impl Scene {
                 ("window", checks::window(watcher, &expected).await),
                 ("price", checks::price(watcher, self.price).await),
             ];
-            // What a killed ingest counts anew is what its journal held and what came after.
+            // A killed ingest counts anew: its journal's transactions, and those that came after.
             if is_left_alone && self.counters {
                 outcomes.push(("counters", checks::received(watcher).await));
             }
@@ -226,7 +231,7 @@ impl Scene {
         self.failures.extend(failures);
     }
 
-    /// What a watcher's window must have now.
+    /// The transactions that a watcher's window must have now.
     fn window_of(
         &self,
         watcher: &Watcher,

@@ -1,6 +1,5 @@
 //! A node that was off while blocks were mined elsewhere.
 
-use bitcoin::Transaction;
 use serde_json::json;
 
 use crate::{
@@ -10,32 +9,35 @@ use crate::{
 };
 use satscope_kit::clock::unix_ms;
 
-/// Enough for a price.
-const PAYMENTS: usize = 1500;
-/// When the missed blocks were mined, seconds before now: the first ones are outside of the window, and the last is less than a
-/// day old, so that the node is not in initial download.
-const OLD_BLOCKS: [u64; 3] = [10 * 3600, 8 * 3600, 5 * 3600];
-const NEW_BLOCKS: [u64; 3] = [3600, 1800, 600];
+/// The missed blocks: seconds before now, the price that they were paid by, and how many payments they hold. The first ones
+/// are outside of the window; the last is less than a day old, so that the node is not in initial download.
+const MISSED: [(u64, f64, usize); 6] = [
+    (10 * 3600, OLD_PRICE_USD, 1200),
+    (8 * 3600, OLD_PRICE_USD, 1200),
+    (5 * 3600, OLD_PRICE_USD, 1200),
+    (3600, PRICE_USD, 500),
+    (1800, PRICE_USD, 500),
+    (600, PRICE_USD, 500),
+];
+const COINS: usize = 5200;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn blocks_mined_while_the_node_was_off_have_the_times_of_their_headers() {
     let started = unix_ms() / 1000;
-    let mut scene = Scene::set_at("away", &[], 2 * PAYMENTS + 100, started - 12 * 3600).await;
+    let mut scene = Scene::set_at("away", &[], COINS, started - 12 * 3600).await;
     let other = Bitcoind::start("away-other", &[]).await;
     other.meet(&scene.node).await;
     other.order("setnetworkactive", json!([false])).await;
     scene.node.stop().await;
-    let mut payments = Vec::new();
-    for (before, price_usd) in OLD_BLOCKS
-        .map(|before| (before, OLD_PRICE_USD))
-        .into_iter()
-        .chain(NEW_BLOCKS.map(|before| (before, PRICE_USD)))
-    {
-        payments.extend(mine_elsewhere(&mut scene, &other, started - before, price_usd).await);
+    for (before, price_usd, count) in MISSED {
+        let payments = scene.purse.payments(count, price_usd);
+        scene.judge(&payments);
+        other.set_time(started - before).await;
+        other.send(&payments).await;
+        other.generate(1).await;
     }
     other.set_time(0).await;
     other.order("setnetworkactive", json!([true])).await;
-    scene.judge(&payments);
     scene.price = Price::Near(PRICE_USD);
     scene.node.run(&[]).await;
     scene.are_in_step().await;
@@ -45,18 +47,4 @@ async fn blocks_mined_while_the_node_was_off_have_the_times_of_their_headers() {
     scene.restart().await;
     scene.check("a node that was off").await;
     scene.end();
-}
-
-/// Mines payments at a price on the other node, by its clock.
-async fn mine_elsewhere(
-    scene: &mut Scene,
-    other: &Bitcoind,
-    time: u64,
-    price_usd: f64,
-) -> Vec<Transaction> {
-    let payments = scene.purse.payments(PAYMENTS / OLD_BLOCKS.len(), price_usd);
-    other.set_time(time).await;
-    other.send(&payments).await;
-    other.generate(1).await;
-    payments
 }

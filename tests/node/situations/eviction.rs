@@ -1,4 +1,4 @@
-//! What leaves the mempool without a block: pushed out of a full one, or expired.
+//! Payments that leave the mempool without a block: pushed out of a full one, or expired.
 
 use bitcoin::{ScriptBuf, Transaction, script::PushBytesBuf};
 

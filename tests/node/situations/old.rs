@@ -12,6 +12,7 @@ use crate::{
     bitcoind::Bitcoind,
     checks::{Outcome, Price, settled},
     coins::Purse,
+    mempool_dat,
     scene::{OLD_PRICE_USD, PRICE_USD, Scene},
     support::wait::until,
     watcher::Watcher,
@@ -21,14 +22,12 @@ use satscope_kit::clock::unix_ms;
 /// Seconds before now of the old chain and of the old payments.
 const LONG_AGO_SECONDS: u64 = 3 * 24 * 3600;
 /// Seconds before now of the payments that are in the window.
-const LATELY_SECONDS: u64 = 3600;
+const LATELY_SECONDS: u64 = 2 * 3600;
 const MINED: usize = 10_000;
 const OLD: usize = 45_000;
 const RECENT: usize = 5_000;
 /// A journal that grows with the blocks of an initial download is larger than this.
 const JOURNAL_BYTES: u64 = 200_000;
-/// Payments sent at once; the clock stands meanwhile.
-const AT_ONCE: usize = 5000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn old_transactions_make_no_price_however_they_come() {
@@ -37,16 +36,15 @@ async fn old_transactions_make_no_price_however_they_come() {
     let mut purse = Purse::fill(&source, RECENT + 200, MINED + OLD, now - LONG_AGO_SECONDS).await;
     let mined = purse.small_payments(MINED, OLD_PRICE_USD);
     source.set_time(now - LONG_AGO_SECONDS + 3600).await;
-    for part in mined.chunks(AT_ONCE) {
-        source.send(part).await;
-        source.generate(1).await;
+    for part in mined.chunks(MINED / 2) {
+        source.generate_with(part).await;
     }
     source.set_time(0).await;
     let node = Bitcoind::prepare("old", &["-maxmempool=300"]);
     let mut scene = Scene::on("old", node, purse);
     scene.judge(&mined);
     download(&mut scene, &source).await;
-    let file = fill_mempool(&mut scene, &source, now).await;
+    let file = make_mempool(&mut scene, now);
     import(&mut scene, &source, &file).await;
     load(&mut scene).await;
     scene.end();
@@ -90,25 +88,27 @@ async fn says_synchronised(watcher: &Watcher) -> Outcome {
     .await
 }
 
-/// Fills the source's mempool, and gives the file with it; the source's tip is new afterwards.
-async fn fill_mempool(scene: &mut Scene, source: &Bitcoind, now: u64) -> PathBuf {
-    source.order("setnetworkactive", json!([false])).await;
+/// A mempool.dat of which most entered three days ago.
+fn make_mempool(scene: &mut Scene, now: u64) -> PathBuf {
     let old = scene.purse.small_payments(OLD, OLD_PRICE_USD);
     let recent = scene.purse.payments(RECENT, PRICE_USD);
-    for (payments, before) in [(old, LONG_AGO_SECONDS - 2 * 3600), (recent, LATELY_SECONDS)] {
-        source.set_time(now - before).await;
-        source.send(&payments).await;
-        scene.judge(&payments);
-    }
-    source.set_time(0).await;
-    source.order("savemempool", json!([])).await;
-    source.mempool_dat()
+    scene.judge(&old);
+    scene.judge(&recent);
+    // Spread over an hour, as payments are.
+    let entered = |before: u64| (0..).map(move |number| now - before + number % 3600);
+    let mut entries: Vec<_> = old
+        .into_iter()
+        .zip(entered(LONG_AGO_SECONDS - 7200))
+        .collect();
+    entries.extend(recent.into_iter().zip(entered(LATELY_SECONDS)));
+    let file = scene.node.path("made-mempool.dat");
+    mempool_dat::write(&file, &entries);
+    file
 }
 
 /// `importmempool` with the entry times of the file, to a node that is in step.
 async fn import(scene: &mut Scene, source: &Bitcoind, file: &Path) {
     source.generate_with(&[]).await;
-    source.order("setnetworkactive", json!([true])).await;
     scene.node.meet(source).await;
     source.order("setnetworkactive", json!([false])).await;
     scene.are_in_step().await;

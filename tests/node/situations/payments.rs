@@ -68,7 +68,7 @@ async fn chains(scene: &mut Scene) {
     scene.check("chains of 25").await;
 }
 
-/// Blocks with what the mempool has, one of them while nobody watches.
+/// Blocks with the mempool's payments, two of them while the second ingest is dead.
 async fn blocks(scene: &mut Scene) {
     scene.mine(1).await;
     scene.pay(20).await;

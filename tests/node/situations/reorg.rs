@@ -106,7 +106,7 @@ async fn to_a_branch_with_conflicts(scene: &mut Scene) {
     scene.check("a branch with conflicts").await;
 }
 
-/// What a watcher never knew and a disconnected block gives back is as old as that block.
+/// A disconnected block gives back payments that no watcher knew: they are as old as that block.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disconnected_block_from_before_the_window_brings_no_old_price() {
     let node = Bitcoind::start("reorg-old", &[]).await;

@@ -26,7 +26,7 @@ async fn replaced_and_conflicting_payments_leave_and_the_others_stay() {
     scene.end();
 }
 
-/// A payment of the same coin to somebody else, with another fee.
+/// Another payment of the same coin, with another fee.
 fn instead(scene: &mut Scene, payment: &Transaction, fee_sats: u64) -> Transaction {
     let spent = payment.input[0].previous_output;
     let outputs = payment.output.iter().map(|output| output.value.to_sat());

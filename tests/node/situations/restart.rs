@@ -50,7 +50,7 @@ async fn stopped(scene: &mut Scene) {
     scene.check("node stopped and started, ingest dead").await;
 }
 
-/// What is not on the node's disk is lost: the mempool since mempool.dat, and a block.
+/// SIGKILL costs the node what its disk lacks: the mempool since mempool.dat was written, and a block.
 async fn killed(scene: &mut Scene) {
     scene.node.order("savemempool", json!([])).await;
     // Writes the chain's state to the disk.
