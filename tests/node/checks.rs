@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(25);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Farthest from the price that is paid by, as a share: an estimate from few payments is rough.
 const NEAR: f64 = 0.03;
+/// Least confidence of an estimate of the past that must be near.
+const SURE: f64 = 0.5;
 /// Transactions named in a failure.
 const NAMED: usize = 3;
 
@@ -36,7 +38,7 @@ pub enum Price {
     Open,
     /// There is none, and there has been none.
     Absent,
-    /// The one that is paid by now; all estimates of the past are near it too.
+    /// The one that is paid by now; all sure estimates of the past are near it too.
     Near(f64),
 }
 
@@ -185,7 +187,11 @@ pub async fn price(watcher: &Watcher, price: Price) -> Outcome {
                 }
             })
             .await?;
-            past(watcher, is_near).await
+            // The first few payments make a guess that says how poor it is.
+            past(watcher, |estimate| {
+                is_near(estimate) || estimate.confidence < SURE
+            })
+            .await
         }
     }
 }
