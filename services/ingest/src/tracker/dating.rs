@@ -42,7 +42,7 @@ impl Tracker {
         };
         let time_ms = header_ms.min(undated.received_ms);
         for txid in &undated.met {
-            self.stamp_met(txid, time_ms, now_ms);
+            self.stamp_met(txid, time_ms, true, now_ms);
         }
         if undated.change == Change::Joined {
             self.tell_joined(&undated, time_ms, height, now_ms);
@@ -160,8 +160,9 @@ impl Tracker {
         self.dated(block.hash, block.time_ms, None, now_ms);
     }
 
-    /// Stamps a transaction that was first met in a block of `time_ms`. One that is older than the window leaves nothing.
-    pub(super) fn stamp_met(&mut self, txid: &Txid, time_ms: u64, now_ms: u64) {
+    /// Stamps a transaction of a block of `time_ms`; `met_in_block` if it was not in the mempool before. One that is older than
+    /// the window leaves nothing.
+    pub(super) fn stamp_met(&mut self, txid: &Txid, time_ms: u64, met_in_block: bool, now_ms: u64) {
         let Some(seen) = self.seen.get_mut(txid) else {
             return;
         };
@@ -169,7 +170,7 @@ impl Tracker {
             return;
         }
         let told = seen.told();
-        seen.stamp_at(time_ms.min(seen.first_seen_ms()), Stamp::Told, true);
+        seen.stamp_at(time_ms.min(seen.first_seen_ms()), Stamp::Told, met_in_block);
         if seen.accepted().is_some() && !seen.is_in_window(now_ms) {
             seen.let_go();
         }

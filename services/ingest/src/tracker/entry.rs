@@ -64,7 +64,8 @@ impl Tracker {
             let Some(seen) = self.seen.get_mut(&opened.txid) else {
                 continue;
             };
-            let is_open = seen.stamp() == Stamp::Open && seen.place == Place::Mempool;
+            // It may have been mined since.
+            let is_open = seen.stamp() == Stamp::Open && seen.place != Place::Gone;
             if !is_open || matches!(seen.verdict(), Filtered::Filtered(_)) {
                 continue;
             }
@@ -90,14 +91,23 @@ impl Tracker {
         asked
     }
 
-    /// Takes entry times by ingest's clock, Unix milliseconds; `None` of a transaction that has left the mempool, whose
-    /// removal tells the rest.
+    /// Takes entry times by ingest's clock, Unix milliseconds; `None` of a transaction that has left the mempool. One that
+    /// left it into a block bears the block's time; the removal of any other tells the rest.
     pub fn entered(&mut self, entries: &[(Txid, Option<u64>)], now_ms: u64) {
         for (txid, entered_ms) in entries {
-            if entered_ms.is_some() {
-                self.stamp_open(*txid, *entered_ms, now_ms);
+            let told_ms = entered_ms.or_else(|| self.mined_ms(txid));
+            if told_ms.is_some() {
+                self.stamp_open(*txid, told_ms, now_ms);
             }
         }
+    }
+
+    /// The time of the block that holds a transaction, Unix milliseconds.
+    fn mined_ms(&self, txid: &Txid) -> Option<u64> {
+        let is_mined = self.seen.get(txid)?.place == Place::Block;
+        let mut newest_first = self.chain.iter().rev().filter(|_| is_mined);
+        let known = newest_first.find(|known| known.txids.contains(txid))?;
+        Some(known.block.time_ms)
     }
 
     /// A transaction that entered live not long ago: the node's clock can be compared by it.

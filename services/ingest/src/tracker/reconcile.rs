@@ -158,11 +158,13 @@ impl Tracker {
             height: fetched.height,
             time_ms,
         };
+        let open = self.open_of(&txids);
+        let met: HashSet<Txid> = self.announced(&txids).into_iter().collect();
         for txid in &txids {
             self.put(*txid, Place::Block, now_ms);
         }
-        for txid in self.open_of(&txids) {
-            self.stamp_met(&txid, time_ms, now_ms);
+        for txid in &open {
+            self.stamp_met(txid, time_ms, met.contains(txid), now_ms);
         }
         self.connect(block, txids, now_ms);
     }

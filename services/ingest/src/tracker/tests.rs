@@ -673,3 +673,33 @@ fn without_rpc_a_mempool_does_not_last_for_ever() {
     scene.pass(2 * 24 * 60 * 60 * 1000);
     assert_eq!(scene.mempool(), []);
 }
+
+#[test]
+fn what_is_mined_before_its_stamp_was_decided_keeps_its_receipt() {
+    let mut scene = Scene::in_step();
+    let quick = payment(old(1), 51_234);
+    scene.add(&quick);
+    scene.now_ms += 100;
+    scene.mine(block(1), 800_000, &[&quick]);
+    scene
+        .tracker
+        .dated(block(1), NOW - 70_000, Some(800_000), scene.now_ms);
+    scene.pass(400);
+    assert_eq!(scene.stamps()[&quick.compute_txid()], (NOW, false));
+}
+
+#[test]
+fn what_is_mined_before_its_entry_time_came_bears_its_blocks_time() {
+    let mut scene = Scene::new();
+    scene.gate = Gate::Loading;
+    let quick = payment(old(1), 51_234);
+    let txid = scene.add(&quick);
+    assert_eq!(scene.beat(), [txid]);
+    scene.mine(block(1), 800_000, &[&quick]);
+    scene
+        .tracker
+        .dated(block(1), NOW - 70_000, Some(800_000), NOW);
+    scene.tracker.entered(&[(txid, None)], NOW);
+    scene.empty_outbox();
+    assert_eq!(scene.stamps()[&txid], (NOW - 70_000, false));
+}

@@ -80,27 +80,32 @@ impl StateSettings {
 mod tests {
     use super::*;
 
+    fn folder(
+        setting: Option<&str>,
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Option<PathBuf>> {
+        let settings = StateSettings {
+            state_dir: setting.map(PathBuf::from),
+        };
+        settings.folder_in(|name| {
+            let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
+            Some(PathBuf::from(value))
+        })
+    }
+
+    fn found(setting: Option<&str>, variables: &[(&str, &str)]) -> PathBuf {
+        folder(setting, variables).unwrap().unwrap()
+    }
+
     #[test]
     fn the_state_folder_is_the_setting_else_what_the_system_names() {
-        let folder = |setting: Option<&str>, variables: &[(&str, &str)]| {
-            let settings = StateSettings {
-                state_dir: setting.map(PathBuf::from),
-            };
-            settings.folder_in(|name| {
-                let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
-                Some(PathBuf::from(value))
-            })
-        };
         let home = ("HOME", "/home/x");
         let xdg = ("XDG_STATE_HOME", "/s");
         let systemd = ("STATE_DIRECTORY", "/var/lib/x");
-        let found = |setting: Option<&str>, variables: &[(&str, &str)]| {
-            folder(setting, variables).unwrap().unwrap()
-        };
+        let unset = ("STATE_DIRECTORY", "");
         assert_eq!(found(Some("/here"), &[systemd, home]), Path::new("/here"));
         assert_eq!(found(None, &[systemd, xdg, home]), Path::new("/var/lib/x"));
         assert_eq!(found(None, &[xdg, home]), Path::new("/s/satscope"));
-        let unset = ("STATE_DIRECTORY", "");
         assert_eq!(
             found(None, &[unset, home]),
             Path::new("/home/x/.local/state/satscope")
