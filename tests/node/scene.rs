@@ -35,6 +35,8 @@ pub struct Scene {
     pub price: Price,
     /// Whether ingest counts all that its ledger has, and nothing else.
     pub counters: bool,
+    /// Transactions of blocks from before the window: they are counted, and not looked into.
+    pub passed_over: usize,
     blocks: HashMap<BlockHash, Block>,
     /// The transactions that pass the filter.
     payments: BTreeSet<Txid>,
@@ -66,6 +68,7 @@ impl Scene {
             watchers: Vec::new(),
             price: Price::Open,
             counters: true,
+            passed_over: 0,
             blocks: HashMap::new(),
             payments: BTreeSet::new(),
             failures: Vec::new(),
@@ -218,7 +221,10 @@ impl Scene {
             ];
             // A killed ingest counts anew: its journal's transactions, and those that came after.
             if is_left_alone && self.counters {
-                outcomes.push(("counters", checks::received(watcher).await));
+                outcomes.push((
+                    "counters",
+                    checks::received(watcher, self.passed_over).await,
+                ));
             }
             failures.extend(report(situation, watcher.name, outcomes));
         }
