@@ -285,7 +285,7 @@ impl Tracker {
             return;
         }
         // What was met in a block only is noted with its stamp: without it, the block is read again.
-        if (place, seen.stamp()) != (Place::Block, Stamp::Open) {
+        if (before, place, seen.stamp()) != (Place::Announced, Place::Block, Stamp::Open) {
             note(&mut self.out, self.is_journaled, || match before {
                 Place::Announced => seen.record(&txid),
                 _ => Record::Moved(txid, place, now_ms),

@@ -232,7 +232,7 @@ impl Tracker {
     pub(super) fn disconnect(&mut self, hash: BlockHash, now_ms: u64) -> Option<Block> {
         let at = self.place_in_chain(&hash)?;
         let known = self.chain.remove(at)?;
-        self.undated.retain(|undated| undated.hash != hash);
+        let undated = self.take_undated(&hash);
         for txid in &known.txids {
             self.put(*txid, Place::Pending, now_ms);
         }
@@ -244,7 +244,7 @@ impl Tracker {
                 Event::BlockDisconnected(Box::new(known.block), self.accepted_of(&known.txids));
             self.out.events.push((now_ms, left));
         } else {
-            let met = self.open_of(&known.txids);
+            let met = undated.map_or_else(Vec::new, |undated| undated.met);
             self.await_left(hash, met, now_ms);
             self.out.wanted.push(Wanted::Header(hash));
         }

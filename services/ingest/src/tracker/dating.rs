@@ -34,10 +34,7 @@ pub(super) struct Undated {
 impl Tracker {
     /// Takes the header's time of a block, Unix milliseconds, and its height if that is known.
     pub fn dated(&mut self, hash: BlockHash, header_ms: u64, height: Option<u32>, now_ms: u64) {
-        let Some(at) = self.undated.iter().position(|undated| undated.hash == hash) else {
-            return;
-        };
-        let Some(undated) = self.undated.remove(at) else {
+        let Some(undated) = self.take_undated(&hash) else {
             return;
         };
         let time_ms = header_ms.min(undated.received_ms);
@@ -51,10 +48,7 @@ impl Tracker {
 
     /// A block's header is not to be had: what was met in it only is not published.
     pub fn undatable(&mut self, hash: BlockHash, now_ms: u64) {
-        let Some(at) = self.undated.iter().position(|undated| undated.hash == hash) else {
-            return;
-        };
-        let Some(undated) = self.undated.remove(at) else {
+        let Some(undated) = self.take_undated(&hash) else {
             return;
         };
         for txid in &undated.met {
@@ -81,6 +75,13 @@ impl Tracker {
             None if self.knows_block(&block.hash) => {}
             None => self.take_block(block, now_ms),
         }
+    }
+
+    /// Takes a block off the list of those that wait for their headers.
+    pub(super) fn take_undated(&mut self, hash: &BlockHash) -> Option<Undated> {
+        let is_it = |undated: &Undated| undated.hash == *hash;
+        let at = self.undated.iter().position(is_it)?;
+        self.undated.remove(at)
     }
 
     pub(super) fn await_date(&mut self, undated: Undated) {

@@ -64,6 +64,7 @@ impl Tracker {
         for known in &mut self.chain {
             known.block.time_ms = known.block.time_ms.min(now_ms);
         }
+        self.date_restored(now_ms);
         self.forget(now_ms);
         self.trim_chain(now_ms);
         self.count_restored();
@@ -112,6 +113,21 @@ impl Tracker {
         for txid in held {
             self.remove(txid, RemovalReason::Unknown, now_ms);
         }
+    }
+
+    /// What an earlier life had not stamped before it was mined bears its block's time.
+    fn date_restored(&mut self, now_ms: u64) {
+        let blocks = self.chain.iter();
+        let mined: Vec<(Vec<Txid>, u64)> = blocks
+            .map(|known| (self.open_of(&known.txids), known.block.time_ms))
+            .collect();
+        for (open, time_ms) in mined {
+            for txid in open {
+                self.stamp_met(&txid, time_ms, false, now_ms);
+            }
+        }
+        // The whole window is told at once, when all of it has been restored.
+        self.out.clear();
     }
 
     fn count_restored(&mut self) {

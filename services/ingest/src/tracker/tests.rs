@@ -703,3 +703,51 @@ fn what_is_mined_before_its_entry_time_came_bears_its_blocks_time() {
     scene.empty_outbox();
     assert_eq!(scene.stamps()[&txid], (NOW - 70_000, false));
 }
+
+#[test]
+fn what_was_mined_undecided_when_the_process_was_killed_bears_its_blocks_time() {
+    let mut scene = Scene::in_step();
+    scene.tracker.begin_journal();
+    let quick = payment(old(1), 51_234);
+    let body = serialize(&quick);
+    let txid = quick.compute_txid();
+    scene.tracker.transaction(&body, NOW).unwrap();
+    let gate = &mut scene.gate;
+    scene
+        .tracker
+        .sequence(SequenceEvent::Added(txid, 1), NOW, gate);
+    scene
+        .tracker
+        .transaction(&serialize(&coinbase(800_000)), NOW)
+        .unwrap();
+    scene.tracker.transaction(&body, NOW).unwrap();
+    scene
+        .tracker
+        .sequence(SequenceEvent::BlockConnected(block(1)), NOW, gate);
+    scene
+        .tracker
+        .dated(block(1), NOW - 1000, Some(800_000), NOW);
+    let journal = scene.tracker.take_outbox(Outbox::default()).records;
+
+    let mut next = Scene::new();
+    for record in journal {
+        next.tracker.restore(record);
+    }
+    next.tracker.restored(NOW + 5000);
+    next.empty_outbox();
+    assert_eq!(next.stamps()[&txid], (NOW - 1000, false));
+}
+
+#[test]
+fn what_is_disconnected_before_its_stamp_was_decided_keeps_its_receipt() {
+    let mut scene = Scene::in_step();
+    let quick = payment(old(1), 51_234);
+    scene.add(&quick);
+    scene.mine(block(1), 800_000, &[&quick]);
+    scene.raw(&coinbase(800_000));
+    scene.raw(&quick);
+    scene.sequence(SequenceEvent::BlockDisconnected(block(1)));
+    scene.tracker.dated(block(1), NOW - 70_000, None, NOW);
+    scene.pass(500);
+    assert_eq!(scene.stamps()[&quick.compute_txid()], (NOW, false));
+}
