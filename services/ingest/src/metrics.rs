@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics::{Counter, counter, describe_counter, describe_gauge, gauge};
 use satscope_bitcoin::frame::{FrameError, Topic};
 use satscope_kit::logging::Brake;
 use satscope_log::{Counters, Event, Hop, NodeStatus, RemovalReason, Simulation};
@@ -16,6 +16,8 @@ use crate::tracker::FirstSight;
 pub struct Metrics {
     started: Instant,
     counters: Counters,
+    /// The counters of first sights; there are no more than reasons.
+    sights: Vec<(FirstSight, Counter)>,
     chain: String,
     brake: Brake,
 }
@@ -28,6 +30,7 @@ impl Metrics {
         Metrics {
             started: Instant::now(),
             counters: Counters::default(),
+            sights: Vec::new(),
             chain: String::new(),
             brake: Brake::default(),
         }
@@ -43,17 +46,27 @@ impl Metrics {
             }
         }
         for (sight, count) in counts {
+            self.counters.received += count;
+            self.counters.filtered += u64::from(sight != FirstSight::Accepted) * count;
+            self.sight(sight).increment(count);
+        }
+    }
+
+    /// The counter of a sight, which is made once.
+    fn sight(&mut self, sight: FirstSight) -> &Counter {
+        let known = self.sights.iter().position(|(known, _)| *known == sight);
+        let at = known.unwrap_or_else(|| {
             let (outcome, reason) = match sight {
                 FirstSight::Accepted => ("accepted", ""),
                 FirstSight::Filtered(Some(reason)) => ("filtered", reason.as_str()),
                 FirstSight::Filtered(None) => ("filtered", "restored"),
                 FirstSight::BeforeWindow => ("filtered", "before_window"),
             };
-            self.counters.received += count;
-            self.counters.filtered += if outcome == "filtered" { count } else { 0 };
-            counter!("satscope_ingest_transactions_total", "outcome" => outcome, "reason" => reason)
-                .increment(count);
-        }
+            let counter = counter!("satscope_ingest_transactions_total", "outcome" => outcome, "reason" => reason);
+            self.sights.push((sight, counter));
+            self.sights.len() - 1
+        });
+        &self.sights[at].1
     }
 
     /// Accepted transactions that left before their stamps were known, and why.
