@@ -43,7 +43,7 @@ ROWS = [
          [(f'rate(process_cpu_seconds_total{{job=~"satscope.*"}}{RATE})', "{{job}} {{instance}}")]),
         (LINES, "What is missing", "1 where a part waits for something, or its price is stale, by reason.", "short", 12,
          [("1 - satscope_condition_met", "{{condition}} of {{job}}"),
-          ("satscope_analyzer_price_stale == 1 or satscope_gateway_price_stale == 1", "stale at {{job}}: {{reason}}")]),
+          ("satscope_analyzer_price_stale or satscope_gateway_price_stale", "stale at {{job}}: {{reason}}")]),
         (STAT, "Versions", "What runs.", "short", 6,
          [("count by (version, commit) (satscope_build_info)", "{{version}} {{commit}}")]),
         (STAT, "Youngest process", "Time since the last start of any part.", "s", 6,

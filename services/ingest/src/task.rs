@@ -34,6 +34,9 @@ use crate::{
 };
 use satscope_kit::clock::unix_ms;
 
+/// After a recording that ended no longer ago than this, the node's counters tell whether it was restarted, milliseconds.
+const SHORT_GAP_MS: u64 = 60_000;
+
 /// What the task is made of.
 pub struct Task {
     source: Source,
@@ -154,15 +157,17 @@ impl Task {
             }
             messages += 1;
         }
-        self.source.knows(past.known());
-        if let Some(now_ms) = self.source.clock.newest() {
-            drop(self.tracker.tick(now_ms, &mut self.gate));
-            self.flush();
+        let known = past.known();
+        let until_ms = known.as_ref().map_or(0, Known::until_ms);
+        self.source.knows(known);
+        let now_ms = self.source.clock.newest().unwrap_or(until_ms);
+        drop(self.tracker.tick(now_ms, &mut self.gate));
+        self.flush();
+        if until_ms + SHORT_GAP_MS < now_ms {
+            // The node may have been restarted since, and its counters have passed where they were.
+            self.source.forget_counters();
+            self.set_gate(Gate::Alone(Calm::default()));
         }
-        // The node may have been restarted since.
-        self.set_gate(Gate::Alone(Calm::default()));
-        // What comes next does not follow what was recorded.
-        self.source.forget_counters();
         self.tracker.lost_messages(false);
         info!(
             messages,
