@@ -105,7 +105,8 @@ async fn task(
     let endpoints = settings.subscriptions().len();
     let link = Link::new(settings.zmq.zmq_endpoint.clone(), endpoints);
     let (recorder, past) = recording(settings, clock, context).await?;
-    let source = Source::new(clock, link, recorder);
+    let condition = context.readiness.condition("node", "the node's ZMQ");
+    let source = Source::new(clock, link, condition, recorder);
     let asker = Asker::new(rpc);
     let mut task = Task::new(source, asker, store, endpoints == 1, settings.intervals());
     let has_journal = match settings.state.folder()? {

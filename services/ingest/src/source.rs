@@ -12,6 +12,7 @@ use satscope_bitcoin::{
     counters::{Continuity, TopicCounters},
     frame::{Frame, FrameError, SequenceEvent, StandInLabels, Topic},
 };
+use satscope_kit::health::Condition;
 use tracing::{info, warn};
 
 use crate::{clock::Clock, metrics::Metrics, tracker::FetchedBlock};
@@ -50,6 +51,8 @@ pub struct Source {
     pub clock: Clock,
     /// How the link is.
     pub link: Link,
+    /// The node's ZMQ, as operators are told of it.
+    condition: Condition,
     counters: TopicCounters,
     recorder: Recorder,
     /// Of which times what was written down tells, until messages come again.
@@ -58,10 +61,11 @@ pub struct Source {
 
 impl Source {
     /// Nothing has been heard.
-    pub fn new(clock: Clock, link: Link, recorder: Recorder) -> Source {
+    pub fn new(clock: Clock, link: Link, condition: Condition, recorder: Recorder) -> Source {
         Source {
             clock,
             link,
+            condition,
             counters: TopicCounters::default(),
             recorder,
             known: None,
@@ -86,6 +90,9 @@ impl Source {
         }
         self.clock.connected();
         self.link.up(endpoint, has_rpc);
+        if self.link.is_up() {
+            self.condition.met();
+        }
         if let (Clock::System(_), Some(now_ms)) = (&self.clock, self.clock.newest()) {
             self.end_gap(now_ms);
         }
@@ -96,6 +103,7 @@ impl Source {
         warn!("lost the node at {endpoint}; trying again");
         self.recorder.disconnected(self.clock.newest(), endpoint);
         self.link.down(endpoint);
+        self.condition.unmet("the node's ZMQ");
     }
 
     /// Checks the counter of a message.
