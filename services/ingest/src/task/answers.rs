@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bitcoin::{BlockHash, Txid};
 use satscope_bitcoin::rpc::RpcError;
+use tokio::task::JoinError;
 use tracing::{debug, info, warn};
 
 use super::Task;
@@ -34,7 +35,7 @@ impl Task {
             Answer::Block(hash, Ok(mut block)) => {
                 debug!("block {hash} has been read");
                 block.time_ms = self.node_clock.ours(block.time_ms);
-                self.tracker.fetched_block(block, self.now_ms());
+                self.tracker.awaited_block(block, self.now_ms());
             }
             Answer::Block(hash, Err(error)) => {
                 warn!("block {hash}: {error}");
@@ -56,7 +57,7 @@ impl Task {
             }
             Answer::Loaded(outcome) => debug!("whether the mempool is loaded: {outcome:?}"),
             Answer::Hint(why) => self.source.link.hint(why),
-            Answer::Failed(error) => warn!("asking the node: {error}"),
+            Answer::Failed(error) => self.take_failure(&error),
         }
         self.flush();
     }
@@ -261,6 +262,15 @@ impl Task {
             self.node_clock_differs(shift);
         }
         self.ask_entry_times();
+    }
+
+    /// A question ended without an answer, and which it was is not known.
+    fn take_failure(&mut self, error: &JoinError) {
+        warn!("asking the node: {error}");
+        self.is_asking = false;
+        self.comparison.answered(None, Instant::now());
+        self.fail_reading(format!("asking it failed here: {error}"), false);
+        self.miss();
     }
 
     fn take_comparison(&mut self, answer: Result<compare::Answer, RpcError>) {

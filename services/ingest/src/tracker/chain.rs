@@ -22,8 +22,19 @@ const MOST_BLOCKS: usize = 200;
 pub(super) struct ChainBlock {
     pub block: Block,
     pub txids: Vec<Txid>,
-    /// It is in the log; one whose header has not come yet is not.
-    pub is_told: bool,
+    pub standing: Standing,
+}
+
+/// How far a block of the chain has come. Log and journal have the blocks in the order of the chain, in which answers of the
+/// node need not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its header, or all of it, is still to come.
+    Awaited,
+    /// It waits for the blocks before it.
+    Known,
+    /// It is in the log and in the journal.
+    Told,
 }
 
 impl Tracker {
@@ -35,8 +46,13 @@ impl Tracker {
             && can_ask
             && let Some(newest) = self.chain.pop_back()
         {
-            self.undated
-                .retain(|undated| undated.hash.as_byte_array() != &newest.block.hash);
+            let hash = BlockHash::from_byte_array(newest.block.hash);
+            drop(self.take_undated(&hash));
+            if newest.standing == Standing::Told {
+                note(&mut self.out, self.is_journaled, || {
+                    Record::Disconnected(hash)
+                });
+            }
         }
         self.run.clear();
     }
@@ -80,7 +96,10 @@ impl Tracker {
             (_, Blocks::Drop) => {
                 self.pass_over_block(run, matches!(gate, Gate::Downloading), now_ms)
             }
-            (None, _) => self.out.wanted.push(Wanted::Block(hash)),
+            (None, _) => {
+                self.await_block(hash, now_ms);
+                self.out.wanted.push(Wanted::Block(hash));
+            }
             (Some(height), blocks) => {
                 let txids: Vec<Txid> = run.entries()[1..].iter().map(|entry| entry.txid).collect();
                 self.join(hash, height, txids, now_ms);
@@ -98,6 +117,27 @@ impl Tracker {
         for txid in &txids {
             self.put(*txid, Place::Block, now_ms);
         }
+        self.hold_place(hash, height, txids, now_ms);
+        self.await_date(Undated {
+            hash,
+            change: Change::Joined,
+            met,
+            received_ms: now_ms,
+        });
+    }
+
+    /// A block whose transactions are still to be read.
+    fn await_block(&mut self, hash: BlockHash, now_ms: u64) {
+        self.hold_place(hash, None, Vec::new(), now_ms);
+        self.await_date(Undated {
+            hash,
+            change: Change::Unread,
+            met: Vec::new(),
+            received_ms: now_ms,
+        });
+    }
+
+    fn hold_place(&mut self, hash: BlockHash, height: Option<u32>, txids: Vec<Txid>, now_ms: u64) {
         let block = Block {
             hash: hash.to_byte_array(),
             height,
@@ -106,15 +146,9 @@ impl Tracker {
         self.chain.push_back(ChainBlock {
             block,
             txids,
-            is_told: false,
+            standing: Standing::Awaited,
         });
         self.trim_chain(now_ms);
-        self.await_date(Undated {
-            hash,
-            change: Change::Joined,
-            met,
-            received_ms: now_ms,
-        });
     }
 
     /// A block that is read from the node later, or is older than the window: what was known is mined now, and nothing else
@@ -153,7 +187,8 @@ impl Tracker {
             seen.is_none_or(|seen| seen.place == Place::Block)
         };
         let is_newest = at + 1 == self.chain.len();
-        if is_newest && self.chain[at].txids.iter().all(is_in_block) {
+        let is_whole = self.chain[at].txids.iter().all(is_in_block);
+        if self.chain[at].standing != Standing::Told || is_newest && is_whole {
             return;
         }
         if let Some(again) = self.chain.remove(at) {
@@ -161,32 +196,45 @@ impl Tracker {
         }
     }
 
-    /// A block of which all is known.
+    /// A block of which all is known: in the place that was held for it, or as the newest.
     pub(super) fn connect(&mut self, block: Block, txids: Vec<Txid>, now_ms: u64) {
         for txid in &txids {
             self.put(*txid, Place::Block, now_ms);
         }
-        self.chain.push_back(ChainBlock {
+        let hash = BlockHash::from_byte_array(block.hash);
+        let connected = ChainBlock {
             block,
             txids,
-            is_told: false,
-        });
-        self.tell_block(self.chain.len() - 1, now_ms);
+            standing: Standing::Known,
+        };
+        match self.place_in_chain(&hash) {
+            Some(at) => self.chain[at] = connected,
+            None => self.chain.push_back(connected),
+        }
+        self.tell_blocks(now_ms);
         self.trim_chain(now_ms);
     }
 
-    /// Puts a block of the chain into the log and the journal.
-    pub(super) fn tell_block(&mut self, at: usize, now_ms: u64) {
-        let Some(known) = self.chain.get_mut(at) else {
-            return;
-        };
-        known.is_told = true;
-        let (block, txids) = (known.block, known.txids.clone());
-        let joined = Event::BlockConnected(Box::new(block), self.accepted_of(&txids));
-        self.out.events.push((now_ms, joined));
-        note(&mut self.out, self.is_journaled, || {
-            Record::Connected(block, txids)
-        });
+    /// Puts the blocks into the log and the journal that wait for no other any more.
+    pub(super) fn tell_blocks(&mut self, now_ms: u64) {
+        let is_told = |known: &ChainBlock| known.standing == Standing::Told;
+        let mut at = self
+            .chain
+            .iter()
+            .rposition(is_told)
+            .map_or(0, |last| last + 1);
+        while let Some(known) = self.chain.get_mut(at)
+            && known.standing == Standing::Known
+        {
+            known.standing = Standing::Told;
+            let (block, txids) = (known.block, known.txids.clone());
+            let joined = Event::BlockConnected(Box::new(block), self.accepted_of(&txids));
+            self.out.events.push((now_ms, joined));
+            note(&mut self.out, self.is_journaled, || {
+                Record::Connected(block, txids)
+            });
+            at += 1;
+        }
     }
 
     pub(super) fn trim_chain(&mut self, now_ms: u64) {
@@ -228,15 +276,19 @@ impl Tracker {
         }
     }
 
-    /// Takes a block out of the chain; its transactions are pending. `None` if it is not in the chain.
+    /// Takes a block out of the chain; its transactions are pending. `None` if they are not known.
     pub(super) fn disconnect(&mut self, hash: BlockHash, now_ms: u64) -> Option<Block> {
         let at = self.place_in_chain(&hash)?;
         let known = self.chain.remove(at)?;
         let undated = self.take_undated(&hash);
+        let is_unread = |undated: &Undated| undated.change == Change::Unread;
+        if undated.as_ref().is_some_and(is_unread) {
+            return None;
+        }
         for txid in &known.txids {
             self.put(*txid, Place::Pending, now_ms);
         }
-        if known.is_told {
+        if known.standing == Standing::Told {
             note(&mut self.out, self.is_journaled, || {
                 Record::Disconnected(hash)
             });

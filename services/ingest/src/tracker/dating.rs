@@ -3,9 +3,9 @@
 //!
 //! A block is put into the log once its header is known, so that one that was mined hours ago is not told as one of now.
 
-use bitcoin::{BlockHash, Txid, hashes::Hash as _};
+use bitcoin::{BlockHash, Txid};
 
-use super::{FetchedBlock, Place, Tracker, Wanted, note, tell};
+use super::{FetchedBlock, Place, Tracker, Wanted, chain::Standing, note, tell};
 use crate::stamp::Stamp;
 
 /// Blocks that may wait for their headers; with what was met in them they take some 30 MB at most.
@@ -18,6 +18,8 @@ const LONGEST_ALONE_MS: u64 = 2000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Joined,
+    /// It joined, and its transactions are not known.
+    Unread,
     Left,
 }
 
@@ -42,11 +44,11 @@ impl Tracker {
             self.stamp_met(txid, time_ms, true, now_ms);
         }
         if undated.change == Change::Joined {
-            self.tell_joined(&undated, time_ms, height, now_ms);
+            self.joined(&undated, time_ms, height, now_ms);
         }
     }
 
-    /// A block's header is not to be had: what was met in it only is not published.
+    /// A block's header is not to be had, or all of it is not: what was met in it only is not published.
     pub fn undatable(&mut self, hash: BlockHash, now_ms: u64) {
         let Some(undated) = self.take_undated(&hash) else {
             return;
@@ -54,27 +56,38 @@ impl Tracker {
         for txid in &undated.met {
             self.drop_content(txid, undated.change);
         }
-        if undated.change == Change::Joined {
-            self.tell_joined(&undated, undated.received_ms, None, now_ms);
+        match undated.change {
+            Change::Joined => self.joined(&undated, undated.received_ms, None, now_ms),
+            Change::Unread => self.leave_place(&hash, now_ms),
+            Change::Left => {}
         }
     }
 
-    /// Takes a block as the node gave it: on request, or by `rawblock`.
+    /// Takes a block as the node gave it: in a reading, or by `rawblock`.
     pub fn fetched_block(&mut self, block: FetchedBlock, now_ms: u64) {
-        let waits = |undated: &&Undated| undated.hash == block.hash;
-        match self
-            .undated
-            .iter()
-            .find(waits)
-            .map(|undated| undated.change)
-        {
-            Some(Change::Joined) => {
-                self.dated(block.hash, block.time_ms, block.height, now_ms);
-            }
-            Some(Change::Left) => self.left_block(&block, now_ms),
-            None if self.knows_block(&block.hash) => {}
-            None => self.take_block(block, now_ms),
+        if !self.knows_block(&block.hash) && self.undated_of(&block.hash).is_none() {
+            return self.take_block(block, now_ms, now_ms);
         }
+        self.awaited_block(block, now_ms);
+    }
+
+    /// Takes a block that was asked for, unless it is not waited for any more: a reading has brought it, or will.
+    pub fn awaited_block(&mut self, block: FetchedBlock, now_ms: u64) {
+        let Some(undated) = self.undated_of(&block.hash) else {
+            return;
+        };
+        match (undated.change, undated.received_ms) {
+            (Change::Joined, _) => self.dated(block.hash, block.time_ms, block.height, now_ms),
+            (Change::Unread, received_ms) => {
+                drop(self.take_undated(&block.hash));
+                self.take_block(block, received_ms, now_ms);
+            }
+            (Change::Left, _) => self.left_block(&block, now_ms),
+        }
+    }
+
+    fn undated_of(&self, hash: &BlockHash) -> Option<&Undated> {
+        self.undated.iter().find(|undated| undated.hash == *hash)
     }
 
     /// Takes a block off the list of those that wait for their headers.
@@ -90,13 +103,20 @@ impl Tracker {
             && let Some(oldest) = self.undated.pop_front()
         {
             // Too many at once: all of them are read together.
-            self.chain
-                .retain(|known| known.block.hash != oldest.hash.to_byte_array());
             for txid in &oldest.met {
                 self.drop_content(txid, oldest.change);
             }
+            self.leave_place(&oldest.hash, oldest.received_ms);
             self.out.wanted.push(Wanted::Resync);
         }
+    }
+
+    /// Nothing will be known of a block: those behind it wait for it no longer.
+    fn leave_place(&mut self, hash: &BlockHash, now_ms: u64) {
+        if let Some(at) = self.place_in_chain(hash) {
+            self.chain.remove(at);
+        }
+        self.tell_blocks(now_ms);
     }
 
     pub(super) fn await_left(&mut self, hash: BlockHash, met: Vec<Txid>, received_ms: u64) {
@@ -200,7 +220,7 @@ impl Tracker {
         }
     }
 
-    fn tell_joined(&mut self, undated: &Undated, time_ms: u64, height: Option<u32>, now_ms: u64) {
+    fn joined(&mut self, undated: &Undated, time_ms: u64, height: Option<u32>, now_ms: u64) {
         let Some(at) = self.place_in_chain(&undated.hash) else {
             return;
         };
@@ -210,6 +230,7 @@ impl Tracker {
         // What a block leaves that is old, or of no known time, is its hash, and what was known before it.
         let seen = &self.seen;
         known.txids.retain(|txid| seen.get(txid).is_some());
-        self.tell_block(at, now_ms);
+        known.standing = Standing::Known;
+        self.tell_blocks(now_ms);
     }
 }

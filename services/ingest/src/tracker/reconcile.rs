@@ -12,6 +12,7 @@ use satscope_log::{Block, RemovalReason, WINDOW_MS};
 
 use super::{
     Place, Tracker,
+    chain::Standing,
     departures::Cause,
     note,
     outbox::FirstSight,
@@ -59,7 +60,7 @@ impl Tracker {
     pub fn known_blocks(&self) -> Vec<BlockHash> {
         self.chain
             .iter()
-            .filter(|known| known.is_told)
+            .filter(|known| known.standing == Standing::Told)
             .map(|known| BlockHash::from_byte_array(known.block.hash))
             .collect()
     }
@@ -69,7 +70,7 @@ impl Tracker {
     pub fn abandon(&mut self, blocks: &[BlockHash], now_ms: u64) {
         self.run.clear();
         self.undated.clear();
-        self.chain.retain(|known| known.is_told);
+        self.chain.retain(|known| known.standing == Standing::Told);
         self.settle_departures(Cause::Nothing, now_ms);
         for hash in blocks.iter().rev() {
             self.disconnect(*hash, now_ms);
@@ -137,10 +138,10 @@ impl Tracker {
         }
     }
 
-    /// A transaction that is met only here was first seen when the block was made, or now if that is earlier. A block that
-    /// is older than the window leaves its hash, and that what was known is mined.
-    pub(super) fn take_block(&mut self, fetched: FetchedBlock, now_ms: u64) {
-        let time_ms = fetched.time_ms.min(now_ms);
+    /// A transaction that is met only here was first seen when the block was made, or when that was heard of if that is
+    /// earlier. A block that is older than the window leaves its hash, and that what was known is mined.
+    pub(super) fn take_block(&mut self, fetched: FetchedBlock, received_ms: u64, now_ms: u64) {
+        let time_ms = fetched.time_ms.min(received_ms);
         let is_recent = is_in_window(time_ms, now_ms);
         let mut txids = Vec::new();
         for transaction in fetched.transactions.iter().skip(1) {

@@ -7,7 +7,7 @@ use satscope_log::{Accepted, Event, RemovalReason, State};
 
 use super::{
     FirstSight, Place, Record, Tracker,
-    chain::ChainBlock,
+    chain::{ChainBlock, Standing},
     record::Content,
     transaction::{Seen, Verdict},
 };
@@ -44,7 +44,7 @@ impl Tracker {
                 self.chain.push_back(ChainBlock {
                     block,
                     txids,
-                    is_told: true,
+                    standing: Standing::Told,
                 });
             }
             Record::Disconnected(hash) => self
@@ -155,7 +155,7 @@ impl Tracker {
         let blocks = self
             .chain
             .iter()
-            .filter(|known| known.is_told)
+            .filter(|known| known.standing == Standing::Told)
             .map(|known| {
                 Event::BlockConnected(Box::new(known.block), self.accepted_of(&known.txids))
             });
@@ -176,7 +176,7 @@ impl Tracker {
         let blocks = self
             .chain
             .iter()
-            .filter(|known| known.is_told)
+            .filter(|known| known.standing == Standing::Told)
             .map(|known| Record::Connected(known.block, known.txids.clone()));
         seen.chain(blocks)
     }

@@ -14,6 +14,7 @@ use satscope_filter::Rejection;
 use super::*;
 use crate::stamp::Pace;
 
+mod blocks;
 mod stamps;
 
 const NOW: u64 = 1_700_000_000_000;
@@ -69,6 +70,7 @@ struct Scene {
     events: Vec<Event>,
     sights: Vec<FirstSight>,
     wanted: Vec<Wanted>,
+    records: Vec<Record>,
 }
 
 impl Scene {
@@ -80,6 +82,7 @@ impl Scene {
             events: Vec::new(),
             sights: Vec::new(),
             wanted: Vec::new(),
+            records: Vec::new(),
         }
     }
 
@@ -97,6 +100,7 @@ impl Scene {
             .extend(out.events.into_iter().map(|(_, event)| event));
         self.sights.extend(out.sights);
         self.wanted.extend(out.wanted);
+        self.records.extend(out.records);
     }
 
     /// The stamps of what is in the log.
@@ -439,6 +443,8 @@ fn a_block_whose_run_has_a_hole_is_not_taken_for_whole() {
     scene.sequence(SequenceEvent::BlockConnected(block(1)));
     assert_eq!(scene.wanted, [Wanted::Block(block(1))]);
 
+    scene.tracker.undatable(block(1), NOW);
+    scene.tracker.begin_journal();
     scene.mine(block(2), 800_001, &[]);
     assert_eq!(scene.tracker.known_blocks(), [block(2)]);
     scene.tracker.lost_messages(true);
@@ -447,6 +453,9 @@ fn a_block_whose_run_has_a_hole_is_not_taken_for_whole() {
         [],
         "its last ones may be missing"
     );
+    scene.empty_outbox();
+    let last = scene.records.last();
+    assert_eq!(last, Some(&Record::Disconnected(block(2))));
 }
 
 #[test]
