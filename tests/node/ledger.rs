@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use bitcoin::Txid;
+use satscope_kit::clock::unix_ms;
 
 /// Milliseconds between which something was done.
 pub type Span = RangeInclusive<u64>;
@@ -11,6 +12,8 @@ pub type Span = RangeInclusive<u64>;
 pub const WINDOW_MS: u64 = 3 * 3600 * 1000;
 /// Longest time from the node's acceptance of a transaction to its receipt, and the width of an entry time, milliseconds.
 const A_SECOND_MS: u64 = 1000;
+/// Longest time from the reading of a block to its being noted here, milliseconds.
+const READING_MS: u64 = 3000;
 
 /// The stamp that one transaction must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +49,12 @@ impl Expected {
         }
     }
 
-    /// First met in a block that came while ingest was away: the header's time, Unix seconds.
+    /// First met in a block that came while ingest was away, and was read just now: the header's time, Unix seconds, or the
+    /// reading where blocks follow each other so fast that their headers are ahead of it.
     pub fn in_missed_block(time: u64) -> Expected {
+        let header_ms = time * 1000;
         Expected {
-            stamp_ms: time * 1000..=time * 1000,
+            stamp_ms: header_ms.min(unix_ms() - READING_MS)..=header_ms,
             met_in_block: true,
         }
     }
