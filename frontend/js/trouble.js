@@ -48,7 +48,10 @@ function staleNotice({ link, hops }, reason, age) {
     case "resyncing":
       return [`${cause ? subject(cause) : "The node"} is catching up${cause ? detailOf(cause) : ""}: ${lastPrice}`, ...others];
     case "no_estimate":
-      return [`The window has too few payments: this is the last price${age === null ? "" : `, ${age} old`}`, ...hops.flatMap(trouble)];
+      return [
+        `${cause ? `${subject(cause)} is catching up` : "The window has too few payments"}: this is the last price${age === null ? "" : `, ${age} old`}`,
+        ...hops.flatMap(trouble),
+      ];
     case "no_payments":
       return [`No payment${age === null ? " has come" : ` for ${age}`}: this is the last price`, ...hops.flatMap(trouble)];
   }

@@ -21,6 +21,8 @@ use crate::{
     message::{json, seconds},
     past::{self, Form, Past},
     problem::Problem,
+    rest,
+    sequence::Sequence,
 };
 
 /// For the analyzer to be reached, and again for it to answer.
@@ -107,15 +109,18 @@ pub async fn history(
     let Query(span) = query.map_err(|error| bad(error.body_text()))?;
     let range_s = duration("range", span.range.as_deref(), LONGEST_S).map_err(bad)?;
     let step_s = duration("step", span.step.as_deref(), USUAL_STEP_S).map_err(bad)?;
-    let now_ms = gateway.state.borrow().current().time_ms.unwrap_or(0);
+    let current = gateway.state.borrow().current().clone();
+    let now_ms = current.time_ms.unwrap_or(0);
     let after_ms = now_ms.saturating_sub(range_s * 1000);
     let form = span.format.unwrap_or_else(|| Form::wanted(&headers));
     let questions = &gateway.questions;
-    let question = format!("history {range_s} {step_s} {form:?}");
+    // What was answered before the analyzer's clock was set is of another history.
+    let epoch = current.sequence.map_or(0, Sequence::epoch);
+    let question = format!("history {epoch} {range_s} {step_s} {form:?}");
     let asked = questions
         .kept
         .get(&question, || questions.history(after_ms, step_s, form));
-    answered(asked.await, form.content_type(), &headers)
+    answered(&gateway, asked.await, form.content_type(), &headers)
 }
 
 /// `/api/v1/evidence`: how many amounts lie in each bin of a logarithmic scale, and the ladder of round sums.
@@ -128,18 +133,23 @@ pub async fn amounts(
 ) -> Result<Response, Problem> {
     let questions = &gateway.questions;
     let asked = questions.kept.get("amounts", || questions.amounts());
-    answered(asked.await, Form::Json.content_type(), &headers)
+    answered(&gateway, asked.await, Form::Json.content_type(), &headers)
 }
 
 fn answered(
+    gateway: &Gateway,
     answer: Result<Arc<Answer>, String>,
     content_type: &'static str,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     match answer {
         Ok(answer) => {
-            let response = revalidated(headers, &answer.tag, content_type, &answer.body);
-            Ok(response.into_response())
+            let mut response =
+                revalidated(headers, &answer.tag, content_type, &answer.body).into_response();
+            if let Some(estimate) = &gateway.state.borrow().current().estimate {
+                rest::label(response.headers_mut(), estimate);
+            }
+            Ok(response)
         }
         Err(reason) => Err(Problem::later(format!(
             "the analyzer has no answer: {reason}"

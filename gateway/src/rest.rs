@@ -13,7 +13,7 @@ use tracing::error;
 
 use crate::{
     Gateway, accept, cache,
-    message::{Current, Estimate, HopState, json},
+    message::{Current, Estimate, Hop, HopState, json},
     problem::Problem,
 };
 
@@ -97,11 +97,16 @@ fn of_this_moment(content_type: &'static str, body: Bytes, estimate: &Estimate) 
     let mut response = ([(header::CONTENT_TYPE, content_type)], body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    label(headers, estimate);
+    response
+}
+
+/// Says how old the price is that an answer goes with, and why it is stale if it is.
+pub fn label(headers: &mut HeaderMap, estimate: &Estimate) {
     headers.insert(AGE, HeaderValue::from(estimate.age.ms() / 1000));
     if let Some(reason) = estimate.stale {
         headers.insert(STALE, HeaderValue::from_static(reason.as_str()));
     }
-    response
 }
 
 /// `/api/v1/points`: all points held, and the sequence that they go with.
@@ -128,18 +133,17 @@ pub async fn points(State(gateway): State<Gateway>, headers: HeaderMap) -> Respo
 
 /// The first hop that is not well is the cause; when all are, there is too little to read a price from.
 fn why_no_price(current: &Current) -> String {
-    let cause = current
-        .hops
-        .iter()
-        .rev()
-        .find(|hop| hop.state != HopState::Connected);
-    match cause {
-        Some(hop) => format!(
-            "there is no price yet: {} is {:?} {}",
-            hop.name, hop.state, hop.detail
-        )
-        .trim_end()
-        .to_owned(),
-        None => "there is no price yet: too few payments have been seen".to_owned(),
-    }
+    let is_cause = |hop: &&Hop| !matches!(hop.state, HopState::Connected | HopState::Degraded);
+    let Some(hop) = current.hops.iter().rev().find(is_cause) else {
+        return "there is no price yet: too few payments have been seen".to_owned();
+    };
+    let state = match hop.state {
+        HopState::Resyncing => "is catching up",
+        _ => "is not connected",
+    };
+    let detail = match hop.detail.as_str() {
+        "" => String::new(),
+        detail => format!(" ({detail})"),
+    };
+    format!("there is no price yet: the {} {state}{detail}", hop.name)
 }

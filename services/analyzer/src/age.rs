@@ -81,22 +81,27 @@ pub struct Situation<'a> {
     pub all_met_in_blocks: bool,
 }
 
+/// Whether a newest payment of that age, milliseconds, makes its price stale.
+pub fn is_old(age_ms: u64, all_met_in_blocks: bool) -> bool {
+    let old_ms = match all_met_in_blocks {
+        true => OLD_IN_BLOCKS_MS,
+        false => OLD_MS,
+    };
+    age_ms > old_ms
+}
+
 impl Situation<'_> {
     /// Why the price is stale, if it is.
     pub fn stale(&self) -> Option<StaleReason> {
         let is_lost =
             |hop: &Hop| matches!(hop.state, HopState::Connecting | HopState::Disconnected);
-        let old_ms = match self.all_met_in_blocks {
-            true => OLD_IN_BLOCKS_MS,
-            false => OLD_MS,
-        };
         if self.upstream.iter().any(is_lost) {
             Some(StaleReason::UpstreamLost)
         } else if self.resyncing_ms > LONG_RESYNC_MS {
             Some(StaleReason::Resyncing)
         } else if !self.has_estimate {
             Some(StaleReason::NoEstimate)
-        } else if self.age_ms > old_ms {
+        } else if is_old(self.age_ms, self.all_met_in_blocks) {
             Some(StaleReason::NoPayments)
         } else {
             None

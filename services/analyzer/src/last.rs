@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use satscope_kit::clock::Moment;
 use satscope_log::{NodeStatus, Simulation};
 use satscope_oracle::{Estimate, Evidence};
 use serde::{Deserialize, Serialize};
@@ -85,8 +86,8 @@ pub struct LastPrice {
     ingest_url: String,
     /// The event clock when the estimate was made, Unix milliseconds.
     pub as_of_ms: u64,
-    /// The system's clock when this was written, Unix milliseconds.
-    written_ms: u64,
+    /// When this was written.
+    written: Moment,
     /// Age of the newest payment then, milliseconds.
     age_ms: u64,
     price_usd: f64,
@@ -114,10 +115,9 @@ impl LastPrice {
         }
     }
 
-    /// Age of the newest payment at `unix_ms` of the system's clock, milliseconds; never less than when it was written.
-    pub fn age_ms(&self, unix_ms: u64) -> u64 {
-        self.age_ms
-            .saturating_add(unix_ms.saturating_sub(self.written_ms))
+    /// Age of the newest payment at `now`, milliseconds; never less than when it was written.
+    pub fn age_ms(&self, now: &Moment) -> u64 {
+        self.age_ms.saturating_add(now.since_ms(&self.written))
     }
 
     fn is_usable(&self) -> bool {
@@ -176,7 +176,7 @@ impl Shelf {
             .filter(|name| is_ours(name))
             .take(FILES)
             .filter_map(|name| self.read(&self.folder.join(name)))
-            .max_by_key(|last| last.written_ms)
+            .max_by_key(|last| last.written.unix_ms)
     }
 
     /// The price of this node.
@@ -200,8 +200,8 @@ impl Shelf {
         (last.is_usable() && last.ingest_url == self.ingest_url).then_some(last)
     }
 
-    /// Writes a price at `unix_ms` of the system's clock. A crash leaves the file of before, or the new one.
-    fn put(&self, priced: &Priced, unix_ms: u64) -> io::Result<()> {
+    /// Writes a price, now. A crash leaves the file of before, or the new one.
+    fn put(&self, priced: &Priced, now: Moment) -> io::Result<()> {
         let Estimate {
             price_usd,
             low_usd,
@@ -213,7 +213,7 @@ impl Shelf {
             labels: priced.labels.clone(),
             ingest_url: self.ingest_url.clone(),
             as_of_ms: priced.as_of_ms,
-            written_ms: unix_ms,
+            written: now,
             age_ms: priced.age_ms,
             price_usd,
             low_usd,
@@ -257,8 +257,9 @@ pub async fn keep(
         if let Some(priced) = newest().filter(|priced| is_failing || tried != Some(priced.as_of_ms))
         {
             tried = Some(priced.as_of_ms);
-            let (shelf, unix_ms) = (shelf.clone(), satscope_kit::clock::unix_ms());
-            let written = tokio::task::spawn_blocking(move || shelf.put(&priced, unix_ms)).await?;
+            let shelf = shelf.clone();
+            let put = move || shelf.put(&priced, Moment::now());
+            let written = tokio::task::spawn_blocking(put).await?;
             tell(&written, &mut is_failing);
         }
         if is_last {
@@ -292,6 +293,14 @@ mod tests {
     use super::*;
 
     const NOW_MS: u64 = 1_700_000_000_000;
+
+    fn at(unix_ms: u64) -> Moment {
+        Moment {
+            unix_ms,
+            steady_ms: 0,
+            boot: String::new(),
+        }
+    }
 
     fn labels(chain: &str, simulated: Option<bool>) -> Labels {
         Labels {
@@ -334,12 +343,12 @@ mod tests {
         let shelf = shelf(&folder);
         assert_eq!(shelf.newest(), None);
         let priced = priced(labels("main", None), 50_000.0);
-        shelf.put(&priced, NOW_MS).unwrap();
+        shelf.put(&priced, at(NOW_MS)).unwrap();
         let last = shelf.newest().unwrap();
         assert_eq!((last.estimate(), last.as_of_ms), (priced.estimate, NOW_MS));
-        assert_eq!(last.age_ms(NOW_MS + 60_000), 60_400);
+        assert_eq!(last.age_ms(&at(NOW_MS + 60_000)), 60_400);
         assert_eq!(
-            last.age_ms(NOW_MS - 60_000),
+            last.age_ms(&at(NOW_MS - 60_000)),
             400,
             "a clock that was set back"
         );
@@ -353,10 +362,10 @@ mod tests {
         let shelf = shelf(&folder);
         let simulated = labels("regtest", Some(true));
         shelf
-            .put(&priced(labels("main", None), 90_000.0), NOW_MS)
+            .put(&priced(labels("main", None), 90_000.0), at(NOW_MS))
             .unwrap();
         shelf
-            .put(&priced(simulated.clone(), 50_000.0), NOW_MS + 1)
+            .put(&priced(simulated.clone(), 50_000.0), at(NOW_MS + 1))
             .unwrap();
         let newest = shelf.newest().unwrap();
         assert_eq!(newest.labels, simulated);
@@ -373,7 +382,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let shelf = shelf(&folder);
         shelf
-            .put(&priced(labels("main", None), 50_000.0), NOW_MS)
+            .put(&priced(labels("main", None), 50_000.0), at(NOW_MS))
             .unwrap();
         let other = Shelf::new(shelf.folder.clone(), "http://other:50051".to_owned());
         assert_eq!(other.newest(), None);

@@ -3,12 +3,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use satscope_kit::clock::{STEP_MS, Steady, unix_ms};
+use satscope_kit::clock::{Moment, STEP_MS, Steady};
 use satscope_log::{Event, Hop, HopState};
 use satscope_proto::v1::{HistoryEntry, PriceUpdate, StaleReason};
 
 use crate::{
-    age::{Carried, EventClock, Situation},
+    age::{self, Carried, EventClock, Situation},
     feed::Feed,
     last::{Labels, LastPrice, Priced, Shelf},
     points::News,
@@ -191,7 +191,15 @@ impl Publisher {
         if is_back || (is_of_new_ingest && self.clock.is_far_from(time_ms, now)) {
             self.begin_clock(time_ms, now);
         }
-        let is_standin = self.state.status().simulation.is_some();
+        // A stand-in that cannot be heard leaves its clock standing, and the price's age goes on.
+        let status = self.state.status();
+        let is_heard = |hop: &Hop| {
+            matches!(
+                hop.state,
+                HopState::Connected | HopState::Degraded | HopState::Resyncing
+            )
+        };
+        let is_standin = status.simulation.is_some() && status.hops.first().is_some_and(is_heard);
         self.clock.hear(time_ms, now, is_standin);
     }
 
@@ -258,9 +266,10 @@ impl Publisher {
                          estimate, as_of_ms, ..
                      }| {
             let age_ms = as_of_ms.saturating_sub(estimate.evidence.newest_payment_ms);
+            let stale = age::is_old(age_ms, false).then_some(StaleReason::NoPayments);
             HistoryEntry {
                 time_ms: as_of_ms,
-                estimate: Some(wire::estimate(&estimate, as_of_ms, age_ms, None)),
+                estimate: Some(wire::estimate(&estimate, as_of_ms, age_ms, stale)),
             }
         };
         self.feed
@@ -383,7 +392,7 @@ impl Publisher {
 
     fn restore(&mut self, last: LastPrice, now: Steady) {
         self.carried = Some(Carried {
-            age_ms: last.age_ms(unix_ms()),
+            age_ms: last.age_ms(&Moment::now()),
             at: now,
         });
         self.state.restore(last.estimate(), last.as_of_ms);

@@ -3,9 +3,13 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 
 /// The system clock has been set when it differs from the steady clock by more than this, milliseconds.
 pub const STEP_MS: i64 = 2000;
+
+/// A name of the machine's last start. Source: random(4).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Counts on while the machine sleeps, which `CLOCK_MONOTONIC` does not. Source: clock_gettime(2).
 #[cfg(target_os = "linux")]
@@ -36,6 +40,11 @@ impl Steady {
         }
     }
 
+    /// Milliseconds from the machine's start to this moment.
+    pub fn since_start_ms(self) -> u64 {
+        self.ms
+    }
+
     /// Milliseconds from this moment to now.
     pub fn elapsed_ms(self) -> u64 {
         Steady::now().since_ms(self)
@@ -50,6 +59,38 @@ impl Steady {
     pub fn after(self, duration: Duration) -> Steady {
         Steady {
             ms: self.ms + duration.as_millis() as u64,
+        }
+    }
+}
+
+/// A moment that is written down, for another process to tell how long ago it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// By the system clock, Unix milliseconds.
+    pub unix_ms: u64,
+    /// By the steady clock, milliseconds since the machine's start,
+    pub steady_ms: u64,
+    /// and the name of that start; empty where the system gives none.
+    pub boot: String,
+}
+
+impl Moment {
+    /// This moment.
+    pub fn now() -> Moment {
+        let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
+        Moment {
+            unix_ms: unix_ms(),
+            steady_ms: Steady::now().ms,
+            boot: boot.trim().to_owned(),
+        }
+    }
+
+    /// Milliseconds from `earlier` to this moment: by the steady clock since one start of the machine, else by the system
+    /// clock; 0 if `earlier` is later.
+    pub fn since_ms(&self, earlier: &Moment) -> u64 {
+        match !self.boot.is_empty() && self.boot == earlier.boot {
+            true => self.steady_ms.saturating_sub(earlier.steady_ms),
+            false => self.unix_ms.saturating_sub(earlier.unix_ms),
         }
     }
 }
@@ -141,6 +182,23 @@ mod tests {
         assert_eq!(clock.check(), None);
         let now = Instant::now();
         assert!(clock.at_ms(now).abs_diff(clock.now_ms()) < 1000);
+    }
+
+    #[test]
+    fn since_one_start_of_the_machine_no_setting_of_the_clock_is_seen() {
+        let at = |unix_ms, steady_ms, boot: &str| Moment {
+            unix_ms,
+            steady_ms,
+            boot: boot.to_owned(),
+        };
+        let written = at(9_000_000, 1000, "a");
+        assert_eq!(at(5_400_000, 29_000, "a").since_ms(&written), 28_000);
+        assert_eq!(at(9_060_000, 500, "b").since_ms(&written), 60_000);
+        assert_eq!(at(5_400_000, 500, "b").since_ms(&written), 0);
+        let unnamed = at(9_000_000, 1000, "");
+        assert_eq!(at(9_060_000, 500, "").since_ms(&unnamed), 60_000);
+        let now = Moment::now();
+        assert!(Moment::now().since_ms(&now) < 5000);
     }
 
     #[test]
