@@ -289,6 +289,9 @@ pub struct BlockHeader {
     /// The header's time, Unix seconds.
     #[serde(deserialize_with = "unix_seconds")]
     pub time: u64,
+    /// Blocks of the best chain from this one on; -1 if it is in another branch.
+    #[serde(default)]
+    pub confirmations: i64,
     /// The block before; none for the first.
     #[serde(rename = "previousblockhash")]
     pub previous: Option<BlockHash>,

@@ -288,7 +288,7 @@ pub fn describe() {
     );
     describe_counter!(
         "satscope_ingest_entry_times_asked_total",
-        "Transactions whose entry time was asked of the node since their receipt may not be their stamp."
+        "Transactions whose entry time was asked of the node because their receipt may not be their stamp."
     );
     describe_gauge!(
         "satscope_ingest_journal_bytes",

@@ -33,7 +33,7 @@ impl Sink for std::cell::RefCell<EventLog> {
 #[derive(Debug)]
 pub struct Publisher {
     journal: Option<Journal<Record>>,
-    /// The room of the last outbox, for the next one.
+    /// The last outbox, emptied, so that its memory is used again.
     spare: Outbox,
 }
 

@@ -20,8 +20,8 @@ pub enum Answer {
     Header(BlockHash, Result<BlockHeader, RpcError>),
     /// A whole block.
     Block(BlockHash, Result<FetchedBlock, RpcError>),
-    /// Entry times of these transactions, by the node's clock in Unix milliseconds.
-    Entered(Result<Vec<(Txid, Option<u64>)>, RpcError>),
+    /// Entry times of these transactions, by the node's clock in Unix milliseconds; `None` of one that has left since.
+    Entered(Vec<Txid>, Result<Vec<Option<u64>>, RpcError>),
     /// The mempool's count and the tip.
     Count(Result<(usize, BlockHash), RpcError>),
     /// The mempool's txids.
@@ -80,7 +80,10 @@ impl Asker {
 
     /// Asks for entry times.
     pub fn entry_times(&mut self, txids: Vec<Txid>) {
-        self.spawn(async move |rpc| Answer::Entered(ask::entry_times(&rpc, &txids).await));
+        self.spawn(async move |rpc| {
+            let entered = ask::entry_times(&rpc, &txids).await;
+            Answer::Entered(txids, entered)
+        });
     }
 
     /// Asks for the mempool's count and the tip.

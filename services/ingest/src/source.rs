@@ -1,4 +1,4 @@
-//! The door by which any node speaks: what was received, checked, stamped with its receipt, and recorded.
+//! What any node sends comes in here: what was received, checked, stamped with its receipt, and recorded.
 
 pub mod hint;
 pub mod link;

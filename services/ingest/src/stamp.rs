@@ -5,33 +5,25 @@
 //! the block's header time for what was met in a block only. Nothing is stamped before it is known why it came. Pure: time
 //! comes in Unix milliseconds of ingest's clock.
 
-use std::collections::VecDeque;
+mod clock;
+mod pace;
 
 use serde::{Deserialize, Serialize};
 
-/// More `A` in a second than this are an import (`importmempool`), or a mempool.dat being loaded: mainnet's busiest seconds
-/// have half of it.
-pub const MOST_A_SECOND: usize = 50;
-/// So many `A` within [`BURST_MS`] may be the beginning of an import: they wait until more is known.
-const BURST: usize = 5;
-const BURST_MS: u64 = 100;
-/// Without RPC, the pace must stay low for so long before an `A` is believed to be new.
-const CALM_MS: u64 = 10_000;
-/// Entry times that are within this of the receipt tell of no difference between the clocks: they are whole seconds, and a
-/// message takes a moment.
-const SAME_CLOCK_MS: i64 = 2000;
-/// Samples of the difference between the clocks, of which most must agree.
-const SAMPLES: usize = 5;
+pub use clock::{NodeClock, Shift};
+pub use pace::{Calm, Pace};
 
 /// How a transaction's stamp came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stamp {
     /// It is not decided: what stands there is the receipt, and the transaction is not published.
     Open,
-    /// The receipt, by ingest's clock in this life: it moves when that clock is found to have been wrong.
+    /// The receipt, by ingest's clock in this process: it moves when that clock is found to have been wrong.
     Receipt,
-    /// What the node told (an entry time, a header's time), or what an earlier life wrote down.
+    /// A block's header, or what an earlier process wrote down.
     Told,
+    /// The node's entry time: it moves when that clock is found to differ otherwise from ingest's than was believed.
+    Entry,
 }
 
 /// What is to become of a transaction that entered the mempool and has no stamp.
@@ -58,7 +50,7 @@ pub enum Blocks {
     Drop,
 }
 
-/// How the link to the node is, as far as stamps depend on it.
+/// The state of the link to the node: it decides how new transactions get their stamps.
 #[derive(Debug)]
 pub enum Gate {
     /// The node is a stand-in, whose clock comes with its messages.
@@ -82,7 +74,7 @@ impl Gate {
             Gate::StandIn => Some(Verdict::Receipt),
             Gate::Alone(calm) => {
                 calm.note(received_ms);
-                calm.is_established().then_some(Verdict::Receipt)
+                None
             }
             Gate::Behind | Gate::Downloading | Gate::Loading => Some(Verdict::Ask),
             Gate::InStep(pace) => {
@@ -92,11 +84,11 @@ impl Gate {
         }
     }
 
-    /// What is to become, at `now_ms`, of one that was received at `received_ms` and is undecided.
+    /// Decides at `now_ms` on the stamp of a transaction that was received at `received_ms`.
     pub fn verdict(&self, received_ms: u64, now_ms: u64) -> Verdict {
         match self {
             Gate::StandIn => Verdict::Receipt,
-            Gate::Alone(calm) => calm.verdict(received_ms),
+            Gate::Alone(calm) => calm.verdict(received_ms, now_ms),
             Gate::Behind | Gate::Downloading => Verdict::Wait,
             Gate::Loading => Verdict::Ask,
             Gate::InStep(pace) => pace.verdict(received_ms, now_ms),
@@ -107,8 +99,7 @@ impl Gate {
     pub fn tick(&mut self, now_ms: u64) {
         match self {
             Gate::Alone(calm) => calm.tick(now_ms),
-            Gate::InStep(pace) => pace.forget(now_ms),
-            Gate::StandIn | Gate::Behind | Gate::Downloading | Gate::Loading => {}
+            Gate::StandIn | Gate::Behind | Gate::Downloading | Gate::Loading | Gate::InStep(_) => {}
         }
     }
 
@@ -126,221 +117,43 @@ impl Gate {
         matches!(self, Gate::Loading | Gate::InStep(_))
     }
 
-    /// The clock was set by `step_ms`: what was noted before lies so far from where it is now.
+    /// This process did not run until `now_ms`: what waited for it meanwhile is received late, from now on for a moment.
+    pub fn stood_still(&mut self, now_ms: u64) {
+        let pace = match self {
+            Gate::Alone(calm) => &mut calm.pace,
+            Gate::InStep(pace) => pace,
+            Gate::StandIn | Gate::Behind | Gate::Downloading | Gate::Loading => return,
+        };
+        pace.began_ms = pace.began_ms.max(now_ms + pace::LATE_MS);
+    }
+
+    /// Moves the receipts that were noted by `step_ms`, because the clock was set.
     pub fn shift(&mut self, step_ms: i64) {
         match self {
             Gate::Alone(calm) => *calm = Calm::default(),
-            Gate::InStep(pace) => pace
-                .recent
-                .iter_mut()
-                .for_each(|received_ms| *received_ms = received_ms.saturating_add_signed(step_ms)),
+            Gate::InStep(pace) => pace.shift(step_ms),
             Gate::StandIn | Gate::Behind | Gate::Downloading | Gate::Loading => {}
         }
     }
 }
 
-/// The pace of `A` while in step.
-#[derive(Debug)]
-pub struct Pace {
-    /// `A` with lower numbers belong to what the snapshot tells of.
-    fence: u64,
-    /// When those of the last second and a half were received, oldest first; no more than tell a high pace.
-    recent: VecDeque<u64>,
-}
-
-impl Pace {
-    /// In step from the snapshot on that has the mempool sequence `fence`.
-    pub fn since(fence: u64) -> Pace {
-        Pace {
-            fence,
-            recent: VecDeque::new(),
-        }
-    }
-
-    fn note(&mut self, received_ms: u64) {
-        if self.recent.len() > 4 * MOST_A_SECOND {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(received_ms);
-    }
-
-    fn forget(&mut self, now_ms: u64) {
-        while self
-            .recent
-            .front()
-            .is_some_and(|oldest| oldest + 2000 < now_ms)
-        {
-            self.recent.pop_front();
-        }
-    }
-
-    /// High where over [`MOST_A_SECOND`] came within the second before it, or after it until now.
-    fn verdict(&self, received_ms: u64, now_ms: u64) -> Verdict {
-        let within = |from_ms: u64, to_ms: u64| {
-            let counted = self
-                .recent
-                .iter()
-                .filter(|at| (from_ms..=to_ms).contains(*at));
-            counted.count()
-        };
-        let before = within(received_ms.saturating_sub(1000), received_ms);
-        let after = within(received_ms, received_ms + 1000);
-        if before > MOST_A_SECOND || after > MOST_A_SECOND {
-            return Verdict::Ask;
-        }
-        let began_ms = now_ms.saturating_sub(BURST_MS);
-        match received_ms > began_ms && within(began_ms, now_ms) >= BURST {
-            true => Verdict::Wait,
-            false => Verdict::Receipt,
-        }
-    }
-}
-
-/// The pace of `A` of a node that cannot be asked, since its counters began anew. What comes fast may have been loaded.
-#[derive(Debug, Default)]
-pub struct Calm {
-    /// The second that is being counted, Unix seconds, and how many came in it.
-    second: u64,
-    count: usize,
-    /// The first moment of the calm that lasts, Unix milliseconds.
-    since_ms: Option<u64>,
-    established: bool,
-}
-
-impl Calm {
-    fn note(&mut self, received_ms: u64) {
-        self.since_ms.get_or_insert(received_ms);
-        let second = received_ms / 1000;
-        if second != self.second {
-            (self.second, self.count) = (second, 0);
-        }
-        self.count += 1;
-        if self.count > MOST_A_SECOND && !self.established {
-            // The calm begins after this second at the earliest.
-            self.since_ms = Some((second + 1) * 1000);
-        }
-        self.tick(received_ms);
-    }
-
-    fn tick(&mut self, now_ms: u64) {
-        let since_ms = *self.since_ms.get_or_insert(now_ms);
-        self.established |= since_ms + CALM_MS <= now_ms;
-    }
-
-    fn is_established(&self) -> bool {
-        self.established
-    }
-
-    fn verdict(&self, received_ms: u64) -> Verdict {
-        match self.since_ms {
-            Some(since_ms) if received_ms < since_ms => Verdict::Never,
-            Some(_) if self.established => Verdict::Receipt,
-            _ => Verdict::Wait,
-        }
-    }
-}
-
-/// By how much stamps must move so that they are by the clocks as they are now, milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shift {
-    /// Receipts of this life.
-    pub received_ms: i64,
-    /// What the node told.
-    pub told_ms: i64,
-    /// Entry times of transactions that were passed over as older than the window.
-    pub unread_ms: i64,
-}
-
-/// How far ingest's clock is ahead of the one that the node's entry times are of, learned from live entries.
-#[derive(Debug, Default)]
-pub struct NodeClock {
-    ahead_ms: i64,
-    samples: VecDeque<i64>,
-    /// Ingest's clock was set since it was last compared: what the node told moved with it.
-    was_set: bool,
-}
-
-impl NodeClock {
-    /// An entry time of the node, Unix milliseconds, by ingest's clock.
-    pub fn ours(&self, entered_ms: u64) -> u64 {
-        entered_ms.saturating_add_signed(self.ahead_ms)
-    }
-
-    /// Takes the receipt and the entry time of a live entry. `Some` if most samples agree that the clocks differ otherwise than
-    /// was believed.
-    pub fn observe(&mut self, received_ms: u64, entered_ms: u64) -> Option<Shift> {
-        let sample = received_ms as i64 - entered_ms as i64;
-        self.samples.push_back(sample);
-        if self.samples.len() > SAMPLES {
-            self.samples.pop_front();
-        }
-        let mut sorted: Vec<i64> = self.samples.iter().copied().collect();
-        sorted.sort_unstable();
-        let median = sorted[sorted.len() / 2];
-        let agree = sorted
-            .iter()
-            .filter(|one| (**one - median).abs() <= SAME_CLOCK_MS);
-        if agree.count() <= SAMPLES / 2 {
-            return None;
-        }
-        // An entry time is half a second early on average.
-        let ahead_ms = match median.abs() <= SAME_CLOCK_MS {
-            true => 0,
-            false => median - 500,
-        };
-        let moves_ms = ahead_ms - self.ahead_ms;
-        let was_set = std::mem::take(&mut self.was_set);
-        (moves_ms.abs() > SAME_CLOCK_MS).then(|| {
-            self.ahead_ms = ahead_ms;
-            Shift {
-                received_ms: 0,
-                told_ms: if was_set { 0 } else { moves_ms },
-                unread_ms: moves_ms,
-            }
-        })
-    }
-
-    /// Ingest's clock was set by `step_ms`: what was stamped keeps its age. Whether the node's clock was set too is learned
-    /// anew; one that was known to differ was not.
-    pub fn was_set(&mut self, step_ms: i64) -> Shift {
-        self.samples.clear();
-        self.was_set = true;
-        let differed = self.ahead_ms != 0;
-        if differed {
-            self.ahead_ms += step_ms;
-        }
-        Shift {
-            received_ms: step_ms,
-            told_ms: step_ms,
-            unread_ms: if differed { step_ms } else { 0 },
-        }
-    }
-
-    /// A time of ingest's clock by the node's, Unix milliseconds.
-    pub fn theirs(&self, our_ms: u64) -> u64 {
-        our_ms.saturating_add_signed(-self.ahead_ms)
-    }
-
-    /// Whether too few live entries have been compared to tell.
-    pub fn is_learning(&self) -> bool {
-        self.samples.len() < SAMPLES
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        pace::{CALM_MS, LATE_MS, YOUNG_MS},
+        *,
+    };
 
     const NOW: u64 = 1_700_000_000_000;
 
-    /// The verdicts at the next beat on `count` that came every `every_ms` from `NOW` on.
-    fn verdicts(count: u64, every_ms: u64) -> Vec<Verdict> {
-        let mut gate = Gate::InStep(Pace::since(0));
+    /// The verdicts on `count` that came every `every_ms` from `NOW` on, at a beat `after_ms` after the last.
+    fn verdicts(count: u64, every_ms: u64, after_ms: u64) -> Vec<Verdict> {
+        let mut gate = Gate::InStep(Pace::since(0, 0));
         let received: Vec<u64> = (0..count).map(|number| NOW + number * every_ms).collect();
         for (number, received_ms) in received.iter().enumerate() {
             assert_eq!(gate.added(number as u64 + 1, *received_ms), None);
         }
-        let now_ms = received[received.len() - 1] + 1;
+        let now_ms = received[received.len() - 1] + after_ms;
         gate.tick(now_ms);
         let verdict = |received_ms: &u64| gate.verdict(*received_ms, now_ms);
         received.iter().map(verdict).collect()
@@ -348,26 +161,24 @@ mod tests {
 
     #[test]
     fn in_step_an_ordinary_pace_is_stamped_by_receipt() {
-        assert_eq!(verdicts(20, 50), vec![Verdict::Receipt; 20]);
+        assert_eq!(verdicts(20, 50, YOUNG_MS), vec![Verdict::Receipt; 20]);
     }
 
     #[test]
     fn an_import_is_asked_about_from_its_first_transaction_on() {
-        assert_eq!(verdicts(200, 2), vec![Verdict::Ask; 200]);
+        assert_eq!(verdicts(200, 2, 1), vec![Verdict::Ask; 200]);
     }
 
     #[test]
     fn what_may_be_the_beginning_of_an_import_waits() {
-        assert_eq!(verdicts(30, 1), vec![Verdict::Wait; 30]);
-        assert_eq!(
-            verdicts(BURST as u64 - 1, 1),
-            vec![Verdict::Receipt; BURST - 1]
-        );
+        assert_eq!(verdicts(30, 1, 1), vec![Verdict::Wait; 30]);
+        assert_eq!(verdicts(1, 1, 1), [Verdict::Wait]);
+        assert_eq!(verdicts(1, 1, YOUNG_MS), [Verdict::Receipt]);
     }
 
     #[test]
     fn what_is_older_than_the_fence_is_asked_about() {
-        let mut gate = Gate::InStep(Pace::since(100));
+        let mut gate = Gate::InStep(Pace::since(100, 0));
         assert_eq!(gate.added(99, NOW), Some(Verdict::Ask));
         assert_eq!(gate.added(100, NOW + 500), None);
         assert_eq!(gate.verdict(NOW + 500, NOW + 1000), Verdict::Receipt);
@@ -397,70 +208,32 @@ mod tests {
         gate.tick(calm_ms + CALM_MS);
         assert_eq!(gate.verdict(calm_ms, calm_ms + CALM_MS), Verdict::Receipt);
         assert_eq!(gate.verdict(NOW + 10, calm_ms + CALM_MS), Verdict::Never);
-        let later_ms = calm_ms + CALM_MS + 1;
-        assert_eq!(gate.added(502, later_ms), Some(Verdict::Receipt));
-        for number in 0..500 {
-            assert_eq!(
-                gate.added(503 + number, later_ms),
-                Some(Verdict::Receipt),
-                "a busy second of a node that is known"
-            );
+    }
+
+    #[test]
+    fn without_rpc_an_import_in_the_calm_is_never_published() {
+        let mut gate = Gate::Alone(Calm::default());
+        assert_eq!(gate.added(0, NOW), None);
+        let later_ms = NOW + CALM_MS;
+        for number in 1..=60 {
+            assert_eq!(gate.added(number, later_ms + number), None);
         }
+        assert_eq!(gate.verdict(NOW, later_ms), Verdict::Receipt);
+        assert_eq!(gate.verdict(later_ms + 1, later_ms + 60), Verdict::Never);
+        gate.tick(later_ms + 5000);
+        assert_eq!(gate.added(61, later_ms + 5000), None);
+        let next_ms = later_ms + 5000 + YOUNG_MS;
+        assert_eq!(gate.verdict(later_ms + 5000, next_ms), Verdict::Receipt);
     }
 
     /// Five live entries of a node whose clock is `behind_ms` behind.
-    fn learn(clock: &mut NodeClock, behind_ms: i64) -> Vec<Shift> {
-        let mut learned = Vec::new();
-        for number in 0..5 {
-            let received_ms = NOW + number * 1000;
-            let entered_ms = received_ms.saturating_add_signed(-behind_ms);
-            learned.extend(clock.observe(received_ms + 500, entered_ms));
-        }
-        learned
-    }
-
-    const DAY_MS: i64 = 86_400_000;
 
     #[test]
-    fn clocks_that_differ_are_told_apart_from_one_odd_entry() {
-        let mut clock = NodeClock::default();
-        for late_ms in [100, 900, 400_000, 500, 300] {
-            assert_eq!(clock.observe(NOW + late_ms, NOW), None);
-        }
-        let shift = Shift {
-            received_ms: 0,
-            told_ms: DAY_MS,
-            unread_ms: DAY_MS,
-        };
-        assert_eq!(learn(&mut clock, DAY_MS), [shift]);
-        assert_eq!(clock.ours(NOW), NOW + DAY_MS as u64);
-        assert_eq!(clock.theirs(clock.ours(NOW)), NOW);
-    }
-
-    #[test]
-    fn when_our_clock_is_set_every_stamp_keeps_its_age() {
-        let mut same_machine = NodeClock::default();
-        let shift = same_machine.was_set(-DAY_MS);
-        assert_eq!(
-            (shift.received_ms, shift.told_ms, shift.unread_ms),
-            (-DAY_MS, -DAY_MS, 0)
-        );
-        assert_eq!(learn(&mut same_machine, 0), []);
-
-        let mut another = NodeClock::default();
-        another.was_set(DAY_MS);
-        let learned = learn(&mut another, DAY_MS);
-        assert_eq!((learned[0].told_ms, learned[0].unread_ms), (0, DAY_MS));
-        let back = another.was_set(-DAY_MS);
-        assert_eq!((back.told_ms, back.unread_ms), (-DAY_MS, -DAY_MS));
-        assert_eq!(learn(&mut another, 0), [], "it was known to differ");
-    }
-
-    #[test]
-    fn what_an_old_import_says_is_not_a_clock() {
-        let mut clock = NodeClock::default();
-        for days in 1..=5 {
-            assert_eq!(clock.observe(NOW, NOW - days * 86_400_000), None);
-        }
+    fn what_waited_while_the_process_stood_still_is_asked_about() {
+        let mut gate = Gate::InStep(Pace::since(0, 0));
+        gate.stood_still(NOW);
+        assert_eq!(gate.added(1, NOW + 10), None);
+        assert_eq!(gate.verdict(NOW + 10, NOW + 500), Verdict::Ask);
+        assert_eq!(gate.verdict(NOW + LATE_MS, NOW + 5000), Verdict::Receipt);
     }
 }

@@ -32,12 +32,12 @@ use crate::{
     stamp::{Calm, Gate, NodeClock},
     tracker::{Tracker, Wanted},
 };
-use satscope_kit::clock::unix_ms;
+use satscope_kit::clock::{Steady, unix_ms};
 
 /// After a recording that ended no longer ago than this, the node's counters tell whether it was restarted, milliseconds.
 const SHORT_GAP_MS: u64 = 60_000;
 
-/// What the task is made of.
+/// The state of ingest's task.
 pub struct Task {
     source: Source,
     tracker: Tracker,
@@ -51,16 +51,18 @@ pub struct Task {
     /// The reading that goes on, and its number.
     reading: Option<Reading>,
     reading_number: u64,
-    /// It is made because ZMQ is away, and not because something was missed.
+    /// The reading is a poll: it is made because ZMQ is away, and not because something was missed.
     is_poll: bool,
     /// Why the last reading failed, if it did.
     last_failure: Option<String>,
-    /// Received while the node is being read; to be taken in once it has been.
+    /// Messages that were received while the node is being read, to be taken in once it has been.
     held: VecDeque<Incoming>,
-    /// Transactions whose entry times are to be asked for, and whether some have been.
+    /// Transactions whose entry times must be asked for.
     to_ask: VecDeque<Txid>,
+    /// A question for entry times is open.
     is_asking: bool,
     next_beat: tokio::time::Instant,
+    last_beat: Steady,
     /// Beats so far: what is done less often counts by them.
     beats: u64,
     epoch: u64,
@@ -99,6 +101,7 @@ impl Task {
             to_ask: VecDeque::new(),
             is_asking: false,
             next_beat: tokio::time::Instant::now(),
+            last_beat: Steady::now(),
             beats: 0,
         }
     }
@@ -123,7 +126,7 @@ impl Task {
             false => self.source.knows(known),
         }
         let now_ms = self.source.clock.newest().unwrap_or(0);
-        self.tracker.restored(now_ms);
+        self.tracker.restored(past.last_ms.unwrap_or(0), now_ms);
         self.publisher
             .keep(journal, now_ms, self.tracker.records())?;
         self.flush();
@@ -168,7 +171,7 @@ impl Task {
             self.source.forget_counters();
             self.set_gate(Gate::Alone(Calm::default()));
         }
-        self.tracker.lost_messages(false);
+        self.tracker.lost_messages(false, now_ms);
         info!(
             messages,
             mempool = self.tracker.mempool_len(),
@@ -263,7 +266,8 @@ impl Task {
     /// Messages were lost.
     fn lose(&mut self, loss: Loss) {
         let has_rpc = self.asker.has_rpc();
-        self.tracker.lost_messages(has_rpc);
+        self.tracker
+            .lost_messages(has_rpc, self.source.clock.newest().unwrap_or(0));
         self.source.link.missed_something(has_rpc);
         match (has_rpc, loss) {
             (true, _) => self.fall_behind(),
@@ -272,7 +276,7 @@ impl Task {
         }
     }
 
-    /// Until the node has been read, nothing is stamped by its receipt; unless the node cannot be asked anyway.
+    /// Until the node has been read, no receipt becomes a stamp. A node that cannot be asked stays believed by its pace.
     fn fall_behind(&mut self) {
         if !matches!(self.gate, Gate::Alone(_)) {
             self.set_gate(Gate::Behind);

@@ -10,6 +10,7 @@ mod chain;
 mod dating;
 mod departures;
 mod entry;
+mod leaving;
 mod outbox;
 mod pending;
 mod reconcile;
@@ -25,7 +26,7 @@ use std::collections::VecDeque;
 use bitcoin::{Txid, hashes::Hash as _};
 use satscope_bitcoin::frame::SequenceEvent;
 use satscope_filter::{Filter, Judged, RawError, RawTransaction};
-use satscope_log::{Accepted, Event, RemovalReason, WINDOW_MS};
+use satscope_log::{Accepted, Event, RemovalReason, State, WINDOW_MS};
 
 use crate::stamp::{Gate, Stamp};
 use census::Census;
@@ -172,12 +173,13 @@ impl Tracker {
     /// times decide their stamps.
     pub fn tick(&mut self, now_ms: u64, gate: &mut Gate) -> Vec<Txid> {
         gate.tick(now_ms);
+        let asked = self.decide(now_ms, gate);
         self.settle_old_departures(now_ms);
         self.settle_pending(now_ms);
         let is_alone = matches!(gate, Gate::Alone(_));
         self.expire_undated(now_ms, is_alone);
         self.sweep(now_ms, is_alone);
-        self.decide(now_ms, gate)
+        asked
     }
 
     /// Every txid believed to be in the mempool, unordered.
@@ -244,6 +246,8 @@ impl Tracker {
         }
         let is_new = known.is_none();
         let before = known.map_or(Told::default(), Seen::told);
+        let is_in_block = known.is_some_and(|seen| seen.place == Place::Block);
+        let is_block_in_log = is_in_block && self.is_block_in_log(&txid);
         let mut seen = known.map_or_else(|| Seen::received(received_ms), Seen::without_content);
         let first_seen_ms = seen.first_seen_ms();
         let recently_seen = |parent: &Txid| {
@@ -268,7 +272,7 @@ impl Tracker {
         let seen = self.seen.put(sought, txid, seen);
         if seen.place != Place::Announced {
             note(&mut self.out, self.is_journaled, || seen.record(&txid));
-            tell(&mut self.out, before, seen, now_ms);
+            tell(&mut self.out, before, seen, is_block_in_log, now_ms);
         }
         is_new
     }
@@ -291,7 +295,7 @@ impl Tracker {
                 _ => Record::Moved(txid, place, now_ms),
             });
         }
-        tell(&mut self.out, told, seen, now_ms);
+        tell(&mut self.out, told, seen, false, now_ms);
     }
 
     fn remove(&mut self, txid: Txid, reason: RemovalReason, now_ms: u64) {
@@ -322,8 +326,9 @@ fn note(out: &mut Outbox, is_journaled: bool, record: impl FnOnce() -> Record) {
     }
 }
 
-/// Counts and publishes a transaction if that is due since it was as `before`.
-fn tell(out: &mut Outbox, before: Told, seen: &Seen, now_ms: u64) {
+/// Counts and publishes a transaction if that is due since it was as `before`. The log has it in a block where it was met in
+/// one, or where its block is in the log; else the block's own event moves it there.
+fn tell(out: &mut Outbox, before: Told, seen: &Seen, is_block_in_log: bool, now_ms: u64) {
     let after = seen.told();
     if after.counted && !before.counted {
         out.sights.push(match seen.verdict() {
@@ -334,8 +339,13 @@ fn tell(out: &mut Outbox, before: Told, seen: &Seen, now_ms: u64) {
     }
     if after.published
         && !before.published
-        && let (Some(accepted), Some(state)) = (seen.accepted(), seen.state())
+        && let Some(accepted) = seen.accepted()
     {
+        let is_in_block = seen.place == Place::Block && (accepted.met_in_block || is_block_in_log);
+        let state = match is_in_block {
+            true => State::Confirmed,
+            false => State::Mempool,
+        };
         out.events
             .push((now_ms, Event::Accepted(accepted.clone(), state)));
     }

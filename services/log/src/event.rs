@@ -73,7 +73,7 @@ pub enum State {
 pub struct Accepted {
     /// Its id.
     pub txid: Txid,
-    /// When ingest first saw it, Unix milliseconds; never changes.
+    /// Its stamp, Unix milliseconds: the receipt, the node's entry time or a block's header time. Fixed within an epoch.
     pub first_seen_ms: u64,
     /// The outputs that may be payments, in satoshi, in the transaction's order.
     pub values_sats: Values,

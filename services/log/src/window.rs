@@ -80,8 +80,11 @@ impl Window {
             }
             Event::Removed(txid, _) => self.leave(txid).into_iter().collect(),
             Event::BlockConnected(block, txids) => {
-                self.blocks.retain(|held| held.hash != block.hash);
-                self.blocks.push_back(**block);
+                // One that is told again keeps its place.
+                match self.blocks.iter_mut().find(|held| held.hash == block.hash) {
+                    Some(held) => *held = **block,
+                    None => self.blocks.push_back(**block),
+                }
                 if self.blocks.len() > MOST_BLOCKS {
                     self.blocks.pop_front();
                 }

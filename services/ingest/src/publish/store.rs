@@ -132,7 +132,7 @@ impl Store {
         self.lock().window.len()
     }
 
-    /// The oldest transactions, as many as there is no room for.
+    /// The oldest transactions to drop so that the rest fits.
     pub fn beyond_room(&self) -> Vec<Txid> {
         self.lock().window.beyond(self.room)
     }

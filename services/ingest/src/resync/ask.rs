@@ -74,7 +74,8 @@ pub async fn ask(rpc: &Rpc, question: Question) -> Result<Step, RpcError> {
         Question::EntryTimes(txids) => {
             let entered = entry_times(rpc, &txids).await?;
             let held = |(txid, entered_ms): (Txid, Option<u64>)| Some((txid, entered_ms?));
-            Step::EntryTimes(entered.into_iter().filter_map(held).collect())
+            let entered = txids.into_iter().zip(entered);
+            Step::EntryTimes(entered.filter_map(held).collect())
         }
         Question::Contents(txids) => Step::Contents(contents(rpc, &txids).await?),
     })
@@ -188,17 +189,27 @@ async fn branch(
         missing.push(header);
     }
     missing.reverse();
-    let abandoned = match (meeting, known.last()) {
-        (Some(at), _) => Some(known[at + 1..].to_vec()),
-        (None, None) => Some(Vec::new()),
+    let abandoned = match meeting {
+        Some(at) => Some(known[at + 1..].to_vec()),
         // The node may have been without us for so long that the chains cannot meet within the window.
-        (None, Some(newest)) => {
-            let newest: Option<BlockHeader> =
-                if_known(rpc.call("getblockheader", json!([newest])).await)?;
-            newest.map(|_| Vec::new())
-        }
+        None => off_chain(rpc, known).await?,
     };
     Ok(Branch { missing, abandoned })
+}
+
+/// Those of the `known` blocks, oldest first, that the node has in another branch; `None` if it does not have one of them.
+async fn off_chain(rpc: &Rpc, known: &[BlockHash]) -> Result<Option<Vec<BlockHash>>, RpcError> {
+    let mut on_chain = known.len();
+    while let Some(newest) = known[..on_chain].last() {
+        let header: Option<BlockHeader> =
+            if_known(rpc.call("getblockheader", json!([newest])).await)?;
+        match header {
+            None => return Ok(None),
+            Some(header) if header.confirmations >= 0 => break,
+            Some(_) => on_chain -= 1,
+        }
+    }
+    Ok(Some(known[on_chain..].to_vec()))
 }
 
 /// A block's header; `None` where it is older than the window, or the node does not have it.
@@ -258,12 +269,10 @@ pub async fn fetch_block(rpc: &Rpc, hash: BlockHash) -> Result<FetchedBlock, Rpc
 
 /// When each transaction entered the mempool by the node's clock, Unix milliseconds. `None` of one that has left since: its
 /// `R` or its block tells the rest.
-pub async fn entry_times(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<(Txid, Option<u64>)>, RpcError> {
+pub async fn entry_times(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<u64>>, RpcError> {
     let entries = each::<MempoolEntry>(rpc, "getmempoolentry", txids).await?;
-    let entered = txids.iter().zip(entries);
-    Ok(entered
-        .map(|(txid, entry)| (*txid, entry.ok().map(|entry| entry.time * 1000)))
-        .collect())
+    let entered_ms = |entry: Result<MempoolEntry, RpcError>| Some(entry.ok()?.time * 1000);
+    Ok(entries.into_iter().map(entered_ms).collect())
 }
 
 /// The transactions of the mempool by these ids; those that have left since they were listed are left out.

@@ -46,7 +46,7 @@ pub enum Answer {
     Count {
         /// Transactions in its mempool.
         theirs: usize,
-        /// The node's tip, until it has been the one here.
+        /// The node's tip; `None` once it has been the one here.
         tip: Option<BlockHash>,
     },
     /// To [`Kind::Txids`].

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bitcoin::Txid;
+use bitcoin::{BlockHash, Txid};
 use satscope_bitcoin::rpc::BlockHeader;
 use tracing::{info, warn};
 
@@ -33,7 +33,7 @@ pub struct Reading {
     now_ms: u64,
     /// The mempool as the node listed it.
     listing: Vec<Txid>,
-    /// No stamp of the listing lies after it, Unix milliseconds.
+    /// The latest stamp that a listed transaction may get, Unix milliseconds.
     bound_ms: u64,
     fence: u64,
     is_loaded: bool,
@@ -43,7 +43,8 @@ pub struct Reading {
 #[derive(Debug)]
 enum Stage {
     Moment,
-    Branch,
+    /// The blocks that were known when it was asked.
+    Branch(Vec<BlockHash>),
     Blocks {
         left: VecDeque<BlockHeader>,
         of: usize,
@@ -120,7 +121,7 @@ impl Reading {
     /// What has been read, in words.
     pub fn progress(&self) -> String {
         match &self.stage {
-            Stage::Moment | Stage::Branch => "reading the node's mempool".to_owned(),
+            Stage::Moment | Stage::Branch(_) => "reading the node's mempool".to_owned(),
             Stage::Blocks { left, of } => format!("{} of {of} blocks", of - left.len()),
             Stage::EntryTimes { missing, at, .. } => {
                 format!("{at} of {} entry times", missing.len())
@@ -140,11 +141,10 @@ impl Reading {
         tracker: &mut Tracker,
     ) -> Next {
         match step {
-            Step::Moment(moment) => self.take_moment(moment, answered_ms, clock, tracker),
+            Step::Moment(moment) => self.take_moment(moment, answered_ms, tracker),
             Step::Branch(branch) => self.take_branch(branch, tracker),
             Step::Block(block) => {
-                if let Some(mut block) = block {
-                    block.time_ms = clock.ours(block.time_ms);
+                if let Some(block) = block {
                     tracker.fetched_block(block, self.now_ms);
                 }
                 self.next_block(tracker)
@@ -177,13 +177,7 @@ impl Reading {
         }
     }
 
-    fn take_moment(
-        &mut self,
-        moment: Moment,
-        answered_ms: u64,
-        clock: &NodeClock,
-        tracker: &Tracker,
-    ) -> Next {
+    fn take_moment(&mut self, moment: Moment, answered_ms: u64, tracker: &Tracker) -> Next {
         if moment.info.initial_block_download {
             return Next::Done(Outcome::Downloading(moment.info.verification_progress));
         }
@@ -192,17 +186,33 @@ impl Reading {
         self.is_loaded = moment.is_loaded;
         self.now_ms = self.now_ms.max(answered_ms);
         self.bound_ms = self.now_ms;
-        self.stage = Stage::Branch;
+        let known = tracker.known_blocks();
+        self.stage = Stage::Branch(known.clone());
         Next::Ask(Question::Branch {
             tip: moment.info.best_block_hash,
-            known: tracker.known_blocks(),
-            now_ms: clock.theirs(self.now_ms),
+            known,
+            now_ms: self.now_ms,
         })
     }
 
     fn take_branch(&mut self, branch: Branch, tracker: &mut Tracker) -> Next {
         match branch.abandoned {
-            Some(abandoned) => tracker.abandon(&abandoned, self.now_ms),
+            Some(mut abandoned) => {
+                // What has come to be known meanwhile, or is in doubt, is in the chain if it is missing.
+                let asked = match &self.stage {
+                    Stage::Branch(known) => known.as_slice(),
+                    _ => &[],
+                };
+                let is_missing = |hash: &BlockHash| {
+                    let mut missing = branch.missing.iter();
+                    missing.any(|header| header.hash == *hash)
+                };
+                let known = tracker.known_blocks().into_iter();
+                let since = known.filter(|hash| !asked.contains(hash));
+                let unsure = since.chain(tracker.doubted_block());
+                abandoned.extend(unsure.filter(|hash| !is_missing(hash)));
+                tracker.abandon(&abandoned, self.now_ms);
+            }
             None => {
                 warn!("what was known is of another chain, and is given up");
                 tracker.give_up(self.now_ms);

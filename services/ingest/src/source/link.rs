@@ -195,6 +195,13 @@ impl Link {
         }
     }
 
+    /// The reading over RPC is not answered: what the last one told is old.
+    pub fn poll_is_slow(&mut self) {
+        if let Zmq::Lost { poll, .. } = &mut self.zmq {
+            poll.succeeded = false;
+        }
+    }
+
     /// Whether to ask the node why there is no connection: after a while, and then every ten seconds.
     pub fn wants_hint(&mut self, now: Instant) -> bool {
         let due = !self.is_up() && self.ask_not_before <= now;
@@ -251,12 +258,12 @@ impl Link {
 
     /// The node is in its initial download, `share` of which is done: it is asked again in a minute.
     pub fn downloading(&mut self, share: f64, now: Instant) {
+        let percent = 100.0 * share.clamp(0.0, 1.0);
         let how_far = format!(
-            "the node is {:.2} % synchronised: its mempool and a price come once it is done",
-            100.0 * share.clamp(0.0, 1.0)
+            "the node is {percent:.2} % synchronised: its mempool and a price come once it is done"
         );
         if !matches!(&self.sync, Sync::Reading { .. }) || self.said.is_some() {
-            info!("{how_far}");
+            info!("the node is {percent:.2} % synchronised");
             self.said = None;
         }
         let not_before = now + PAUSE_IN_DOWNLOAD;

@@ -32,9 +32,8 @@ impl Task {
                 let header = header.map(|header| (header.time * 1000, header.height));
                 self.take_header(hash, header);
             }
-            Answer::Block(hash, Ok(mut block)) => {
+            Answer::Block(hash, Ok(block)) => {
                 debug!("block {hash} has been read");
-                block.time_ms = self.node_clock.ours(block.time_ms);
                 self.tracker.awaited_block(block, self.now_ms());
             }
             Answer::Block(hash, Err(error)) => {
@@ -42,7 +41,13 @@ impl Task {
                 self.metrics.unread_block();
                 self.miss();
             }
-            Answer::Entered(entered) => self.take_entry_times(entered),
+            Answer::Entered(txids, Ok(entered)) => self.take_entry_times(&txids, &entered),
+            Answer::Entered(txids, Err(error)) => {
+                warn!("entry times: {}", hint::explain(&error));
+                self.is_asking = false;
+                txids.iter().for_each(|txid| self.tracker.ask_if_open(txid));
+                self.miss();
+            }
             Answer::Count(counted) => {
                 let answer = counted.map(|(theirs, tip)| compare::Answer::Count {
                     theirs,
@@ -77,7 +82,7 @@ impl Task {
         self.asker.reading(self.reading_number, question);
     }
 
-    /// The link has changed under it: its answers are of no use.
+    /// Drops the reading, because a connection began or ended, and takes in the messages that waited for it.
     pub(super) fn abandon_reading(&mut self) {
         self.reading = None;
         self.reading_number += 1;
@@ -146,6 +151,9 @@ impl Task {
         let now = Instant::now();
         match outcome {
             Outcome::Downloading(share) => {
+                if self.is_poll {
+                    self.source.link.polled(false, reading.began(), now);
+                }
                 self.source.link.downloading(share, now);
                 self.set_gate(Gate::Downloading);
                 self.take_held();
@@ -164,7 +172,7 @@ impl Task {
                 self.set_gate(Gate::Loading);
                 self.take_held();
                 if is_loaded && matches!(self.gate, Gate::Loading) {
-                    self.set_gate(Gate::InStep(Pace::since(fence)));
+                    self.set_gate(Gate::InStep(Pace::since(fence, self.now_ms())));
                 }
                 info!(
                     mempool = self.tracker.mempool_len(),
@@ -217,10 +225,7 @@ impl Task {
     fn take_header(&mut self, hash: BlockHash, header: Result<(u64, u32), RpcError>) {
         let now_ms = self.now_ms();
         match header {
-            Ok((time_ms, height)) => {
-                let time_ms = self.node_clock.ours(time_ms);
-                self.tracker.dated(hash, time_ms, Some(height), now_ms);
-            }
+            Ok((time_ms, height)) => self.tracker.dated(hash, time_ms, Some(height), now_ms),
             Err(error) => {
                 warn!("the header of block {hash}: {error}");
                 self.metrics.unread_block();
@@ -229,18 +234,11 @@ impl Task {
         }
     }
 
-    fn take_entry_times(&mut self, entered: Result<Vec<(Txid, Option<u64>)>, RpcError>) {
+    fn take_entry_times(&mut self, txids: &[Txid], entered: &[Option<u64>]) {
         self.is_asking = false;
-        let entered = match entered {
-            Ok(entered) => entered,
-            Err(error) => {
-                warn!("entry times: {}", hint::explain(&error));
-                return self.miss();
-            }
-        };
         let now_ms = self.now_ms();
         let mut differs = None;
-        for (txid, entered_ms) in &entered {
+        for (txid, entered_ms) in txids.iter().zip(entered) {
             if let (Some(received_ms), Some(entered_ms)) =
                 (self.tracker.live_sample(txid), entered_ms)
             {
@@ -250,13 +248,12 @@ impl Task {
                     .or(differs);
             }
         }
-        let ours = |(txid, entered_ms): (Txid, Option<u64>)| {
-            (
-                txid,
-                entered_ms.map(|entered_ms| self.node_clock.ours(entered_ms)),
-            )
-        };
-        let entered: Vec<(Txid, Option<u64>)> = entered.into_iter().map(ours).collect();
+        let ours = |entered_ms: &Option<u64>| entered_ms.map(|ms| self.node_clock.ours(ms));
+        let entered: Vec<(Txid, Option<u64>)> = txids
+            .iter()
+            .copied()
+            .zip(entered.iter().map(ours))
+            .collect();
         self.tracker.entered(&entered, now_ms);
         if let Some(shift) = differs {
             self.node_clock_differs(shift);
@@ -264,7 +261,7 @@ impl Task {
         self.ask_entry_times();
     }
 
-    /// A question ended without an answer, and which it was is not known.
+    /// A question's task has failed: it is not known which question it was, so the node is read again.
     fn take_failure(&mut self, error: &JoinError) {
         warn!("asking the node: {error}");
         self.is_asking = false;
@@ -295,7 +292,7 @@ impl Task {
             Ok(()) => debug!("as the node has it: {}", kind.label()),
             Err(difference) => {
                 warn!("not as the node has it: {difference}; reading it again");
-                self.tracker.lost_messages(true);
+                self.tracker.lost_messages(true, self.now_ms());
                 self.miss();
             }
         }

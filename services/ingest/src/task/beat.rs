@@ -7,6 +7,8 @@ use std::{
 
 use tracing::{info, warn};
 
+use satscope_kit::clock::Steady;
+
 use super::{Task, unix_ms};
 use crate::{
     clock::Clock,
@@ -16,6 +18,10 @@ use crate::{
 
 /// The beats lie on whole multiples of this of the event clock, milliseconds.
 const EVERY_MS: u64 = 500;
+/// So long after the last beat, this process did not run meanwhile, milliseconds.
+const STANDSTILL_MS: u64 = 1500;
+/// A poll that takes longer than this tells of no moment any more.
+const SLOW_POLL: Duration = Duration::from_secs(5);
 /// In step, a live entry is asked for its entry time at each of the first beats, then each this many: by it the node's clock
 /// is compared with ours.
 const FIRST_SAMPLES: u64 = 12;
@@ -29,6 +35,10 @@ impl Task {
             self.clock_was_set(step_ms);
         }
         let now_ms = self.beat_ms();
+        let last_beat = std::mem::replace(&mut self.last_beat, Steady::now());
+        if last_beat.elapsed_ms() > STANDSTILL_MS {
+            self.gate.stood_still(now_ms);
+        }
         self.set_next_beat();
         self.beats += 1;
         if let Some(why) = self
@@ -37,6 +47,11 @@ impl Task {
             .and_then(|reading| reading.overdue(Instant::now()))
         {
             self.fail_reading(why, true);
+        }
+        if let Some(reading) = self.reading.as_ref().filter(|_| self.is_poll)
+            && reading.began().elapsed() > SLOW_POLL
+        {
+            self.source.link.poll_is_slow();
         }
         // While the node is being read, what it said last must come first.
         if self.reading.is_none() {
@@ -97,7 +112,7 @@ impl Task {
         }
     }
 
-    /// The system clock was set by `step_ms`: the stamps of this life follow it, in a new epoch.
+    /// The system clock was set by `step_ms`: the stamps since the machine's start follow it, in a new epoch.
     fn clock_was_set(&mut self, step_ms: i64) {
         warn!(
             "the system clock was set by {:.1} s; stamps are made anew",
@@ -105,7 +120,9 @@ impl Task {
         );
         self.metrics.clock_step(step_ms);
         self.gate.shift(step_ms);
-        let shift = self.node_clock.was_set(step_ms);
+        let before_ms = unix_ms().saturating_add_signed(-step_ms);
+        let booted_ms = before_ms.saturating_sub(Steady::now().since_start_ms());
+        let shift = self.node_clock.was_set(step_ms, booted_ms);
         self.begin_epoch(shift);
     }
 
@@ -118,8 +135,8 @@ impl Task {
         self.begin_epoch(shift);
     }
 
-    /// All subscribers begin again from a window whose stamps are those of the clock as it is now; and the node is read
-    /// again, since what lies in the window is another question now.
+    /// All subscribers begin again from a window whose stamps are those of the clock as it is now. The node is read again, because
+    /// other transactions may lie in the window now.
     fn begin_epoch(&mut self, shift: Shift) {
         let now_ms = self.source.clock.newest().unwrap_or(0);
         self.publish();

@@ -1,4 +1,4 @@
-//! Blocks joining and leaving the best chain, and what that does to their transactions.
+//! Blocks joining the best chain, and what that does to their transactions.
 
 use bitcoin::{BlockHash, Script, Txid, hashes::Hash as _};
 use satscope_log::{Block, Event, WINDOW_MS};
@@ -11,10 +11,12 @@ use super::{
     outbox::FirstSight,
     run::Run,
 };
-use crate::stamp::{Blocks, Gate};
+use crate::stamp::{Blocks, Gate, Stamp};
 
 /// Blocks kept, beyond those of the window, to be disconnected again.
 const MIN_BLOCKS: usize = 16;
+/// So long may a block come after its header's time, milliseconds. Source: `MAX_FUTURE_BLOCK_TIME` of Core, the other way.
+const LATE_MS: u64 = 2 * 60 * 60 * 1000;
 /// Blocks kept at most: a window of three hours holds about 18, and a node that is catching up sends hundreds in that time.
 const MOST_BLOCKS: usize = 200;
 
@@ -23,6 +25,8 @@ pub(super) struct ChainBlock {
     pub block: Block,
     pub txids: Vec<Txid>,
     pub standing: Standing,
+    /// Its time is its header's, and not its receipt.
+    pub is_dated: bool,
 }
 
 /// How far a block of the chain has come. Log and journal have the blocks in the order of the chain, in which answers of the
@@ -35,26 +39,48 @@ pub(super) enum Standing {
     Known,
     /// It is in the log and in the journal.
     Told,
+    /// It is in the log, and its last transactions may be missing: a reading brings it again, or takes it out.
+    Doubted,
 }
 
 impl Tracker {
     /// Messages were lost. The run since the last `sequence` message is not whole; and if there is none, the loss may
     /// have been at the end of the newest block's run: that block is then no longer taken as known, so that a resync
     /// (`can_ask`) reads it whole.
-    pub fn lost_messages(&mut self, can_ask: bool) {
-        if self.run.entries().is_empty()
-            && can_ask
-            && let Some(newest) = self.chain.pop_back()
-        {
-            let hash = BlockHash::from_byte_array(newest.block.hash);
-            drop(self.take_undated(&hash));
-            if newest.standing == Standing::Told {
+    pub fn lost_messages(&mut self, can_ask: bool, now_ms: u64) {
+        if self.run.entries().is_empty() && can_ask {
+            self.doubt_newest(now_ms);
+        }
+        self.run.clear();
+    }
+
+    fn doubt_newest(&mut self, now_ms: u64) {
+        let Some(newest) = self.chain.back_mut() else {
+            return;
+        };
+        let hash = BlockHash::from_byte_array(newest.block.hash);
+        match newest.standing {
+            Standing::Told => {
+                newest.standing = Standing::Doubted;
                 note(&mut self.out, self.is_journaled, || {
                     Record::Disconnected(hash)
                 });
             }
+            Standing::Doubted => {}
+            Standing::Awaited | Standing::Known => {
+                drop(self.take_undated(&hash));
+                if let Some(newest) = self.chain.pop_back() {
+                    self.take_back(&newest, now_ms);
+                }
+            }
         }
-        self.run.clear();
+    }
+
+    /// The block of which a reading must tell whether it is still in the chain.
+    pub fn doubted_block(&self) -> Option<BlockHash> {
+        let is_doubted = |known: &&ChainBlock| known.standing == Standing::Doubted;
+        let doubted = self.chain.iter().find(is_doubted)?;
+        Some(BlockHash::from_byte_array(doubted.block.hash))
     }
 
     /// A connection begins, or one has ended: a run of messages does not go on over it.
@@ -121,7 +147,8 @@ impl Tracker {
         self.await_date(Undated {
             hash,
             change: Change::Joined,
-            met,
+            met: Some(met),
+            back: None,
             received_ms: now_ms,
         });
     }
@@ -131,8 +158,9 @@ impl Tracker {
         self.hold_place(hash, None, Vec::new(), now_ms);
         self.await_date(Undated {
             hash,
-            change: Change::Unread,
-            met: Vec::new(),
+            change: Change::Joined,
+            met: None,
+            back: None,
             received_ms: now_ms,
         });
     }
@@ -147,6 +175,7 @@ impl Tracker {
             block,
             txids,
             standing: Standing::Awaited,
+            is_dated: false,
         });
         self.trim_chain(now_ms);
     }
@@ -170,30 +199,39 @@ impl Tracker {
         }
     }
 
-    /// Those of these of which only the `rawtx` has come.
+    /// Those of these of which only the `rawtx` has come; or that had left before they were stamped.
     pub(super) fn announced(&self, txids: &[Txid]) -> Vec<Txid> {
         let is_announced = |txid: &&Txid| {
             let seen = self.seen.get(txid);
-            seen.is_some_and(|seen| seen.place == Place::Announced)
+            seen.is_some_and(|seen| match seen.place {
+                Place::Announced => true,
+                Place::Gone => seen.stamp() == Stamp::Open,
+                Place::Mempool | Place::Block | Place::Pending => false,
+            })
         };
         txids.iter().filter(is_announced).copied().collect()
     }
 
     /// A block is said to be connected that is known to be: the message is older than what a resync has brought. All that
-    /// such messages moved since must be back in its place, and the blocks in their order.
-    fn connect_again(&mut self, at: usize, now_ms: u64) {
-        let is_in_block = |txid: &Txid| {
-            let seen = self.seen.get(txid);
-            seen.is_none_or(|seen| seen.place == Place::Block)
-        };
-        let is_newest = at + 1 == self.chain.len();
-        let is_whole = self.chain[at].txids.iter().all(is_in_block);
-        if self.chain[at].standing != Standing::Told || is_newest && is_whole {
+    /// such messages moved since must be back in its place.
+    pub(super) fn connect_again(&mut self, at: usize, now_ms: u64) {
+        if self.chain[at].standing != Standing::Told {
             return;
         }
-        if let Some(again) = self.chain.remove(at) {
-            self.connect(again.block, again.txids, now_ms);
+        let (block, txids) = (self.chain[at].block, self.chain[at].txids.clone());
+        let is_elsewhere = |txid: &&Txid| {
+            let seen = self.seen.get(txid);
+            seen.is_some_and(|seen| seen.place != Place::Block)
+        };
+        let moved: Vec<Txid> = txids.iter().filter(is_elsewhere).copied().collect();
+        if moved.is_empty() {
+            return;
         }
+        for txid in &moved {
+            self.put(*txid, Place::Block, now_ms);
+        }
+        let again = Event::BlockConnected(Box::new(block), self.accepted_of(&txids));
+        self.out.events.push((now_ms, again));
     }
 
     /// A block of which all is known: in the place that was held for it, or as the newest.
@@ -206,6 +244,7 @@ impl Tracker {
             block,
             txids,
             standing: Standing::Known,
+            is_dated: true,
         };
         match self.place_in_chain(&hash) {
             Some(at) => self.chain[at] = connected,
@@ -215,7 +254,8 @@ impl Tracker {
         self.trim_chain(now_ms);
     }
 
-    /// Puts the blocks into the log and the journal that wait for no other any more.
+    /// Puts the blocks into the log and the journal that wait for no other any more. The journal has those only whose times
+    /// are known.
     pub(super) fn tell_blocks(&mut self, now_ms: u64) {
         let is_told = |known: &ChainBlock| known.standing == Standing::Told;
         let mut at = self
@@ -228,79 +268,21 @@ impl Tracker {
         {
             known.standing = Standing::Told;
             let (block, txids) = (known.block, known.txids.clone());
+            let is_noted = self.is_journaled && known.is_dated;
             let joined = Event::BlockConnected(Box::new(block), self.accepted_of(&txids));
             self.out.events.push((now_ms, joined));
-            note(&mut self.out, self.is_journaled, || {
-                Record::Connected(block, txids)
-            });
+            note(&mut self.out, is_noted, || Record::Connected(block, txids));
             at += 1;
         }
     }
 
     pub(super) fn trim_chain(&mut self, now_ms: u64) {
-        let long_ago = |known: &ChainBlock| known.block.time_ms + WINDOW_MS < now_ms;
+        let long_ago = |known: &ChainBlock| known.block.time_ms + WINDOW_MS + LATE_MS < now_ms;
         while self.chain.len() > MOST_BLOCKS
             || self.chain.len() > MIN_BLOCKS && self.chain.front().is_some_and(long_ago)
         {
             self.chain.pop_front();
         }
-    }
-
-    /// Takes a `D`.
-    pub(super) fn disconnected(&mut self, hash: BlockHash, run: &Run, now_ms: u64, gate: &Gate) {
-        self.settle_departures(Cause::Nothing, now_ms);
-        self.reorg_left(now_ms);
-        let known = self.disconnect(hash, now_ms);
-        if gate.blocks() == Blocks::Drop {
-            self.forget_announced(run);
-            return;
-        }
-        if known.is_none() && run.block_height().is_none() {
-            self.await_left(hash, Vec::new(), now_ms);
-            self.out.wanted.push(Wanted::Block(hash));
-            return;
-        }
-        let txids: Vec<Txid> = run.entries().iter().map(|entry| entry.txid).collect();
-        let met = self.announced(&txids);
-        if met.is_empty() {
-            return;
-        }
-        for txid in &met {
-            self.put(*txid, Place::Pending, now_ms);
-        }
-        self.await_left(hash, met, now_ms);
-        match (gate.blocks(), known) {
-            (Blocks::AtReceipt, _) => self.dated(hash, now_ms, None, now_ms),
-            (_, Some(block)) => self.dated(hash, block.time_ms, block.height, now_ms),
-            (_, None) => self.out.wanted.push(Wanted::Header(hash)),
-        }
-    }
-
-    /// Takes a block out of the chain; its transactions are pending. `None` if they are not known.
-    pub(super) fn disconnect(&mut self, hash: BlockHash, now_ms: u64) -> Option<Block> {
-        let at = self.place_in_chain(&hash)?;
-        let known = self.chain.remove(at)?;
-        let undated = self.take_undated(&hash);
-        let is_unread = |undated: &Undated| undated.change == Change::Unread;
-        if undated.as_ref().is_some_and(is_unread) {
-            return None;
-        }
-        for txid in &known.txids {
-            self.put(*txid, Place::Pending, now_ms);
-        }
-        if known.standing == Standing::Told {
-            note(&mut self.out, self.is_journaled, || {
-                Record::Disconnected(hash)
-            });
-            let left =
-                Event::BlockDisconnected(Box::new(known.block), self.accepted_of(&known.txids));
-            self.out.events.push((now_ms, left));
-        } else {
-            let met = undated.map_or_else(Vec::new, |undated| undated.met);
-            self.await_left(hash, met, now_ms);
-            self.out.wanted.push(Wanted::Header(hash));
-        }
-        Some(known.block)
     }
 
     pub(super) fn accepted_of(&self, txids: &[Txid]) -> Vec<satscope_log::Txid> {

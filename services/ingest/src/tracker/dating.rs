@@ -3,23 +3,25 @@
 //!
 //! A block is put into the log once its header is known, so that one that was mined hours ago is not told as one of now.
 
-use bitcoin::{BlockHash, Txid};
+use std::collections::HashSet;
+
+use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 
 use super::{FetchedBlock, Place, Tracker, Wanted, chain::Standing, note, tell};
 use crate::stamp::Stamp;
 
 /// Blocks that may wait for their headers; with what was met in them they take some 30 MB at most.
 const MOST: usize = 32;
+/// Transactions noted to have come back from one of them: more than a block holds.
+const MOST_BACK: usize = 20_000;
 /// A header takes no longer than this where the node can be asked, milliseconds; `rawblock` follows its `C` at once.
 const LONGEST_MS: u64 = 60_000;
 const LONGEST_ALONE_MS: u64 = 2000;
 
-/// What became of a block.
+/// Whether the block that waits has been connected or disconnected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Joined,
-    /// It joined, and its transactions are not known.
-    Unread,
     Left,
 }
 
@@ -28,8 +30,11 @@ pub(super) enum Change {
 pub(super) struct Undated {
     pub hash: BlockHash,
     pub change: Change,
-    /// Its transactions that were not known before it.
-    pub met: Vec<Txid>,
+    /// Its transactions that were not known before it; `None` while it is still to be read.
+    pub met: Option<Vec<Txid>>,
+    /// What has entered the mempool since it left, while it is still to be read: that has come back already. `None` if a
+    /// reading has told where each transaction is.
+    pub back: Option<Vec<Txid>>,
     pub received_ms: u64,
 }
 
@@ -40,35 +45,42 @@ impl Tracker {
             return;
         };
         let time_ms = header_ms.min(undated.received_ms);
-        for txid in &undated.met {
+        for txid in undated.met.iter().flatten() {
             self.stamp_met(txid, time_ms, true, now_ms);
         }
         if undated.change == Change::Joined {
-            self.joined(&undated, time_ms, height, now_ms);
+            self.joined(&undated, Some(time_ms), height, now_ms);
         }
     }
 
     /// A block's header is not to be had, or all of it is not: what was met in it only is not published.
     pub fn undatable(&mut self, hash: BlockHash, now_ms: u64) {
-        let Some(undated) = self.take_undated(&hash) else {
-            return;
-        };
-        for txid in &undated.met {
+        if let Some(undated) = self.take_undated(&hash) {
+            self.give_up_date(&undated, now_ms);
+        }
+    }
+
+    fn give_up_date(&mut self, undated: &Undated, now_ms: u64) {
+        for txid in undated.met.iter().flatten() {
             self.drop_content(txid, undated.change);
         }
-        match undated.change {
-            Change::Joined => self.joined(&undated, undated.received_ms, None, now_ms),
-            Change::Unread => self.leave_place(&hash, now_ms),
-            Change::Left => {}
+        match (undated.change, &undated.met) {
+            (Change::Joined, Some(_)) => self.joined(undated, None, None, now_ms),
+            (Change::Joined, None) => self.leave_place(&undated.hash, now_ms),
+            (Change::Left, Some(_)) => {}
+            (Change::Left, None) => self.reorg_unreadable(),
         }
     }
 
     /// Takes a block as the node gave it: in a reading, or by `rawblock`.
     pub fn fetched_block(&mut self, block: FetchedBlock, now_ms: u64) {
-        if !self.knows_block(&block.hash) && self.undated_of(&block.hash).is_none() {
-            return self.take_block(block, now_ms, now_ms);
+        if self.undated_of(&block.hash).is_some() {
+            return self.awaited_block(block, now_ms);
         }
-        self.awaited_block(block, now_ms);
+        let place = self.place_in_chain(&block.hash);
+        if place.is_none_or(|at| self.chain[at].standing == Standing::Doubted) {
+            self.take_block(block, now_ms, now_ms);
+        }
     }
 
     /// Takes a block that was asked for, unless it is not waited for any more: a reading has brought it, or will.
@@ -76,14 +88,24 @@ impl Tracker {
         let Some(undated) = self.undated_of(&block.hash) else {
             return;
         };
-        match (undated.change, undated.received_ms) {
-            (Change::Joined, _) => self.dated(block.hash, block.time_ms, block.height, now_ms),
-            (Change::Unread, received_ms) => {
+        let received_ms = undated.received_ms;
+        match (undated.change, &undated.met) {
+            (Change::Joined, Some(_)) => {
+                self.dated(block.hash, block.time_ms, block.height, now_ms);
+            }
+            (Change::Joined, None) => {
                 drop(self.take_undated(&block.hash));
                 self.take_block(block, received_ms, now_ms);
             }
             (Change::Left, _) => self.left_block(&block, now_ms),
         }
+    }
+
+    /// When the first block left that is still to be read, Unix milliseconds.
+    pub(super) fn unread_since_ms(&self) -> Option<u64> {
+        let is_unread =
+            |undated: &&Undated| undated.change == Change::Left && undated.met.is_none();
+        Some(self.undated.iter().find(is_unread)?.received_ms)
     }
 
     fn undated_of(&self, hash: &BlockHash) -> Option<&Undated> {
@@ -98,17 +120,29 @@ impl Tracker {
     }
 
     pub(super) fn await_date(&mut self, undated: Undated) {
+        let now_ms = undated.received_ms;
         self.undated.push_back(undated);
         if self.undated.len() > MOST
             && let Some(oldest) = self.undated.pop_front()
         {
             // Too many at once: all of them are read together.
-            for txid in &oldest.met {
-                self.drop_content(txid, oldest.change);
-            }
-            self.leave_place(&oldest.hash, oldest.received_ms);
-            self.out.wanted.push(Wanted::Resync);
+            self.leave_to_reading(&oldest, now_ms);
         }
+    }
+
+    fn leave_to_reading(&mut self, undated: &Undated, now_ms: u64) {
+        for txid in undated.met.iter().flatten() {
+            self.drop_content(txid, undated.change);
+        }
+        if let (Change::Joined, Some(at)) = (undated.change, self.place_in_chain(&undated.hash)) {
+            // Those behind it have not been told, and are read with it.
+            for known in self.chain.split_off(at) {
+                let hash = BlockHash::from_byte_array(known.block.hash);
+                drop(self.take_undated(&hash));
+                self.take_back(&known, now_ms);
+            }
+        }
+        self.out.wanted.push(Wanted::Resync);
     }
 
     /// Nothing will be known of a block: those behind it wait for it no longer.
@@ -119,11 +153,12 @@ impl Tracker {
         self.tell_blocks(now_ms);
     }
 
-    pub(super) fn await_left(&mut self, hash: BlockHash, met: Vec<Txid>, received_ms: u64) {
+    pub(super) fn await_left(&mut self, hash: BlockHash, met: Option<Vec<Txid>>, received_ms: u64) {
         self.await_date(Undated {
             hash,
             change: Change::Left,
             met,
+            back: Some(Vec::new()),
             received_ms,
         });
     }
@@ -145,7 +180,11 @@ impl Tracker {
         while let Some(oldest) = self.undated.front()
             && oldest.received_ms + longest_ms <= now_ms
         {
-            self.undatable(oldest.hash, now_ms);
+            match (is_alone, self.undated.pop_front()) {
+                (true, Some(oldest)) => self.give_up_date(&oldest, now_ms),
+                (false, Some(oldest)) => self.leave_to_reading(&oldest, now_ms),
+                (_, None) => {}
+            }
         }
     }
 
@@ -161,24 +200,59 @@ impl Tracker {
     /// A block that left before it was known here, read whole: its transactions bear its time, not the entry time that the
     /// re-org gave them.
     fn left_block(&mut self, block: &FetchedBlock, now_ms: u64) {
+        let Some(mut undated) = self.take_undated(&block.hash) else {
+            return;
+        };
+        let back: Option<HashSet<Txid>> = undated.back.take().map(HashSet::from_iter);
+        let may_have_left = |txid: &Txid| back.as_ref().is_some_and(|back| !back.contains(txid));
         let mut met = Vec::new();
         for transaction in block.transactions.iter().skip(1) {
             let txid = transaction.compute_txid();
             self.sight(txid, transaction, now_ms, now_ms);
-            let seen = self.seen.get(&txid);
-            if seen.is_some_and(|seen| seen.place == Place::Announced) {
-                self.put(txid, Place::Pending, now_ms);
+            let place = self.seen.get(&txid).map(|seen| seen.place);
+            match place {
+                Some(Place::Announced) => self.put(txid, Place::Pending, now_ms),
+                Some(Place::Mempool) if may_have_left(&txid) => {
+                    self.put(txid, Place::Pending, now_ms);
+                }
+                _ => {}
             }
             met.push(txid);
         }
-        if let Some(undated) = self
-            .undated
-            .iter_mut()
-            .find(|undated| undated.hash == block.hash)
-        {
-            undated.met = met;
-        }
+        undated.met = Some(met);
+        self.undated.push_back(undated);
+        self.settle_soon(now_ms);
         self.dated(block.hash, block.time_ms, None, now_ms);
+    }
+
+    /// Notes that a transaction has entered the mempool, where a block that it may come from is still to be read.
+    pub(super) fn note_back(&mut self, txid: Txid) {
+        let is_unread =
+            |undated: &&mut Undated| undated.change == Change::Left && undated.met.is_none();
+        let unread = self.undated.iter_mut().filter(is_unread);
+        for back in unread.filter_map(|undated| undated.back.as_mut()) {
+            if back.len() < MOST_BACK {
+                back.push(txid);
+            }
+        }
+    }
+
+    /// A reading tells all but the times of blocks that have left.
+    pub(super) fn keep_left(&mut self) {
+        self.undated
+            .retain(|undated| undated.change == Change::Left);
+        for undated in &mut self.undated {
+            undated.back = None;
+        }
+    }
+
+    /// Transactions whose block has left, and whose stamps its header will tell.
+    pub(super) fn stamped_soon(&self) -> HashSet<Txid> {
+        let left = self.undated.iter();
+        left.filter_map(|undated| undated.met.as_ref())
+            .flatten()
+            .copied()
+            .collect()
     }
 
     /// Stamps a transaction of a block of `time_ms`; `met_in_block` if it was not in the mempool before. One that is older than
@@ -200,7 +274,7 @@ impl Tracker {
             return;
         }
         note(&mut self.out, self.is_journaled, || seen.record(txid));
-        tell(&mut self.out, told, seen, now_ms);
+        tell(&mut self.out, told, seen, false, now_ms);
     }
 
     /// What was met in a block whose time is not known.
@@ -220,12 +294,20 @@ impl Tracker {
         }
     }
 
-    fn joined(&mut self, undated: &Undated, time_ms: u64, height: Option<u32>, now_ms: u64) {
+    /// A block joined at `time_ms`, or at a time that is not known.
+    fn joined(
+        &mut self,
+        undated: &Undated,
+        time_ms: Option<u64>,
+        height: Option<u32>,
+        now_ms: u64,
+    ) {
         let Some(at) = self.place_in_chain(&undated.hash) else {
             return;
         };
         let known = &mut self.chain[at];
-        known.block.time_ms = time_ms;
+        known.block.time_ms = time_ms.unwrap_or(undated.received_ms);
+        known.is_dated = time_ms.is_some();
         known.block.height = known.block.height.or(height);
         // What a block leaves that is old, or of no known time, is its hash, and what was known before it.
         let seen = &self.seen;

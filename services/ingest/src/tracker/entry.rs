@@ -1,28 +1,45 @@
 //! Entering the mempool, and the stamp of what entered.
 
+use std::collections::HashSet;
+
 use bitcoin::Txid;
 
 use super::{
-    Place, Tracker, note,
+    Place, Tracker,
+    chain::{ChainBlock, Standing},
+    note,
     run::Run,
     tell,
     transaction::{Seen, Verdict as Filtered},
 };
 use crate::stamp::{Gate, Stamp, Verdict};
 
+/// An entry time that lies so far ahead is of a clock that differs, and has not been found to, milliseconds.
+const AHEAD_MS: u64 = 2000;
+/// Such a transaction is asked about again after this, milliseconds;
+const ASK_AGAIN_MS: u64 = 10_000;
+/// and bears its receipt if that clock has not been learned after this: there are no live entries to learn it from.
+const LEARNT_MS: u64 = 20_000;
+
+/// Whether an entry time cannot be by a clock that is at `now_ms`, Unix milliseconds.
+pub(super) fn is_ahead(entered_ms: u64, now_ms: u64) -> bool {
+    entered_ms > now_ms.saturating_add(AHEAD_MS)
+}
+
 /// A transaction that entered the mempool and is not stamped.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opened {
     txid: Txid,
     received_ms: u64,
-    /// Its entry time decides, whatever the pace.
-    asks: bool,
+    /// Its entry time decides, whatever the pace, and is asked for from this moment on, Unix milliseconds.
+    asks: Option<u64>,
 }
 
 impl Opened {
     /// The clock was set by `step_ms`.
     pub(super) fn shift(&mut self, step_ms: i64) {
         self.received_ms = self.received_ms.saturating_add_signed(step_ms);
+        self.asks = self.asks.map(|_| 0);
     }
 }
 
@@ -30,6 +47,7 @@ impl Tracker {
     /// Takes an `A`. What is known keeps its stamp; of what is new, `gate` says what its stamp is.
     pub(super) fn enter(&mut self, txid: Txid, number: u64, received_ms: u64, gate: &mut Gate) {
         let decided = gate.added(number, received_ms);
+        self.note_back(txid);
         let seen = self
             .seen
             .get_or_insert_with(txid, || Seen::received(received_ms));
@@ -46,17 +64,20 @@ impl Tracker {
                 _ => self.opened.push_back(Opened {
                     txid,
                     received_ms: seen.first_seen_ms(),
-                    asks: decided.is_some(),
+                    asks: decided.map(|_| 0),
                 }),
             }
         }
         note(&mut self.out, self.is_journaled, || seen.record(&txid));
-        tell(&mut self.out, told, seen, received_ms);
+        tell(&mut self.out, told, seen, false, received_ms);
     }
 
-    /// Decides the stamps that can be decided at `now_ms`. Returns those whose entry time must be asked for.
+    /// Decides the stamps that can be decided at `now_ms`. Returns those whose entry time must be asked for. What entered
+    /// since a block left that is still to be read may have come back from it.
     pub(super) fn decide(&mut self, now_ms: u64, gate: &Gate) -> Vec<Txid> {
         let mut asked = Vec::new();
+        let unread_ms = self.unread_since_ms();
+        let unreadable_ms = self.unreadable_since_ms();
         for _ in 0..self.opened.len() {
             let Some(opened) = self.opened.pop_front() else {
                 break;
@@ -69,45 +90,125 @@ impl Tracker {
             if !is_open || matches!(seen.verdict(), Filtered::Filtered(_)) {
                 continue;
             }
-            let verdict = match opened.asks && gate.may_ask() {
-                true => Verdict::Ask,
-                false => gate.verdict(opened.received_ms, now_ms),
+            if unread_ms.is_some_and(|since_ms| since_ms <= opened.received_ms) {
+                self.opened.push_back(opened);
+                continue;
+            }
+            if unreadable_ms.is_some_and(|since_ms| since_ms <= opened.received_ms) {
+                self.never_stamp(&opened.txid);
+                continue;
+            }
+            let verdict = match opened.asks {
+                Some(when_ms) if gate.may_ask() && when_ms <= now_ms => Verdict::Ask,
+                Some(_) => Verdict::Wait,
+                None => gate.verdict(opened.received_ms, now_ms),
             };
             match verdict {
                 Verdict::Receipt => {
                     self.live = Some(opened.txid);
-                    self.stamp_open(opened.txid, None, now_ms);
+                    self.stamp_open(opened.txid, None, Stamp::Receipt, now_ms);
                 }
                 Verdict::Ask => asked.push(opened.txid),
                 Verdict::Wait => self.opened.push_back(opened),
-                Verdict::Never => {
-                    seen.let_go();
-                    note(&mut self.out, self.is_journaled, || {
-                        seen.record(&opened.txid)
-                    });
-                }
+                Verdict::Never => self.never_stamp(&opened.txid),
             }
         }
         asked
     }
 
+    /// It will have no stamp, and is not published.
+    fn never_stamp(&mut self, txid: &Txid) {
+        if let Some(seen) = self.seen.get_mut(txid)
+            && seen.stamp() == Stamp::Open
+        {
+            seen.let_go();
+            note(&mut self.out, self.is_journaled, || seen.record(txid));
+        }
+    }
+
+    /// What an earlier process had not stamped is asked about.
+    pub(super) fn open_restored(&mut self) {
+        let is_held = |seen: &Seen| matches!(seen.place, Place::Mempool | Place::Block);
+        let held = self.seen.iter().filter(|(_, seen)| is_held(seen));
+        let txids: Vec<Txid> = held.map(|(txid, _)| *txid).collect();
+        txids.iter().for_each(|txid| self.ask_if_open(txid));
+    }
+
+    /// What has no stamp is asked about, whatever the pace.
+    pub fn ask_if_open(&mut self, txid: &Txid) {
+        self.ask_again(txid, 0);
+    }
+
+    /// What has no stamp is asked about, at `when_ms` at the earliest.
+    fn ask_again(&mut self, txid: &Txid, when_ms: u64) {
+        let seen = self.seen.get(txid);
+        if let Some(open) = seen.filter(|seen| seen.stamp() == Stamp::Open) {
+            self.opened.push_back(Opened {
+                txid: *txid,
+                received_ms: open.first_seen_ms(),
+                asks: Some(when_ms),
+            });
+        }
+    }
+
     /// Takes entry times by ingest's clock, Unix milliseconds; `None` of a transaction that has left the mempool. One that
-    /// left it into a block bears the block's time; the removal of any other tells the rest.
+    /// left it into a block bears the block's time, once that is known; the removal of any other tells the rest.
     pub fn entered(&mut self, entries: &[(Txid, Option<u64>)], now_ms: u64) {
-        for (txid, entered_ms) in entries {
-            let told_ms = entered_ms.or_else(|| self.mined_ms(txid));
-            if told_ms.is_some() {
-                self.stamp_open(*txid, told_ms, now_ms);
+        let soon = self.stamped_soon();
+        let asked = entries.iter().filter(|(txid, _)| !soon.contains(txid));
+        for (txid, entered_ms) in asked {
+            match (entered_ms, self.block_of(txid)) {
+                (Some(entered_ms), _) if is_ahead(*entered_ms, now_ms) => {
+                    self.doubt_clock(txid, now_ms);
+                }
+                (Some(_), _) => self.stamp_open(*txid, *entered_ms, Stamp::Entry, now_ms),
+                (None, Some(known)) if known.is_dated => {
+                    let mined_ms = known.block.time_ms;
+                    self.stamp_open(*txid, Some(mined_ms), Stamp::Told, now_ms);
+                }
+                (None, Some(known)) if known.standing == Standing::Awaited => {
+                    self.ask_again(txid, now_ms);
+                }
+                (None, _) => {}
             }
         }
     }
 
-    /// The time of the block that holds a transaction, Unix milliseconds.
-    fn mined_ms(&self, txid: &Txid) -> Option<u64> {
+    /// An entry time lies ahead: the node's clock differs, and may be about to be learned.
+    fn doubt_clock(&mut self, txid: &Txid, now_ms: u64) {
+        let received_ms = self.seen.get(txid).map(Seen::first_seen_ms);
+        match received_ms.is_some_and(|received_ms| received_ms + LEARNT_MS <= now_ms) {
+            true => self.stamp_open(*txid, None, Stamp::Receipt, now_ms),
+            false => self.ask_again(txid, now_ms + ASK_AGAIN_MS),
+        }
+    }
+
+    /// The block that holds a transaction.
+    fn block_of(&self, txid: &Txid) -> Option<&ChainBlock> {
         let is_mined = self.seen.get(txid)?.place == Place::Block;
         let mut newest_first = self.chain.iter().rev().filter(|_| is_mined);
-        let known = newest_first.find(|known| known.txids.contains(txid))?;
-        Some(known.block.time_ms)
+        newest_first.find(|known| known.txids.contains(txid))
+    }
+
+    /// Those of these that have no stamp, and whose entry times would be asked for.
+    pub(super) fn asked_of(&self, txids: &[Txid]) -> Vec<Txid> {
+        let open = self.open_of(txids);
+        let waits = |opened: &&Opened| opened.asks.is_none();
+        let by_pace: HashSet<Txid> = self
+            .opened
+            .iter()
+            .filter(waits)
+            .map(|opened| opened.txid)
+            .collect();
+        open.into_iter()
+            .filter(|txid| !by_pace.contains(txid))
+            .collect()
+    }
+
+    /// Whether a transaction is in a block that the log has.
+    pub(super) fn is_block_in_log(&self, txid: &Txid) -> bool {
+        let block = self.block_of(txid);
+        block.is_some_and(|known| known.standing == Standing::Told)
     }
 
     /// A transaction that entered live not long ago: the node's clock can be compared by it.
@@ -124,7 +225,14 @@ impl Tracker {
 
     /// Stamps a transaction that is not stamped, by the earlier of its receipt and `told_ms`. One that is older than the
     /// window is let go.
-    pub(super) fn stamp_open(&mut self, txid: Txid, told_ms: Option<u64>, now_ms: u64) {
+    pub(super) fn stamp_open(
+        &mut self,
+        txid: Txid,
+        told_ms: Option<u64>,
+        kind: Stamp,
+        now_ms: u64,
+    ) {
+        let is_block_in_log = self.is_block_in_log(&txid);
         let Some(seen) = self.seen.get_mut(&txid) else {
             return;
         };
@@ -136,14 +244,14 @@ impl Tracker {
             None => seen.stamp_by_receipt(),
             Some(told_ms) => {
                 let first_seen_ms = told_ms.min(seen.first_seen_ms());
-                seen.stamp_at(first_seen_ms, Stamp::Told, false);
+                seen.stamp_at(first_seen_ms, kind, false);
             }
         }
         if seen.accepted().is_some() && !seen.is_in_window(now_ms) {
             seen.let_go();
         }
         note(&mut self.out, self.is_journaled, || seen.record(&txid));
-        tell(&mut self.out, told, seen, now_ms);
+        tell(&mut self.out, told, seen, is_block_in_log, now_ms);
     }
 
     /// Forgets what came and was not explained; in order, nothing explains it later.

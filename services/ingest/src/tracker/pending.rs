@@ -21,6 +21,8 @@ pub(super) struct Reorg {
     left_ms: u64,
     /// The last `C` after it.
     joined_ms: Option<u64>,
+    /// The first `D` of a block whose transactions cannot be known: what enters since then may have come back from it.
+    unreadable_ms: Option<u64>,
 }
 
 impl Reorg {
@@ -38,7 +40,29 @@ impl Tracker {
         self.reorg = Some(Reorg {
             left_ms: now_ms,
             joined_ms: None,
+            unreadable_ms: self.unreadable_since_ms(),
         });
+    }
+
+    /// What is pending is settled in a moment, if nothing is awaited that settles it.
+    pub(super) fn settle_soon(&mut self, now_ms: u64) {
+        self.reorg.get_or_insert(Reorg {
+            left_ms: now_ms,
+            joined_ms: Some(now_ms),
+            unreadable_ms: None,
+        });
+    }
+
+    /// A block that was disconnected cannot be read.
+    pub(super) fn reorg_unreadable(&mut self) {
+        if let Some(reorg) = &mut self.reorg {
+            reorg.unreadable_ms.get_or_insert(reorg.left_ms);
+        }
+    }
+
+    /// Since when what enters may have come back from a block that cannot be read, Unix milliseconds.
+    pub(super) fn unreadable_since_ms(&self) -> Option<u64> {
+        self.reorg?.unreadable_ms
     }
 
     /// A block was connected.
@@ -72,9 +96,9 @@ impl Tracker {
     pub(super) fn shift_reorg(&mut self, step_ms: i64) {
         if let Some(reorg) = &mut self.reorg {
             reorg.left_ms = reorg.left_ms.saturating_add_signed(step_ms);
-            reorg.joined_ms = reorg
-                .joined_ms
-                .map(|joined_ms| joined_ms.saturating_add_signed(step_ms));
+            for at_ms in [&mut reorg.joined_ms, &mut reorg.unreadable_ms] {
+                *at_ms = at_ms.map(|at_ms| at_ms.saturating_add_signed(step_ms));
+            }
         }
     }
 }

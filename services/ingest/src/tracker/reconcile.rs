@@ -5,15 +5,16 @@
 //! were queued before the node's answer are replayed after it. Each transaction's last message agrees with the answer, so
 //! the result is the same.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use bitcoin::{BlockHash, Transaction, Txid, hashes::Hash as _};
 use satscope_log::{Block, RemovalReason, WINDOW_MS};
 
 use super::{
     Place, Tracker,
-    chain::Standing,
+    chain::{ChainBlock, Standing},
     departures::Cause,
+    entry::is_ahead,
     note,
     outbox::FirstSight,
     tell,
@@ -47,7 +48,12 @@ impl Tracker {
                 Verdict::Filtered(_) | Verdict::Past => false,
             },
         };
-        mempool.iter().filter(is_missing).copied().collect()
+        let soon = self.stamped_soon();
+        let missing = mempool.iter().filter(is_missing);
+        missing
+            .filter(|txid| !soon.contains(*txid))
+            .copied()
+            .collect()
     }
 
     /// Whether a transaction's content is not known and may lie in the window at `now_ms`.
@@ -69,12 +75,24 @@ impl Tracker {
     /// headers are not known: they are read whole.
     pub fn abandon(&mut self, blocks: &[BlockHash], now_ms: u64) {
         self.run.clear();
-        self.undated.clear();
-        self.chain.retain(|known| known.standing == Standing::Told);
+        self.keep_left();
+        let is_in_log =
+            |known: &ChainBlock| matches!(known.standing, Standing::Told | Standing::Doubted);
+        let chain = std::mem::take(&mut self.chain);
+        let (in_log, awaited): (VecDeque<_>, VecDeque<_>) = chain.into_iter().partition(is_in_log);
+        self.chain = in_log;
+        for known in &awaited {
+            for txid in &known.txids {
+                self.put(*txid, Place::Pending, now_ms);
+            }
+            self.take_back(known, now_ms);
+        }
         self.settle_departures(Cause::Nothing, now_ms);
         for hash in blocks.iter().rev() {
             self.disconnect(*hash, now_ms);
         }
+        // Another block may have held what one here holds, and a message that was taken in late may have moved it.
+        (0..self.chain.len()).for_each(|at| self.connect_again(at, now_ms));
     }
 
     /// Notes when transactions of the mempool were first seen, Unix milliseconds, before any of them is judged: a child
@@ -82,9 +100,16 @@ impl Tracker {
     /// after the receipt.
     pub fn stamp(&mut self, entered: &[(Txid, u64)], bound_ms: u64) {
         for (txid, entered_ms) in entered {
-            let stamp = ((*entered_ms).min(bound_ms), Stamp::Told);
+            // What cannot be is asked about again.
+            let stamp = match is_ahead(*entered_ms, bound_ms) {
+                true => (bound_ms, Stamp::Open),
+                false => ((*entered_ms).min(bound_ms), Stamp::Entry),
+            };
             match self.seen.get(txid).map(Seen::stamp) {
-                Some(Stamp::Open) => self.stamp_open(*txid, Some(*entered_ms), bound_ms),
+                Some(Stamp::Open) if stamp.1 == Stamp::Open => {}
+                Some(Stamp::Open) => {
+                    self.stamp_open(*txid, Some(*entered_ms), Stamp::Entry, bound_ms);
+                }
                 Some(_) => {}
                 None => {
                     let seen = self
@@ -109,7 +134,7 @@ impl Tracker {
             let told = seen.told();
             seen.pass_over();
             note(&mut self.out, self.is_journaled, || seen.record(txid));
-            tell(&mut self.out, told, seen, 0);
+            tell(&mut self.out, told, seen, false, 0);
         }
     }
 
@@ -117,6 +142,7 @@ impl Tracker {
     pub fn are_in_mempool(&mut self, txids: &[Txid], now_ms: u64) {
         for txid in txids {
             self.put(*txid, Place::Mempool, now_ms);
+            self.ask_if_open(txid);
         }
     }
 
@@ -124,8 +150,13 @@ impl Tracker {
     /// what no `sequence` message has explained yet.
     pub fn settle(&mut self, mempool: &[Txid], now_ms: u64) {
         let listed: HashSet<&Txid> = mempool.iter().collect();
-        let is_unlisted = |(txid, seen): &(&Txid, &Seen)| {
-            matches!(seen.place, Place::Mempool | Place::Pending) && !listed.contains(txid)
+        let mined: HashSet<&Txid> = self.chain.iter().flat_map(|known| &known.txids).collect();
+        // The chain here goes back for longer than the window: a block that came since and is not in it has left.
+        let is_recent = |seen: &Seen| seen.since_ms() + WINDOW_MS > now_ms;
+        let is_unlisted = |(txid, seen): &(&Txid, &Seen)| match seen.place {
+            Place::Mempool | Place::Pending => !listed.contains(txid),
+            Place::Block => is_recent(seen) && !mined.contains(txid),
+            Place::Announced | Place::Gone => false,
         };
         let unlisted: Vec<Txid> = self
             .seen

@@ -1,8 +1,8 @@
 //! Beginning where an earlier process left off, from what its journal holds.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use bitcoin::{Txid, hashes::Hash as _};
+use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use satscope_log::{Accepted, Event, RemovalReason, State};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::stamp::Shift;
 
-/// A clock may be this far behind what an earlier life wrote down, milliseconds: it was read a moment ago.
+/// A clock may be this far behind what an earlier process wrote down, milliseconds: it was read a moment ago.
 const CLOCK_TOLERANCE_MS: u64 = 2000;
 
 impl Tracker {
@@ -41,30 +41,55 @@ impl Tracker {
             }
             Record::Connected(block, txids) => {
                 self.chain.retain(|known| known.block.hash != block.hash);
+                self.restore_places(&txids, Place::Pending, Place::Block);
                 self.chain.push_back(ChainBlock {
                     block,
                     txids,
                     standing: Standing::Told,
+                    is_dated: true,
                 });
             }
-            Record::Disconnected(hash) => self
-                .chain
-                .retain(|known| known.block.hash != hash.to_byte_array()),
+            Record::Disconnected(hash) => self.restore_disconnected(&hash),
         }
     }
 
-    /// After the last record: the window at `now_ms` goes into the log, oldest first, and everything is counted. What an
-    /// earlier life stamped by a clock that was ahead of this one's has no stamp.
-    pub fn restored(&mut self, now_ms: u64) {
+    fn restore_disconnected(&mut self, hash: &BlockHash) {
+        let Some(at) = self.place_in_chain(hash) else {
+            return;
+        };
+        if let Some(known) = self.chain.remove(at) {
+            self.restore_places(&known.txids, Place::Block, Place::Pending);
+        }
+    }
+
+    fn restore_places(&mut self, txids: &[Txid], from: Place, to: Place) {
+        for txid in txids {
+            if let Some(seen) = self.seen.get_mut(txid)
+                && seen.place == from
+            {
+                let since_ms = seen.since_ms();
+                seen.move_to(to, since_ms);
+            }
+        }
+    }
+
+    /// After the last record, which was written at `last_ms`: the window at `now_ms` goes into the log, oldest first, and
+    /// everything is counted. What an earlier process stamped by a clock that was ahead of this one's has no stamp.
+    pub fn restored(&mut self, last_ms: u64, now_ms: u64) {
+        let was_ahead = last_ms > now_ms + CLOCK_TOLERANCE_MS;
         self.census.take(self.seen.values().map(|seen| seen.place));
+        if self.census.pending() > 0 {
+            self.reorg_left(now_ms);
+        }
         self.seen.retain(|seen| {
-            seen.restored(now_ms, CLOCK_TOLERANCE_MS);
+            seen.restored(now_ms, was_ahead);
             true
         });
         for known in &mut self.chain {
             known.block.time_ms = known.block.time_ms.min(now_ms);
         }
         self.date_restored(now_ms);
+        self.open_restored();
         self.forget(now_ms);
         self.trim_chain(now_ms);
         self.count_restored();
@@ -89,11 +114,7 @@ impl Tracker {
             opened.shift(step_ms);
         }
         for known in &mut self.chain {
-            known.block.time_ms = known
-                .block
-                .time_ms
-                .saturating_add_signed(shift.told_ms)
-                .min(now_ms);
+            known.block.time_ms = shift.told(known.block.time_ms).min(now_ms);
         }
         self.shift_reorg(step_ms);
         self.postpone_sweep(now_ms);
@@ -115,7 +136,7 @@ impl Tracker {
         }
     }
 
-    /// What an earlier life had not stamped before it was mined bears its block's time.
+    /// What an earlier process had not stamped before it was mined bears its block's time.
     fn date_restored(&mut self, now_ms: u64) {
         let blocks = self.chain.iter();
         let mined: Vec<(Vec<Txid>, u64)> = blocks
@@ -142,11 +163,19 @@ impl Tracker {
     }
 
     fn tell_window(&mut self, now_ms: u64) {
-        let mut window: Vec<(&Arc<Accepted>, State)> = self
+        let in_log = self.chain.iter();
+        let in_log = in_log.filter(|known| known.standing == Standing::Told);
+        let mined: HashSet<&Txid> = in_log.flat_map(|known| &known.txids).collect();
+        let state = |txid: &Txid| match mined.contains(txid) {
+            true => State::Confirmed,
+            false => State::Mempool,
+        };
+        let in_window = self
             .seen
-            .values()
-            .filter(|seen| seen.is_in_window(now_ms))
-            .filter_map(|seen| Some((seen.accepted()?, seen.state()?)))
+            .iter()
+            .filter(|(_, seen)| seen.is_in_window(now_ms) && seen.state().is_some());
+        let mut window: Vec<(&Arc<Accepted>, State)> = in_window
+            .filter_map(|(txid, seen)| Some((seen.accepted()?, state(txid))))
             .collect();
         window.sort_unstable_by_key(|(accepted, _)| (accepted.first_seen_ms, accepted.txid));
         let accepted = window
@@ -176,7 +205,7 @@ impl Tracker {
         let blocks = self
             .chain
             .iter()
-            .filter(|known| known.standing == Standing::Told)
+            .filter(|known| known.standing == Standing::Told && known.is_dated)
             .map(|known| Record::Connected(known.block, known.txids.clone()));
         seen.chain(blocks)
     }

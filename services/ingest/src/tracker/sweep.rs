@@ -11,7 +11,8 @@ const SWEEP_EVERY_MS: u64 = 60_000;
 const MOST_BYTES: usize = 256 << 20;
 
 impl Tracker {
-    /// Forgets what no re-org within the window brings back. A clock that has gone back makes no sweep come later.
+    /// Drops transactions that no re-org within the window can bring back, once a minute; and at once if the clock has gone
+    /// back.
     pub(super) fn sweep(&mut self, now_ms: u64, is_alone: bool) {
         if self.seen.bytes() > MOST_BYTES {
             self.make_room(now_ms);

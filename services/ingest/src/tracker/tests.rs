@@ -89,7 +89,7 @@ impl Scene {
     /// A real node that is in step, and can be asked.
     fn in_step() -> Scene {
         Scene {
-            gate: Gate::InStep(Pace::since(0)),
+            gate: Gate::InStep(Pace::since(0, 0)),
             ..Scene::new()
         }
     }
@@ -438,7 +438,7 @@ fn a_block_whose_run_has_a_hole_is_not_taken_for_whole() {
     let mut scene = Scene::new();
     let mined = payment(old(1), 51_234);
     scene.raw(&coinbase(800_000));
-    scene.tracker.lost_messages(true);
+    scene.tracker.lost_messages(true, NOW);
     scene.raw(&mined);
     scene.sequence(SequenceEvent::BlockConnected(block(1)));
     assert_eq!(scene.wanted, [Wanted::Block(block(1))]);
@@ -447,7 +447,7 @@ fn a_block_whose_run_has_a_hole_is_not_taken_for_whole() {
     scene.tracker.begin_journal();
     scene.mine(block(2), 800_001, &[]);
     assert_eq!(scene.tracker.known_blocks(), [block(2)]);
-    scene.tracker.lost_messages(true);
+    scene.tracker.lost_messages(true, NOW);
     assert_eq!(
         scene.tracker.known_blocks(),
         [],

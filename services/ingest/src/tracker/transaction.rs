@@ -145,15 +145,14 @@ impl Seen {
 
     /// Its stamp moves, and no time stays after `now_ms`.
     pub fn shift(&mut self, shift: Shift, now_ms: u64) {
-        let by_ms = match (self.verdict, self.stamp) {
-            (Verdict::Unread, _) => shift.unread_ms,
-            (_, Stamp::Open | Stamp::Receipt) => shift.received_ms,
-            (_, Stamp::Told) => shift.told_ms,
+        let stamp_ms = self.first_seen_ms();
+        let shifted_ms = match (self.verdict, self.stamp) {
+            (Verdict::Unread, _) => stamp_ms.saturating_add_signed(shift.unread_ms),
+            (_, Stamp::Open | Stamp::Receipt) => stamp_ms.saturating_add_signed(shift.received_ms),
+            (_, Stamp::Told) => shift.told(stamp_ms),
+            (_, Stamp::Entry) => shift.entered(stamp_ms),
         };
-        let first_seen_ms = self
-            .first_seen_ms()
-            .saturating_add_signed(by_ms)
-            .min(now_ms);
+        let first_seen_ms = shifted_ms.min(now_ms);
         let met_in_block = self
             .accepted
             .as_ref()
@@ -163,14 +162,15 @@ impl Seen {
         self.since = Millis::new(since_ms.min(now_ms));
     }
 
-    /// An earlier life wrote it down: its stamp stays as it is, unless that lies `tolerance_ms` or more after `now_ms`, by a
-    /// clock that has been set since.
-    pub fn restored(&mut self, now_ms: u64, tolerance_ms: u64) {
-        if self.stamp == Stamp::Receipt {
+    /// An earlier process wrote it down: its stamp stays as it is. It has none if it lies after `now_ms`, or is a receipt by a
+    /// clock that `was_ahead` of this one.
+    pub fn restored(&mut self, now_ms: u64, was_ahead: bool) {
+        let is_receipt = self.stamp == Stamp::Receipt;
+        if self.stamp != Stamp::Open {
             self.stamp = Stamp::Told;
         }
-        if self.first_seen_ms() >= now_ms + tolerance_ms {
-            self.first_seen = Millis::new(now_ms);
+        if self.first_seen_ms() > now_ms || is_receipt && was_ahead {
+            self.first_seen = Millis::new(self.first_seen_ms().min(now_ms));
             self.stamp = Stamp::Open;
         }
         self.since = Millis::new(self.since_ms().min(now_ms));

@@ -40,7 +40,7 @@ fn blocks_are_told_in_the_order_of_the_chain_whenever_their_headers_come() {
     for record in std::mem::take(&mut scene.records) {
         next.tracker.restore(record);
     }
-    next.tracker.restored(NOW);
+    next.tracker.restored(0, NOW);
     assert_eq!(next.tracker.known_blocks(), [block(1), block(2)]);
 }
 

@@ -199,7 +199,7 @@ fn stamps_of_this_life_follow_a_clock_that_was_set() {
     scene.empty_outbox();
     scene.events.clear();
     let day_ms = 24 * 60 * 60 * 1000;
-    let shift = NodeClock::default().was_set(-day_ms);
+    let shift = NodeClock::default().was_set(-day_ms, 0);
     scene.tracker.shift(shift, NOW + 500 - day_ms as u64);
     scene.empty_outbox();
     let stamps = scene.stamps();
@@ -216,6 +216,41 @@ fn without_rpc_a_mempool_does_not_last_for_ever() {
     assert_eq!(scene.mempool(), [lost]);
     scene.pass(2 * 24 * 60 * 60 * 1000);
     assert_eq!(scene.mempool(), []);
+}
+
+#[test]
+fn what_could_not_be_asked_about_waits_until_the_node_answers_again() {
+    let mut scene = Scene::in_step();
+    scene.gate = Gate::Loading;
+    let txid = scene.add(&payment(old(1), 51_234));
+    assert_eq!(scene.beat(), [txid]);
+    scene.tracker.ask_if_open(&txid);
+    scene.gate = Gate::Alone(Calm::default());
+    scene.pass(60_000);
+    scene.gate = Gate::InStep(Pace::since(9, scene.now_ms));
+    assert_eq!(scene.beat(), [txid]);
+    scene
+        .tracker
+        .entered(&[(txid, Some(NOW - 5000))], scene.now_ms);
+    scene.empty_outbox();
+    assert_eq!(scene.stamps()[&txid], (NOW - 5000, false));
+}
+
+#[test]
+fn an_entry_time_ahead_of_the_clock_is_asked_again_and_then_not_believed() {
+    let mut scene = Scene::in_step();
+    scene.gate = Gate::Loading;
+    let txid = scene.add(&payment(old(1), 51_234));
+    assert_eq!(scene.beat(), [txid]);
+    let ahead = [(txid, Some(NOW + 3_600_000))];
+    scene.tracker.entered(&ahead, NOW);
+    scene.pass(500);
+    assert_eq!((scene.stamps().len(), scene.mempool()), (0, vec![txid]));
+    scene.now_ms = NOW + 20_000;
+    assert_eq!(scene.beat(), [txid]);
+    scene.tracker.entered(&ahead, scene.now_ms);
+    scene.empty_outbox();
+    assert_eq!(scene.stamps()[&txid], (NOW, false));
 }
 
 #[test]
@@ -277,7 +312,7 @@ fn what_was_mined_undecided_when_the_process_was_killed_bears_its_blocks_time() 
     for record in journal {
         next.tracker.restore(record);
     }
-    next.tracker.restored(NOW + 5000);
+    next.tracker.restored(0, NOW + 5000);
     next.empty_outbox();
     assert_eq!(next.stamps()[&txid], (NOW - 1000, false));
 }

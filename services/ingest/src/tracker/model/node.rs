@@ -1,0 +1,487 @@
+//! A node: its mempool, its blocks, its clock, and what it says of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::RangeInclusive,
+};
+
+use bitcoin::{
+    Amount, BlockHash, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness,
+    absolute::LockTime, hashes::Hash as _, transaction::Version,
+};
+use proptest::prelude::*;
+use satscope_bitcoin::frame::SequenceEvent;
+use satscope_log::State;
+
+use super::NOW;
+use crate::tracker::FetchedBlock;
+
+const MINUTE_MS: u64 = 60_000;
+pub const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// What happens at the node; the numbers choose among what there is.
+#[derive(Clone, Debug)]
+pub enum Step {
+    Enter,
+    Replace(usize),
+    Evict(usize),
+    EnterAgain(usize),
+    /// Mines some of the mempool, perhaps something that conflicts with one of the others, and perhaps something that was
+    /// never in it. The header's time lies so many seconds from now.
+    Mine {
+        share: usize,
+        conflict: bool,
+        foreign: bool,
+        ahead_s: i64,
+    },
+    /// A branch of two blocks takes the place of the last `depth` blocks, with some of their transactions.
+    Reorg {
+        depth: usize,
+        share: usize,
+    },
+    /// Time passes, milliseconds.
+    Pass(u64),
+    /// `importmempool` with transactions that entered another node so long ago, milliseconds.
+    Import(u64),
+    /// It is started again, after having been off for so long, milliseconds, and loads its mempool.dat.
+    Restart(u64),
+    /// The loading is over.
+    Loaded,
+    /// It was off for hours, and connects the blocks that were mined meanwhile.
+    CatchUp(u64),
+    /// It is in initial download, if its tip is older than a day, and connects blocks of long ago.
+    Download,
+    /// The initial download is over.
+    Downloaded,
+}
+
+impl Step {
+    /// Whether it takes longer than any answer of the node.
+    pub fn is_long(&self) -> bool {
+        match self {
+            Step::Pass(ms) => *ms > 30_000,
+            Step::Restart(_) | Step::CatchUp(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The steps that need no clock.
+pub fn step_of_places() -> impl Strategy<Value = Step> {
+    let mine = (1usize..4, any::<bool>());
+    prop_oneof![
+        6 => Just(Step::Enter),
+        2 => (0usize..100).prop_map(Step::Replace),
+        1 => (0usize..100).prop_map(Step::Evict),
+        1 => (0usize..100).prop_map(Step::EnterAgain),
+        2 => mine.prop_map(|(share, conflict)| Step::Mine { share, conflict, foreign: false, ahead_s: 0 }),
+        1 => (1usize..3, 1usize..4).prop_map(|(depth, share)| Step::Reorg { depth, share }),
+    ]
+}
+
+/// All steps.
+pub fn step() -> impl Strategy<Value = Step> {
+    let mine = (1usize..4, any::<bool>(), any::<bool>(), -90i64..90);
+    prop_oneof![
+        8 => Just(Step::Enter),
+        2 => (0usize..100).prop_map(Step::Replace),
+        1 => (0usize..100).prop_map(Step::Evict),
+        1 => (0usize..100).prop_map(Step::EnterAgain),
+        3 => mine.prop_map(|(share, conflict, foreign, ahead_s)| Step::Mine { share, conflict, foreign, ahead_s }),
+        1 => (1usize..3, 1usize..4).prop_map(|(depth, share)| Step::Reorg { depth, share }),
+        6 => (500u64..30_000).prop_map(Step::Pass),
+        1 => (MINUTE_MS..2 * HOUR_MS).prop_map(Step::Pass),
+        1 => (MINUTE_MS..3 * DAY_MS).prop_map(Step::Import),
+        1 => (MINUTE_MS..DAY_MS).prop_map(Step::Restart),
+        2 => Just(Step::Loaded),
+        1 => (HOUR_MS..12 * HOUR_MS).prop_map(Step::CatchUp),
+        1 => Just(Step::Download),
+        2 => Just(Step::Downloaded),
+    ]
+}
+
+/// What the node says.
+#[derive(Clone, Debug)]
+pub enum Word {
+    RawTx(Transaction),
+    Sequence(SequenceEvent),
+    /// The whole of the newest block, of each step the last.
+    RawBlock(BlockHash),
+    /// Its sockets and counters begin anew.
+    Begin,
+    /// Some words were lost, as the counter of the next one shows.
+    Lost,
+}
+
+/// A block.
+#[derive(Clone, Debug)]
+pub struct Mined {
+    pub hash: BlockHash,
+    pub height: u32,
+    pub previous: Option<BlockHash>,
+    /// The header's time, Unix seconds.
+    pub time: u64,
+    pub transactions: Vec<Transaction>,
+}
+
+impl Mined {
+    /// As the node answers it.
+    pub fn fetched(&self) -> FetchedBlock {
+        FetchedBlock {
+            hash: self.hash,
+            height: Some(self.height),
+            time_ms: self.time * 1000,
+            transactions: self.transactions.clone(),
+        }
+    }
+
+    /// Its transactions without the coinbase.
+    pub fn txids(&self) -> impl Iterator<Item = Txid> {
+        self.transactions[1..].iter().map(Transaction::compute_txid)
+    }
+}
+
+/// When a transaction was first seen, Unix milliseconds.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    /// From the earliest to the latest that anything tells but a re-org's entry times.
+    pub told_ms: RangeInclusive<u64>,
+    /// Its entry time was set anew when its block was disconnected.
+    pub reset_ms: Option<u64>,
+}
+
+impl Truth {
+    fn also(&mut self, told_ms: &RangeInclusive<u64>) {
+        let first_ms = *self.told_ms.start().min(told_ms.start());
+        let last_ms = *self.told_ms.end().max(told_ms.end());
+        self.told_ms = first_ms..=last_ms;
+    }
+}
+
+/// The node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub now_ms: u64,
+    /// With entry times, Unix milliseconds.
+    pub mempool: BTreeMap<Txid, (Transaction, u64)>,
+    evicted: Vec<Transaction>,
+    pub chain: Vec<Mined>,
+    /// Those of other branches too.
+    pub blocks: HashMap<BlockHash, Mined>,
+    /// All that it has said.
+    pub words: Vec<Word>,
+    /// The number that the next `A` or `R` will have.
+    pub number: u64,
+    pub truth: BTreeMap<Txid, Truth>,
+    /// What has been in a mempool.dat.
+    pub loaded: BTreeSet<Txid>,
+    pub is_downloading: bool,
+    pub is_loading: bool,
+    made: u32,
+}
+
+impl Default for Node {
+    fn default() -> Node {
+        Node {
+            now_ms: NOW,
+            mempool: BTreeMap::new(),
+            evicted: Vec::new(),
+            chain: Vec::new(),
+            blocks: HashMap::new(),
+            words: Vec::new(),
+            number: 1,
+            truth: BTreeMap::new(),
+            loaded: BTreeSet::new(),
+            is_downloading: false,
+            is_loading: false,
+            made: 0,
+        }
+    }
+}
+
+impl Node {
+    /// The newest block's hash; of a chain without blocks, one that nobody has.
+    pub fn tip(&self) -> BlockHash {
+        self.chain
+            .last()
+            .map_or(BlockHash::all_zeros(), |block| block.hash)
+    }
+
+    fn make(&mut self) -> u32 {
+        self.made += 1;
+        self.made
+    }
+
+    fn payment(&mut self) -> Transaction {
+        let number = self.make();
+        payment(number, made_up(number), 0)
+    }
+
+    fn note(&mut self, txid: Txid, told_ms: RangeInclusive<u64>) {
+        let truth = self.truth.entry(txid).or_insert_with(|| Truth {
+            told_ms: told_ms.clone(),
+            reset_ms: None,
+        });
+        truth.also(&told_ms);
+    }
+
+    /// Enters now, with the entry time of now.
+    fn enter(&mut self, transaction: Transaction) {
+        let entered_ms = self.now_ms - self.now_ms % 1000;
+        self.note(transaction.compute_txid(), entered_ms..=self.now_ms);
+        self.publish(transaction, entered_ms);
+    }
+
+    fn publish(&mut self, transaction: Transaction, entered_ms: u64) {
+        let txid = transaction.compute_txid();
+        self.words.push(Word::RawTx(transaction.clone()));
+        self.words
+            .push(Word::Sequence(SequenceEvent::Added(txid, self.number)));
+        self.number += 1;
+        self.mempool.insert(txid, (transaction, entered_ms));
+    }
+
+    fn leave(&mut self, txid: Txid) -> Transaction {
+        self.words
+            .push(Word::Sequence(SequenceEvent::Removed(txid, self.number)));
+        self.number += 1;
+        self.mempool.remove(&txid).unwrap().0
+    }
+
+    fn pick(&self, number: usize) -> Option<Txid> {
+        let count = self.mempool.len().max(1);
+        self.mempool.keys().nth(number % count).copied()
+    }
+
+    fn connect(&mut self, transactions: Vec<Transaction>, time_ms: u64) {
+        let number = self.make();
+        let height = self.chain.len() as u32 + 1;
+        let mut coinbase = payment(number, made_up(number), u32::MAX);
+        coinbase.input[0].previous_output = OutPoint::null();
+        coinbase.input[0].script_sig = bitcoin::script::Builder::new()
+            .push_int(i64::from(height))
+            .into_script();
+        let mut hash = [0xb1; 32];
+        hash[..4].copy_from_slice(&number.to_le_bytes());
+        let block = Mined {
+            hash: BlockHash::from_byte_array(hash),
+            height,
+            previous: self.chain.last().map(|block| block.hash),
+            time: time_ms / 1000,
+            transactions: [vec![coinbase], transactions].concat(),
+        };
+        // A reader that was away takes the header's time, which may be ahead.
+        let header_ms = block.time * 1000;
+        let met_ms = header_ms.min(self.now_ms)..=header_ms;
+        for txid in block.txids() {
+            self.mempool.remove(&txid);
+            self.note(txid, met_ms.clone());
+        }
+        let run = block.transactions.iter().cloned().map(Word::RawTx);
+        self.words.extend(run);
+        self.words
+            .push(Word::Sequence(SequenceEvent::BlockConnected(block.hash)));
+        self.blocks.insert(block.hash, block.clone());
+        self.chain.push(block);
+    }
+
+    /// Does a step, after a moment.
+    pub fn act(&mut self, step: &Step) {
+        self.now_ms += 10;
+        let connected = self.chain.len();
+        match step {
+            Step::Enter => {
+                let payment = self.payment();
+                self.enter(payment);
+            }
+            Step::Replace(number) => {
+                if let Some(txid) = self.pick(*number) {
+                    let spent = self.leave(txid).input[0].previous_output;
+                    let better = self.conflicting(spent);
+                    self.enter(better);
+                }
+            }
+            Step::Evict(number) => {
+                if let Some(txid) = self.pick(*number) {
+                    let evicted = self.leave(txid);
+                    self.evicted.push(evicted);
+                }
+            }
+            Step::EnterAgain(number) => {
+                if !self.evicted.is_empty() {
+                    let at = number % self.evicted.len();
+                    let again = self.evicted.remove(at);
+                    self.enter(again);
+                }
+            }
+            Step::Mine {
+                share,
+                conflict,
+                foreign,
+                ahead_s,
+            } => {
+                self.mine(*share, *conflict, *foreign, *ahead_s);
+            }
+            Step::Reorg { depth, share } => self.reorganise(*depth, *share),
+            Step::Pass(ms) => self.now_ms += ms,
+            Step::Import(age_ms) => self.import(*age_ms),
+            Step::Restart(off_ms) => self.restart(*off_ms),
+            Step::Loaded => self.is_loading = false,
+            Step::CatchUp(off_ms) => self.catch_up(*off_ms),
+            Step::Download => self.download(),
+            Step::Downloaded => self.is_downloading = false,
+        }
+        if self.chain.len() > connected || matches!(step, Step::Reorg { .. }) {
+            self.words.push(Word::RawBlock(self.tip()));
+        }
+    }
+
+    fn conflicting(&mut self, spent: OutPoint) -> Transaction {
+        let number = self.make();
+        let mut other = payment(number, made_up(0), 0);
+        other.input[0].previous_output = spent;
+        other
+    }
+
+    fn mine(&mut self, share: usize, conflict: bool, foreign: bool, ahead_s: i64) {
+        let mempool = self.mempool.values().map(|(transaction, _)| transaction);
+        let mut chosen: Vec<Transaction> = mempool.step_by(share).cloned().collect();
+        let left: Vec<Txid> = self
+            .mempool
+            .keys()
+            .filter(|txid| !chosen.iter().any(|other| other.compute_txid() == **txid))
+            .copied()
+            .collect();
+        if let Some(txid) = left.first().filter(|_| conflict) {
+            let spent = self.leave(*txid).input[0].previous_output;
+            chosen.push(self.conflicting(spent));
+        }
+        if foreign {
+            chosen.push(self.payment());
+        }
+        let time_ms = self.now_ms.saturating_add_signed(ahead_s * 1000);
+        self.connect(chosen, time_ms);
+    }
+
+    /// What was in the abandoned blocks is in the new ones, comes back to the mempool, or conflicts with them and leaves
+    /// without a message.
+    fn reorganise(&mut self, depth: usize, share: usize) {
+        let mut freed = Vec::new();
+        for _ in 0..depth.min(self.chain.len()) {
+            let block = self.chain.pop().unwrap();
+            let run = block.transactions.iter().cloned().map(Word::RawTx);
+            self.words.extend(run);
+            self.words
+                .push(Word::Sequence(SequenceEvent::BlockDisconnected(block.hash)));
+            freed.extend(block.transactions.into_iter().skip(1));
+        }
+        let (mined, rest): (Vec<_>, Vec<_>) = freed
+            .into_iter()
+            .enumerate()
+            .partition(|(at, _)| at % (share + 1) == 0);
+        let of =
+            |part: Vec<(usize, Transaction)>| part.into_iter().map(|(_, transaction)| transaction);
+        self.connect(of(mined).collect(), self.now_ms);
+        self.connect(Vec::new(), self.now_ms);
+        for (at, transaction) in of(rest).enumerate() {
+            if at % 3 != 2 {
+                let entered_ms = self.now_ms - self.now_ms % 1000;
+                if let Some(truth) = self.truth.get_mut(&transaction.compute_txid()) {
+                    truth.reset_ms = Some(self.now_ms);
+                }
+                self.publish(transaction, entered_ms);
+            }
+        }
+    }
+
+    fn import(&mut self, age_ms: u64) {
+        let entered_ms = (self.now_ms - age_ms) / 1000 * 1000;
+        for _ in 0..80 {
+            let imported = self.payment();
+            self.note(imported.compute_txid(), entered_ms..=entered_ms);
+            self.publish(imported, entered_ms);
+        }
+    }
+
+    /// Its mempool.dat has the entry times; of what conflicts with nothing, all is loaded.
+    fn restart(&mut self, off_ms: u64) {
+        self.now_ms += off_ms;
+        self.words.push(Word::Begin);
+        self.number = 1;
+        self.is_loading = true;
+        let kept = std::mem::take(&mut self.mempool);
+        for (txid, (transaction, entered_ms)) in kept {
+            self.loaded.insert(txid);
+            self.publish(transaction, entered_ms);
+        }
+    }
+
+    fn catch_up(&mut self, off_ms: u64) {
+        self.restart(off_ms);
+        self.is_loading = false;
+        let began_ms = self.now_ms - off_ms;
+        for part in 1..=4 {
+            let missed = vec![self.payment()];
+            self.connect(missed, began_ms + off_ms * part / 5);
+        }
+    }
+
+    fn download(&mut self) {
+        let is_synchronised = self
+            .chain
+            .last()
+            .is_some_and(|tip| tip.time * 1000 + DAY_MS > self.now_ms);
+        if is_synchronised {
+            return;
+        }
+        self.is_downloading = true;
+        for part in 1..=5 {
+            let old = vec![self.payment()];
+            self.connect(old, self.now_ms - 30 * DAY_MS + part * HOUR_MS);
+        }
+    }
+
+    /// The payments that its mempool and its best chain have, and whether they are confirmed.
+    pub fn window(&self) -> BTreeMap<Txid, State> {
+        let mempool = self.mempool.keys().map(|txid| (*txid, State::Mempool));
+        let mined = self.chain.iter().flat_map(Mined::txids);
+        let mined = mined.map(|txid| (txid, State::Confirmed));
+        mempool.chain(mined).collect()
+    }
+}
+
+fn made_up(number: u32) -> Txid {
+    let mut txid = [0xa5; 32];
+    txid[..4].copy_from_slice(&number.to_le_bytes());
+    Txid::from_byte_array(txid)
+}
+
+fn payment(number: u32, spent: Txid, vout: u32) -> Transaction {
+    let output = |value_sats| TxOut {
+        value: Amount::from_sat(value_sats),
+        script_pubkey: ScriptBuf::from_bytes(vec![0x51]),
+    };
+    Transaction {
+        version: Version::TWO,
+        lock_time: LockTime::ZERO,
+        input: vec![TxIn {
+            previous_output: OutPoint::new(spent, vout),
+            script_sig: ScriptBuf::new(),
+            sequence: Sequence::MAX,
+            witness: Witness::new(),
+        }],
+        output: vec![output(51_234), output(1_000_001 + 10 * u64::from(number))],
+    }
+}
+
+/// The node after each step.
+pub fn history(steps: &[Step]) -> Vec<Node> {
+    let mut node = Node::default();
+    let mut states = vec![node.clone()];
+    for step in steps {
+        node.act(step);
+        states.push(node.clone());
+    }
+    states
+}

@@ -1,0 +1,328 @@
+//! Stamps, whatever the node does and however it is heard: nothing is told to be newer or older than it was.
+
+use std::collections::BTreeMap;
+
+use bitcoin::Txid;
+use proptest::{prelude::*, test_runner::RngSeed};
+use satscope_log::{State, WINDOW_MS};
+
+use super::{
+    NOW,
+    node::{HOUR_MS, Node, Step, Word, step},
+    reader::{Manner, Reader},
+};
+
+/// How far a stamp may be from what the node tells: an entry time is a whole second.
+const SLACK_MS: u64 = 1000;
+/// Beyond the slack, this near to the window's end it is left open whether a payment is in it.
+const EDGE_MS: u64 = 5000;
+
+/// How the reader fares at a step of the node.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    /// It hears all of it.
+    Hears,
+    /// Of what is said, all from this share on is lost.
+    Misses(f64),
+    /// It is dead meanwhile, and starts again on its journal.
+    Dies,
+    /// Its connection is cut before, and begins anew.
+    Reconnects,
+}
+
+/// A step, and how the reader fares.
+#[derive(Clone, Debug)]
+struct Scene {
+    step: Step,
+    fate: Fate,
+    /// Questions that are answered after it, and which.
+    answers: Vec<usize>,
+    /// One that is refused.
+    refused: Option<usize>,
+    beats: bool,
+}
+
+fn scene() -> impl Strategy<Value = Scene> {
+    let fate = prop_oneof![
+        20 => Just(Fate::Hears),
+        2 => (0.0f64..1.0).prop_map(Fate::Misses),
+        1 => Just(Fate::Dies),
+        1 => Just(Fate::Reconnects),
+    ];
+    let answers = prop::collection::vec(0usize..10, 0..6);
+    let refused = prop::option::weighted(0.05, 0usize..10);
+    (step(), fate, answers, refused, prop::bool::weighted(0.8)).prop_map(
+        |(step, fate, answers, refused, beats)| Scene {
+            step,
+            fate,
+            answers,
+            refused,
+            beats,
+        },
+    )
+}
+
+/// A node, its reader, and which re-orgs the reader did not hear of.
+struct Play {
+    node: Node,
+    reader: Reader,
+    manner: Manner,
+    has_missed: bool,
+    /// The node did not answer a question: something may be left out.
+    is_refused: bool,
+    /// Its clock is the node's, so that stamps can be compared.
+    is_compared: bool,
+}
+
+impl Play {
+    fn begin(manner: Manner) -> Play {
+        Play {
+            node: Node::default(),
+            reader: Reader::new(manner, NOW),
+            manner,
+            has_missed: false,
+            is_refused: false,
+            is_compared: true,
+        }
+    }
+
+    fn act(&mut self, scene: &Scene) -> Result<(), TestCaseError> {
+        // Where a reading comes before the block that has left, it tells the entry times, which the re-org has set anew.
+        let is_behind = !self.reader.is_in_step()
+            || self.reader.is_busy()
+            || matches!(scene.fate, Fate::Reconnects);
+        let is_read = self.manner.has_rpc && (is_behind || !self.manner.is_ordered);
+        self.has_missed |= matches!(scene.step, Step::Reorg { .. }) && is_read;
+        if scene.step.is_long() {
+            self.reader.answer_all(&self.node);
+        }
+        let said = self.node.words.len();
+        self.node.act(&scene.step);
+        // Of an import that is mostly lost, a node that cannot be asked cannot tell what it was.
+        let is_import = matches!(scene.step, Step::Import(_));
+        let words: Vec<Word> = self.node.words[said..].to_vec();
+        match scene.fate {
+            Fate::Hears => self.hear(&words),
+            Fate::Misses(_) if is_import && !self.manner.has_rpc => self.hear(&words),
+            Fate::Misses(share) => {
+                let heard = (share * words.len() as f64) as usize;
+                self.hear(&words[..heard]);
+                if heard < words.len() {
+                    self.has_missed = true;
+                    self.hear(&[Word::Lost]);
+                    if words[heard..]
+                        .iter()
+                        .any(|word| matches!(word, Word::Begin))
+                    {
+                        self.hear(&[Word::Begin]);
+                    }
+                }
+            }
+            Fate::Dies => {
+                self.has_missed = true;
+                self.reader.restart();
+                self.hear(&[Word::Begin]);
+            }
+            Fate::Reconnects => {
+                self.hear(&[Word::Begin]);
+                self.hear(&words);
+            }
+        }
+        if scene.beats {
+            self.pass(500);
+        }
+        if let Some(choice) = scene.refused {
+            self.has_missed = true;
+            self.is_refused = true;
+            self.reader.refuse(choice, &self.node);
+        }
+        for choice in &scene.answers {
+            self.reader.answer(*choice, &self.node);
+        }
+        self.check_published()
+    }
+
+    /// Over two endpoints, what each says comes in its own order, and `sequence` last.
+    fn hear(&mut self, words: &[Word]) {
+        let is_first = |word: &&Word| self.manner.is_ordered || !matches!(word, Word::Sequence(_));
+        let (first, last): (Vec<&Word>, Vec<&Word>) = words.iter().partition(is_first);
+        for word in first.into_iter().chain(last) {
+            self.reader.hear(word, &self.node);
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.node.now_ms += ms;
+        self.reader.beat(&self.node);
+    }
+
+    /// The time in which a payment was first seen, by the reader's clock.
+    fn bounds(&self, txid: &Txid) -> std::ops::RangeInclusive<u64> {
+        let truth = &self.node.truth[txid];
+        let reset_ms = truth.reset_ms.filter(|_| self.has_missed).unwrap_or(0);
+        let last_ms = reset_ms.max(*truth.told_ms.end());
+        truth.told_ms.start() - SLACK_MS..=last_ms + SLACK_MS
+    }
+
+    fn check_published(&mut self) -> Result<(), TestCaseError> {
+        let published = std::mem::take(&mut self.reader.published);
+        // A node that cannot be asked and loads a few at an ordinary pace is not told from one that receives them.
+        let is_open = |txid: &Txid| !self.manner.has_rpc && self.node.loaded.contains(txid);
+        let compared = published
+            .into_iter()
+            .filter(|(txid, _)| self.is_compared && !is_open(txid));
+        for (txid, stamp_ms) in compared {
+            let bounds = self.bounds(&txid);
+            prop_assert!(
+                bounds.contains(&stamp_ms),
+                "{txid} is stamped {} ms from {bounds:?}, at {}",
+                stamp_ms as i64 - *bounds.start() as i64,
+                self.node.now_ms
+            );
+        }
+        Ok(())
+    }
+
+    /// Nothing happens until all questions are answered.
+    fn settle(&mut self) -> Result<(), TestCaseError> {
+        self.node.is_downloading = false;
+        self.node.is_loading = false;
+        for _ in 0..200 {
+            self.pass(1000);
+            for choice in 0..4 {
+                self.reader.answer(choice, &self.node);
+            }
+            self.check_published()?;
+        }
+        prop_assert!(!self.reader.is_busy(), "it asks for ever");
+        Ok(())
+    }
+
+    /// What must be in the window, and what may be.
+    fn expected(&self) -> (BTreeMap<Txid, State>, BTreeMap<Txid, State>) {
+        let since_ms = self.node.now_ms - WINDOW_MS;
+        let all = self.node.window().into_iter();
+        let may = all.filter(|(txid, _)| *self.bounds(txid).end() + EDGE_MS > since_ms);
+        let may: BTreeMap<Txid, State> = may.collect();
+        let must = may
+            .iter()
+            .filter(|(txid, _)| self.bounds(txid).start() - EDGE_MS > since_ms);
+        (must.map(|(txid, state)| (*txid, *state)).collect(), may)
+    }
+
+    fn check_window(&self) -> Result<(), TestCaseError> {
+        let (must, may) = self.expected();
+        let found = self.reader.states();
+        for (txid, state) in &found {
+            prop_assert_eq!(may.get(txid), Some(state), "{} is in the window", txid);
+        }
+        for (txid, state) in must.iter().filter(|_| !self.is_refused) {
+            prop_assert_eq!(
+                found.get(txid),
+                Some(state),
+                "{} is not in the window",
+                txid
+            );
+        }
+        let in_chain: Vec<_> = self.node.chain.iter().map(|block| block.hash).collect();
+        let blocks = self.reader.blocks();
+        let order: Vec<_> = in_chain
+            .iter()
+            .filter(|hash| blocks.contains(hash))
+            .copied()
+            .collect();
+        prop_assert_eq!(
+            blocks,
+            order,
+            "the blocks are those of the chain, in its order"
+        );
+        Ok(())
+    }
+}
+
+fn with_rpc() -> impl Strategy<Value = Manner> {
+    any::<bool>().prop_map(|is_ordered| Manner {
+        has_rpc: true,
+        is_ordered,
+    })
+}
+
+/// The same cases each time, so that a landing does not hang on chance; another seed is another search.
+fn cases() -> ProptestConfig {
+    ProptestConfig {
+        cases: 3000,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn with_rpc_the_picture_is_the_nodes_and_every_stamp_is_true(
+        manner in with_rpc(),
+        scenes in prop::collection::vec(scene(), 1..50),
+    ) {
+        let mut play = Play::begin(manner);
+        for scene in &scenes {
+            play.act(scene)?;
+        }
+        play.settle()?;
+        let expected = play.node.mempool.keys().copied().collect();
+        prop_assert_eq!(play.reader.mempool(), expected);
+        play.check_window()?;
+    }
+
+    /// What it says may be less than all, and never wrong.
+    #[test]
+    fn without_rpc_every_stamp_is_true(
+        is_ordered in any::<bool>(),
+        scenes in prop::collection::vec(scene(), 1..50),
+    ) {
+        let mut play = Play::begin(Manner { has_rpc: false, is_ordered });
+        for scene in &scenes {
+            play.act(scene)?;
+        }
+        play.settle()?;
+    }
+
+    /// Whatever the clock is set by, what is in the window keeps its age; and the picture comes to be the node's.
+    #[test]
+    fn a_clock_that_is_set_changes_no_age(
+        manner in with_rpc(),
+        scenes in prop::collection::vec(scene(), 1..20),
+        step_s in prop_oneof![-100_000i64..-3, 3i64..100_000],
+        more in prop::collection::vec(scene(), 1..20),
+    ) {
+        let mut play = Play::begin(manner);
+        for scene in &scenes {
+            play.act(scene)?;
+        }
+        let before = play.reader.stamps();
+        play.is_compared = false;
+        play.reader.set_clock(step_s * 1000, &play.node);
+        let after = play.reader.stamps();
+        // What it was told has left may still be in the log for a moment.
+        let mempool = play.reader.mempool();
+        let mined = |txid: &Txid| play.node.chain.iter().any(|block| block.txids().any(|one| one == *txid));
+        let since_ms = play.node.now_ms - WINDOW_MS;
+        let kept = before.iter().filter(|(txid, stamp_ms)| {
+            **stamp_ms > since_ms && (mempool.contains(*txid) || mined(txid))
+        });
+        for (txid, stamp_ms) in kept {
+            let moved_ms = stamp_ms.saturating_add_signed(step_s * 1000).min(play.reader.now_ms());
+            prop_assert_eq!(after.get(txid), Some(&moved_ms), "{}", txid );
+        }
+        for scene in &more {
+            play.act(scene)?;
+        }
+        play.settle()?;
+        let expected = play.node.mempool.keys().copied().collect();
+        prop_assert_eq!(play.reader.mempool(), expected);
+    }
+}
+
+/// The longest time that passes in a step is shorter than the window.
+const _: () = assert!(2 * HOUR_MS < WINDOW_MS);
