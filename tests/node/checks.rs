@@ -25,6 +25,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 const NEAR: f64 = 0.03;
 /// Least confidence of an estimate of the past that must be near.
 const SURE: f64 = 0.5;
+/// Payments that leave no doubt about the factor.
+const ENOUGH: u64 = 500;
 /// Transactions named in a failure.
 const NAMED: usize = 3;
 
@@ -187,9 +189,10 @@ pub async fn price(watcher: &Watcher, price: Price) -> Outcome {
                 }
             })
             .await?;
-            // The first few payments make a guess that says how poor it is.
+            // The first few payments make a guess that says how poor it is; of a few hundred, it may be a whole factor off.
             past(watcher, |estimate| {
-                is_near(estimate) || estimate.confidence < SURE
+                let payments = estimate.evidence.map_or(0, |evidence| evidence.payments);
+                is_near(estimate) || estimate.confidence < SURE || payments < ENOUGH
             })
             .await
         }

@@ -8,6 +8,7 @@
 
 mod bitcoind;
 mod checks;
+mod clock;
 mod coins;
 mod ledger;
 mod market;

@@ -1,6 +1,7 @@
 //! The situations, by what they are about.
 
 mod away;
+mod clock;
 mod eviction;
 mod old;
 mod payments;

@@ -1,6 +1,7 @@
 //! The real binary as a process: its log kept, ended in order when dropped, its log shown when the test fails.
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead as _, BufReader, Read},
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -46,10 +47,16 @@ pub fn is_installed(program: &str) -> bool {
     std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
 }
 
-/// A loopback address that was free a moment ago, for what has to be known before it listens.
+/// A loopback address that was free a moment ago and that no other call has given, for what has to be known before it listens.
 pub fn reserve_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        if GIVEN.lock().unwrap().insert(address.port()) {
+            return address;
+        }
+    }
 }
 
 /// A folder that is there for the test's time.
