@@ -4,7 +4,13 @@
 
 mod answer;
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    hash::{BuildHasher as _, RandomState},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bitcoin::{BlockHash, Txid};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
@@ -14,8 +20,9 @@ use thiserror::Error;
 use crate::frame::UNIX_SECONDS_END;
 pub use answer::Answer;
 
-/// How long one call or batch may take: a busy Core answers slowly.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one call or batch may take: the mempool's txids take a small computer half a minute. That the node's machine is gone
+/// is noticed earlier.
+const TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest answer that is taken, in bytes: the txids of three million transactions, or a batch of large ones.
 const LONGEST_ANSWER: usize = 256 << 20;
 
@@ -48,7 +55,7 @@ impl fmt::Debug for Auth {
 /// A call that did not succeed.
 #[derive(Debug, Error)]
 pub enum RpcError {
-    /// No connection, or no answer in time.
+    /// No connection.
     #[error("{url}: {reason}")]
     Unreachable {
         /// Where.
@@ -56,6 +63,9 @@ pub enum RpcError {
         /// The innermost cause.
         reason: String,
     },
+    /// No answer in time.
+    #[error("{0}: no answer within {TIMEOUT:?}")]
+    Slow(&'static str),
     /// The cookie file cannot be read.
     #[error("reading the cookie file {0}: {1}")]
     Cookie(PathBuf, std::io::Error),
@@ -64,6 +74,19 @@ pub enum RpcError {
         "{0} refused the credentials; expected those of its cookie file or of rpcauth in bitcoin.conf"
     )]
     Unauthorized(String),
+    /// This user may not make the call.
+    #[error("{0} is not allowed: add it to this user's rpcwhitelist in bitcoin.conf")]
+    Forbidden(&'static str),
+    /// The HTTP server, or something before it, answered in words of its own.
+    #[error("{method}: HTTP status {status}: {words}")]
+    Http {
+        /// The call.
+        method: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// What it said, bounded and in one line.
+        words: String,
+    },
     /// The node's own error.
     #[error("{method}: {message} (code {code})")]
     Node {
@@ -84,23 +107,74 @@ pub enum RpcError {
     },
 }
 
+/// Core's code for what it does not have. Source: `src/rpc/protocol.h`, `RPC_INVALID_ADDRESS_OR_KEY`.
+const NOT_FOUND: i64 = -5;
+/// Core's code for a fault of its own, which proxies use too. Source: as above, `RPC_INTERNAL_ERROR`.
+const INTERNAL: i64 = -32603;
+/// Core's code for what no other code tells, such as a pruned block. Source: as above, `RPC_MISC_ERROR`.
+const MISC: i64 = -1;
+
+impl RpcError {
+    /// Whether it says that the node does not have what was asked for. Nothing else is absence.
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            RpcError::Node {
+                code: NOT_FOUND,
+                ..
+            }
+        )
+    }
+
+    /// Whether it may say that a block is pruned; only one below the node's `pruneheight` is.
+    pub fn may_be_pruned(&self) -> bool {
+        matches!(self, RpcError::Node { code: MISC, .. })
+    }
+
+    /// Whether the same question may be answered in a moment: the node, or what stands before it, is busy.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            RpcError::Http { status, .. } => *status == 429 || *status >= 500,
+            RpcError::Node { code, .. } => *code == INTERNAL,
+            RpcError::Answer { .. } => true,
+            RpcError::Unreachable { .. }
+            | RpcError::Slow(_)
+            | RpcError::Cookie(..)
+            | RpcError::Unauthorized(_)
+            | RpcError::Forbidden(_) => false,
+        }
+    }
+}
+
 /// A client. Clones share its connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Rpc {
     http: reqwest::Client,
+    /// As it was given, perhaps with a login.
+    target: String,
+    /// As it is shown.
     url: String,
     auth: Auth,
+    /// The login that the node refused last, as a hash of this key.
+    refused: Arc<Mutex<Option<u64>>>,
+    key: RandomState,
+}
+
+impl fmt::Debug for Rpc {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Rpc({}, {:?})", self.url, self.auth)
+    }
 }
 
 /// A call of a batch.
 pub type Call = (&'static str, Value);
 
 impl Rpc {
-    /// A client of the node at `url` (`http://HOST:PORT`).
+    /// A client of the node at `target` (`http://HOST:PORT`, perhaps with a login), which errors show as `url`.
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub fn new(url: &str, auth: Auth) -> Result<Rpc, RpcError> {
+    pub fn new(target: &str, url: &str, auth: Auth) -> Result<Rpc, RpcError> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .connect_timeout(Duration::from_secs(2))
@@ -114,8 +188,11 @@ impl Rpc {
             .map_err(|error| unreachable(url, &error))?;
         Ok(Rpc {
             http,
+            target: target.to_owned(),
             url: url.to_owned(),
             auth,
+            refused: Arc::default(),
+            key: RandomState::new(),
         })
     }
 
@@ -129,7 +206,7 @@ impl Rpc {
         params: Value,
     ) -> Result<T, RpcError> {
         let body = request(0, &(method, params));
-        self.post(&body).await?.single(method)
+        self.post(method, &body).await?.single(method)
     }
 
     /// Many calls in one request; the answers in the order of the calls, each with its own error.
@@ -148,34 +225,57 @@ impl Rpc {
             .enumerate()
             .map(|(id, call)| request(id, call))
             .collect();
-        self.post(&json!(body)).await?.batch(calls)
+        self.post(calls[0].0, &json!(body)).await?.batch(calls)
     }
 
-    async fn post(&self, body: &Value) -> Result<Answer, RpcError> {
-        let mut request = self.http.post(&self.url).json(body);
-        if let Some((user, password)) = self.credentials()? {
+    async fn post(&self, method: &'static str, body: &Value) -> Result<Answer, RpcError> {
+        let mut request = self.http.post(&self.target).json(body);
+        let login = self.credentials()?;
+        let used = self.key.hash_one(&login);
+        if let Some((user, password)) = login {
             request = request.basic_auth(user, Some(password));
         }
         let response = request
             .send()
             .await
-            .map_err(|error| unreachable(&self.url, &error))?;
+            .map_err(|error| self.failed(method, &error))?;
         let status = response.status().as_u16();
-        if matches!(status, 401 | 403) {
-            return Err(RpcError::Unauthorized(self.url.clone()));
+        // Core refuses a call that is not on the whitelist so, and a batch that has such a call, without a word.
+        match status {
+            401 => {
+                *self.refused() = Some(used);
+                return Err(RpcError::Unauthorized(self.url.clone()));
+            }
+            403 => return Err(RpcError::Forbidden(method)),
+            _ => {}
         }
-        let body = self.body(response).await?;
+        let body = self.body(method, response).await?;
         Ok(Answer { status, body })
     }
 
+    /// Whether there is another login now than the one that the node refused last: it has been started again.
+    pub fn has_new_login(&self) -> bool {
+        let refused = *self.refused();
+        let login = self.credentials().map(|login| self.key.hash_one(&login));
+        refused.is_some_and(|refused| login.is_ok_and(|login| login != refused))
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<u64>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Piece by piece into its place: that of a large mempool would be held twice otherwise.
-    async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, RpcError> {
+    async fn body(
+        &self,
+        method: &'static str,
+        mut response: reqwest::Response,
+    ) -> Result<Vec<u8>, RpcError> {
         let length = response.content_length().unwrap_or(0);
         let mut body = Vec::with_capacity((length as usize).min(LONGEST_ANSWER));
         while let Some(piece) = response
             .chunk()
             .await
-            .map_err(|error| unreachable(&self.url, &error))?
+            .map_err(|error| self.failed(method, &error))?
         {
             if body.len() + piece.len() > LONGEST_ANSWER {
                 return Err(RpcError::Unreachable {
@@ -186,6 +286,13 @@ impl Rpc {
             body.extend_from_slice(&piece);
         }
         Ok(body)
+    }
+
+    fn failed(&self, method: &'static str, error: &reqwest::Error) -> RpcError {
+        match error.is_timeout() && !error.is_connect() {
+            true => RpcError::Slow(method),
+            false => unreachable(&self.url, error),
+        }
     }
 
     /// The cookie is read anew each time: it changes when the node restarts.
@@ -242,6 +349,9 @@ pub struct BlockchainInfo {
     /// True while the node has yet to catch up with the network.
     #[serde(rename = "initialblockdownload", default)]
     pub initial_block_download: bool,
+    /// The lowest block that a node that prunes still has.
+    #[serde(rename = "pruneheight", default)]
+    pub prune_height: Option<u32>,
     /// How much of the network's chain it has verified, 0 to 1.
     #[serde(rename = "verificationprogress", default)]
     pub verification_progress: f64,
@@ -277,6 +387,14 @@ pub struct MempoolEntry {
     /// When it entered, Unix seconds.
     #[serde(deserialize_with = "unix_seconds")]
     pub time: u64,
+    /// Its weight, which is no less than its bytes.
+    #[serde(default = "largest")]
+    pub weight: u32,
+}
+
+/// The weight of the largest transaction that enters a mempool. Source: Core, `src/policy/policy.h`, `MAX_STANDARD_TX_WEIGHT`.
+fn largest() -> u32 {
+    400_000
 }
 
 /// `getblockheader`, as far as it is used.

@@ -25,7 +25,7 @@ use satscope_bitcoin::{
     rpc::Rpc,
     subscriber::{self, Subscription},
 };
-use satscope_kit::{Context, clock::unix_ms, grpc, net};
+use satscope_kit::{Context, clock::unix_ms, config::without_login, grpc, net};
 use satscope_proto::v1::ingest_service_server::{IngestServiceServer, SERVICE_NAME};
 use tokio::sync::mpsc;
 use tonic::service::Routes;
@@ -94,8 +94,11 @@ async fn task(
     store: Arc<Store>,
     context: &Context,
 ) -> anyhow::Result<Task> {
-    let rpc = match &settings.rpc_url {
-        Some(url) => Some(Rpc::new(url, settings.auth()?).context("rpc_url")?),
+    let rpc = match settings.rpc() {
+        Some(url) => {
+            let rpc = Rpc::new(url, &without_login(url), settings.auth()?);
+            Some(rpc.context("rpc_url")?)
+        }
         None => None,
     };
     let clock = match settings.node_is_standin {
@@ -161,7 +164,7 @@ async fn recording(
         settings.record_limits.record_max_bytes,
     );
     let recorder = Recorder::start(folder, limits, context).await?;
-    let past = match settings.rpc_url {
+    let past = match settings.rpc() {
         Some(_) => None,
         None => Some(past(folder, clock.newest()).context("record")?),
     };

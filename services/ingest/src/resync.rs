@@ -4,18 +4,42 @@ pub mod ask;
 pub mod compare;
 pub mod reading;
 
+use std::time::Duration;
+
 use bitcoin::{BlockHash, Txid};
 use satscope_bitcoin::rpc::{BlockHeader, Rpc, RpcError};
 use tokio::task::{JoinError, JoinSet};
+use tracing::debug;
 
 use crate::{source::hint, tracker::FetchedBlock};
 use ask::{Question, Step};
 
+/// How often a question is asked that a busy node does not answer, and the first pause between two; each is twice the one before
+/// it.
+const TRIES: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Asks again, with a growing pause, while the node or what stands before it is busy.
+async fn patiently<T, F: Future<Output = Result<T, RpcError>>>(
+    ask: impl Fn() -> F,
+) -> Result<T, RpcError> {
+    for tried in 0..TRIES - 1 {
+        match ask().await {
+            Err(error) if error.is_passing() => {
+                debug!("asking again: {error}");
+                tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(tried)).await;
+            }
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
 /// An answer of the node, or why there is none.
 #[derive(Debug)]
 pub enum Answer {
-    /// To a question of the reading of that number.
-    Reading(u64, Result<Step, RpcError>),
+    /// To this question of the reading of that number.
+    Reading(u64, Question, Result<Step, RpcError>),
     /// The header of a block.
     Header(BlockHash, Result<BlockHeader, RpcError>),
     /// A whole block.
@@ -55,6 +79,11 @@ impl Asker {
         self.rpc.is_some()
     }
 
+    /// Whether there is another login now than the one that the node refused last.
+    pub fn has_new_login(&self) -> bool {
+        self.rpc.as_ref().is_some_and(Rpc::has_new_login)
+    }
+
     /// The next answer; never, while nothing is asked.
     pub async fn next(&mut self) -> Answer {
         match self.asked.join_next().await {
@@ -65,36 +94,45 @@ impl Asker {
 
     /// Asks for a reading.
     pub fn reading(&mut self, number: u64, question: Question) {
-        self.spawn(async move |rpc| Answer::Reading(number, ask::ask(&rpc, question).await));
+        self.spawn(async move |rpc| {
+            let step = patiently(|| ask::ask(&rpc, question.clone())).await;
+            Answer::Reading(number, question, step)
+        });
     }
 
     /// Asks for a header.
     pub fn header(&mut self, hash: BlockHash) {
-        self.spawn(async move |rpc| Answer::Header(hash, ask::header(&rpc, hash).await));
+        self.spawn(async move |rpc| {
+            let header = patiently(|| ask::header(&rpc, hash)).await;
+            Answer::Header(hash, header)
+        });
     }
 
     /// Asks for a block.
     pub fn block(&mut self, hash: BlockHash) {
-        self.spawn(async move |rpc| Answer::Block(hash, ask::fetch_block(&rpc, hash).await));
+        self.spawn(async move |rpc| {
+            let block = patiently(|| ask::fetch_block(&rpc, hash)).await;
+            Answer::Block(hash, block)
+        });
     }
 
     /// Asks for entry times.
     pub fn entry_times(&mut self, txids: Vec<Txid>) {
         self.spawn(async move |rpc| {
-            let entered = ask::entry_times(&rpc, &txids).await;
+            let entered = patiently(|| ask::entry_times(&rpc, &txids)).await;
             Answer::Entered(txids, entered)
         });
     }
 
     /// Asks for the mempool's count and the tip.
     pub fn count(&mut self) {
-        self.spawn(async move |rpc| Answer::Count(ask::count_and_tip(&rpc).await));
+        self.spawn(async move |rpc| Answer::Count(patiently(|| ask::count_and_tip(&rpc)).await));
     }
 
     /// Asks for the mempool's txids.
     pub fn txids(&mut self) {
         self.spawn(async move |rpc| {
-            let listing = ask::mempool(&rpc).await;
+            let listing = patiently(|| ask::mempool(&rpc)).await;
             Answer::Txids(listing.map(|listing| listing.txids))
         });
     }
@@ -116,5 +154,39 @@ impl Asker {
         if let Some(rpc) = &self.rpc {
             self.asked.spawn(asking(rpc.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// The node's answers in turn, and how often it was asked.
+    async fn asked(answers: &[Result<u32, i64>]) -> (Result<u32, RpcError>, usize) {
+        let count = Cell::new(0);
+        let answer = patiently(|| {
+            let at = count.replace(count.get() + 1).min(answers.len() - 1);
+            std::future::ready(answers[at].map_err(|code| RpcError::Node {
+                method: "getblockcount",
+                code,
+                message: String::new(),
+            }))
+        });
+        (answer.await, count.get())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_node_is_asked_again_and_one_that_says_no_is_not() {
+        const BUSY: i64 = -32603;
+        const ABSENT: i64 = -5;
+        let (answer, count) = asked(&[Err(BUSY), Err(BUSY), Ok(7)]).await;
+        assert_eq!((answer.unwrap(), count), (7, 3));
+        let (answer, count) = asked(&[Err(BUSY)]).await;
+        assert_eq!((answer.unwrap_err().is_passing(), count), (true, 6));
+        let (answer, count) = asked(&[Err(ABSENT)]).await;
+        assert_eq!((answer.unwrap_err().is_absence(), count), (true, 1));
     }
 }

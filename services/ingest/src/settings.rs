@@ -9,7 +9,7 @@ use satscope_bitcoin::{
     subscriber::{Subscription, subscriptions},
 };
 use satscope_kit::config::{
-    RecordLimits, Secret, StateSettings, ZmqSettings, bytes, http_url, seconds, socket_address,
+    RecordLimits, Secret, StateSettings, ZmqSettings, bytes, node_url, seconds, socket_address,
 };
 
 use crate::{journal::Owner, resync::compare::Intervals};
@@ -21,8 +21,8 @@ pub struct IngestSettings {
     #[allow(missing_docs)]
     pub zmq: ZmqSettings,
 
-    /// The node's JSON-RPC; without it, all begins from an empty window
-    #[arg(long, env = "SATSCOPE_RPC_URL", value_name = "URL", value_parser = http_url)]
+    /// The node's JSON-RPC; http://127.0.0.1:8332 where a login is set and this is not; without RPC, all begins from an empty window
+    #[arg(long, env = "SATSCOPE_RPC_URL", value_name = "URL", value_parser = node_url)]
     pub rpc_url: Option<String>,
 
     /// The file with the node's RPC cookie (`.cookie` in its data folder)
@@ -75,14 +75,24 @@ pub struct IngestSettings {
     pub ingest_listen: SocketAddr,
 }
 
+/// Where a node on this machine answers RPC unless it is told otherwise. Source: Core's default `-rpcport`.
+const LOCAL_RPC: &str = "http://127.0.0.1:8332";
+
 impl IngestSettings {
+    /// The node's RPC: as set, or this machine's where there is a login for it.
+    pub(crate) fn rpc(&self) -> Option<&str> {
+        let has_login = self.rpc_cookie_file.is_some() || self.rpc_user.is_some();
+        let local = has_login.then_some(LOCAL_RPC);
+        self.rpc_url.as_deref().or(local)
+    }
+
     /// What to subscribe to; `rawtx` last, since a stand-in begins to play when it is asked for. A node that cannot be asked
     /// for a block's header tells it with `rawblock`, if it publishes that.
     pub(crate) fn subscriptions(&self) -> Vec<Subscription> {
         let mut topics = vec![Topic::Sequence, Topic::RawTx];
         if self.node_is_standin {
             topics.insert(0, Topic::StandIn);
-        } else if self.rpc_url.is_none() {
+        } else if self.rpc().is_none() {
             topics.insert(0, Topic::RawBlock);
         }
         let ZmqSettings {

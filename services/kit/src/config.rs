@@ -23,7 +23,8 @@ pub use listing::{Row, Setting, list, settings};
 pub use secret::Secret;
 pub use shared::{RecordLimits, StateSettings, ZmqSettings};
 pub use value::{
-    bytes, finite, http_url, log_filter, positive, seconds, socket_address, zmq_endpoint,
+    bytes, finite, http_url, log_filter, node_url, positive, seconds, socket_address,
+    without_login, zmq_endpoint,
 };
 
 /// Variables that are not settings of their own: the file's place, and what tests and secrets use.

@@ -14,6 +14,9 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+/// Bytes of a body that are shown where it is no JSON-RPC.
+const LONGEST_WORDS: usize = 200;
+
 /// Read straight into its type: the txids of a large mempool would take many times their size as JSON values.
 #[derive(Deserialize)]
 struct Reply<T> {
@@ -67,10 +70,25 @@ impl Answer {
     }
 
     fn parse<T: DeserializeOwned>(&self, method: &'static str) -> Result<T, RpcError> {
-        serde_json::from_slice(&self.body).map_err(|error| RpcError::Answer {
-            method,
-            reason: format!("{error} (HTTP status {})", self.status),
+        serde_json::from_slice(&self.body).map_err(|error| match self.status {
+            200 => RpcError::Answer {
+                method,
+                reason: error.to_string(),
+            },
+            status => RpcError::Http {
+                method,
+                status,
+                words: self.words(),
+            },
         })
+    }
+
+    /// The beginning of the body as a person can read it, in one line.
+    fn words(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body[..self.body.len().min(LONGEST_WORDS)]);
+        let is_plain = |letter: &char| !letter.is_control() || letter.is_whitespace();
+        let plain: String = text.chars().filter(is_plain).collect();
+        plain.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -111,14 +129,20 @@ mod tests {
             .single::<u32>("getblockcount")
             .unwrap_err();
         assert_eq!(error.to_string(), "getblockcount: Loading (code -28)");
-        for (body, part) in [
-            ("Work queue depth exceeded", "HTTP status 500"),
-            (r#"{"result":{"chain":5},"id":0}"#, "invalid type"),
-            ("[]", "HTTP status 500"),
+        for (status, body, part) in [
+            (
+                503,
+                "Work queue\n depth\u{7} exceeded",
+                "HTTP status 503: Work queue depth exceeded",
+            ),
+            (200, r#"{"result":{"chain":5},"id":0}"#, "invalid type"),
+            (500, "[]", "HTTP status 500"),
         ] {
-            let error = answer(body).single::<BlockchainInfo>("getblockchaininfo");
-            let error = error.unwrap_err().to_string();
-            assert!(error.contains(part), "{body}: {error}");
+            let body = body.into();
+            let error = Answer { status, body }.single::<BlockchainInfo>("getblockchaininfo");
+            let error = error.unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+            assert!(error.is_passing() && !error.is_absence());
         }
     }
 

@@ -21,7 +21,7 @@ const TRIES: usize = 5;
 const MOST_BLOCKS: usize = 200;
 
 /// What the node is asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Question {
     /// Tip and mempool. A stand-in's clock is asked too.
     Moment {
@@ -37,12 +37,23 @@ pub enum Question {
         /// The node's clock, Unix milliseconds.
         now_ms: u64,
     },
-    /// A missed block whose header is known.
-    Block(BlockHeader),
+    /// A missed block whose header is known, of a node that may have pruned those below a height.
+    Block(BlockHeader, Option<u32>),
     /// Entry times of transactions of the listing.
     EntryTimes(Vec<Txid>),
     /// Transactions of the listing.
     Contents(Vec<Txid>),
+}
+
+/// An entry of the mempool.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The transaction.
+    pub txid: Txid,
+    /// When it entered, by the node's clock in Unix milliseconds.
+    pub entered_ms: u64,
+    /// Its weight, which is no less than its bytes.
+    pub weight: u32,
 }
 
 /// The node's answer to a [`Question`].
@@ -54,8 +65,8 @@ pub enum Step {
     Branch(Branch),
     /// To [`Question::Block`]; `None` if the node does not have it (any more).
     Block(Option<FetchedBlock>),
-    /// To [`Question::EntryTimes`], by the node's clock; those that have left are left out.
-    EntryTimes(Vec<(Txid, u64)>),
+    /// To [`Question::EntryTimes`]; those that have left are left out.
+    EntryTimes(Vec<Entry>),
     /// To [`Question::Contents`]; those that have left are left out.
     Contents(Vec<Transaction>),
 }
@@ -70,12 +81,12 @@ pub async fn ask(rpc: &Rpc, question: Question) -> Result<Step, RpcError> {
         Question::Branch { tip, known, now_ms } => {
             Step::Branch(branch(rpc, tip, &known, now_ms).await?)
         }
-        Question::Block(header) => Step::Block(missed_block(rpc, &header).await?),
+        Question::Block(header, prune_height) => {
+            Step::Block(missed_block(rpc, &header, prune_height).await?)
+        }
         Question::EntryTimes(txids) => {
-            let entered = entry_times(rpc, &txids).await?;
-            let held = |(txid, entered_ms): (Txid, Option<u64>)| Some((txid, entered_ms?));
-            let entered = txids.into_iter().zip(entered);
-            Step::EntryTimes(entered.filter_map(held).collect())
+            let entries = entries(rpc, &txids).await?;
+            Step::EntryTimes(entries.into_iter().flatten().collect())
         }
         Question::Contents(txids) => Step::Contents(contents(rpc, &txids).await?),
     })
@@ -222,24 +233,28 @@ async fn header_of_window(
     Ok(header.filter(|header| header.time * 1000 + WINDOW_MS > now_ms))
 }
 
-/// `None` where the node answers that it does not have it.
-fn if_known<T: DeserializeOwned>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
+/// `None` where the node answers that it does not have it; any other error is a fault.
+fn if_known<T>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
     match answer {
         Ok(found) => Ok(Some(found)),
-        Err(RpcError::Node { message, .. }) => {
-            info!("the node does not have a block that was asked for: {message}");
-            Ok(None)
-        }
+        Err(error) if error.is_absence() => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// A block whose header is known; `None` if the node has pruned it.
-async fn missed_block(rpc: &Rpc, header: &BlockHeader) -> Result<Option<FetchedBlock>, RpcError> {
+/// A block whose header is known; `None` if the node does not have it, or has pruned it.
+async fn missed_block(
+    rpc: &Rpc,
+    header: &BlockHeader,
+    prune_height: Option<u32>,
+) -> Result<Option<FetchedBlock>, RpcError> {
+    let is_pruned = |error: &RpcError| {
+        error.may_be_pruned() && prune_height.is_some_and(|lowest| header.height < lowest)
+    };
     match block(rpc, header).await {
         Ok(block) => Ok(Some(block)),
-        Err(RpcError::Node { message, .. }) => {
-            info!("block {} is not to be had: {message}", header.hash);
+        Err(error) if error.is_absence() || is_pruned(&error) => {
+            info!("block {} is not to be had: {error}", header.hash);
             Ok(None)
         }
         Err(error) => Err(error),
@@ -270,9 +285,22 @@ pub async fn fetch_block(rpc: &Rpc, hash: BlockHash) -> Result<FetchedBlock, Rpc
 /// When each transaction entered the mempool by the node's clock, Unix milliseconds. `None` of one that has left since: its
 /// `R` or its block tells the rest.
 pub async fn entry_times(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<u64>>, RpcError> {
-    let entries = each::<MempoolEntry>(rpc, "getmempoolentry", txids).await?;
-    let entered_ms = |entry: Result<MempoolEntry, RpcError>| Some(entry.ok()?.time * 1000);
+    let entries = entries(rpc, txids).await?;
+    let entered_ms = |entry: Option<Entry>| Some(entry?.entered_ms);
     Ok(entries.into_iter().map(entered_ms).collect())
+}
+
+/// `None` of one that has left the mempool.
+async fn entries(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<Entry>>, RpcError> {
+    let entries = each::<MempoolEntry>(rpc, "getmempoolentry", txids).await?;
+    let read = |(txid, entry): (&Txid, Option<MempoolEntry>)| {
+        entry.map(|entry| Entry {
+            txid: *txid,
+            entered_ms: entry.time * 1000,
+            weight: entry.weight,
+        })
+    };
+    Ok(txids.iter().zip(entries).map(read).collect())
 }
 
 /// The transactions of the mempool by these ids; those that have left since they were listed are left out.
@@ -280,18 +308,19 @@ async fn contents(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Transaction>, RpcErro
     let contents = each::<String>(rpc, "getrawtransaction", txids).await?;
     contents
         .into_iter()
-        .filter_map(Result::ok)
+        .flatten()
         .map(|hex| decode("getrawtransaction", &hex))
         .collect()
 }
 
+/// `None` of what the node does not have (any more); any other error is one of the whole.
 async fn each<T: DeserializeOwned>(
     rpc: &Rpc,
     method: &'static str,
     txids: &[Txid],
-) -> Result<Vec<Result<T, RpcError>>, RpcError> {
+) -> Result<Vec<Option<T>>, RpcError> {
     let calls: Vec<Call> = txids.iter().map(|txid| (method, json!([txid]))).collect();
-    rpc.batch(&calls).await
+    rpc.batch(&calls).await?.into_iter().map(if_known).collect()
 }
 
 fn decode<T: bitcoin::consensus::Decodable>(

@@ -4,7 +4,7 @@
 //! dead link, the heartbeat and other questions are served meanwhile. Messages that arrive wait until it is done.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -12,7 +12,7 @@ use bitcoin::{BlockHash, Txid};
 use satscope_bitcoin::rpc::BlockHeader;
 use tracing::{info, warn};
 
-use super::ask::{BATCH, Branch, Moment, Question, Step};
+use super::ask::{BATCH, Branch, Entry, Moment, Question, Step};
 use crate::{
     stamp::NodeClock,
     tracker::{Tracker, is_in_window},
@@ -23,6 +23,11 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// Of what is known at once, this many are taken in and written down at a time: each change has a record in the journal, and
 /// those of a large mempool together would be larger than itself.
 const STEP: usize = 10_000;
+
+/// The weight of a batch of transactions: their hex digits are at most twice as many bytes.
+const BATCH_WEIGHT: u32 = 16_000_000;
+/// The weight of a transaction whose entry was not read.
+const LARGEST: u32 = 400_000;
 
 /// One reading of the node.
 #[derive(Debug)]
@@ -37,6 +42,9 @@ pub struct Reading {
     bound_ms: u64,
     fence: u64,
     is_loaded: bool,
+    prune_height: Option<u32>,
+    /// Of those whose entry times were asked for.
+    weights: HashMap<Txid, u32>,
 }
 
 /// What is being waited for, or done.
@@ -103,6 +111,8 @@ impl Reading {
             bound_ms: now_ms,
             fence: 0,
             is_loaded: true,
+            prune_height: None,
+            weights: HashMap::new(),
         };
         (reading, Question::Moment { is_standin })
     }
@@ -149,11 +159,13 @@ impl Reading {
                 }
                 self.next_block(tracker)
             }
-            Step::EntryTimes(times) => {
+            Step::EntryTimes(entries) => {
                 if let Stage::EntryTimes { entered, .. } = &mut self.stage {
-                    let ours = |(txid, entered_ms)| (txid, clock.ours(entered_ms));
-                    entered.extend(times.into_iter().map(ours));
+                    let ours = |entry: &Entry| (entry.txid, clock.ours(entry.entered_ms));
+                    entered.extend(entries.iter().map(ours));
                 }
+                let weights = entries.iter().map(|entry| (entry.txid, entry.weight));
+                self.weights.extend(weights);
                 self.next_entry_times()
             }
             Step::Contents(transactions) => {
@@ -184,6 +196,7 @@ impl Reading {
         self.listing = moment.listing.txids;
         self.fence = moment.listing.mempool_sequence;
         self.is_loaded = moment.is_loaded;
+        self.prune_height = moment.info.prune_height;
         self.now_ms = self.now_ms.max(answered_ms);
         self.bound_ms = self.now_ms;
         let known = tracker.known_blocks();
@@ -229,7 +242,7 @@ impl Reading {
         if let Stage::Blocks { left, .. } = &mut self.stage
             && let Some(header) = left.pop_front()
         {
-            return Next::Ask(Question::Block(header));
+            return Next::Ask(Question::Block(header, self.prune_height));
         }
         self.stage = Stage::EntryTimes {
             missing: tracker.missing(&self.listing, self.bound_ms),
@@ -286,7 +299,16 @@ impl Reading {
         let Stage::Contents { wanted, at } = &mut self.stage else {
             return Next::GoOn;
         };
-        let batch: Vec<Txid> = wanted[*at..].iter().take(BATCH).copied().collect();
+        // Weighed, because an answer is bounded in bytes.
+        let mut room = BATCH_WEIGHT;
+        let fits = |txid: &&Txid| {
+            let weight = self.weights.get(*txid).copied().unwrap_or(LARGEST);
+            room = room.saturating_sub(weight);
+            room > 0
+        };
+        let left = &wanted[*at..];
+        let count = left.iter().take(BATCH).take_while(fits).count().max(1);
+        let batch: Vec<Txid> = left.iter().take(count).copied().collect();
         *at += batch.len();
         if !batch.is_empty() {
             return Next::Ask(Question::Contents(batch));

@@ -74,6 +74,8 @@ pub struct Link {
     ask_not_before: Instant,
     /// When the next reading may begin.
     read_not_before: Option<Instant>,
+    /// Readings in a row that the node refused.
+    refusals: u32,
     /// When progress was last written to the log.
     said: Option<Instant>,
 }
@@ -90,6 +92,7 @@ impl Link {
             sync: Sync::Wanted { not_before: now },
             ask_not_before: now + FIRST_HINT,
             read_not_before: None,
+            refusals: 0,
             said: None,
         }
     }
@@ -98,6 +101,10 @@ impl Link {
     pub fn up(&mut self, endpoint: String, has_rpc: bool) {
         self.up.retain(|held| *held != endpoint);
         self.up.push(endpoint);
+        if self.refusals > 0 {
+            self.refusals = 0;
+            self.read_not_before = None;
+        }
         if self.up.len() == self.endpoints {
             self.zmq = Zmq::Up;
         }
@@ -240,6 +247,7 @@ impl Link {
     /// A reading has ended, and the picture is the node's.
     pub fn in_step(&mut self, is_loaded: bool, now: Instant) {
         self.read_not_before = Some(now + PAUSE);
+        self.refusals = 0;
         self.said = None;
         self.sync = Sync::InStep {
             caveat: (!is_loaded).then(|| LOADING.to_owned()),
@@ -247,13 +255,28 @@ impl Link {
     }
 
     /// A reading has failed. What stays as it was is on the page, and need not fill the log.
-    pub fn failed(&mut self, why: String, now: Instant, last: Option<&str>) {
+    /// One that was refused is not soon answered: the pauses grow, until the node is connected anew.
+    pub fn failed(&mut self, why: String, is_refused: bool, now: Instant, last: Option<&str>) {
         if last != Some(&why) {
             warn!("not in step with the node: {why}");
         }
-        let not_before = now + PAUSE_AFTER_FAILURE;
+        self.refusals = if is_refused { self.refusals + 1 } else { 0 };
+        let pause = PAUSE_AFTER_FAILURE * 2_u32.pow(self.refusals.saturating_sub(1).min(5));
+        let not_before = now + pause;
         self.read_not_before = Some(not_before);
         self.sync = Sync::Failed { why, not_before };
+    }
+
+    /// Whether the node refused the last reading.
+    pub fn is_refused(&self) -> bool {
+        self.refusals > 0 && matches!(self.sync, Sync::Failed { .. })
+    }
+
+    /// There is another login: the next reading may begin.
+    pub fn try_again(&mut self) {
+        self.refusals = 0;
+        self.read_not_before = None;
+        self.missed_something(true);
     }
 
     /// The node is in its initial download, `share` of which is done: it is asked again in a minute.
@@ -352,7 +375,7 @@ mod tests {
             node(&link),
             (HopState::Resyncing, "1 of 2 blocks".to_owned())
         );
-        link.failed("refused".to_owned(), now, None);
+        link.failed("refused".to_owned(), false, now, None);
         assert_eq!(node(&link), (HopState::Degraded, "refused".to_owned()));
         assert!(!link.wants_reading(now), "not at once again");
         assert!(link.wants_reading(now + PAUSE_AFTER_FAILURE));
@@ -437,5 +460,27 @@ mod tests {
         link.up("tcp://node:1".to_owned(), true);
         assert!(!link.wants_hint(now + 2 * PAUSE_BETWEEN_HINTS));
         assert_ne!(node(&link).1, "it is off");
+    }
+
+    #[test]
+    fn one_that_was_refused_is_asked_ever_more_seldom_until_the_node_comes_back() {
+        let mut link = link();
+        link.up("tcp://node:1".to_owned(), true);
+        let now = Instant::now();
+        let mut pauses = Vec::new();
+        for _ in 0..7 {
+            link.failed("refused".to_owned(), true, now, None);
+            let due = (0..60).find(|seconds| {
+                let later = now + Duration::from_secs(*seconds);
+                link.wants_reading(later)
+            });
+            pauses.extend(due);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 32]);
+        link.down("tcp://node:1");
+        link.up("tcp://node:1".to_owned(), true);
+        assert!(link.wants_reading(Instant::now()));
+        link.failed("silent".to_owned(), false, now, None);
+        assert!(link.wants_reading(now + PAUSE_AFTER_FAILURE));
     }
 }

@@ -11,7 +11,7 @@ use super::Task;
 use crate::{
     resync::{
         Answer,
-        ask::{Moment, Step},
+        ask::{Moment, Question, Step},
         compare,
         reading::{Next, Outcome, Reading},
     },
@@ -22,11 +22,36 @@ use crate::{
 /// Core's error code while it starts. Source: `src/rpc/protocol.h`, `RPC_IN_WARMUP`.
 const IN_WARMUP: i64 = -28;
 
+/// Why a reading failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The node is starting, and will answer.
+    Starting,
+    /// The node refuses to answer.
+    Refused,
+    /// It did not answer.
+    Silent,
+}
+
+impl Failure {
+    fn of(error: &RpcError) -> Failure {
+        match error {
+            RpcError::Node {
+                code: IN_WARMUP, ..
+            } => Failure::Starting,
+            RpcError::Unauthorized(_) | RpcError::Forbidden(_) => Failure::Refused,
+            _ => Failure::Silent,
+        }
+    }
+}
+
 impl Task {
     /// Takes an answer.
     pub(super) fn take_answer(&mut self, answer: Answer) {
         match answer {
-            Answer::Reading(number, step) if number == self.reading_number => self.take_step(step),
+            Answer::Reading(number, question, step) if number == self.reading_number => {
+                self.take_step(question, step);
+            }
             Answer::Reading(..) => debug!("an answer to a reading that was given up"),
             Answer::Header(hash, header) => {
                 let header = header.map(|header| (header.time * 1000, header.height));
@@ -95,22 +120,23 @@ impl Task {
         }
     }
 
-    fn take_step(&mut self, step: Result<Step, RpcError>) {
+    fn take_step(&mut self, question: Question, step: Result<Step, RpcError>) {
         let Some(mut reading) = self.reading.take() else {
             return;
         };
         let step = match step {
             Ok(step) => step,
-            Err(error) => {
-                let is_starting = matches!(
-                    &error,
-                    RpcError::Node {
-                        code: IN_WARMUP,
-                        ..
-                    }
-                );
+            // What was read is kept, and the rest is asked for until the reading has taken too long.
+            Err(error) if error.is_passing() && !self.is_poll => {
+                let progress = format!("{}; asking again: {error}", reading.progress());
+                self.source.link.reading(progress);
+                self.asker.reading(self.reading_number, question);
                 self.reading = Some(reading);
-                return self.fail_reading(hint::explain(&error), !is_starting);
+                return;
+            }
+            Err(error) => {
+                self.reading = Some(reading);
+                return self.fail_reading(hint::explain(&error), Failure::of(&error));
             }
         };
         let answered_ms = match &step {
@@ -184,8 +210,8 @@ impl Task {
         self.beat();
     }
 
-    /// A reading has failed. A node that cannot be asked at all (`is_alone`) is believed by its pace, as one without RPC.
-    pub(super) fn fail_reading(&mut self, why: String, is_alone: bool) {
+    /// A reading has failed. A node that cannot be asked at all is believed by its pace, as one without RPC.
+    pub(super) fn fail_reading(&mut self, why: String, failure: Failure) {
         let Some(reading) = self.reading.take() else {
             return;
         };
@@ -198,8 +224,11 @@ impl Task {
         } else {
             self.metrics.resync(false);
             let last = self.last_failure.replace(why.clone());
-            self.source.link.failed(why, now, last.as_deref());
-            if is_alone && matches!(self.gate, Gate::Behind) {
+            let is_refused = failure == Failure::Refused;
+            self.source
+                .link
+                .failed(why, is_refused, now, last.as_deref());
+            if failure != Failure::Starting && matches!(self.gate, Gate::Behind) {
                 self.set_gate(Gate::Alone(Calm::default()));
             }
         }
@@ -266,7 +295,7 @@ impl Task {
         warn!("asking the node: {error}");
         self.is_asking = false;
         self.comparison.answered(None, Instant::now());
-        self.fail_reading(format!("asking it failed here: {error}"), false);
+        self.fail_reading(format!("asking it failed here: {error}"), Failure::Starting);
         self.miss();
     }
 

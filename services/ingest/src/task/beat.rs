@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use satscope_kit::clock::Steady;
 
-use super::{Task, unix_ms};
+use super::{Task, answers::Failure, unix_ms};
 use crate::{
     clock::Clock,
     resync::ask::BATCH,
@@ -46,7 +46,7 @@ impl Task {
             .as_ref()
             .and_then(|reading| reading.overdue(Instant::now()))
         {
-            self.fail_reading(why, true);
+            self.fail_reading(why, Failure::Silent);
         }
         if let Some(reading) = self.reading.as_ref().filter(|_| self.is_poll)
             && reading.began().elapsed() > SLOW_POLL
@@ -59,6 +59,9 @@ impl Task {
             self.to_ask.extend(asked);
         }
         self.ask_entry_times();
+        if self.source.link.is_refused() && self.asker.has_new_login() {
+            self.source.link.try_again();
+        }
         if matches!(self.gate, Gate::Loading)
             && self.beats.is_multiple_of(2)
             && self.reading.is_none()

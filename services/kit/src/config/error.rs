@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use thiserror::Error;
 
+use super::value::without_login;
+
 /// A setting that stops the program at its start.
 #[derive(Debug, Error)]
 pub enum ConfigError {
@@ -97,7 +99,7 @@ impl ConfigError {
         };
         ConfigError::Value {
             key,
-            value,
+            value: without_login(&value),
             origin,
             expected: expected(error),
         }

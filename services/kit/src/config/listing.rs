@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgMatches, Command, parser::ValueSource};
 
-use super::{Secret, Sources, is_setting, variable};
+use super::{Secret, Sources, is_setting, value::without_login, variable};
 
 /// One setting of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ fn row(key: &str, matches: &ArgMatches, sources: &Sources) -> Row {
     };
     Row {
         key: key.to_owned(),
-        value: values.join(","),
+        value: without_login(&values.join(",")),
         source,
     }
 }

@@ -117,3 +117,47 @@ fn each_value_is_listed_with_its_source() {
     );
     assert_eq!(of("zmq_endpoint").value, "tcp://node:1");
 }
+
+#[test]
+fn a_login_in_a_url_is_for_the_node_only_and_never_shown() {
+    use super::{http_url, node_url, without_login};
+
+    let login = "http://alice:s3cr3t/@x@node:8332";
+    assert!(http_url("http://alice:s3cr3t@node:8332").is_err());
+    assert!(node_url("http://alice:s3cr3t@node:8332").is_ok());
+    assert!(http_url("http://node:8332").is_ok());
+    for text in [
+        login,
+        "http://alice:s3cr3t@node:8332/path",
+        "tcp://alice:s3cr3t@node:1",
+    ] {
+        let shown = without_login(text);
+        assert!(
+            !shown.contains("s3cr3t") && !shown.contains("alice"),
+            "{shown}"
+        );
+        assert!(shown.contains("node:"), "{shown}");
+    }
+    assert_eq!(without_login("http://node:8332"), "http://node:8332");
+    let error = load_with(&[], &[], &format!("zmq_endpoint = {login:?}")).unwrap_err();
+    assert!(!error.contains("s3cr3t"), "{error}");
+}
+
+#[test]
+fn a_socket_is_taken_as_core_and_as_zmq_write_it() {
+    use super::zmq_endpoint;
+
+    assert_eq!(
+        zmq_endpoint("unix:/run/node.sock").unwrap(),
+        "ipc:///run/node.sock"
+    );
+    assert_eq!(
+        zmq_endpoint("ipc:///run/node.sock").unwrap(),
+        "ipc:///run/node.sock"
+    );
+    assert_eq!(
+        zmq_endpoint("tcp://[::1]:28332").unwrap(),
+        "tcp://[::1]:28332"
+    );
+    assert!(zmq_endpoint("unix:").is_err());
+}

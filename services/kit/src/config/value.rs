@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use tonic::transport::Uri;
 use tracing_subscriber::EnvFilter;
 
+use super::Secret;
+
 /// A socket address to listen on.
 ///
 /// # Errors
@@ -74,8 +76,19 @@ pub fn bytes(text: &str) -> Result<u64, String> {
 /// A URL of the form `http://HOST:PORT`.
 ///
 /// # Errors
-/// When it has another scheme or no host.
+/// When it has another scheme, no host, or a login, for which there is no use.
 pub fn http_url(text: &str) -> Result<String, String> {
+    match node_url(text)? {
+        url if url.contains('@') => Err("expected http://HOST:PORT without a login".to_owned()),
+        url => Ok(url),
+    }
+}
+
+/// The same, perhaps with a login (`http://USER:PASSWORD@HOST:PORT`): to be shown by [`without_login`] only.
+///
+/// # Errors
+/// When it has another scheme or no host.
+pub fn node_url(text: &str) -> Result<String, String> {
     let uri = text.parse::<Uri>().ok();
     match uri.filter(|uri| uri.scheme_str() == Some("http") && uri.host().is_some()) {
         Some(_) => Ok(text.trim_end_matches('/').to_owned()),
@@ -83,11 +96,27 @@ pub fn http_url(text: &str) -> Result<String, String> {
     }
 }
 
-/// A ZMQ endpoint: `tcp://HOST:PORT` or `ipc://PATH`.
+/// The same text with what may be a login in a URL masked, so that it can be shown.
+pub fn without_login(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // A password may have a slash that was not written as %2F: the last @ ends it.
+    match rest.rfind('@').or_else(|| authority.rfind('@')) {
+        Some(at) => format!("{scheme}://{}@{}", Secret::MASK, &rest[at + 1..]),
+        None => text.to_owned(),
+    }
+}
+
+/// A ZMQ endpoint: `tcp://HOST:PORT`, or `ipc://PATH`, which Core writes as `unix:PATH`.
 ///
 /// # Errors
-/// When it is neither.
+/// When it is none of them.
 pub fn zmq_endpoint(text: &str) -> Result<String, String> {
+    if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+        return Ok(format!("ipc://{path}"));
+    }
     let tcp = || {
         let (host, port) = text.strip_prefix("tcp://")?.rsplit_once(':')?;
         (!host.is_empty() && port.parse::<u16>().is_ok()).then_some(())

@@ -28,6 +28,16 @@ pub(super) fn status(status: &Status) -> Value {
 pub(super) fn blockchain_info(chain: &Chain) -> Value {
     let tip = chain.tip();
     let bits = bits(chain, tip);
+    // Of what a recording did not show, only hashes are known: as of a node that prunes.
+    let is_whole = |height: &u32| {
+        let block = chain.at_height(*height);
+        block.is_some_and(|block| block.txs.is_some())
+    };
+    let first_whole = (0..=tip.height)
+        .rev()
+        .take_while(is_whole)
+        .last()
+        .unwrap_or(tip.height + 1);
     json!({
         "chain": chain_name(chain.network),
         "blocks": tip.height,
@@ -42,7 +52,8 @@ pub(super) fn blockchain_info(chain: &Chain) -> Value {
         "initialblockdownload": false,
         "chainwork": chainwork(bits, tip.height),
         "size_on_disk": 0,
-        "pruned": false,
+        "pruned": true,
+        "pruneheight": first_whole,
         "warnings": [],
     })
 }

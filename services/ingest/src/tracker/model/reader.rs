@@ -11,7 +11,7 @@ use satscope_log::{Event, State, WINDOW_MS, Window};
 use super::node::{Mined, Node, Word};
 use crate::{
     resync::{
-        ask::{Branch, Moment, Question, Step},
+        ask::{Branch, Entry, Moment, Question, Step},
         reading::{Next, Outcome, Reading},
     },
     stamp::{Calm, Gate, NodeClock, Pace},
@@ -417,6 +417,7 @@ fn answer_of(question: Question, node: &Node) -> Step {
                 blocks: node.chain.len() as u32,
                 best_block_hash: node.tip(),
                 initial_block_download: node.is_downloading,
+                prune_height: None,
                 verification_progress: 0.5,
             },
             listing: MempoolListing {
@@ -427,9 +428,18 @@ fn answer_of(question: Question, node: &Node) -> Step {
             standin_ms: None,
         }),
         Question::Branch { tip, known, now_ms } => Step::Branch(branch(tip, &known, now_ms, node)),
-        Question::Block(header) => Step::Block(node.blocks.get(&header.hash).map(Mined::fetched)),
+        Question::Block(header, _) => {
+            Step::Block(node.blocks.get(&header.hash).map(Mined::fetched))
+        }
         Question::EntryTimes(txids) => {
-            let entered = |txid| Some((txid, node.mempool.get(&txid)?.1));
+            let entered = |txid: Txid| {
+                let (_, entered_ms) = node.mempool.get(&txid)?;
+                Some(Entry {
+                    txid,
+                    entered_ms: *entered_ms,
+                    weight: 400_000,
+                })
+            };
             Step::EntryTimes(txids.into_iter().filter_map(entered).collect())
         }
         Question::Contents(txids) => {
