@@ -8,4 +8,5 @@ mod payments;
 mod reorg;
 mod replacement;
 mod restart;
+mod rpc;
 mod settings;
