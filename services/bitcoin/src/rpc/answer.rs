@@ -116,7 +116,7 @@ mod tests {
 
     fn answer(body: &str) -> Answer {
         Answer {
-            status: 500,
+            status: 200,
             body: body.into(),
         }
     }
