@@ -232,7 +232,6 @@ impl Tracker {
         kind: Stamp,
         now_ms: u64,
     ) {
-        let is_block_in_log = self.is_block_in_log(&txid);
         let Some(seen) = self.seen.get_mut(&txid) else {
             return;
         };
@@ -251,7 +250,14 @@ impl Tracker {
             seen.let_go();
         }
         note(&mut self.out, self.is_journaled, || seen.record(&txid));
-        tell(&mut self.out, told, seen, is_block_in_log, now_ms);
+        if seen.place != Place::Block {
+            return tell(&mut self.out, told, seen, false, now_ms);
+        }
+        // Its block is sought only where there is one.
+        let is_block_in_log = self.is_block_in_log(&txid);
+        if let Some(seen) = self.seen.get(&txid) {
+            tell(&mut self.out, told, seen, is_block_in_log, now_ms);
+        }
     }
 
     /// Forgets what came and was not explained; in order, nothing explains it later.
