@@ -6,6 +6,7 @@ pub mod reading;
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bitcoin::{BlockHash, Txid};
 use satscope_bitcoin::rpc::{BlockHeader, Rpc, RpcError};
 use tokio::task::{JoinError, JoinSet};
@@ -14,20 +15,23 @@ use tracing::debug;
 use crate::{source::hint, tracker::FetchedBlock};
 use ask::{Question, Step};
 
-/// How often a question is asked that a busy node does not answer, and the first pause between two; each is twice the one before
-/// it.
-const TRIES: u32 = 6;
+/// The pauses before a question is asked again that a busy node does not answer: the first, and how many; each is twice the one
+/// before it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const PAUSES: usize = 5;
 
 /// Asks again, with a growing pause, while the node or what stands before it is busy.
 async fn patiently<T, F: Future<Output = Result<T, RpcError>>>(
     ask: impl Fn() -> F,
 ) -> Result<T, RpcError> {
-    for tried in 0..TRIES - 1 {
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_times(PAUSES);
+    for pause in pauses.build() {
         match ask().await {
             Err(error) if error.is_passing() => {
                 debug!("asking again: {error}");
-                tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(tried)).await;
+                tokio::time::sleep(pause).await;
             }
             answer => return answer,
         }
