@@ -114,7 +114,7 @@ pub async fn history(
     let after_ms = now_ms.saturating_sub(range_s * 1000);
     let form = span.format.unwrap_or_else(|| Form::wanted(&headers));
     let questions = &gateway.questions;
-    // What was answered before the analyzer's clock was set is of another history.
+    // When the analyzer's clock is set, its history begins anew: an answer of before must not be given.
     let epoch = current.sequence.map_or(0, Sequence::epoch);
     let question = format!("history {epoch} {range_s} {step_s} {form:?}");
     let asked = questions

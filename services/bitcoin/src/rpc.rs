@@ -84,7 +84,7 @@ pub enum RpcError {
         method: &'static str,
         /// The HTTP status.
         status: u16,
-        /// What it said, bounded and in one line.
+        /// The beginning of the body, in one line.
         words: String,
     },
     /// The node's own error.
@@ -392,9 +392,14 @@ pub struct MempoolEntry {
     pub weight: u32,
 }
 
-/// The weight of the largest transaction that enters a mempool. Source: Core, `src/policy/policy.h`, `MAX_STANDARD_TX_WEIGHT`.
+impl MempoolEntry {
+    /// The weight of the largest transaction that enters a mempool. Source: Core, `src/policy/policy.h`,
+    /// `MAX_STANDARD_TX_WEIGHT`.
+    pub const LARGEST_WEIGHT: u32 = 400_000;
+}
+
 fn largest() -> u32 {
-    400_000
+    MempoolEntry::LARGEST_WEIGHT
 }
 
 /// `getblockheader`, as far as it is used.

@@ -97,9 +97,8 @@ impl Gate {
 
     /// Lets time pass to `now_ms`.
     pub fn tick(&mut self, now_ms: u64) {
-        match self {
-            Gate::Alone(calm) => calm.tick(now_ms),
-            Gate::StandIn | Gate::Behind | Gate::Downloading | Gate::Loading | Gate::InStep(_) => {}
+        if let Gate::Alone(calm) = self {
+            calm.tick(now_ms);
         }
     }
 

@@ -352,6 +352,8 @@ fn tell(out: &mut Outbox, before: Told, seen: &Seen, is_block_in_log: bool, now_
 }
 
 #[cfg(test)]
+mod made;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod tests;

@@ -34,7 +34,7 @@ pub enum Question {
         tip: BlockHash,
         /// The known blocks, oldest first.
         known: Vec<BlockHash>,
-        /// The node's clock, Unix milliseconds.
+        /// Ingest's clock, Unix milliseconds: headers are by no node's.
         now_ms: u64,
     },
     /// A missed block whose header is known, of a node that may have pruned those below a height.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bitcoin::{BlockHash, Txid};
-use satscope_bitcoin::rpc::BlockHeader;
+use satscope_bitcoin::rpc::{BlockHeader, MempoolEntry};
 use tracing::{info, warn};
 
 use super::ask::{BATCH, Branch, Entry, Moment, Question, Step};
@@ -26,8 +26,6 @@ const STEP: usize = 10_000;
 
 /// The weight of a batch of transactions: their hex digits are at most twice as many bytes.
 const BATCH_WEIGHT: u32 = 16_000_000;
-/// The weight of a transaction whose entry was not read.
-const LARGEST: u32 = 400_000;
 
 /// One reading of the node.
 #[derive(Debug)]
@@ -302,7 +300,8 @@ impl Reading {
         // Weighed, because an answer is bounded in bytes.
         let mut room = BATCH_WEIGHT;
         let fits = |txid: &&Txid| {
-            let weight = self.weights.get(*txid).copied().unwrap_or(LARGEST);
+            let weight = self.weights.get(*txid).copied();
+            let weight = weight.unwrap_or(MempoolEntry::LARGEST_WEIGHT);
             room = room.saturating_sub(weight);
             room > 0
         };

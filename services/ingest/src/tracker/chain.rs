@@ -215,18 +215,19 @@ impl Tracker {
     /// A block is said to be connected that is known to be: the message is older than what a resync has brought. All that
     /// such messages moved since must be back in its place.
     pub(super) fn connect_again(&mut self, at: usize, now_ms: u64) {
-        if self.chain[at].standing != Standing::Told {
+        let known = &self.chain[at];
+        if known.standing != Standing::Told {
             return;
         }
-        let (block, txids) = (self.chain[at].block, self.chain[at].txids.clone());
         let is_elsewhere = |txid: &&Txid| {
             let seen = self.seen.get(txid);
             seen.is_some_and(|seen| seen.place != Place::Block)
         };
-        let moved: Vec<Txid> = txids.iter().filter(is_elsewhere).copied().collect();
+        let moved: Vec<Txid> = known.txids.iter().filter(is_elsewhere).copied().collect();
         if moved.is_empty() {
             return;
         }
+        let (block, txids) = (known.block, known.txids.clone());
         for txid in &moved {
             self.put(*txid, Place::Block, now_ms);
         }

@@ -2,6 +2,7 @@
 //! its messages are, the tracker ends with the model's mempool and window, and no stamp is of another time than it was.
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 mod node;
 mod places;
 mod reader;

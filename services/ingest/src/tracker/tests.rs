@@ -1,17 +1,17 @@
 //! What Core was seen to send, step by step, and what must be believed after it.
 #![allow(clippy::unwrap_used)]
 
-use bitcoin::{
-    Amount, BlockHash, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness,
-    absolute::LockTime, consensus::serialize, transaction::Version,
-};
+use bitcoin::{BlockHash, OutPoint, ScriptBuf, Transaction, consensus::serialize};
 
 use std::collections::BTreeMap;
 
 use satscope_bitcoin::frame::SequenceEvent;
 use satscope_filter::Rejection;
 
-use super::*;
+use super::{
+    made::{height_script, spending},
+    *,
+};
 use crate::stamp::Pace;
 
 mod blocks;
@@ -21,28 +21,12 @@ const NOW: u64 = 1_700_000_000_000;
 
 /// A payment of two outputs that spends output `spent.1` of `spent.0`.
 fn payment(spent: (Txid, u32), value_sats: u64) -> Transaction {
-    let output = |value_sats| TxOut {
-        value: Amount::from_sat(value_sats),
-        script_pubkey: ScriptBuf::from_bytes(vec![0x51]),
-    };
-    Transaction {
-        version: Version::TWO,
-        lock_time: LockTime::ZERO,
-        input: vec![TxIn {
-            previous_output: OutPoint::new(spent.0, spent.1),
-            script_sig: ScriptBuf::new(),
-            sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
-            witness: Witness::new(),
-        }],
-        output: vec![output(value_sats), output(1_234_567)],
-    }
+    spending(OutPoint::new(spent.0, spent.1), [value_sats, 1_234_567])
 }
 
 fn coinbase(height: i64) -> Transaction {
     let mut coinbase = payment((Txid::all_zeros(), u32::MAX), 312_500_000);
-    coinbase.input[0].script_sig = bitcoin::script::Builder::new()
-        .push_int(height)
-        .into_script();
+    coinbase.input[0].script_sig = height_script(height);
     coinbase
 }
 

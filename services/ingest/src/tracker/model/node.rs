@@ -5,16 +5,16 @@ use std::{
     ops::RangeInclusive,
 };
 
-use bitcoin::{
-    Amount, BlockHash, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness,
-    absolute::LockTime, hashes::Hash as _, transaction::Version,
-};
+use bitcoin::{BlockHash, OutPoint, Transaction, Txid, hashes::Hash as _};
 use proptest::prelude::*;
 use satscope_bitcoin::frame::SequenceEvent;
 use satscope_log::State;
 
 use super::NOW;
-use crate::tracker::FetchedBlock;
+use crate::tracker::{
+    FetchedBlock,
+    made::{height_script, spending},
+};
 
 const MINUTE_MS: u64 = 60_000;
 pub const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -259,9 +259,7 @@ impl Node {
         let height = self.chain.len() as u32 + 1;
         let mut coinbase = payment(number, made_up(number), u32::MAX);
         coinbase.input[0].previous_output = OutPoint::null();
-        coinbase.input[0].script_sig = bitcoin::script::Builder::new()
-            .push_int(i64::from(height))
-            .into_script();
+        coinbase.input[0].script_sig = height_script(i64::from(height));
         let mut hash = [0xb1; 32];
         hash[..4].copy_from_slice(&number.to_le_bytes());
         let block = Mined {
@@ -458,21 +456,8 @@ fn made_up(number: u32) -> Txid {
 }
 
 fn payment(number: u32, spent: Txid, vout: u32) -> Transaction {
-    let output = |value_sats| TxOut {
-        value: Amount::from_sat(value_sats),
-        script_pubkey: ScriptBuf::from_bytes(vec![0x51]),
-    };
-    Transaction {
-        version: Version::TWO,
-        lock_time: LockTime::ZERO,
-        input: vec![TxIn {
-            previous_output: OutPoint::new(spent, vout),
-            script_sig: ScriptBuf::new(),
-            sequence: Sequence::MAX,
-            witness: Witness::new(),
-        }],
-        output: vec![output(51_234), output(1_000_001 + 10 * u64::from(number))],
-    }
+    let values_sats = [51_234, 1_000_001 + 10 * u64::from(number)];
+    spending(OutPoint::new(spent, vout), values_sats)
 }
 
 /// The node after each step.

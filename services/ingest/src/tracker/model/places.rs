@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     stamp::Gate,
-    tracker::{FetchedBlock, Outbox, Place, Record, Tracker, Wanted, transaction::Seen},
+    tracker::{Outbox, Place, Record, Tracker, Wanted, transaction::Seen},
 };
 
 /// The tracker and what its events add up to.
@@ -81,7 +81,7 @@ impl Reader {
         let abandoned: Vec<BlockHash> = known.into_iter().filter(|hash| !in_chain(hash)).collect();
         self.tracker.abandon(&abandoned, now_ms);
         for at in missing {
-            self.tracker.fetched_block(fetched(node, at), now_ms);
+            self.tracker.fetched_block(node.chain[at].fetched(), now_ms);
         }
         let mempool: Vec<Txid> = node.mempool.keys().copied().collect();
         let missing = self.tracker.missing(&mempool, now_ms);
@@ -137,15 +137,6 @@ impl Reader {
         let mempool: BTreeSet<Txid> = self.tracker.mempool().collect();
         assert_eq!(mempool.len(), self.tracker.mempool_len());
         mempool
-    }
-}
-
-fn fetched(node: &Node, at: usize) -> FetchedBlock {
-    FetchedBlock {
-        hash: node.chain[at].hash,
-        height: Some(at as u32 + 1),
-        time_ms: NOW,
-        transactions: node.chain[at].transactions.clone(),
     }
 }
 

@@ -4,14 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bitcoin::{BlockHash, Txid, consensus::serialize, hashes::Hash as _};
-use satscope_bitcoin::rpc::{BlockHeader, BlockchainInfo, MempoolListing};
 use satscope_filter::Filter;
-use satscope_log::{Event, State, WINDOW_MS, Window};
+use satscope_log::{Event, State, Window};
 
-use super::node::{Mined, Node, Word};
+use super::{
+    answers::answer_of,
+    node::{Mined, Node, Word},
+};
 use crate::{
     resync::{
-        ask::{Branch, Entry, Moment, Question, Step},
+        ask::{Question, Step},
         reading::{Next, Outcome, Reading},
     },
     stamp::{Calm, Gate, NodeClock, Pace},
@@ -405,78 +407,5 @@ impl Reader {
         let mempool: BTreeSet<Txid> = self.tracker.mempool().collect();
         assert_eq!(mempool.len(), self.tracker.mempool_len());
         mempool
-    }
-}
-
-/// What the node answers to a reading.
-fn answer_of(question: Question, node: &Node) -> Step {
-    match question {
-        Question::Moment { .. } => Step::Moment(Moment {
-            info: BlockchainInfo {
-                chain: "main".to_owned(),
-                blocks: node.chain.len() as u32,
-                best_block_hash: node.tip(),
-                initial_block_download: node.is_downloading,
-                prune_height: None,
-                verification_progress: 0.5,
-            },
-            listing: MempoolListing {
-                txids: node.mempool.keys().copied().collect(),
-                mempool_sequence: node.number,
-            },
-            is_loaded: !node.is_loading,
-            standin_ms: None,
-        }),
-        Question::Branch { tip, known, now_ms } => Step::Branch(branch(tip, &known, now_ms, node)),
-        Question::Block(header, _) => {
-            Step::Block(node.blocks.get(&header.hash).map(Mined::fetched))
-        }
-        Question::EntryTimes(txids) => {
-            let entered = |txid: Txid| {
-                let (_, entered_ms) = node.mempool.get(&txid)?;
-                Some(Entry {
-                    txid,
-                    entered_ms: *entered_ms,
-                    weight: 400_000,
-                })
-            };
-            Step::EntryTimes(txids.into_iter().filter_map(entered).collect())
-        }
-        Question::Contents(txids) => {
-            let content = |txid: Txid| Some(node.mempool.get(&txid)?.0.clone());
-            Step::Contents(txids.into_iter().filter_map(content).collect())
-        }
-    }
-}
-
-fn branch(tip: BlockHash, known: &[BlockHash], now_ms: u64, node: &Node) -> Branch {
-    let mut missing = Vec::new();
-    let mut next = node.blocks.get(&tip);
-    let mut meeting = None;
-    while let Some(block) = next {
-        meeting = known.iter().position(|held| *held == block.hash);
-        if meeting.is_some() || block.time * 1000 + WINDOW_MS <= now_ms {
-            break;
-        }
-        missing.push(BlockHeader {
-            hash: block.hash,
-            height: block.height,
-            time: block.time,
-            confirmations: 1,
-            previous: block.previous,
-        });
-        next = block
-            .previous
-            .and_then(|previous| node.blocks.get(&previous));
-    }
-    missing.reverse();
-    let in_chain = |hash: &BlockHash| node.chain.iter().any(|block| block.hash == *hash);
-    let met = meeting.map_or_else(
-        || known.iter().rposition(in_chain).map_or(0, |at| at + 1),
-        |at| at + 1,
-    );
-    Branch {
-        missing,
-        abandoned: Some(known[met..].to_vec()),
     }
 }
