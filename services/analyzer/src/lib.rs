@@ -9,6 +9,7 @@ mod feed;
 mod follow;
 mod history;
 mod last;
+mod pace;
 mod points;
 mod publish;
 mod report;

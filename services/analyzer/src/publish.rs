@@ -11,6 +11,7 @@ use crate::{
     age::{self, Carried, EventClock, Situation},
     feed::Feed,
     last::{Labels, LastPrice, Priced, Shelf},
+    pace::Pace,
     points::News,
     report,
     sequence::TICK_MS,
@@ -18,8 +19,6 @@ use crate::{
     wire,
 };
 
-/// Steady time between two estimates, milliseconds, at least: a fast replay skips boundaries.
-const PACE_MS: u64 = 450;
 /// An update comes at each whole multiple of this on the event clock, milliseconds, if nothing changed too: the history has the
 /// same moments at every analyzer.
 const ALWAYS_MS: u64 = 1000;
@@ -49,7 +48,7 @@ pub struct Publisher {
     is_changed: bool,
     said: Option<Standing>,
     published_at: Option<Steady>,
-    estimated_at: Option<Steady>,
+    pace: Pace,
 }
 
 /// The link to ingest.
@@ -87,7 +86,7 @@ impl Publisher {
             is_changed: false,
             said: None,
             published_at: None,
-            estimated_at: None,
+            pace: Pace::default(),
         };
         if let Some(last) = last {
             publisher.restore(last, now);
@@ -225,10 +224,7 @@ impl Publisher {
         }
         let is_always_due = boundary_ms / ALWAYS_MS > self.state.time_ms() / ALWAYS_MS;
         self.state.advance(boundary_ms);
-        let is_in_pace = self
-            .estimated_at
-            .is_none_or(|at| now.since_ms(at) >= PACE_MS);
-        if (self.is_changed || is_always_due) && is_in_pace {
+        if (self.is_changed || is_always_due) && self.pace.allows(now) {
             self.estimate(now);
             self.publish(now);
         }
@@ -239,7 +235,7 @@ impl Publisher {
         self.state.estimate();
         report::estimated(started.elapsed(), self.state.active());
         self.is_changed = false;
-        self.estimated_at = Some(now);
+        self.pace.take(now);
         let Some(price) = self.state.price() else {
             return;
         };

@@ -123,9 +123,12 @@ fn an_update_is_made_at_each_boundary_of_the_event_clock_that_something_came_bef
     rig.take(&more[603], SENT + 2_600);
     assert_eq!(
         rig.update().time_ms,
-        SENT + 2_000,
-        "too soon after the last"
+        SENT + 2_500,
+        "the one before was passed late"
     );
+    rig.wait(100);
+    rig.take(&more[604], SENT + 3_100);
+    assert_eq!(rig.update().time_ms, SENT + 2_500, "too fast");
 }
 
 #[test]
