@@ -1,8 +1,10 @@
 //! A client of Bitcoin Core's JSON-RPC: single calls and batches, with cookie or password.
 //!
-//! Source: Bitcoin Core, `doc/JSON-RPC-interface.md`; the calls' shapes are those of Core 29's `help`.
+//! Source: Bitcoin Core, `doc/JSON-RPC-interface.md`.
 
 mod answer;
+mod error;
+mod shapes;
 
 use std::{
     fmt,
@@ -12,17 +14,16 @@ use std::{
     time::Duration,
 };
 
-use bitcoin::{BlockHash, Txid};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use thiserror::Error;
 
-use crate::frame::UNIX_SECONDS_END;
 pub use answer::Answer;
+pub use error::RpcError;
+use error::TIMEOUT;
+pub use shapes::{
+    BlockHeader, BlockchainInfo, MempoolEntry, MempoolInfo, MempoolListing, Notification,
+};
 
-/// How long one call or batch may take: the mempool's txids take a small computer half a minute. That the node's machine is gone
-/// is noticed earlier.
-const TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest answer that is taken, in bytes: the txids of three million transactions, or a batch of large ones.
 const LONGEST_ANSWER: usize = 256 << 20;
 
@@ -48,100 +49,6 @@ impl fmt::Debug for Auth {
             Auth::None => formatter.write_str("None"),
             Auth::CookieFile(path) => write!(formatter, "CookieFile({})", path.display()),
             Auth::Password { user, .. } => write!(formatter, "Password({user})"),
-        }
-    }
-}
-
-/// A call that did not succeed.
-#[derive(Debug, Error)]
-pub enum RpcError {
-    /// No connection.
-    #[error("{url}: {reason}")]
-    Unreachable {
-        /// Where.
-        url: String,
-        /// The innermost cause.
-        reason: String,
-    },
-    /// No answer in time.
-    #[error("{0}: no answer within {TIMEOUT:?}")]
-    Slow(&'static str),
-    /// The cookie file cannot be read.
-    #[error("reading the cookie file {0}: {1}")]
-    Cookie(PathBuf, std::io::Error),
-    /// The credentials were refused.
-    #[error(
-        "{0} refused the credentials; expected those of its cookie file or of rpcauth in bitcoin.conf"
-    )]
-    Unauthorized(String),
-    /// This user may not make the call.
-    #[error("{0} is not allowed: add it to this user's rpcwhitelist in bitcoin.conf")]
-    Forbidden(&'static str),
-    /// The HTTP server, or something before it, answered in words of its own.
-    #[error("{method}: HTTP status {status}: {words}")]
-    Http {
-        /// The call.
-        method: &'static str,
-        /// The HTTP status.
-        status: u16,
-        /// The beginning of the body, in one line.
-        words: String,
-    },
-    /// The node's own error.
-    #[error("{method}: {message} (code {code})")]
-    Node {
-        /// The call.
-        method: &'static str,
-        /// Core's error code, as in its `src/rpc/protocol.h`.
-        code: i64,
-        /// Core's words.
-        message: String,
-    },
-    /// An answer of another shape than Core's.
-    #[error("{method}: an answer that cannot be read: {reason}")]
-    Answer {
-        /// The call.
-        method: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-/// Core's code for what it does not have. Source: `src/rpc/protocol.h`, `RPC_INVALID_ADDRESS_OR_KEY`.
-const NOT_FOUND: i64 = -5;
-/// Core's code for a fault of its own, which proxies use too. Source: as above, `RPC_INTERNAL_ERROR`.
-const INTERNAL: i64 = -32603;
-/// Core's code for what no other code tells, such as a pruned block. Source: as above, `RPC_MISC_ERROR`.
-const MISC: i64 = -1;
-
-impl RpcError {
-    /// Whether it says that the node does not have what was asked for. Nothing else is absence.
-    pub fn is_absence(&self) -> bool {
-        matches!(
-            self,
-            RpcError::Node {
-                code: NOT_FOUND,
-                ..
-            }
-        )
-    }
-
-    /// Whether it may say that a block is pruned; only one below the node's `pruneheight` is.
-    pub fn may_be_pruned(&self) -> bool {
-        matches!(self, RpcError::Node { code: MISC, .. })
-    }
-
-    /// Whether the same question may be answered in a moment: the node, or what stands before it, is busy.
-    pub fn is_passing(&self) -> bool {
-        match self {
-            RpcError::Http { status, .. } => *status == 429 || *status >= 500,
-            RpcError::Node { code, .. } => *code == INTERNAL,
-            RpcError::Answer { .. } => true,
-            RpcError::Unreachable { .. }
-            | RpcError::Slow(_)
-            | RpcError::Cookie(..)
-            | RpcError::Unauthorized(_)
-            | RpcError::Forbidden(_) => false,
         }
     }
 }
@@ -253,6 +160,17 @@ impl Rpc {
         Ok(Answer { status, body })
     }
 
+    /// The node's address as it is shown: without a login.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The host of the node's address, in brackets if it is an IPv6 address.
+    pub fn host(&self) -> Option<String> {
+        let target = reqwest::Url::parse(&self.target).ok()?;
+        target.host_str().map(str::to_owned)
+    }
+
     /// Whether there is another login now than the one that the node refused last: it has been started again.
     pub fn has_new_login(&self) -> bool {
         let refused = *self.refused();
@@ -323,99 +241,4 @@ fn unreachable(url: &str, error: &dyn std::error::Error) -> RpcError {
         url: url.to_owned(),
         reason: innermost.to_string(),
     }
-}
-
-/// A time that milliseconds can be made of.
-fn unix_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let seconds = u64::deserialize(deserializer)?;
-    match seconds < UNIX_SECONDS_END {
-        true => Ok(seconds),
-        false => Err(serde::de::Error::custom(format!(
-            "time {seconds}; expected Unix seconds before the year 10000"
-        ))),
-    }
-}
-
-/// `getblockchaininfo`, as far as it is used.
-#[derive(Clone, Debug, Deserialize)]
-pub struct BlockchainInfo {
-    /// "main", "test", "testnet4", "signet" or "regtest".
-    pub chain: String,
-    /// Height of the best chain.
-    pub blocks: u32,
-    /// Its tip.
-    #[serde(rename = "bestblockhash")]
-    pub best_block_hash: BlockHash,
-    /// True while the node has yet to catch up with the network.
-    #[serde(rename = "initialblockdownload", default)]
-    pub initial_block_download: bool,
-    /// The lowest block that a node that prunes still has.
-    #[serde(rename = "pruneheight", default)]
-    pub prune_height: Option<u32>,
-    /// How much of the network's chain it has verified, 0 to 1.
-    #[serde(rename = "verificationprogress", default)]
-    pub verification_progress: f64,
-}
-
-/// `getrawmempool` with the mempool sequence.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct MempoolListing {
-    /// All txids, unordered.
-    pub txids: Vec<Txid>,
-    /// The number that the next addition or removal will have.
-    pub mempool_sequence: u64,
-}
-
-/// `getmempoolinfo`, as far as it is used.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub struct MempoolInfo {
-    /// How many transactions there are.
-    pub size: usize,
-    /// Whether the node has loaded its mempool.dat. It turns true before the last `A` of the load has been received.
-    #[serde(default = "is_loaded")]
-    pub loaded: bool,
-}
-
-/// What a node of before Core 0.19 does not say.
-fn is_loaded() -> bool {
-    true
-}
-
-/// `getmempoolentry`, as far as it is used.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub struct MempoolEntry {
-    /// When it entered, Unix seconds.
-    #[serde(deserialize_with = "unix_seconds")]
-    pub time: u64,
-    /// Its weight, which is no less than its bytes.
-    #[serde(default = "largest")]
-    pub weight: u32,
-}
-
-impl MempoolEntry {
-    /// The weight of the largest transaction that enters a mempool. Source: Core, `src/policy/policy.h`,
-    /// `MAX_STANDARD_TX_WEIGHT`.
-    pub const LARGEST_WEIGHT: u32 = 400_000;
-}
-
-fn largest() -> u32 {
-    MempoolEntry::LARGEST_WEIGHT
-}
-
-/// `getblockheader`, as far as it is used.
-#[derive(Clone, Debug, Deserialize)]
-pub struct BlockHeader {
-    /// The block itself.
-    pub hash: BlockHash,
-    /// Its height.
-    pub height: u32,
-    /// The header's time, Unix seconds.
-    #[serde(deserialize_with = "unix_seconds")]
-    pub time: u64,
-    /// Blocks of the best chain from this one on; -1 if it is in another branch.
-    #[serde(default)]
-    pub confirmations: i64,
-    /// The block before; none for the first.
-    #[serde(rename = "previousblockhash")]
-    pub previous: Option<BlockHash>,
 }

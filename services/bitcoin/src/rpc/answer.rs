@@ -14,7 +14,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Bytes of a body that are shown where it is no JSON-RPC.
+/// Bytes that are shown of what the node said: of an error's message, or of a body that is no JSON-RPC.
 const LONGEST_WORDS: usize = 200;
 
 /// Read straight into its type: the txids of a large mempool would take many times their size as JSON values.
@@ -78,18 +78,18 @@ impl Answer {
             status => RpcError::Http {
                 method,
                 status,
-                words: self.words(),
+                words: words(&self.body),
             },
         })
     }
+}
 
-    /// The beginning of the body as a person can read it, in one line.
-    fn words(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body[..self.body.len().min(LONGEST_WORDS)]);
-        let is_plain = |letter: &char| !letter.is_control() || letter.is_whitespace();
-        let plain: String = text.chars().filter(is_plain).collect();
-        plain.split_whitespace().collect::<Vec<_>>().join(" ")
-    }
+/// The beginning of what the node said as a person can read it, in one line.
+fn words(said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&said[..said.len().min(LONGEST_WORDS)]);
+    let is_plain = |letter: &char| !letter.is_control() || letter.is_whitespace();
+    let plain: String = text.chars().filter(is_plain).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn read<T>(method: &'static str, reply: Reply<T>) -> Result<T, RpcError> {
@@ -97,7 +97,7 @@ fn read<T>(method: &'static str, reply: Reply<T>) -> Result<T, RpcError> {
         return Err(RpcError::Node {
             method,
             code,
-            message,
+            message: words(message.as_bytes()),
         });
     }
     reply.result.ok_or_else(|| RpcError::Answer {

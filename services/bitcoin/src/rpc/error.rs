@@ -1,0 +1,103 @@
+//! Why a call did not succeed, and what that says of the node.
+
+use std::{path::PathBuf, time::Duration};
+
+use thiserror::Error;
+
+/// How long one call or batch may take: the mempool's txids take a small computer half a minute. A node whose machine is gone
+/// is noticed earlier.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A call that did not succeed.
+#[derive(Debug, Error)]
+pub enum RpcError {
+    /// No connection.
+    #[error("{url}: {reason}")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// The innermost cause.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("{0}: no answer within {TIMEOUT:?}")]
+    Slow(&'static str),
+    /// The cookie file cannot be read.
+    #[error("reading the cookie file {0}: {1}")]
+    Cookie(PathBuf, std::io::Error),
+    /// The credentials were refused.
+    #[error(
+        "{0} refused the credentials; expected those of its cookie file or of rpcauth in bitcoin.conf"
+    )]
+    Unauthorized(String),
+    /// This user may not make the call.
+    #[error("{0} is not allowed: add it to this user's rpcwhitelist in bitcoin.conf")]
+    Forbidden(&'static str),
+    /// The HTTP server, or something before it, answered in words of its own.
+    #[error("{method}: HTTP status {status}: {words}")]
+    Http {
+        /// The call.
+        method: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of the body, in one line.
+        words: String,
+    },
+    /// The node's own error.
+    #[error("{method}: {message} (code {code})")]
+    Node {
+        /// The call.
+        method: &'static str,
+        /// Core's error code, as in its `src/rpc/protocol.h`.
+        code: i64,
+        /// Core's words.
+        message: String,
+    },
+    /// An answer of another shape than Core's.
+    #[error("{method}: an answer that cannot be read: {reason}")]
+    Answer {
+        /// The call.
+        method: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Core's code for what it does not have. Source: `src/rpc/protocol.h`, `RPC_INVALID_ADDRESS_OR_KEY`.
+const NOT_FOUND: i64 = -5;
+/// Core's code for a fault of its own, which proxies use too. Source: as above, `RPC_INTERNAL_ERROR`.
+const INTERNAL: i64 = -32603;
+/// Core's code for what no other code tells, such as a pruned block. Source: as above, `RPC_MISC_ERROR`.
+const MISC: i64 = -1;
+
+impl RpcError {
+    /// Whether it says that the node does not have what was asked for. Nothing else is absence.
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            RpcError::Node {
+                code: NOT_FOUND,
+                ..
+            }
+        )
+    }
+
+    /// Whether it may say that a block is pruned; only one below the node's `pruneheight` is.
+    pub fn may_be_pruned(&self) -> bool {
+        matches!(self, RpcError::Node { code: MISC, .. })
+    }
+
+    /// Whether the same question may be answered in a moment: the node, or what stands before it, is busy.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            RpcError::Http { status, .. } => *status == 429 || *status >= 500,
+            RpcError::Node { code, .. } => *code == INTERNAL,
+            RpcError::Answer { .. } => true,
+            RpcError::Unreachable { .. }
+            | RpcError::Slow(_)
+            | RpcError::Cookie(..)
+            | RpcError::Unauthorized(_)
+            | RpcError::Forbidden(_) => false,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The answers of Core's calls, as far as they are used. Source: the calls' `help` in Core 29.
+
+use bitcoin::{BlockHash, Txid};
+use serde::{Deserialize, Deserializer};
+
+use crate::frame::UNIX_SECONDS_END;
+
+/// A time that milliseconds can be made of.
+fn unix_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    match seconds < UNIX_SECONDS_END {
+        true => Ok(seconds),
+        false => Err(serde::de::Error::custom(format!(
+            "time {seconds}; expected Unix seconds before the year 10000"
+        ))),
+    }
+}
+
+/// `getblockchaininfo`, as far as it is used.
+#[derive(Clone, Debug, Deserialize)]
+pub struct BlockchainInfo {
+    /// "main", "test", "testnet4", "signet" or "regtest".
+    pub chain: String,
+    /// Height of the best chain.
+    pub blocks: u32,
+    /// Its tip.
+    #[serde(rename = "bestblockhash")]
+    pub best_block_hash: BlockHash,
+    /// True while the node has yet to catch up with the network.
+    #[serde(rename = "initialblockdownload", default)]
+    pub initial_block_download: bool,
+    /// The lowest block that a node that prunes still has.
+    #[serde(rename = "pruneheight", default)]
+    pub prune_height: Option<u32>,
+    /// How much of the network's chain it has verified, 0 to 1.
+    #[serde(rename = "verificationprogress", default)]
+    pub verification_progress: f64,
+}
+
+/// `getrawmempool` with the mempool sequence.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct MempoolListing {
+    /// All txids, unordered.
+    pub txids: Vec<Txid>,
+    /// The number that the next addition or removal will have.
+    pub mempool_sequence: u64,
+}
+
+/// `getmempoolinfo`, as far as it is used.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct MempoolInfo {
+    /// How many transactions there are.
+    pub size: usize,
+    /// Whether the node has loaded its mempool.dat. It turns true before the last `A` of the load has been received.
+    #[serde(default = "is_loaded")]
+    pub loaded: bool,
+}
+
+/// What a node of before Core 0.19 does not say.
+fn is_loaded() -> bool {
+    true
+}
+
+/// `getmempoolentry`, as far as it is used.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct MempoolEntry {
+    /// When it entered, Unix seconds.
+    #[serde(deserialize_with = "unix_seconds")]
+    pub time: u64,
+    /// Its weight, which is no less than its bytes.
+    #[serde(default = "largest")]
+    pub weight: u32,
+}
+
+impl MempoolEntry {
+    /// The weight of the largest transaction that enters a mempool. Source: Core, `src/policy/policy.h`,
+    /// `MAX_STANDARD_TX_WEIGHT`.
+    pub const LARGEST_WEIGHT: u32 = 400_000;
+}
+
+fn largest() -> u32 {
+    MempoolEntry::LARGEST_WEIGHT
+}
+
+/// One line of `getzmqnotifications`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Notification {
+    /// "pubrawtx", "pubsequence", …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Where it is published, as in `bitcoin.conf`.
+    pub address: String,
+    /// Messages that wait for a slow subscriber before the node drops them; `None` of a node of before Core 0.18.
+    #[serde(default)]
+    pub hwm: Option<i64>,
+}
+
+/// `getblockheader`, as far as it is used.
+#[derive(Clone, Debug, Deserialize)]
+pub struct BlockHeader {
+    /// The block itself.
+    pub hash: BlockHash,
+    /// Its height.
+    pub height: u32,
+    /// The header's time, Unix seconds.
+    #[serde(deserialize_with = "unix_seconds")]
+    pub time: u64,
+    /// Blocks of the best chain from this one on; -1 if it is in another branch.
+    #[serde(default)]
+    pub confirmations: i64,
+    /// The block before; none for the first.
+    #[serde(rename = "previousblockhash")]
+    pub previous: Option<BlockHash>,
+}
