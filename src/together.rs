@@ -29,7 +29,7 @@ pub async fn demo(
     context: &Context,
 ) -> anyhow::Result<()> {
     let node = satscope_standin::start_simulation(simulate, context.tasks.stop()).await?;
-    parts.ingest.zmq.zmq_endpoint = node.zmq_endpoint().to_owned();
+    parts.ingest.zmq.zmq_endpoint = Some(node.zmq_endpoint().to_owned());
     parts.ingest.zmq.zmq_sequence_endpoint = None;
     parts.ingest.rpc_url = Some(node.rpc_url());
     parts.ingest.rpc_cookie_file = node.rpc_cookie_file().map(Into::into);

@@ -58,7 +58,7 @@ pub fn routes(gateway: Gateway, readiness: Readiness) -> Router {
         .route(description::OPENAPI, get(description::openapi))
         .route(description::MESSAGES, get(description::messages))
         .with_state(gateway)
-        .merge(admin::health_routes(readiness))
+        .merge(admin::health_routes(readiness, admin::Audience::Public))
         .fallback(page::serve)
         .method_not_allowed_fallback(async || Problem::read_only())
         .layer(admission)

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use ::metrics::counter;
 use satscope_kit::{
     Context,
+    fault::Fault,
     health::Condition,
     logging::Brake,
     upstream::{Connection, Event, Upstream, follow},
@@ -36,8 +37,11 @@ pub async fn start(
     capacity: usize,
     context: &Context,
 ) -> anyhow::Result<()> {
-    let waiting_for = format!("price updates from {}", analyzer.endpoint.uri());
-    let link = context.readiness.condition("analyzer", &waiting_for);
+    let waiting_for = Fault::new(
+        "its first update",
+        format!("price updates from {}", analyzer.endpoint.uri()),
+    );
+    let link = context.readiness.condition("analyzer", waiting_for);
     let state = Arc::new(state);
     let stop = context.tasks.stop();
     context
@@ -131,10 +135,11 @@ impl Taker {
                 counter!(metrics::UPSTREAM_CONNECTIONS).increment(1);
             }
             Event::Message(response) => self.take(response),
-            Event::Lost(reason) => {
+            Event::Lost(fault) => {
                 counter!(metrics::UPSTREAM_LOSSES).increment(1);
-                self.link.unmet(&format!("the analyzer: {reason}"));
-                self.state.send_if_modified(|state| state.lose(&reason));
+                self.state
+                    .send_if_modified(|state| state.lose(&fault.public));
+                self.link.unmet(fault);
             }
         }
     }

@@ -111,10 +111,10 @@ impl Shared {
                 self.condition.met();
                 self.take(message, now);
             }
-            upstream::Event::Lost(reason) => {
+            upstream::Event::Lost(fault) => {
                 report::upstream_lost();
-                self.condition.unmet("ingest");
-                if self.publisher.lost(reason) {
+                self.condition.unmet(fault.clone());
+                if self.publisher.lost(fault.public) {
                     self.position = None;
                 }
             }

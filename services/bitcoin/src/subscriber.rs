@@ -1,9 +1,9 @@
 //! Subscribing to a node's ZMQ endpoints: one thread, a bounded queue, and word of each link going up or down.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use zmq::{Context, PAIR, POLLIN, SUB, Socket, SocketEvent};
 
@@ -53,6 +53,11 @@ pub fn subscriptions(
     subscriptions
 }
 
+/// Subscriptions that never change, for [`receive`].
+pub fn fixed(subscriptions: Vec<Subscription>) -> watch::Receiver<Vec<Subscription>> {
+    watch::Sender::new(subscriptions).subscribe()
+}
+
 /// What the thread passes on.
 #[derive(Debug)]
 pub enum Incoming {
@@ -72,23 +77,64 @@ pub struct SubscribeError {
     source: zmq::Error,
 }
 
-/// Receives until `stop`, or until the queue's other end is dropped. Blocks: give it a thread of its own.
+/// Receives from the newest `subscriptions` until `stop`, or until the queue's other end is dropped. Blocks: give it a thread of
+/// its own. A subscription that stays in the list keeps its connection.
 ///
 /// # Errors
 /// When a socket cannot be made or polled.
 pub fn receive(
-    subscriptions: Vec<Subscription>,
+    mut subscriptions: watch::Receiver<Vec<Subscription>>,
     queue: &mpsc::Sender<Incoming>,
     stop: &CancellationToken,
 ) -> Result<(), SubscribeError> {
-    let context = Context::new();
-    let links = subscriptions
-        .into_iter()
-        .enumerate()
-        .map(|(number, subscription)| Link::open(&context, number, subscription))
-        .collect::<Result<Vec<Link>, SubscribeError>>()?;
+    let mut links = Links::default();
+    links.connect(subscriptions.borrow_and_update().clone())?;
     while !stop.is_cancelled() {
-        let mut items: Vec<_> = links
+        // A sender that is gone changes nothing any more.
+        if subscriptions.has_changed().unwrap_or(false) {
+            links.connect(subscriptions.borrow_and_update().clone())?;
+        }
+        if !links.pass_on(queue)? {
+            return Ok(());
+        }
+    }
+    // What has come already is not lost.
+    for link in &links.open {
+        link.pass_on_messages(queue, RECEIVE_QUEUE)?;
+    }
+    Ok(())
+}
+
+/// The open connections.
+#[derive(Default)]
+struct Links {
+    context: Context,
+    open: Vec<Link>,
+    /// Connections made so far.
+    made: usize,
+}
+
+impl Links {
+    /// Drops the connections that are not wanted any more, and opens those that are new.
+    fn connect(&mut self, mut wanted: Vec<Subscription>) -> Result<(), SubscribeError> {
+        self.open.retain(|link| wanted.contains(&link.subscription));
+        wanted.retain(|wanted| !self.open.iter().any(|link| link.subscription == *wanted));
+        for subscription in wanted {
+            self.made += 1;
+            self.open
+                .push(Link::open(&self.context, self.made, subscription)?);
+        }
+        Ok(())
+    }
+
+    /// Waits for at most `POLL_MS` and passes on what has come. False when nobody listens any more.
+    fn pass_on(&self, queue: &mpsc::Sender<Incoming>) -> Result<bool, SubscribeError> {
+        if self.open.is_empty() {
+            std::thread::sleep(Duration::from_millis(POLL_MS.unsigned_abs()));
+            return Ok(!queue.is_closed());
+        }
+        let mut items: Vec<_> = self
+            .open
             .iter()
             .flat_map(|link| [&link.monitor, &link.socket])
             .map(|socket| socket.as_poll_item(POLLIN))
@@ -101,24 +147,20 @@ pub fn receive(
             }
         }
         let readable: Vec<bool> = items.iter().map(zmq::PollItem::is_readable).collect();
-        for (link, readable) in links.iter().zip(readable.chunks(2)) {
+        for (link, readable) in self.open.iter().zip(readable.chunks(2)) {
             if readable[0] && !link.pass_on_events(queue)? {
-                return Ok(());
+                return Ok(false);
             }
             if readable[1] && !link.pass_on_messages(queue, AT_ONCE)? {
-                return Ok(());
+                return Ok(false);
             }
         }
+        Ok(true)
     }
-    // What has come already is not lost.
-    for link in &links {
-        link.pass_on_messages(queue, RECEIVE_QUEUE)?;
-    }
-    Ok(())
 }
 
 struct Link {
-    endpoint: String,
+    subscription: Subscription,
     socket: Socket,
     monitor: Socket,
 }
@@ -129,7 +171,7 @@ impl Link {
         number: usize,
         subscription: Subscription,
     ) -> Result<Link, SubscribeError> {
-        let Subscription { endpoint, topics } = subscription;
+        let Subscription { endpoint, topics } = &subscription;
         let open = || {
             let socket = context.socket(SUB)?;
             socket.set_linger(0)?;
@@ -149,20 +191,27 @@ impl Link {
             socket.monitor(&address, i32::from(events))?;
             let monitor = context.socket(PAIR)?;
             monitor.connect(&address)?;
-            for topic in &topics {
+            for topic in topics {
                 socket.set_subscribe(topic.name().as_bytes())?;
             }
-            socket.connect(&endpoint)?;
+            socket.connect(endpoint)?;
             Ok((socket, monitor))
         };
         match open() {
             Ok((socket, monitor)) => Ok(Link {
-                endpoint,
+                subscription,
                 socket,
                 monitor,
             }),
-            Err(source) => Err(SubscribeError { endpoint, source }),
+            Err(source) => Err(SubscribeError {
+                endpoint: subscription.endpoint,
+                source,
+            }),
         }
+    }
+
+    fn endpoint(&self) -> String {
+        self.subscription.endpoint.clone()
     }
 
     /// False when nobody listens any more.
@@ -173,8 +222,8 @@ impl Link {
                 .and_then(|part| part.first_chunk::<2>())
                 .map(|raw| SocketEvent::from_raw(u16::from_ne_bytes(*raw)));
             let word = match event {
-                Some(SocketEvent::HANDSHAKE_SUCCEEDED) => Incoming::Up(self.endpoint.clone()),
-                Some(SocketEvent::DISCONNECTED) => Incoming::Down(self.endpoint.clone()),
+                Some(SocketEvent::HANDSHAKE_SUCCEEDED) => Incoming::Up(self.endpoint()),
+                Some(SocketEvent::DISCONNECTED) => Incoming::Down(self.endpoint()),
                 _ => continue,
             };
             if queue.blocking_send(word).is_err() {
@@ -207,7 +256,7 @@ impl Link {
             Ok(parts) => Ok(Some(parts)),
             Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => Ok(None),
             Err(source) => Err(SubscribeError {
-                endpoint: self.endpoint.clone(),
+                endpoint: self.endpoint(),
                 source,
             }),
         }
@@ -241,7 +290,7 @@ mod tests {
         let stop = CancellationToken::new();
         let thread = {
             let stop = stop.clone();
-            std::thread::spawn(move || receive(subscriptions, &queue, &stop))
+            std::thread::spawn(move || receive(fixed(subscriptions), &queue, &stop))
         };
         for (publisher, topic) in publishers.iter().zip(["rawtx", "sequence"]) {
             assert_eq!(
@@ -283,7 +332,11 @@ mod tests {
             let (stop, endpoint) = (stop.clone(), endpoint.clone());
             let topics = vec![Topic::RawTx];
             std::thread::spawn(move || {
-                receive(vec![Subscription { endpoint, topics }], &queue, &stop)
+                receive(
+                    fixed(vec![Subscription { endpoint, topics }]),
+                    &queue,
+                    &stop,
+                )
             })
         };
         // Long enough for a few refused tries, which is what is to be survived.

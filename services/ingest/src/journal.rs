@@ -32,7 +32,7 @@ const CHUNK: usize = 1000;
 /// Whose journal it is: what another node sent is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// Where the node publishes.
+    /// Where the node publishes, or its RPC where that is not set.
     pub zmq_endpoint: String,
     /// Whether it is a stand-in, with a clock of its own.
     pub is_standin: bool,

@@ -20,12 +20,8 @@ mod tracker;
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use satscope_bitcoin::{
-    recording::Limits,
-    rpc::Rpc,
-    subscriber::{self, Subscription},
-};
-use satscope_kit::{Context, clock::unix_ms, config::without_login, grpc, net};
+use satscope_bitcoin::{recording::Limits, rpc::Rpc, subscriber};
+use satscope_kit::{Context, clock::unix_ms, config::without_login, fault::Fault, grpc, net};
 use satscope_proto::v1::ingest_service_server::{IngestServiceServer, SERVICE_NAME};
 use tokio::sync::mpsc;
 use tonic::service::Routes;
@@ -38,7 +34,6 @@ use crate::{
     resync::Asker,
     source::{
         Source,
-        link::Link,
         past::{Past, past},
         recorder::Recorder,
     },
@@ -85,7 +80,7 @@ pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Resul
         context,
     )
     .await?;
-    follow(task, settings.subscriptions(), questions, context).await;
+    follow(task, questions, context).await;
     Ok(address)
 }
 
@@ -105,13 +100,14 @@ async fn task(
         true => Clock::Awaited(None),
         false => Clock::of_system(),
     };
-    let endpoints = settings.subscriptions().len();
-    let link = Link::new(settings.zmq.zmq_endpoint.clone(), endpoints);
     let (recorder, past) = recording(settings, clock, context).await?;
-    let condition = context.readiness.condition("node", "the node's ZMQ");
-    let source = Source::new(clock, link, condition, recorder);
+    let waiting_for = Fault::plain("the node's ZMQ");
+    let condition = context.readiness.condition("node", waiting_for);
+    let endpoints = settings.endpoints(rpc.as_ref().and_then(Rpc::host));
+    let mut source = Source::new(clock, endpoints, condition, recorder);
+    source.begin();
     let asker = Asker::new(rpc);
-    let mut task = Task::new(source, asker, store, endpoints == 1, settings.intervals());
+    let mut task = Task::new(source, asker, store, settings.intervals());
     let has_journal = match settings.state.folder()? {
         Some(folder) => task.keep_journal(&folder, settings.owner())?,
         None => false,
@@ -123,14 +119,9 @@ async fn task(
     Ok(task)
 }
 
-async fn follow(
-    task: Task,
-    subscriptions: Vec<Subscription>,
-    questions: mpsc::Receiver<service::MempoolQuery>,
-    context: &Context,
-) {
+async fn follow(task: Task, questions: mpsc::Receiver<service::MempoolQuery>, context: &Context) {
     let (queue, incoming) = mpsc::channel(QUEUE);
-    let stop = context.tasks.stop();
+    let (subscriptions, stop) = (task.subscriptions(), context.tasks.stop());
     context
         .tasks
         .spawn("ZMQ", async move {

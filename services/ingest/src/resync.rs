@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bitcoin::{BlockHash, Txid};
-use satscope_bitcoin::rpc::{BlockHeader, Rpc, RpcError};
+use satscope_bitcoin::rpc::{BlockHeader, Notification, Rpc, RpcError};
+use satscope_kit::fault::Fault;
 use tokio::task::{JoinError, JoinSet};
 use tracing::debug;
 
-use crate::{source::hint, tracker::FetchedBlock};
+use crate::{source::fault, tracker::FetchedBlock};
 use ask::{Question, Step};
 
 /// The pauses before a question is asked again that a busy node does not answer: the first, and how many; each is twice the one
@@ -56,8 +57,8 @@ pub enum Answer {
     Txids(Result<Vec<Txid>, RpcError>),
     /// Whether the node has loaded its mempool.dat.
     Loaded(Result<bool, RpcError>),
-    /// Why its ZMQ is silent.
-    Hint(String),
+    /// Where the node publishes over ZMQ.
+    Published(Result<Vec<Notification>, RpcError>),
     /// The task that asked has failed.
     Failed(JoinError),
 }
@@ -81,6 +82,12 @@ impl Asker {
     /// Whether the node can be asked.
     pub fn has_rpc(&self) -> bool {
         self.rpc.is_some()
+    }
+
+    /// What an error of the node tells each audience.
+    pub fn fault(&self, error: &RpcError) -> Fault {
+        let url = self.rpc.as_ref().map_or("", Rpc::url);
+        fault::of_rpc(error, url)
     }
 
     /// Whether there is another login now than the one that the node refused last.
@@ -146,9 +153,9 @@ impl Asker {
         self.spawn(async move |rpc| Answer::Loaded(ask::is_loaded(&rpc).await));
     }
 
-    /// Asks why nothing is received from `endpoint`.
-    pub fn hint(&mut self, endpoint: String) {
-        self.spawn(async move |rpc| Answer::Hint(hint::why_silent(&rpc, &endpoint).await));
+    /// Asks where the node publishes over ZMQ.
+    pub fn published(&mut self) {
+        self.spawn(async move |rpc| Answer::Published(patiently(|| ask::published(&rpc)).await));
     }
 
     fn spawn<F: Future<Output = Answer> + Send + 'static>(

@@ -3,16 +3,13 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
-use satscope_bitcoin::{
-    frame::Topic,
-    rpc::Auth,
-    subscriber::{Subscription, subscriptions},
-};
+use satscope_bitcoin::{frame::Topic, rpc::Auth};
 use satscope_kit::config::{
     RecordLimits, Secret, StateSettings, ZmqSettings, bytes, node_url, seconds, socket_address,
+    without_login,
 };
 
-use crate::{journal::Owner, resync::compare::Intervals};
+use crate::{journal::Owner, resync::compare::Intervals, source::topics::Endpoints};
 
 /// Where the node is, and where ingest serves.
 #[derive(Args, Clone, Debug)]
@@ -86,26 +83,27 @@ impl IngestSettings {
         self.rpc_url.as_deref().or(local)
     }
 
-    /// What to subscribe to; `rawtx` last, since a stand-in begins to play when it is asked for. A node that cannot be asked
-    /// for a block's header tells it with `rawblock`, if it publishes that.
-    pub(crate) fn subscriptions(&self) -> Vec<Subscription> {
-        let mut topics = vec![Topic::Sequence, Topic::RawTx];
-        if self.node_is_standin {
-            topics.insert(0, Topic::StandIn);
-        } else if self.rpc().is_none() {
-            topics.insert(0, Topic::RawBlock);
+    /// Where the node is heard. A node that cannot be asked for a block's header tells it with `rawblock`, if it publishes that.
+    pub(crate) fn endpoints(&self, rpc_host: Option<String>) -> Endpoints {
+        let beside = match (self.node_is_standin, &rpc_host) {
+            (true, _) => Some(Topic::StandIn),
+            (false, None) => Some(Topic::RawBlock),
+            (false, Some(_)) => None,
+        };
+        Endpoints {
+            rawtx: self.zmq.zmq_endpoint.clone(),
+            sequence: self.zmq.zmq_sequence_endpoint.clone(),
+            beside,
+            rpc_host,
         }
-        let ZmqSettings {
-            zmq_endpoint,
-            zmq_sequence_endpoint,
-        } = &self.zmq;
-        subscriptions(zmq_endpoint, zmq_sequence_endpoint.as_deref(), topics)
     }
 
-    /// Whose journal it is.
+    /// Whose journal it is: the node's at this endpoint, or at this RPC.
     pub(crate) fn owner(&self) -> Owner {
+        let rpc = self.rpc().map(without_login);
+        let zmq_endpoint = self.zmq.zmq_endpoint.clone().or(rpc);
         Owner {
-            zmq_endpoint: self.zmq.zmq_endpoint.clone(),
+            zmq_endpoint: zmq_endpoint.unwrap_or_else(|| self.zmq.rawtx().to_owned()),
             is_standin: self.node_is_standin,
         }
     }

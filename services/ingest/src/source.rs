@@ -1,9 +1,10 @@
 //! What any node sends comes in here: what was received, checked, stamped with its receipt, and recorded.
 
-pub mod hint;
+pub mod fault;
 pub mod link;
 pub mod past;
 pub mod recorder;
+pub mod topics;
 
 use std::time::Instant;
 
@@ -11,14 +12,18 @@ use bitcoin::{Block, consensus::deserialize};
 use satscope_bitcoin::{
     counters::{Continuity, TopicCounters},
     frame::{Frame, FrameError, SequenceEvent, StandInLabels, Topic},
+    rpc::Notification,
+    subscriber::Subscription,
 };
-use satscope_kit::health::Condition;
+use satscope_kit::{fault::Fault, health::Condition};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::{clock::Clock, metrics::Metrics, tracker::FetchedBlock};
 use link::Link;
 use past::Known;
 use recorder::Recorder;
+use topics::{Endpoints, Listing};
 
 /// What the node said, with its receipt in Unix milliseconds.
 #[derive(Debug)]
@@ -51,6 +56,9 @@ pub struct Source {
     pub clock: Clock,
     /// How the link is.
     pub link: Link,
+    endpoints: Endpoints,
+    /// What the subscriber's thread connects to.
+    subscribed: watch::Sender<Vec<Subscription>>,
     /// The node's ZMQ, as operators are told of it.
     condition: Condition,
     counters: TopicCounters,
@@ -60,15 +68,81 @@ pub struct Source {
 }
 
 impl Source {
-    /// Nothing has been heard.
-    pub fn new(clock: Clock, link: Link, condition: Condition, recorder: Recorder) -> Source {
+    /// Nothing has been heard, and nothing is subscribed to.
+    pub fn new(
+        clock: Clock,
+        endpoints: Endpoints,
+        condition: Condition,
+        recorder: Recorder,
+    ) -> Source {
         Source {
             clock,
-            link,
+            link: Link::new(endpoints.rpc_host.is_some()),
+            endpoints,
+            subscribed: watch::Sender::default(),
             condition,
             counters: TopicCounters::default(),
             recorder,
             known: None,
+        }
+    }
+
+    /// What the subscriber's thread is to connect to, now and after each change.
+    pub fn subscriptions(&self) -> watch::Receiver<Vec<Subscription>> {
+        self.subscribed.subscribe()
+    }
+
+    /// Subscribes to what is known before the node has been asked.
+    pub fn begin(&mut self) {
+        if let Some(first) = self.endpoints.at_first() {
+            self.subscribe(first);
+        }
+    }
+
+    /// Takes where the node says that it publishes, and subscribes there.
+    pub fn take_listing(&mut self, listing: Result<Vec<Notification>, Fault>) {
+        let wanted = match &listing {
+            Ok(published) => Some(self.endpoints.of(published)),
+            // What was found before is kept.
+            Err(_) => self.link.used().is_empty().then(|| self.endpoints.usual()),
+        };
+        if let Some(wanted) = wanted.filter(|wanted| wanted != self.link.used()) {
+            self.subscribe(wanted);
+        }
+        self.link.list(match listing {
+            Ok(published) => Listing::Known(published),
+            Err(why) => Listing::Unknown(why),
+        });
+    }
+
+    fn subscribe(&mut self, subscriptions: Vec<Subscription>) {
+        for Subscription { endpoint, topics } in &subscriptions {
+            let names: Vec<&str> = topics.iter().map(|topic| topic.name()).collect();
+            info!("subscribing to {} at {endpoint}", names.join(", "));
+        }
+        let left = self.link.used().iter().map(|used| &used.endpoint);
+        for endpoint in
+            left.filter(|left| !subscriptions.iter().any(|used| used.endpoint == **left))
+        {
+            self.recorder.disconnected(self.clock.newest(), endpoint);
+        }
+        self.subscribed.send_replace(subscriptions.clone());
+        self.link.subscribe(subscriptions);
+    }
+
+    /// Whether `rawtx` and `sequence` come from one endpoint, and so in one order.
+    pub fn is_ordered(&self) -> bool {
+        self.link.used().len() == 1
+    }
+
+    /// Tells operators how the link is.
+    pub fn report(&self) {
+        let (_, fault) = self.link.node();
+        match (self.link.is_alive(), fault) {
+            (true, None) => self.condition.met(),
+            (true, Some(fault)) => self.condition.impaired(fault),
+            (false, Some(fault)) => self.condition.unmet(fault),
+            (false, None) => self.condition.unmet(Fault::plain("the node's ZMQ")),
         }
     }
 
@@ -89,10 +163,7 @@ impl Source {
             self.counters.clear();
         }
         self.clock.connected();
-        self.link.up(endpoint, has_rpc);
-        if self.link.is_up() {
-            self.condition.met();
-        }
+        self.link.up(endpoint);
         if let (Clock::System(_), Some(now_ms)) = (&self.clock, self.clock.newest()) {
             self.end_gap(now_ms);
         }
@@ -103,7 +174,6 @@ impl Source {
         warn!("lost the node at {endpoint}; trying again");
         self.recorder.disconnected(self.clock.newest(), endpoint);
         self.link.down(endpoint);
-        self.condition.unmet("the node's ZMQ");
     }
 
     /// Checks the counter of a message.
@@ -146,6 +216,7 @@ impl Source {
         frame: Frame,
         metrics: &mut Metrics,
     ) -> Result<Said, FrameError> {
+        self.link.hear(frame.topic);
         if frame.topic == Topic::StandIn {
             return Ok(self.hear_stand_in(StandInLabels::decode(&frame.body)?));
         }

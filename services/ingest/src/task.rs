@@ -8,10 +8,10 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use bitcoin::Txid;
 use satscope_bitcoin::{
     frame::{Frame, FrameError, StandInLabels, Topic},
-    subscriber::Incoming,
+    subscriber::{Incoming, Subscription},
 };
 use satscope_filter::{Filter, RawTransaction};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -32,7 +32,10 @@ use crate::{
     stamp::{Calm, Gate, NodeClock},
     tracker::{Tracker, Wanted},
 };
-use satscope_kit::clock::{Steady, unix_ms};
+use satscope_kit::{
+    clock::{Steady, unix_ms},
+    fault::Fault,
+};
 
 /// After a recording that ended no longer ago than this, the node's counters tell whether it was restarted, milliseconds.
 const SHORT_GAP_MS: u64 = 60_000;
@@ -54,7 +57,7 @@ pub struct Task {
     /// The reading is a poll: it is made because ZMQ is away, and not because something was missed.
     is_poll: bool,
     /// Why the last reading failed, if it did.
-    last_failure: Option<String>,
+    last_failure: Option<Fault>,
     /// Messages that were received while the node is being read, to be taken in once it has been.
     held: VecDeque<Incoming>,
     /// Transactions whose entry times must be asked for.
@@ -69,22 +72,16 @@ pub struct Task {
 }
 
 impl Task {
-    /// Knows nothing yet. `ordered` says whether `rawtx` and `sequence` share an endpoint.
-    pub fn new(
-        source: Source,
-        asker: Asker,
-        store: Arc<Store>,
-        ordered: bool,
-        intervals: Intervals,
-    ) -> Task {
+    /// Knows nothing yet.
+    pub fn new(source: Source, asker: Asker, store: Arc<Store>, intervals: Intervals) -> Task {
         let gate = match (source.clock.is_standin(), asker.has_rpc()) {
             (true, _) => Gate::StandIn,
             (false, true) => Gate::Behind,
             (false, false) => Gate::Alone(Calm::default()),
         };
         Task {
+            tracker: Tracker::new(Filter::default(), source.is_ordered()),
             source,
-            tracker: Tracker::new(Filter::default(), ordered),
             gate,
             node_clock: NodeClock::default(),
             asker,
@@ -104,6 +101,11 @@ impl Task {
             last_beat: Steady::now(),
             beats: 0,
         }
+    }
+
+    /// What the subscriber's thread is to connect to, now and after each change.
+    pub fn subscriptions(&self) -> watch::Receiver<Vec<Subscription>> {
+        self.source.subscriptions()
     }
 
     /// Begins where an earlier process left off, and keeps the journal from now on. True if there was something.
@@ -268,7 +270,7 @@ impl Task {
         let has_rpc = self.asker.has_rpc();
         self.tracker
             .lost_messages(has_rpc, self.source.clock.newest().unwrap_or(0));
-        self.source.link.missed_something(has_rpc);
+        self.source.link.missed_something();
         match (has_rpc, loss) {
             (true, _) => self.fall_behind(),
             (false, Loss::Restart) => self.set_gate(Gate::Alone(Calm::default())),
@@ -324,7 +326,7 @@ impl Task {
                 self.metrics.unread_block();
             }
             Wanted::Resync => {
-                self.source.link.missed_something(self.asker.has_rpc());
+                self.source.link.missed_something();
                 self.fall_behind();
             }
         }
@@ -345,8 +347,8 @@ impl Task {
                 self.begin_reading(true);
             }
         }
-        if self.source.link.wants_hint(now) {
-            self.asker.hint(self.source.link.endpoint().to_owned());
+        if self.source.link.wants_listing(now) {
+            self.asker.published();
         }
     }
 

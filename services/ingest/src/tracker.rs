@@ -91,6 +91,14 @@ impl Tracker {
         }
     }
 
+    /// From now on, `rawtx` and `sequence` share an endpoint, or do not.
+    pub fn set_ordered(&mut self, ordered: bool) {
+        if self.ordered != ordered {
+            self.drop_run();
+            self.ordered = ordered;
+        }
+    }
+
     /// Takes the body of a `rawtx` message that was received at `received_ms`.
     ///
     /// # Errors

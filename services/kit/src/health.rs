@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use metrics::{describe_gauge, gauge};
 use tokio::sync::watch;
 
+use crate::fault::Fault;
+
 const CONDITION_MET: &str = "satscope_condition_met";
 
 /// Says what the metric means.
@@ -15,11 +17,20 @@ pub fn describe_metrics() {
     );
 }
 
+/// How a condition stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Met,
+    /// Met, and not as well as it could be.
+    Impaired(Fault),
+    /// Not met; what is waited for.
+    Unmet(Fault),
+}
+
 /// What a process waits for, and whether it takes requests.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
-    /// By name: `None` when met, else what is waited for.
-    waits: BTreeMap<&'static str, Option<String>>,
+    states: BTreeMap<&'static str, State>,
     is_draining: bool,
 }
 
@@ -30,9 +41,19 @@ impl Conditions {
     }
 
     /// The conditions that are not met: the name of each, and what is waited for.
-    pub fn unmet(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let unmet = |(name, wait): (&&'static str, _)| Some((*name, Option::as_deref(wait)?));
-        self.waits.iter().filter_map(unmet)
+    pub fn unmet(&self) -> impl Iterator<Item = (&'static str, &Fault)> {
+        self.states.iter().filter_map(|(name, state)| match state {
+            State::Unmet(wait) => Some((*name, wait)),
+            State::Met | State::Impaired(_) => None,
+        })
+    }
+
+    /// The conditions that are met, and not as well as they could be: the name of each, and why.
+    pub fn impaired(&self) -> impl Iterator<Item = (&'static str, &Fault)> {
+        self.states.iter().filter_map(|(name, state)| match state {
+            State::Impaired(why) => Some((*name, why)),
+            State::Met | State::Unmet(_) => None,
+        })
     }
 }
 
@@ -48,7 +69,7 @@ impl Default for Readiness {
 
 impl Readiness {
     /// Adds a condition, not yet met. The process can serve without it.
-    pub fn condition(&self, name: &'static str, waiting_for: &str) -> Condition {
+    pub fn condition(&self, name: &'static str, waiting_for: Fault) -> Condition {
         let condition = Condition {
             name,
             all: self.0.clone(),
@@ -78,19 +99,25 @@ pub struct Condition {
 impl Condition {
     /// It is there.
     pub fn met(&self) {
-        self.set(None);
+        self.set(State::Met);
+    }
+
+    /// It is there, and not as well as it could be; says why.
+    pub fn impaired(&self, why: Fault) {
+        self.set(State::Impaired(why));
     }
 
     /// It is not there (any more); says what is waited for.
-    pub fn unmet(&self, waiting_for: &str) {
-        self.set(Some(waiting_for.to_owned()));
+    pub fn unmet(&self, waiting_for: Fault) {
+        self.set(State::Unmet(waiting_for));
     }
 
-    fn set(&self, waiting_for: Option<String>) {
-        gauge!(CONDITION_MET, "condition" => self.name).set(u8::from(waiting_for.is_none()));
+    fn set(&self, state: State) {
+        let is_met = !matches!(state, State::Unmet(_));
+        gauge!(CONDITION_MET, "condition" => self.name).set(u8::from(is_met));
         self.all.send_if_modified(|all| {
-            let changed = all.waits.get(self.name) != Some(&waiting_for);
-            all.waits.insert(self.name, waiting_for);
+            let changed = all.states.get(self.name) != Some(&state);
+            all.states.insert(self.name, state);
             changed
         });
     }
@@ -103,28 +130,29 @@ mod tests {
     #[test]
     fn a_process_that_waits_can_serve_and_names_what_it_waits_for() {
         let readiness = Readiness::default();
-        let node = readiness.condition("node", "the node");
-        let window = readiness.condition("window", "payments");
+        let node = readiness.condition("node", Fault::plain("the node"));
+        let payments = Fault::new("payments", "payments from http://ingest:1");
+        let window = readiness.condition("window", payments.clone());
         node.met();
         let conditions = readiness.watch().borrow().clone();
         assert!(conditions.can_serve());
         assert_eq!(
             conditions.unmet().collect::<Vec<_>>(),
-            [("window", "payments")]
+            [("window", &payments)]
         );
         window.met();
-        node.unmet("the node again");
+        node.unmet(Fault::plain("the node again"));
         let conditions = readiness.watch().borrow().clone();
         assert_eq!(
             conditions.unmet().collect::<Vec<_>>(),
-            [("node", "the node again")]
+            [("node", &Fault::plain("the node again"))]
         );
     }
 
     #[test]
     fn a_process_that_drains_cannot_serve() {
         let readiness = Readiness::default();
-        readiness.condition("node", "the node").met();
+        readiness.condition("node", Fault::plain("the node")).met();
         readiness.drain();
         assert!(!readiness.watch().borrow().can_serve());
     }

@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod clock;
 pub mod config;
+pub mod fault;
 pub mod grpc;
 pub mod health;
 pub mod logging;

@@ -55,7 +55,10 @@ fn tell(states: &[NotifyState<'_>]) {
 
 /// One line for `systemctl status`.
 fn status(conditions: &Conditions) -> String {
-    let waiting: Vec<&str> = conditions.unmet().map(|(_, wait)| wait).collect();
+    let waiting: Vec<&str> = conditions
+        .unmet()
+        .map(|(_, wait)| wait.operator.as_str())
+        .collect();
     match waiting.as_slice() {
         [] => "ready".to_owned(),
         waiting => format!("waiting for {}", waiting.join(", ")),
@@ -70,7 +73,7 @@ mod tests {
     #[test]
     fn the_status_names_what_is_waited_for() {
         let readiness = Readiness::default();
-        let node = readiness.condition("node", "the node's ZMQ");
+        let node = readiness.condition("node", crate::fault::Fault::plain("the node's ZMQ"));
         assert_eq!(
             status(&readiness.watch().borrow()),
             "waiting for the node's ZMQ"

@@ -10,13 +10,13 @@ use futures_util::StreamExt as _;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::{
-    Status, Streaming,
+    Code, Status, Streaming,
     service::interceptor::InterceptedService,
     transport::{Channel, Endpoint},
 };
 use tracing::{info, warn};
 
-use crate::{config::Secret, token::Bearer};
+use crate::{config::Secret, fault::Fault, token::Bearer};
 
 /// Silence after which a stream counts as lost: a sender's heartbeat comes at least every 2 s.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -63,8 +63,8 @@ pub enum Event<T> {
     Connected,
     /// A message.
     Message(T),
-    /// The stream has ended, or could not be had; it is being tried again.
-    Lost(String),
+    /// The stream has ended, or could not be had; it is being tried again. The public text calls the upstream "it".
+    Lost(Fault),
 }
 
 /// Follows the stream that `open` gives, until `stop`, and tells `on` all that happens.
@@ -94,15 +94,16 @@ pub async fn follow<T, O, F>(
                 pauses = backoff();
             }
         };
-        let lost: Result<(), String> = match stop.run_until_cancelled(attempt).await {
+        let lost: Result<(), Fault> = match stop.run_until_cancelled(attempt).await {
             Some(lost) => lost,
             None => return,
         };
-        if let Err(reason) = lost {
-            if complaint.is_news(&reason, Instant::now()) {
-                warn!("{name} at {url}: {reason}");
+        if let Err(mut fault) = lost {
+            fault.operator = format!("{name} at {url}: {}", fault.operator);
+            if complaint.is_news(&fault.operator, Instant::now()) {
+                warn!("{}", fault.operator);
             }
-            on(Event::Lost(reason));
+            on(Event::Lost(fault));
         }
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
         if stop
@@ -141,39 +142,54 @@ fn backoff() -> impl Iterator<Item = Duration> {
         .map(|pause| pause.min(LONGEST_PAUSE))
 }
 
-async fn connect<T, O, F>(upstream: &Upstream, open: &mut O) -> Result<Streaming<T>, String>
+async fn connect<T, O, F>(upstream: &Upstream, open: &mut O) -> Result<Streaming<T>, Fault>
 where
     O: FnMut(Connection) -> F,
     F: Future<Output = Result<Streaming<T>, Status>>,
 {
     let opened = async {
         let channel = upstream.endpoint.connect().await;
-        let channel = channel.map_err(|error| describe(&error))?;
+        let channel = channel.map_err(|error| {
+            Fault::new(
+                "it cannot be reached",
+                format!("it cannot be reached: {}", innermost(&error)),
+            )
+        })?;
         open(InterceptedService::new(channel, upstream.bearer.clone()))
             .await
-            .map_err(|status| describe(&status))
+            .map_err(|status| refused(&status))
     };
     timeout(PATIENCE, opened)
         .await
-        .map_err(|_| format!("no answer in {PATIENCE:?}"))?
+        .map_err(|_| Fault::plain(format!("it does not answer within {PATIENCE:?}")))?
 }
 
-async fn next<T>(messages: &mut Streaming<T>) -> Result<T, String> {
+async fn next<T>(messages: &mut Streaming<T>) -> Result<T, Fault> {
     match timeout(SILENCE, messages.next()).await {
-        Err(_) => Err(format!("silent for {SILENCE:?}")),
-        Ok(None) => Err("it closed the stream".to_owned()),
-        Ok(Some(Err(status))) => Err(describe(&status)),
+        Err(_) => Err(Fault::plain(format!("it has been silent for {SILENCE:?}"))),
+        Ok(None) => Err(Fault::plain("it closed the stream")),
+        Ok(Some(Err(status))) => Err(refused(&status)),
         Ok(Some(Ok(message))) => Ok(message),
     }
 }
 
 /// The innermost cause says it best ("Connection refused"); what is around it is "transport error".
-fn describe(error: &dyn std::error::Error) -> String {
+fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
     innermost.to_string()
+}
+
+/// The fault that a gRPC status tells of.
+fn refused(status: &Status) -> Fault {
+    let public = match status.code() {
+        Code::Unauthenticated | Code::PermissionDenied => "it refuses to answer",
+        Code::ResourceExhausted => "it has no room for another subscriber",
+        _ => "it ended the stream",
+    };
+    Fault::new(public, format!("{public}: {}", innermost(status)))
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use satscope_bitcoin::frame::{FrameError, Topic};
 use satscope_bitcoin::recording::{
     CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep,
 };
-use satscope_bitcoin::subscriber::{Incoming, receive, subscriptions};
-use satscope_kit::{Context, clock::unix_ms, health::Condition, logging::Brake};
+use satscope_bitcoin::subscriber::{Incoming, fixed, receive, subscriptions};
+use satscope_kit::{Context, clock::unix_ms, fault::Fault, health::Condition, logging::Brake};
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -50,9 +50,11 @@ pub async fn start_recording(settings: RecordSettings, context: &Context) -> any
     ];
     let zmq = settings.zmq;
     let elsewhere = zmq.zmq_sequence_endpoint.as_deref();
-    let subscriptions = subscriptions(&zmq.zmq_endpoint, elsewhere, topics);
+    let subscriptions = subscriptions(zmq.rawtx(), elsewhere, topics);
     let node = Node {
-        condition: context.readiness.condition("node", "the node's ZMQ"),
+        condition: context
+            .readiness
+            .condition("node", Fault::plain("the node's ZMQ")),
         endpoints: subscriptions.len(),
         up: BTreeSet::new(),
         brake: Brake::default(),
@@ -61,7 +63,7 @@ pub async fn start_recording(settings: RecordSettings, context: &Context) -> any
     let stop_writing = stop.clone();
     let writing = move || keep(writer, queue, &Handle::current(), &stop_writing);
     tasks.spawn("recording", blocking(writing)).await;
-    let receiving = move || receive(subscriptions, &messages, &stop);
+    let receiving = move || receive(fixed(subscriptions), &messages, &stop);
     tasks.spawn("ZMQ", blocking(receiving)).await;
     tasks.spawn("node", node.pass_on(incoming, entries)).await;
     Ok(())
@@ -119,7 +121,7 @@ impl Node {
     fn down(&mut self, endpoint: String) -> Entry {
         tracing::warn!("lost the node at {endpoint}; trying again");
         self.up.remove(&endpoint);
-        self.condition.unmet("the node's ZMQ");
+        self.condition.unmet(Fault::plain("the node's ZMQ"));
         Entry::note(unix_ms(), DISCONNECTED, [("endpoint", json!(endpoint))])
     }
 

@@ -4,7 +4,8 @@ use bitcoin::{
     BlockHash, Transaction, Txid, block::Block, consensus::deserialize, hex::FromHex as _,
 };
 use satscope_bitcoin::rpc::{
-    BlockHeader, BlockchainInfo, Call, MempoolEntry, MempoolInfo, MempoolListing, Rpc, RpcError,
+    BlockHeader, BlockchainInfo, Call, MempoolEntry, MempoolInfo, MempoolListing, Notification,
+    Rpc, RpcError,
 };
 use satscope_log::WINDOW_MS;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -164,6 +165,11 @@ async fn standin_ms(rpc: &Rpc) -> Result<u64, RpcError> {
 pub async fn is_loaded(rpc: &Rpc) -> Result<bool, RpcError> {
     let info: MempoolInfo = rpc.call("getmempoolinfo", json!([])).await?;
     Ok(info.loaded)
+}
+
+/// Where the node publishes over ZMQ.
+pub async fn published(rpc: &Rpc) -> Result<Vec<Notification>, RpcError> {
+    rpc.call("getzmqnotifications", json!([])).await
 }
 
 /// The txids in the mempool.

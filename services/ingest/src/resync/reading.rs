@@ -10,6 +10,7 @@ use std::{
 
 use bitcoin::{BlockHash, Txid};
 use satscope_bitcoin::rpc::{BlockHeader, MempoolEntry};
+use satscope_kit::fault::Fault;
 use tracing::{info, warn};
 
 use super::ask::{BATCH, Branch, Entry, Moment, Question, Step};
@@ -121,9 +122,9 @@ impl Reading {
     }
 
     /// Why it must be given up at `now`, if it must.
-    pub fn overdue(&self, now: Instant) -> Option<String> {
+    pub fn overdue(&self, now: Instant) -> Option<Fault> {
         (self.began + LONGEST <= now)
-            .then(|| format!("the node did not tell all within {LONGEST:?}"))
+            .then(|| Fault::plain(format!("the node did not tell all within {LONGEST:?}")))
     }
 
     /// What has been read, in words.

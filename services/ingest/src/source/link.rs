@@ -1,41 +1,46 @@
-//! How the link to the node is, in words that an operator can act on; and when the node must be read.
+//! How the link to the node is, and what must be asked of the node when.
 //!
-//! Two things are known of it, each by itself: what its ZMQ is, and how far the picture here is the node's.
+//! Three things are known of the link, each by itself: which endpoints are connected, whether the needed topics can be heard
+//! there ([`Topics`]), and how far the picture here is the node's.
+
+mod words;
 
 use std::time::{Duration, Instant};
 
-use satscope_log::{Hop, HopState};
+use satscope_bitcoin::{frame::Topic, subscriber::Subscription};
+use satscope_kit::fault::Fault;
 use tracing::{info, warn};
+
+use super::{
+    fault,
+    topics::{Listing, Topics},
+};
 
 /// The pause after a reading that succeeded, after one that failed, and while the node is in its initial download.
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 const PAUSE_IN_DOWNLOAD: Duration = Duration::from_secs(60);
 /// A connection may take this long before the node is asked why there is none.
-const FIRST_HINT: Duration = Duration::from_secs(3);
-const PAUSE_BETWEEN_HINTS: Duration = Duration::from_secs(10);
+const FIRST_QUESTION: Duration = Duration::from_secs(3);
+const PAUSE_BETWEEN_QUESTIONS: Duration = Duration::from_secs(10);
 const PAUSE_BETWEEN_LINES: Duration = Duration::from_secs(1);
-/// The pause before the node is read while its ZMQ is away; and this many times as long as reading it took, at least: a busy
-/// node is not to be kept busier.
+/// The pause before the node is polled; and this many times as long as reading it took, at least, so that a busy node spends a
+/// tenth of its time on it.
 const PAUSE_BEFORE_POLL: Duration = Duration::from_secs(1);
-const POLL_SHARE: u32 = 10;
-
-const NO_RPC: &str = "no RPC: what came before the connection is not known";
-const LOADING: &str =
-    "the node is loading its mempool.dat: each transaction's entry time is asked until it is done";
+const POLL_SHARE: u32 = 9;
 
 /// What the node's ZMQ is.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Zmq {
-    /// There has been no connection yet; why, if the node could be asked.
-    Awaited { hint: Option<String> },
+    /// There has been no connection yet.
+    Awaited,
     /// All endpoints are connected.
     Up,
     /// A connection was lost.
-    Lost { hint: Option<String>, poll: Poll },
+    Lost,
 }
 
-/// Reading the node while its ZMQ is away.
+/// Reading the node's mempool over RPC again and again, while its ZMQ cannot be heard.
 #[derive(Debug)]
 struct Poll {
     not_before: Instant,
@@ -46,31 +51,42 @@ struct Poll {
 #[derive(Debug)]
 enum Sync {
     /// Something is missing, and the node cannot be asked; what is missing.
-    Alone { why: String },
+    Alone { why: Fault },
     /// Something is missing, and the node must be read.
     Wanted { not_before: Instant },
     /// The node is being read; how far.
-    Reading { progress: String },
+    Reading { progress: Fault },
     /// Reading the node failed; why.
-    Failed { why: String, not_before: Instant },
+    Failed { why: Fault, not_before: Instant },
     /// The node is in its initial download; how far.
     Downloading {
         how_far: String,
         not_before: Instant,
     },
     /// The picture is the node's; what is not exact about it, if anything is.
-    InStep { caveat: Option<String> },
+    InStep { caveat: Option<Caveat> },
+}
+
+/// What is not exact about a picture.
+#[derive(Debug)]
+enum Caveat {
+    /// The node loads its mempool.dat.
+    Loading,
+    /// It could not be compared with the node's; why.
+    Uncompared(Fault),
 }
 
 /// The state of the link.
 #[derive(Debug)]
 pub struct Link {
-    /// Where `rawtx` is expected.
-    endpoint: String,
-    endpoints: usize,
+    has_rpc: bool,
+    used: Vec<Subscription>,
     up: Vec<String>,
     zmq: Zmq,
+    topics: Topics,
     sync: Sync,
+    poll: Poll,
+    /// When the node is next asked where it publishes.
     ask_not_before: Instant,
     /// When the next reading may begin.
     read_not_before: Option<Instant>,
@@ -78,51 +94,81 @@ pub struct Link {
     refusals: u32,
     /// When progress was last written to the log.
     said: Option<Instant>,
+    /// The fault of the topics that was written to the log last.
+    complained: Option<String>,
 }
 
 impl Link {
-    /// Waiting for `endpoints` connections, one of them to `endpoint`.
-    pub fn new(endpoint: String, endpoints: usize) -> Link {
+    /// Not connected to anything.
+    pub fn new(has_rpc: bool) -> Link {
         let now = Instant::now();
         Link {
-            endpoint,
-            endpoints,
+            has_rpc,
+            used: Vec::new(),
             up: Vec::new(),
-            zmq: Zmq::Awaited { hint: None },
+            zmq: Zmq::Awaited,
+            topics: Topics::default(),
             sync: Sync::Wanted { not_before: now },
-            ask_not_before: now + FIRST_HINT,
+            poll: Poll {
+                not_before: now + PAUSE_BEFORE_POLL,
+                succeeded: false,
+            },
+            ask_not_before: now,
             read_not_before: None,
             refusals: 0,
             said: None,
+            complained: None,
         }
     }
 
+    /// These endpoints are connected to from now on, and no others.
+    pub fn subscribe(&mut self, subscriptions: Vec<Subscription>) {
+        self.used = subscriptions;
+        let used = |endpoint: &String| self.used.iter().any(|used| used.endpoint == *endpoint);
+        self.up.retain(used);
+        if self.zmq == Zmq::Up {
+            self.zmq = Zmq::Lost;
+        }
+        self.look_up();
+    }
+
+    /// What is subscribed to.
+    pub fn used(&self) -> &[Subscription] {
+        &self.used
+    }
+
     /// A connection stands. What was sent before it is missing here.
-    pub fn up(&mut self, endpoint: String, has_rpc: bool) {
+    pub fn up(&mut self, endpoint: String) {
         self.up.retain(|held| *held != endpoint);
         self.up.push(endpoint);
         if self.refusals > 0 {
             self.refusals = 0;
             self.read_not_before = None;
         }
-        if self.up.len() == self.endpoints {
+        self.topics.forget();
+        self.ask_not_before = Instant::now();
+        self.look_up();
+        self.missed_something();
+    }
+
+    fn look_up(&mut self) {
+        let is_up = |used: &Subscription| self.up.contains(&used.endpoint);
+        if !self.used.is_empty() && self.used.iter().all(is_up) {
             self.zmq = Zmq::Up;
         }
-        self.missed_something(has_rpc);
     }
 
     /// A connection is gone.
     pub fn down(&mut self, endpoint: &str) {
         let now = Instant::now();
         self.up.retain(|held| held != endpoint);
-        self.ask_not_before = now + FIRST_HINT;
-        if matches!(self.zmq, Zmq::Up) {
-            self.zmq = Zmq::Lost {
-                hint: None,
-                poll: Poll {
-                    not_before: now + PAUSE_BEFORE_POLL,
-                    succeeded: false,
-                },
+        self.topics.forget();
+        self.ask_not_before = now + FIRST_QUESTION;
+        if self.zmq == Zmq::Up {
+            self.zmq = Zmq::Lost;
+            self.poll = Poll {
+                not_before: now + PAUSE_BEFORE_POLL,
+                succeeded: false,
             };
         }
         if let Sync::Reading { .. } = self.sync {
@@ -130,45 +176,64 @@ impl Link {
         }
     }
 
+    /// A message of this topic has come.
+    pub fn hear(&mut self, topic: Topic) {
+        if self.topics.hear(topic) {
+            self.complain();
+        }
+    }
+
     /// Something was lost: the node must be read, or it cannot be.
-    pub fn missed_something(&mut self, has_rpc: bool) {
-        self.sync = match has_rpc {
+    pub fn missed_something(&mut self) {
+        self.sync = match self.has_rpc {
             true => Sync::Wanted {
                 not_before: self.read_not_before.unwrap_or_else(Instant::now),
             },
             false => Sync::Alone {
-                why: NO_RPC.to_owned(),
+                why: fault::no_rpc(),
             },
         };
     }
 
     /// Whether all endpoints are connected.
     pub fn is_up(&self) -> bool {
-        matches!(self.zmq, Zmq::Up)
+        self.zmq == Zmq::Up
     }
 
-    /// Whether the picture is believed to be the node's.
+    /// Whether all endpoints are connected, and each needed topic was heard or is published there.
+    pub fn is_healthy(&self) -> bool {
+        self.is_up() && self.topics.are_healthy(&self.used)
+    }
+
+    /// Whether the picture is believed to be the node's, and is kept so by what is heard.
     pub fn is_in_step(&self) -> bool {
-        self.is_up() && matches!(self.sync, Sync::InStep { .. })
+        self.is_healthy() && matches!(self.sync, Sync::InStep { .. })
+    }
+
+    /// Whether a fresh price can come of this link: it is heard, or polled.
+    pub fn is_alive(&self) -> bool {
+        self.is_healthy() || self.poll.succeeded
     }
 
     /// Records the outcome of a comparison; `failure` is why it could not be made.
-    pub fn compared(&mut self, failure: Option<String>) {
+    pub fn compared(&mut self, failure: Option<Fault>) {
         let Sync::InStep { caveat } = &mut self.sync else {
             return;
         };
-        if caveat.as_deref() == Some(LOADING) {
+        if let Some(Caveat::Loading) = caveat {
             return;
         }
         if let Some(failure) = failure.as_ref().filter(|_| caveat.is_none()) {
-            warn!("cannot compare with the node: {failure}");
+            warn!("cannot compare with the node: {}", failure.operator);
         }
-        *caveat = failure;
+        *caveat = failure.map(Caveat::Uncompared);
     }
 
     /// The picture may be incomplete, and why.
     pub fn degrade(&mut self, why: String) {
-        self.sync = Sync::Alone { why };
+        self.sync = Sync::Alone {
+            why: Fault::plain(why),
+        };
     }
 
     /// Whether to read the node now because something is missing.
@@ -182,63 +247,58 @@ impl Link {
         self.is_up() && not_before <= now
     }
 
-    /// Whether to read the node now although its ZMQ is away: only after it was there once, so that one that was never set
-    /// up is noticed.
+    /// Whether to read the node now because its ZMQ cannot be heard.
     pub fn wants_poll(&self, now: Instant) -> bool {
-        matches!(&self.zmq, Zmq::Lost { poll, .. } if poll.not_before <= now)
+        !self.is_healthy() && self.poll.not_before <= now
     }
 
-    /// The node was read without its ZMQ, or could not be, since `began`.
+    /// The node was polled, or could not be, since `began`.
     pub fn polled(&mut self, succeeded: bool, began: Instant, now: Instant) {
-        if let Zmq::Lost { poll, .. } = &mut self.zmq {
-            if succeeded && !poll.succeeded {
-                info!("the node's ZMQ is away; reading its mempool over RPC meanwhile");
-            }
-            let pause = (now - began) * POLL_SHARE;
-            *poll = Poll {
-                not_before: now + pause.max(PAUSE_BEFORE_POLL),
-                succeeded,
-            };
+        if succeeded && !self.poll.succeeded {
+            info!("the node's ZMQ cannot be heard; asking for its mempool over RPC meanwhile");
         }
+        let pause = (now - began) * POLL_SHARE;
+        self.poll = Poll {
+            not_before: now + pause.max(PAUSE_BEFORE_POLL),
+            succeeded,
+        };
     }
 
-    /// The reading over RPC is not answered: what the last one told is old.
+    /// The poll is not answered: what the last one told is old.
     pub fn poll_is_slow(&mut self) {
-        if let Zmq::Lost { poll, .. } = &mut self.zmq {
-            poll.succeeded = false;
-        }
+        self.poll.succeeded = false;
     }
 
-    /// Whether to ask the node why there is no connection: after a while, and then every ten seconds.
-    pub fn wants_hint(&mut self, now: Instant) -> bool {
-        let due = !self.is_up() && self.ask_not_before <= now;
-        if due {
-            self.ask_not_before = now + PAUSE_BETWEEN_HINTS;
+    /// Whether to ask the node where it publishes: at each connection, and every ten seconds while it is not heard.
+    pub fn wants_listing(&mut self, now: Instant) -> bool {
+        let is_due = self.ask_not_before <= now && (!self.is_healthy() || !self.topics.is_listed());
+        if is_due {
+            self.ask_not_before = now + PAUSE_BETWEEN_QUESTIONS;
         }
-        due
+        is_due
     }
 
-    /// Why there is no connection; logged when it is news.
-    pub fn hint(&mut self, said: String) {
-        if let Zmq::Awaited { hint } | Zmq::Lost { hint, .. } = &mut self.zmq {
-            if hint.as_ref() != Some(&said) {
-                warn!("waiting for the node's ZMQ: {said}");
-            }
-            *hint = Some(said);
-        }
+    /// Takes where the node publishes, or why that is not known; what keeps the topics from being heard is logged when it is news.
+    pub fn list(&mut self, listing: Listing) {
+        self.topics.list(listing);
+        self.complain();
     }
 
-    /// Where `rawtx` is expected.
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
+    fn complain(&mut self) {
+        let fault = self.topics.fault(&self.used, self.is_up());
+        let said = fault.map(|fault| fault.operator);
+        if let Some(said) = said.as_ref().filter(|_| said != self.complained) {
+            warn!("waiting for the node's ZMQ: {said}");
+        }
+        self.complained = said;
     }
 
     /// A reading goes on; logged at most once a second.
-    pub fn reading(&mut self, progress: String) {
+    pub fn reading(&mut self, progress: Fault) {
         let now = Instant::now();
         let is_due = |said: Instant| said + PAUSE_BETWEEN_LINES <= now;
         if self.said.is_none_or(is_due) {
-            info!("reading from the node: {progress}");
+            info!("reading from the node: {}", progress.operator);
             self.said = Some(now);
         }
         self.sync = Sync::Reading { progress };
@@ -250,15 +310,15 @@ impl Link {
         self.refusals = 0;
         self.said = None;
         self.sync = Sync::InStep {
-            caveat: (!is_loaded).then(|| LOADING.to_owned()),
+            caveat: (!is_loaded).then_some(Caveat::Loading),
         };
     }
 
     /// A reading has failed. What stays as it was is on the page, and need not fill the log.
     /// One that was refused is not soon answered: the pauses grow, until the node is connected anew.
-    pub fn failed(&mut self, why: String, is_refused: bool, now: Instant, last: Option<&str>) {
+    pub fn failed(&mut self, why: Fault, is_refused: bool, now: Instant, last: Option<&Fault>) {
         if last != Some(&why) {
-            warn!("not in step with the node: {why}");
+            warn!("not in step with the node: {}", why.operator);
         }
         self.refusals = if is_refused { self.refusals + 1 } else { 0 };
         let pause = PAUSE_AFTER_FAILURE * 2_u32.pow(self.refusals.saturating_sub(1).min(5));
@@ -276,7 +336,7 @@ impl Link {
     pub fn try_again(&mut self) {
         self.refusals = 0;
         self.read_not_before = None;
-        self.missed_something(true);
+        self.missed_something();
     }
 
     /// The node is in its initial download, `share` of which is done: it is asked again in a minute.
@@ -296,191 +356,7 @@ impl Link {
             not_before,
         };
     }
-
-    /// The node's hop, and ingest's own.
-    pub fn hops(&self) -> Vec<Hop> {
-        let (state, detail) = self.node();
-        let hop = |name: &str, state, detail| Hop {
-            name: name.to_owned(),
-            state,
-            detail,
-        };
-        vec![
-            hop("node", state, detail),
-            hop("ingest", HopState::Connected, String::new()),
-        ]
-    }
-
-    fn node(&self) -> (HopState, String) {
-        let words = |hint: &'_ Option<String>, otherwise: &'static str| {
-            hint.clone().unwrap_or_else(|| otherwise.to_owned())
-        };
-        match (&self.zmq, &self.sync) {
-            (Zmq::Awaited { hint }, _) => {
-                (HopState::Connecting, words(hint, "waiting for its ZMQ"))
-            }
-            (Zmq::Lost { hint, poll }, _) if poll.succeeded => (
-                HopState::Degraded,
-                words(
-                    hint,
-                    "its ZMQ is gone; trying again, and reading its mempool over RPC meanwhile",
-                ),
-            ),
-            (Zmq::Lost { hint, .. }, _) => (
-                HopState::Disconnected,
-                words(hint, "its ZMQ is gone; trying again"),
-            ),
-            (Zmq::Up, Sync::Reading { progress }) => (HopState::Resyncing, progress.clone()),
-            (Zmq::Up, Sync::Downloading { how_far, .. }) => (HopState::Resyncing, how_far.clone()),
-            (Zmq::Up, Sync::Wanted { .. }) => (
-                HopState::Resyncing,
-                "something was missed: about to ask the node".to_owned(),
-            ),
-            (Zmq::Up, Sync::Alone { why } | Sync::Failed { why, .. }) => {
-                (HopState::Degraded, why.clone())
-            }
-            (Zmq::Up, Sync::InStep { caveat: Some(why) }) => (HopState::Degraded, why.clone()),
-            (Zmq::Up, Sync::InStep { caveat: None }) => (HopState::Connected, String::new()),
-        }
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn link() -> Link {
-        Link::new("tcp://node:1".to_owned(), 1)
-    }
-
-    fn node(link: &Link) -> (HopState, String) {
-        let hop = &link.hops()[0];
-        (hop.state, hop.detail.clone())
-    }
-
-    fn state(link: &Link) -> HopState {
-        node(link).0
-    }
-
-    #[test]
-    fn the_hop_says_how_the_link_is() {
-        let mut link = link();
-        let now = Instant::now();
-        assert_eq!(state(&link), HopState::Connecting);
-        link.up("tcp://node:1".to_owned(), true);
-        assert!(link.wants_reading(Instant::now()));
-        assert_eq!(state(&link), HopState::Resyncing, "not yet, but wanted");
-        link.reading("1 of 2 blocks".to_owned());
-        assert_eq!(
-            node(&link),
-            (HopState::Resyncing, "1 of 2 blocks".to_owned())
-        );
-        link.failed("refused".to_owned(), false, now, None);
-        assert_eq!(node(&link), (HopState::Degraded, "refused".to_owned()));
-        assert!(!link.wants_reading(now), "not at once again");
-        assert!(link.wants_reading(now + PAUSE_AFTER_FAILURE));
-        link.in_step(true, now);
-        assert_eq!(state(&link), HopState::Connected);
-        link.down("tcp://node:1");
-        assert_eq!(state(&link), HopState::Disconnected);
-    }
-
-    #[test]
-    fn a_node_that_loads_or_downloads_is_not_called_connected() {
-        let mut link = link();
-        let now = Instant::now();
-        link.up("tcp://node:1".to_owned(), true);
-        link.in_step(false, now);
-        assert_eq!(node(&link), (HopState::Degraded, LOADING.to_owned()));
-        link.compared(None);
-        assert_eq!(state(&link), HopState::Degraded);
-        link.downloading(0.1234, now);
-        assert_eq!(state(&link), HopState::Resyncing);
-        assert!(
-            node(&link)
-                .1
-                .starts_with("the node is 12.34 % synchronised")
-        );
-        assert!(!link.wants_reading(now + Duration::from_secs(59)));
-        assert!(link.wants_reading(now + PAUSE_IN_DOWNLOAD));
-    }
-
-    #[test]
-    fn without_rpc_the_gap_is_shown() {
-        let mut link = link();
-        link.up("tcp://node:1".to_owned(), false);
-        assert_eq!(state(&link), HopState::Degraded);
-        assert!(!link.wants_reading(Instant::now()));
-    }
-
-    #[test]
-    fn a_node_that_cannot_be_compared_with_is_said_to_be_so() {
-        let mut link = link();
-        link.up("tcp://node:1".to_owned(), true);
-        assert!(!link.is_in_step());
-        link.in_step(true, Instant::now());
-        assert!(link.is_in_step());
-        link.compared(Some("refused".to_owned()));
-        assert_eq!(node(&link), (HopState::Degraded, "refused".to_owned()));
-        link.compared(None);
-        assert_eq!(state(&link), HopState::Connected);
-    }
-
-    #[test]
-    fn without_its_zmq_the_node_is_read_now_and_then() {
-        let mut link = link();
-        let soon = || Instant::now() + PAUSE_BEFORE_POLL;
-        assert!(!link.wants_poll(soon()), "never seen");
-        link.up("tcp://node:1".to_owned(), true);
-        assert!(!link.wants_poll(soon()));
-        link.down("tcp://node:1");
-        assert!(!link.wants_poll(Instant::now()), "it may come back");
-        assert!(link.wants_poll(soon()));
-        let began = Instant::now();
-        let ended = began + Duration::from_secs(3);
-        link.polled(true, began, ended);
-        assert!(!link.wants_poll(ended + Duration::from_secs(29)));
-        assert!(link.wants_poll(ended + Duration::from_secs(30)));
-        let (state, detail) = node(&link);
-        assert!(state == HopState::Degraded && detail.contains("over RPC"));
-        link.up("tcp://node:1".to_owned(), true);
-        assert!(!link.wants_poll(ended + Duration::from_secs(60)));
-    }
-
-    #[test]
-    fn why_there_is_no_connection_is_asked_now_and_then_and_shown() {
-        let mut link = link();
-        assert!(!link.wants_hint(Instant::now()), "it may still come");
-        let now = Instant::now() + FIRST_HINT;
-        assert!(link.wants_hint(now));
-        assert!(!link.wants_hint(now));
-        assert!(link.wants_hint(now + PAUSE_BETWEEN_HINTS));
-        link.hint("it is off".to_owned());
-        assert_eq!(node(&link).1, "it is off");
-        link.up("tcp://node:1".to_owned(), true);
-        assert!(!link.wants_hint(now + 2 * PAUSE_BETWEEN_HINTS));
-        assert_ne!(node(&link).1, "it is off");
-    }
-
-    #[test]
-    fn one_that_was_refused_is_asked_ever_more_seldom_until_the_node_comes_back() {
-        let mut link = link();
-        link.up("tcp://node:1".to_owned(), true);
-        let now = Instant::now();
-        let mut pauses = Vec::new();
-        for _ in 0..7 {
-            link.failed("refused".to_owned(), true, now, None);
-            let due = (0..60).find(|seconds| {
-                let later = now + Duration::from_secs(*seconds);
-                link.wants_reading(later)
-            });
-            pauses.extend(due);
-        }
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 32]);
-        link.down("tcp://node:1");
-        link.up("tcp://node:1".to_owned(), true);
-        assert!(link.wants_reading(Instant::now()));
-        link.failed("silent".to_owned(), false, now, None);
-        assert!(link.wants_reading(now + PAUSE_AFTER_FAILURE));
-    }
-}
+mod tests;

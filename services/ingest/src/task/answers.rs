@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bitcoin::{BlockHash, Txid};
 use satscope_bitcoin::rpc::RpcError;
+use satscope_kit::fault::Fault;
 use tokio::task::JoinError;
 use tracing::{debug, info, warn};
 
@@ -15,12 +16,9 @@ use crate::{
         compare,
         reading::{Next, Outcome, Reading},
     },
-    source::hint,
+    source::fault::IN_WARMUP,
     stamp::{Calm, Gate, Pace},
 };
-
-/// Core's error code while it starts. Source: `src/rpc/protocol.h`, `RPC_IN_WARMUP`.
-const IN_WARMUP: i64 = -28;
 
 /// Why a reading failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +66,7 @@ impl Task {
             }
             Answer::Entered(txids, Ok(entered)) => self.take_entry_times(&txids, &entered),
             Answer::Entered(txids, Err(error)) => {
-                warn!("entry times: {}", hint::explain(&error));
+                warn!("entry times: {}", self.asker.fault(&error).operator);
                 self.is_asking = false;
                 txids.iter().for_each(|txid| self.tracker.ask_if_open(txid));
                 self.miss();
@@ -86,7 +84,11 @@ impl Task {
                 self.miss();
             }
             Answer::Loaded(outcome) => debug!("whether the mempool is loaded: {outcome:?}"),
-            Answer::Hint(why) => self.source.link.hint(why),
+            Answer::Published(published) => {
+                let listing = published.map_err(|error| self.asker.fault(&error));
+                self.source.take_listing(listing);
+                self.tracker.set_ordered(self.source.is_ordered());
+            }
             Answer::Failed(error) => self.take_failure(&error),
         }
         self.flush();
@@ -116,7 +118,7 @@ impl Task {
 
     fn show_progress(&mut self, reading: &Reading) {
         if !self.is_poll {
-            self.source.link.reading(reading.progress());
+            self.source.link.reading(Fault::plain(reading.progress()));
         }
     }
 
@@ -128,7 +130,9 @@ impl Task {
             Ok(step) => step,
             // What was read is kept, and the rest is asked for until the reading has taken too long.
             Err(error) if error.is_passing() && !self.is_poll => {
-                let progress = format!("{}; asking again: {error}", reading.progress());
+                let fault = self.asker.fault(&error);
+                let again = |why: &str| format!("{}; asking again: {why}", reading.progress());
+                let progress = Fault::new(again(&fault.public), again(&fault.operator));
                 self.source.link.reading(progress);
                 self.asker.reading(self.reading_number, question);
                 self.reading = Some(reading);
@@ -136,7 +140,7 @@ impl Task {
             }
             Err(error) => {
                 self.reading = Some(reading);
-                return self.fail_reading(hint::explain(&error), Failure::of(&error));
+                return self.fail_reading(self.asker.fault(&error), Failure::of(&error));
             }
         };
         let answered_ms = match &step {
@@ -211,23 +215,21 @@ impl Task {
     }
 
     /// A reading has failed. A node that cannot be asked at all is believed by its pace, as one without RPC.
-    pub(super) fn fail_reading(&mut self, why: String, failure: Failure) {
+    pub(super) fn fail_reading(&mut self, why: Fault, failure: Failure) {
         let Some(reading) = self.reading.take() else {
             return;
         };
         self.reading_number += 1;
         let now = Instant::now();
         if self.is_poll {
-            debug!("cannot read the node while its ZMQ is away: {why}");
+            debug!("cannot poll the node: {}", why.operator);
             self.metrics.polled(false);
             self.source.link.polled(false, reading.began(), now);
         } else {
             self.metrics.resync(false);
             let last = self.last_failure.replace(why.clone());
             let is_refused = failure == Failure::Refused;
-            self.source
-                .link
-                .failed(why, is_refused, now, last.as_deref());
+            self.source.link.failed(why, is_refused, now, last.as_ref());
             if failure != Failure::Starting && matches!(self.gate, Gate::Behind) {
                 self.set_gate(Gate::Alone(Calm::default()));
             }
@@ -295,14 +297,17 @@ impl Task {
         warn!("asking the node: {error}");
         self.is_asking = false;
         self.comparison.answered(None, Instant::now());
-        self.fail_reading(format!("asking it failed here: {error}"), Failure::Starting);
+        let why = Fault::new(
+            "asking the node failed",
+            format!("asking the node failed here: {error}"),
+        );
+        self.fail_reading(why, Failure::Starting);
         self.miss();
     }
 
     fn take_comparison(&mut self, answer: Result<compare::Answer, RpcError>) {
-        self.source
-            .link
-            .compared(answer.as_ref().err().map(hint::explain));
+        let failure = answer.as_ref().err().map(|error| self.asker.fault(error));
+        self.source.link.compared(failure);
         self.comparison.answered(answer.ok(), Instant::now());
     }
 
@@ -329,7 +334,7 @@ impl Task {
 
     /// Something was missed: the node must be read.
     fn miss(&mut self) {
-        self.source.link.missed_something(self.asker.has_rpc());
+        self.source.link.missed_something();
         self.fall_behind();
     }
 

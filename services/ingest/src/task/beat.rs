@@ -74,6 +74,7 @@ impl Task {
             self.source.clock.simulation(),
         );
         self.tracker.status(now_ms, Arc::new(status));
+        self.source.report();
         self.flush();
         self.metrics.active(self.store.active());
         self.publisher.keep_short(now_ms, self.tracker.records());
@@ -152,7 +153,7 @@ impl Task {
         self.publisher.begin_again(now_ms, self.tracker.records());
         if self.asker.has_rpc() {
             self.abandon_reading();
-            self.source.link.missed_something(true);
+            self.source.link.missed_something();
         }
     }
 }

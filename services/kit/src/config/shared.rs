@@ -6,16 +6,27 @@ use clap::Args;
 
 use super::{bytes, zmq_endpoint};
 
+/// Where a node publishes over ZMQ unless something else is known. Source: the lines for bitcoin.conf in Core's `doc/zmq.md`.
+const USUAL_ZMQ: &str = "tcp://127.0.0.1:28332";
+
 /// Where the node publishes over ZMQ.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct ZmqSettings {
-    /// Where the node publishes (`-zmqpubrawtx` and `-zmqpubsequence` in bitcoin.conf)
-    #[arg(long, env = "SATSCOPE_ZMQ_ENDPOINT", value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:28332", value_parser = zmq_endpoint)]
-    pub zmq_endpoint: String,
+    /// Where the node publishes (`-zmqpubrawtx` and `-zmqpubsequence` in bitcoin.conf) [default: where the node says over RPC, else
+    /// tcp://127.0.0.1:28332]
+    #[arg(long, env = "SATSCOPE_ZMQ_ENDPOINT", value_name = "ENDPOINT", value_parser = zmq_endpoint)]
+    pub zmq_endpoint: Option<String>,
 
     /// Where it publishes `sequence`, if that is elsewhere
     #[arg(long, env = "SATSCOPE_ZMQ_SEQUENCE_ENDPOINT", value_name = "ENDPOINT", value_parser = zmq_endpoint)]
     pub zmq_sequence_endpoint: Option<String>,
+}
+
+impl ZmqSettings {
+    /// Where `rawtx` is published, for a part that has no RPC to ask.
+    pub fn rawtx(&self) -> &str {
+        self.zmq_endpoint.as_deref().unwrap_or(USUAL_ZMQ)
+    }
 }
 
 /// How much of a recording is kept.

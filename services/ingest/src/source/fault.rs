@@ -1,0 +1,39 @@
+//! What an RPC error means, in both texts.
+
+use satscope_bitcoin::rpc::RpcError;
+use satscope_kit::fault::Fault;
+
+/// Core's error code while it starts. Source: `src/rpc/protocol.h`, `RPC_IN_WARMUP`.
+pub const IN_WARMUP: i64 = -28;
+
+/// What an RPC error of the node at `url` tells each audience.
+pub fn of_rpc(error: &RpcError, url: &str) -> Fault {
+    let public = match error {
+        RpcError::Unreachable { .. } => "the node's RPC cannot be reached",
+        RpcError::Slow(_) => "the node is slow to answer",
+        RpcError::Cookie(..) | RpcError::Unauthorized(_) | RpcError::Forbidden(_) => {
+            "the node refuses to answer"
+        }
+        RpcError::Node {
+            code: IN_WARMUP, ..
+        } => "the node is starting",
+        RpcError::Http { .. } | RpcError::Node { .. } => "the node answers with an error",
+        RpcError::Answer { .. } => "the node's answer cannot be read",
+    };
+    let operator = match error {
+        RpcError::Unreachable { url, reason } => format!(
+            "no RPC at {url} ({reason}): is the node running, with server=1 in bitcoin.conf?"
+        ),
+        RpcError::Cookie(..) => {
+            format!("{error}: is the node running, and may this user read the file?")
+        }
+        RpcError::Unauthorized(_) => error.to_string(),
+        other => format!("{url}: {other}"),
+    };
+    Fault::new(public, operator)
+}
+
+/// Why nothing is asked where there is no RPC.
+pub fn no_rpc() -> Fault {
+    Fault::plain("no RPC: what came before the connection is not known")
+}

@@ -1,0 +1,102 @@
+//! The link in words: the node's hop, for the public and for operators.
+
+use satscope_kit::fault::Fault;
+use satscope_log::{Hop, HopState};
+
+use super::{Caveat, Link, Sync, Zmq};
+
+const LOADING: &str =
+    "the node is loading its mempool.dat: each transaction's entry time is asked until it is done";
+
+impl Link {
+    /// The node's hop, and ingest's own, as the public reads them.
+    pub fn hops(&self) -> Vec<Hop> {
+        let (state, fault) = self.node();
+        let hop = |name: &str, state, detail| Hop {
+            name: name.to_owned(),
+            state,
+            detail,
+        };
+        let detail = fault.map_or(String::new(), |fault| fault.public);
+        vec![
+            hop("node", state, detail),
+            hop("ingest", HopState::Connected, String::new()),
+        ]
+    }
+
+    /// How the node is, and what is wrong, if anything is.
+    pub fn node(&self) -> (HopState, Option<Fault>) {
+        let (state, fault) = match self.zmq {
+            Zmq::Up => return self.connected(),
+            Zmq::Awaited => (
+                HopState::Connecting,
+                Fault::plain("waiting for the node's ZMQ"),
+            ),
+            Zmq::Lost => (
+                HopState::Disconnected,
+                Fault::plain("the node's ZMQ is gone; trying again"),
+            ),
+        };
+        let fault = self.topics.fault(&self.used, false).unwrap_or(fault);
+        match self.poll.succeeded {
+            true => (HopState::Degraded, Some(polling(&fault))),
+            false => (state, Some(fault)),
+        }
+    }
+
+    /// How the node is while all endpoints are connected.
+    fn connected(&self) -> (HopState, Option<Fault>) {
+        match &self.sync {
+            Sync::Reading { progress } => (HopState::Resyncing, Some(progress.clone())),
+            Sync::Downloading { how_far, .. } => {
+                (HopState::Resyncing, Some(Fault::plain(how_far.as_str())))
+            }
+            Sync::Wanted { .. } => (
+                HopState::Resyncing,
+                Some(Fault::plain("something was missed: about to ask the node")),
+            ),
+            Sync::Failed { why, .. } => (HopState::Degraded, Some(why.clone())),
+            Sync::Alone { why } => (HopState::Degraded, Some(self.with_topics(why))),
+            Sync::InStep { .. } if !self.is_healthy() => self.unheard(),
+            Sync::InStep { caveat: Some(why) } => (HopState::Degraded, Some(why.fault())),
+            Sync::InStep { caveat: None } => (HopState::Connected, None),
+        }
+    }
+
+    /// The picture is the node's, and a needed topic has not been heard.
+    fn unheard(&self) -> (HopState, Option<Fault>) {
+        let waiting = || Fault::plain("waiting for the first word of the node's ZMQ");
+        let fault = self.topics.fault(&self.used, true).unwrap_or_else(waiting);
+        match self.poll.succeeded {
+            true => (HopState::Degraded, Some(polling(&fault))),
+            false => (HopState::Resyncing, Some(fault)),
+        }
+    }
+
+    /// Without RPC, the topics that have not been heard are named beside what is missing.
+    fn with_topics(&self, why: &Fault) -> Fault {
+        match self.topics.unheard(&self.used) {
+            Some(unheard) => Fault::new(
+                format!("{}; {}", why.public, unheard.public),
+                format!("{}; {}", why.operator, unheard.operator),
+            ),
+            None => why.clone(),
+        }
+    }
+}
+
+fn polling(fault: &Fault) -> Fault {
+    Fault::new(
+        format!("polling: {}", fault.public),
+        format!("polling: {}", fault.operator),
+    )
+}
+
+impl Caveat {
+    fn fault(&self) -> Fault {
+        match self {
+            Caveat::Loading => Fault::plain(LOADING),
+            Caveat::Uncompared(why) => why.clone(),
+        }
+    }
+}

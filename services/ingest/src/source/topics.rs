@@ -1,0 +1,335 @@
+//! Where the node publishes `rawtx` and `sequence`, what to subscribe to, and whether both can be heard there.
+//!
+//! The endpoints that operators set win. Where none is set, the node's own list (`getzmqnotifications`) tells them. A topic
+//! counts as healthy once a message of it has come, or once the node says that it publishes the topic at an endpoint in use.
+
+use satscope_bitcoin::{
+    frame::Topic,
+    rpc::Notification,
+    subscriber::{Subscription, subscriptions},
+};
+use satscope_kit::fault::Fault;
+
+/// The topics that a price needs.
+pub const NEEDED: [Topic; 2] = [Topic::RawTx, Topic::Sequence];
+/// The port that stands in the documentation's lines for `bitcoin.conf`.
+const USUAL_PORT: u16 = 28332;
+
+/// What operators have set, and where the node's RPC is.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints {
+    /// `zmq_endpoint`.
+    pub rawtx: Option<String>,
+    /// `zmq_sequence_endpoint`.
+    pub sequence: Option<String>,
+    /// A topic beside the needed ones, at the endpoint of `rawtx`.
+    pub beside: Option<Topic>,
+    /// The host in `rpc_url`; `None` without RPC.
+    pub rpc_host: Option<String>,
+}
+
+impl Endpoints {
+    /// What to subscribe to before the node has been asked; `None` if only the node can tell.
+    pub fn at_first(&self) -> Option<Vec<Subscription>> {
+        let is_told = self.rawtx.is_some() || self.rpc_host.is_none();
+        is_told.then(|| self.usual())
+    }
+
+    /// What to subscribe to while the node cannot be asked: the set endpoints, else the usual port of its machine.
+    pub fn usual(&self) -> Vec<Subscription> {
+        let host = self.rpc_host.as_deref().unwrap_or("127.0.0.1");
+        let usual = || format!("tcp://{host}:{USUAL_PORT}");
+        let rawtx = self.rawtx.clone().unwrap_or_else(usual);
+        self.subscribe(&rawtx, self.sequence.as_deref())
+    }
+
+    /// What to subscribe to at a node that publishes this; nothing if a needed topic cannot be reached.
+    pub fn of(&self, published: &[Notification]) -> Vec<Subscription> {
+        if self.rawtx.is_some() {
+            return self.usual();
+        }
+        let rawtx = self.reachable(published, Topic::RawTx);
+        let sequence = match &self.sequence {
+            Some(set) => vec![set.clone()],
+            None => self.reachable(published, Topic::Sequence),
+        };
+        // One endpoint for both keeps them in one order, so that a block is known without a question.
+        let shared = rawtx.iter().find(|address| sequence.contains(address));
+        match (shared, rawtx.first(), sequence.first()) {
+            (Some(both), ..) => self.subscribe(both, None),
+            (None, Some(rawtx), Some(sequence)) => self.subscribe(rawtx, Some(sequence)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// `rawtx` last, because a stand-in begins to play when it is asked for.
+    fn subscribe(&self, rawtx: &str, sequence: Option<&str>) -> Vec<Subscription> {
+        let mut topics = vec![Topic::Sequence, Topic::RawTx];
+        topics.splice(0..0, self.beside);
+        subscriptions(rawtx, sequence, topics)
+    }
+
+    /// The addresses of a topic to which a subscriber on this machine can connect, in the node's order.
+    fn reachable(&self, published: &[Notification], topic: Topic) -> Vec<String> {
+        let addresses = of_topic(published, topic);
+        addresses
+            .filter_map(|address| self.connectable(address))
+            .collect()
+    }
+
+    /// An address as a subscriber connects to it: every wildcard means the host of the RPC. `None` if it is an address of the
+    /// node's machine alone, and that is another one.
+    fn connectable(&self, address: &str) -> Option<String> {
+        let host = self.rpc_host.as_deref()?;
+        let is_elsewhere = !is_loopback(host);
+        if let Some(path) = path(address) {
+            return (!is_elsewhere).then(|| format!("ipc://{path}"));
+        }
+        let (bound, port) = host_and_port(address)?;
+        if is_wildcard(bound) {
+            return Some(format!("tcp://{host}:{port}"));
+        }
+        (!(is_loopback(bound) && is_elsewhere)).then(|| format!("tcp://{bound}:{port}"))
+    }
+}
+
+/// What the node says of where it publishes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Listing {
+    /// It has not been asked since the connection began.
+    #[default]
+    Unasked,
+    /// It could not be asked, or did not tell; why.
+    Unknown(Fault),
+    /// Its list.
+    Known(Vec<Notification>),
+}
+
+/// How each needed topic is.
+#[derive(Clone, Debug, Default)]
+pub struct Topics {
+    heard: Vec<Topic>,
+    listing: Listing,
+}
+
+impl Topics {
+    /// A connection began or ended: what was heard before it tells nothing any more.
+    pub fn forget(&mut self) {
+        self.heard.clear();
+        self.listing = Listing::Unasked;
+    }
+
+    /// A message has come. True if it is the first of its topic.
+    pub fn hear(&mut self, topic: Topic) -> bool {
+        let is_whole = self.heard.len() == NEEDED.len();
+        let is_new = !is_whole && NEEDED.contains(&topic) && !self.heard.contains(&topic);
+        if is_new {
+            self.heard.push(topic);
+        }
+        is_new
+    }
+
+    /// The node's list, or why there is none.
+    pub fn list(&mut self, listing: Listing) {
+        self.listing = listing;
+    }
+
+    /// Whether each needed topic has been heard, or is published at an endpoint in use.
+    pub fn are_healthy(&self, used: &[Subscription]) -> bool {
+        self.unhealthy(used).is_empty()
+    }
+
+    /// Whether the node has been asked since the connection began.
+    pub fn is_listed(&self) -> bool {
+        self.listing != Listing::Unasked
+    }
+
+    /// The needed topics of which no message has come, where the node cannot say more; `None` if each was heard.
+    pub fn unheard(&self, used: &[Subscription]) -> Option<Fault> {
+        let unheard = self.unhealthy(used);
+        let names = names(&unheard, " and no ");
+        (!unheard.is_empty()).then(|| {
+            Fault::new(
+                format!("no {names} message has come yet"),
+                format!("no {names} message has come from {} yet", endpoints(used)),
+            )
+        })
+    }
+
+    fn unhealthy(&self, used: &[Subscription]) -> Vec<Topic> {
+        let is_unhealthy = |topic: &Topic| {
+            let is_listed = match &self.listing {
+                Listing::Known(published) => is_published_at(published, *topic, used),
+                Listing::Unasked | Listing::Unknown(_) => false,
+            };
+            !is_listed && !self.heard.contains(topic)
+        };
+        NEEDED.into_iter().filter(is_unhealthy).collect()
+    }
+
+    /// What keeps the needed topics from being heard at the endpoints in `used`, and what to do; `None` if nothing is known.
+    pub fn fault(&self, used: &[Subscription], is_up: bool) -> Option<Fault> {
+        let published = match &self.listing {
+            Listing::Unasked => return None,
+            Listing::Unknown(why) => return Some(self.unknown(why, used, is_up)),
+            Listing::Known(published) => published,
+        };
+        let missing: Vec<Topic> = NEEDED
+            .into_iter()
+            .filter(|topic| !is_published(published, *topic) && !self.heard.contains(topic))
+            .collect();
+        if !missing.is_empty() {
+            return Some(unpublished(&missing, published, used));
+        }
+        let unheard = self.unhealthy(used);
+        Some(match (unheard.is_empty(), is_up) {
+            (true, true) => return None,
+            (true, false) => Fault::new(
+                "the node publishes, but cannot be heard",
+                format!(
+                    "the node publishes at {}, but nothing comes through: is a firewall in the way?",
+                    endpoints(used)
+                ),
+            ),
+            (false, _) => elsewhere(&unheard, published, used),
+        })
+    }
+
+    fn unknown(&self, why: &Fault, used: &[Subscription], is_up: bool) -> Fault {
+        if !is_up {
+            return why.clone();
+        }
+        let unheard = names(&self.unhealthy(used), " and ");
+        Fault::new(
+            format!("no {unheard} message has come from the node yet"),
+            format!(
+                "no {unheard} message has come from {} yet, and whether the node publishes it is not known: {}",
+                endpoints(used),
+                why.operator
+            ),
+        )
+    }
+}
+
+/// The lines that are missing in `bitcoin.conf`.
+fn unpublished(missing: &[Topic], published: &[Notification], used: &[Subscription]) -> Fault {
+    let lacking = names(missing, " or ");
+    let other = NEEDED.into_iter().find(|topic| !missing.contains(topic));
+    let beside = other.and_then(|topic| of_topic(published, topic).next().map(str::to_owned));
+    let address = beside
+        .or_else(|| used.first().map(|used| used.endpoint.clone()))
+        .unwrap_or_else(|| format!("tcp://127.0.0.1:{USUAL_PORT}"));
+    let lines = |at: &str| {
+        let lines: Vec<String> = missing
+            .iter()
+            .map(|topic| format!("zmqpub{}{at}", topic.name()))
+            .collect();
+        lines.join(" and ")
+    };
+    let plain = lines("");
+    let exact = lines(&format!("={address}"));
+    Fault::new(
+        format!("add {plain} to the node's bitcoin.conf to see every transaction at once"),
+        format!(
+            "the node does not publish {lacking}: add {exact} to bitcoin.conf and restart the node to see every transaction at once"
+        ),
+    )
+}
+
+/// The topics are published, and not where they are expected.
+fn elsewhere(unheard: &[Topic], published: &[Notification], used: &[Subscription]) -> Fault {
+    let places = |topic: &Topic| {
+        let addresses: Vec<&str> = of_topic(published, *topic).collect();
+        format!("{} at {}", topic.name(), addresses.join(" and "))
+    };
+    let places: Vec<String> = unheard.iter().map(places).collect();
+    Fault::new(
+        format!(
+            "no {} message has come from the node yet",
+            names(unheard, " and ")
+        ),
+        format!(
+            "nothing comes from {}: the node publishes {}; remove zmq_endpoint and zmq_sequence_endpoint to take what the \
+             node says, or set them to where these can be reached from here",
+            endpoints(used),
+            places.join(", ")
+        ),
+    )
+}
+
+fn names(topics: &[Topic], between: &str) -> String {
+    let names: Vec<&str> = topics.iter().map(|topic| topic.name()).collect();
+    names.join(between)
+}
+
+fn endpoints(used: &[Subscription]) -> String {
+    let endpoints: Vec<&str> = used.iter().map(|used| used.endpoint.as_str()).collect();
+    endpoints.join(" and ")
+}
+
+fn of_topic(published: &[Notification], topic: Topic) -> impl Iterator<Item = &str> {
+    let is_of = move |line: &&Notification| line.kind.strip_prefix("pub") == Some(topic.name());
+    published
+        .iter()
+        .filter(is_of)
+        .map(|line| line.address.as_str())
+}
+
+fn is_published(published: &[Notification], topic: Topic) -> bool {
+    of_topic(published, topic).next().is_some()
+}
+
+fn is_published_at(published: &[Notification], topic: Topic, used: &[Subscription]) -> bool {
+    let mut endpoints = used
+        .iter()
+        .filter(|used| used.topics.contains(&topic))
+        .map(|used| used.endpoint.as_str());
+    endpoints.any(|endpoint| of_topic(published, topic).any(|at| may_be_same(at, endpoint)))
+}
+
+/// Whether what is published at `address` can be what is heard at `endpoint`: the same path, or the same port of hosts that may
+/// be the same machine.
+fn may_be_same(address: &str, endpoint: &str) -> bool {
+    match (host_and_port(address), host_and_port(endpoint)) {
+        (Some((bound, port)), Some((host, at))) => {
+            let may_be_host = bound == host
+                || is_wildcard(bound)
+                || (is_loopback(bound) && is_loopback(host))
+                || !is_address(host);
+            port == at && may_be_host
+        }
+        _ => path(address).is_some() && path(address) == path(endpoint),
+    }
+}
+
+/// The path of a Unix socket; `unix:` is how Core spells `ipc://`. Source: Core 28, `doc/zmq.md`.
+fn path(address: &str) -> Option<&str> {
+    address
+        .strip_prefix("ipc://")
+        .or_else(|| address.strip_prefix("unix:"))
+}
+
+fn host_and_port(address: &str) -> Option<(&str, u16)> {
+    let (host, port) = address.strip_prefix("tcp://")?.rsplit_once(':')?;
+    Some((host, port.parse().ok()?))
+}
+
+fn is_wildcard(host: &str) -> bool {
+    ["0.0.0.0", "[::]", "*"].contains(&host)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let parsed: Result<std::net::IpAddr, _> = bare.parse();
+    host == "localhost" || parsed.is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether it is an address, and not a name, of which only a resolver knows what machine it is.
+fn is_address(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.parse::<std::net::IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
