@@ -4,6 +4,7 @@
 
 pub mod blockfile;
 pub mod counters;
+pub mod discovery;
 pub mod frame;
 pub mod recording;
 pub mod rpc;

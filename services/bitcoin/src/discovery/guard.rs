@@ -1,0 +1,398 @@
+//! Reads a file only if root, our user or the node's user owns it, and not all users can write it.
+
+use std::{
+    fmt,
+    fs::{File, Metadata, OpenOptions},
+    io::{self, ErrorKind, Read as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::{fs::OFlags, process::geteuid};
+use thiserror::Error;
+
+/// The permission to write for all users. Source: POSIX, `S_IWOTH`.
+const WRITABLE_BY_ALL: u32 = 0o002;
+/// The bit with which only the owner of a file may remove it from a folder. Source: POSIX, `S_ISVTX`.
+const STICKY: u32 = 0o1000;
+
+/// The users whose files are trusted: root, our user and the node's user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owners {
+    ours: u32,
+    node: Option<u32>,
+}
+
+impl Owners {
+    /// Root, the user of this process, and the owner of the node's folder if that folder can be looked at.
+    pub fn of(folder: &Path) -> Owners {
+        Owners {
+            ours: geteuid().as_raw(),
+            node: folder.metadata().ok().map(|metadata| metadata.uid()),
+        }
+    }
+
+    fn trusts(self, uid: u32) -> bool {
+        uid == 0 || uid == self.ours || Some(uid) == self.node
+    }
+}
+
+/// Owner, group and permissions of a file or folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The number of the user that owns it.
+    pub uid: u32,
+    /// The number of its group.
+    pub gid: u32,
+    /// Its permissions, as in `chmod`.
+    pub mode: u32,
+}
+
+impl Access {
+    fn of(path: &Path, metadata: &Metadata) -> Access {
+        Access {
+            path: path.to_owned(),
+            uid: metadata.uid(),
+            gid: metadata.gid(),
+            mode: metadata.mode() & 0o7777,
+        }
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Access {
+            path,
+            uid,
+            gid,
+            mode,
+        } = self;
+        let path = path.display();
+        write!(
+            formatter,
+            "{path} belongs to uid {uid} and gid {gid} and has mode {mode:04o}"
+        )
+    }
+}
+
+/// The reason why a file was not read.
+#[derive(Debug, Error)]
+pub enum FileFault {
+    /// The file is not there.
+    #[error("it is not there")]
+    Missing,
+    /// Our user has no permission.
+    #[error("uid {us} may not read it: {}", blocked(.by.as_ref()))]
+    Denied {
+        /// The number of our user.
+        us: u32,
+        /// The file, or the folder on the way to it that is closed to us; `None` if neither can be looked at.
+        by: Option<Access>,
+    },
+    /// The operating system failed.
+    #[error("{0}")]
+    Io(io::Error),
+    /// A folder, pipe, socket or device.
+    #[error("it is not a regular file; put a regular file in its place")]
+    NotRegular,
+    /// The file belongs to a user that is not trusted.
+    #[error(
+        "it belongs to uid {uid}; expected root, our user or the owner of the node's data folder, so check it and chown it"
+    )]
+    ForeignOwner {
+        /// The number of the owner.
+        uid: u32,
+    },
+    /// All users may write to the file, or replace it in its folder.
+    #[error("all users may change it: {0}; remove that permission with chmod o-w")]
+    WritableByAll(Access),
+    /// The file is longer than the limit.
+    #[error("it is longer than {limit} bytes; check that it is the right file")]
+    TooLong {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+}
+
+fn blocked(by: Option<&Access>) -> String {
+    match by {
+        Some(access) => access.to_string(),
+        None => "no folder above it can be looked at".to_owned(),
+    }
+}
+
+/// A file that was not read, and the reason.
+#[derive(Debug, Error)]
+#[error("{}: {fault}", .path.display())]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// The reason.
+    pub fault: FileFault,
+}
+
+impl FileError {
+    /// The error for a file that the operating system did not open.
+    pub(super) fn of_system(path: &Path, error: io::Error) -> FileError {
+        let fault = match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => FileFault::Missing,
+            ErrorKind::PermissionDenied => denied(path),
+            _ => FileFault::Io(error),
+        };
+        FileError {
+            path: path.to_owned(),
+            fault,
+        }
+    }
+
+    /// Whether the file is not there.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.fault, FileFault::Missing)
+    }
+
+    /// Whether our user lacks the permission.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.fault, FileFault::Denied { .. })
+    }
+}
+
+/// The fault of a path that our user may not read. The first path upwards that can be looked at is the one that stops us.
+fn denied(path: &Path) -> FileFault {
+    let by = path
+        .ancestors()
+        .find_map(|path| Some(Access::of(path, &path.metadata().ok()?)));
+    FileFault::Denied {
+        us: geteuid().as_raw(),
+        by,
+    }
+}
+
+/// The content of a trusted regular file of at most `limit` bytes. The checks look at the opened file, so that no user can
+/// exchange it between check and reading. Symbolic links are followed, because packages use them.
+///
+/// # Errors
+/// [`FileError`] with all of [`FileFault`].
+pub(super) fn read(path: &Path, owners: Owners, limit: u64) -> Result<Vec<u8>, FileError> {
+    let system = |error| FileError::of_system(path, error);
+    let refused = |fault| FileError {
+        path: path.to_owned(),
+        fault,
+    };
+    let file = open(path).map_err(system)?;
+    let metadata = file.metadata().map_err(system)?;
+    if !metadata.is_file() {
+        return Err(refused(FileFault::NotRegular));
+    }
+    check_file(Access::of(path, &metadata), owners).map_err(refused)?;
+    check_folders(path)?;
+    let mut content = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut content)
+        .map_err(system)?;
+    match content.len() as u64 > limit {
+        true => Err(refused(FileFault::TooLong { limit })),
+        false => Ok(content),
+    }
+}
+
+/// The open file. A pipe is opened without waiting for its other end.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)
+}
+
+fn check_file(access: Access, owners: Owners) -> Result<(), FileFault> {
+    if !owners.trusts(access.uid) {
+        return Err(FileFault::ForeignOwner { uid: access.uid });
+    }
+    match access.mode & WRITABLE_BY_ALL {
+        0 => Ok(()),
+        _ => Err(FileFault::WritableByAll(access)),
+    }
+}
+
+/// Checks the folder of the path, and that of the file which the path leads to by symbolic links.
+fn check_folders(path: &Path) -> Result<(), FileError> {
+    let system = |error| FileError::of_system(path, error);
+    let real = path.canonicalize().map_err(system)?;
+    for folder in [path.parent(), real.parent()].into_iter().flatten() {
+        let access = Access::of(folder, &folder.metadata().map_err(system)?);
+        if access.mode & WRITABLE_BY_ALL != 0 && access.mode & STICKY == 0 {
+            return Err(FileError {
+                path: path.to_owned(),
+                fault: FileFault::WritableByAll(access),
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(super) mod tests {
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::{PermissionsExt as _, chown, symlink},
+        process::Command,
+    };
+
+    use super::*;
+
+    pub fn chmod(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn fault(path: &Path) -> FileFault {
+        read(path, Owners::of(path.parent().unwrap()), 10)
+            .unwrap_err()
+            .fault
+    }
+
+    fn written(folder: &Path, content: &str) -> PathBuf {
+        let path = folder.join("file");
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_file_up_to_the_limit_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), "0123456789");
+        assert_eq!(
+            read(&path, Owners::of(folder.path()), 10).unwrap(),
+            b"0123456789"
+        );
+        fs::write(&path, "0123456789+").unwrap();
+        assert!(matches!(fault(&path), FileFault::TooLong { limit: 10 }));
+    }
+
+    #[test]
+    fn a_missing_file_is_told_from_a_folder_and_a_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            fault(&folder.path().join("none")),
+            FileFault::Missing
+        ));
+        assert!(matches!(
+            fault(&folder.path().join("none/none")),
+            FileFault::Missing
+        ));
+        fs::create_dir(folder.path().join("folder")).unwrap();
+        assert!(matches!(
+            fault(&folder.path().join("folder")),
+            FileFault::NotRegular
+        ));
+        let socket = folder.path().join("socket");
+        let _socket = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(matches!(fault(&socket), FileFault::Io(_)));
+    }
+
+    #[test]
+    fn a_pipe_is_refused_without_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        assert!(matches!(fault(&pipe), FileFault::NotRegular));
+        assert!(matches!(
+            read(Path::new("/dev/null"), Owners::of(folder.path()), 10),
+            Err(FileError {
+                fault: FileFault::NotRegular,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn a_file_that_all_may_write_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), "");
+        chmod(&path, 0o646);
+        assert!(matches!(fault(&path), FileFault::WritableByAll(access) if access.path == path));
+        chmod(&path, 0o664);
+        assert!(read(&path, Owners::of(folder.path()), 10).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_all_may_write_is_refused_unless_it_is_sticky() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), "");
+        chmod(folder.path(), 0o777);
+        assert!(
+            matches!(fault(&path), FileFault::WritableByAll(access) if access.path == folder.path())
+        );
+        chmod(folder.path(), 0o1777);
+        assert!(read(&path, Owners::of(folder.path()), 10).is_ok());
+    }
+
+    #[test]
+    fn a_link_is_followed_and_the_folder_behind_it_checked() {
+        let (folder, behind) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let link = folder.path().join("link");
+        symlink(written(behind.path(), "behind"), &link).unwrap();
+        assert_eq!(
+            read(&link, Owners::of(folder.path()), 10).unwrap(),
+            b"behind"
+        );
+        chmod(behind.path(), 0o777);
+        assert!(matches!(fault(&link), FileFault::WritableByAll(_)));
+    }
+
+    #[test]
+    fn root_our_user_and_the_nodes_user_are_trusted() {
+        let owners = Owners {
+            ours: 1000,
+            node: Some(105),
+        };
+        let access = |uid| Access {
+            path: PathBuf::new(),
+            uid,
+            gid: 0,
+            mode: 0o600,
+        };
+        for uid in [0, 1000, 105] {
+            assert!(check_file(access(uid), owners).is_ok());
+        }
+        let refused = check_file(access(1001), owners);
+        assert!(matches!(
+            refused,
+            Err(FileFault::ForeignOwner { uid: 1001 })
+        ));
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), "");
+        // Only root may give files away.
+        if chown(&path, Some(4321), None).is_err() {
+            return;
+        }
+        assert!(matches!(
+            fault(&path),
+            FileFault::ForeignOwner { uid: 4321 }
+        ));
+        chown(folder.path(), Some(4321), None).unwrap();
+        assert!(read(&path, Owners::of(folder.path()), 10).is_ok());
+    }
+
+    #[test]
+    fn a_denied_file_names_what_stops_us() {
+        let folder = tempfile::tempdir().unwrap();
+        chmod(folder.path(), 0o710);
+        let error = io::Error::from(ErrorKind::PermissionDenied);
+        let error = FileError::of_system(&folder.path().join("none/.cookie"), error);
+        assert!(error.is_denied());
+        let shown = error.to_string();
+        assert!(shown.contains("mode 0710"), "{shown}");
+        assert!(
+            shown.contains(&format!(": {} belongs", folder.path().display())),
+            "{shown}"
+        );
+    }
+}
