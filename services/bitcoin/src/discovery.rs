@@ -83,7 +83,7 @@ impl Node {
     /// [`DiscoveryError::RemoteHost`] if the login is withheld.
     pub fn auth(&self) -> Result<Auth, DiscoveryError> {
         match &self.login {
-            Login::Cookie(cookie) => Ok(Auth::CookieFile(cookie.path().to_owned())),
+            Login::Cookie(cookie) => Ok(Auth::FoundCookie(cookie.clone())),
             Login::Password(login) => Ok(Auth::Password {
                 user: login.user.clone(),
                 password: login.password.clone(),

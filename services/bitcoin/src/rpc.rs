@@ -8,8 +8,11 @@ mod shapes;
 
 use std::{
     fmt,
+    fs::File,
     hash::{BuildHasher as _, RandomState},
-    path::PathBuf,
+    io::{self, Read as _},
+    net::IpAddr,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -17,6 +20,7 @@ use std::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::discovery::CookieFile;
 pub use answer::Answer;
 pub use error::RpcError;
 use error::TIMEOUT;
@@ -24,6 +28,8 @@ pub use shapes::{
     BlockHeader, BlockchainInfo, MempoolEntry, MempoolInfo, MempoolListing, Notification,
 };
 
+/// Bytes that are read of a cookie file that was set by hand.
+const LONGEST_COOKIE: u64 = 1024;
 /// The longest answer that is taken, in bytes: the txids of three million transactions, or a batch of large ones.
 const LONGEST_ANSWER: usize = 256 << 20;
 
@@ -32,8 +38,10 @@ const LONGEST_ANSWER: usize = 256 << 20;
 pub enum Auth {
     /// Not at all; Core refuses that.
     None,
-    /// With the file that Core writes anew at each start (`.cookie` in its data folder).
+    /// With the file that Core writes anew at each start (`.cookie` in its data folder), as it was set by hand.
     CookieFile(PathBuf),
+    /// With that file as it was found, which must be as safe as [`CookieFile::read`] asks.
+    FoundCookie(CookieFile),
     /// With `-rpcauth`'s user and password.
     Password {
         /// The user.
@@ -48,6 +56,7 @@ impl fmt::Debug for Auth {
         match self {
             Auth::None => formatter.write_str("None"),
             Auth::CookieFile(path) => write!(formatter, "CookieFile({})", path.display()),
+            Auth::FoundCookie(file) => write!(formatter, "FoundCookie({})", file.path().display()),
             Auth::Password { user, .. } => write!(formatter, "Password({user})"),
         }
     }
@@ -171,6 +180,14 @@ impl Rpc {
         target.host_str().map(str::to_owned)
     }
 
+    /// Whether the node's address is one of this machine alone.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let address = bare.parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+
     /// Whether there is another login now than the one that the node refused last: it has been started again.
     pub fn has_new_login(&self) -> bool {
         let refused = *self.refused();
@@ -219,12 +236,29 @@ impl Rpc {
             Auth::None => Ok(None),
             Auth::Password { user, password } => Ok(Some((user.clone(), password.clone()))),
             Auth::CookieFile(path) => {
-                let cookie = std::fs::read_to_string(path)
-                    .map_err(|error| RpcError::Cookie(path.clone(), error))?;
-                let (user, password) = cookie.trim().split_once(':').unwrap_or(("", ""));
-                Ok(Some((user.to_owned(), password.to_owned())))
+                let login = cookie(path).map_err(|error| RpcError::Cookie(path.clone(), error))?;
+                Ok(Some(login))
+            }
+            Auth::FoundCookie(file) => {
+                let cookie = file.read()?;
+                Ok(Some((
+                    cookie.user().to_owned(),
+                    cookie.password().to_owned(),
+                )))
             }
         }
+    }
+}
+
+/// User and password in a cookie file that was set by hand.
+fn cookie(path: &Path) -> io::Result<(String, String)> {
+    let mut cookie = String::new();
+    File::open(path)?
+        .take(LONGEST_COOKIE)
+        .read_to_string(&mut cookie)?;
+    match cookie.trim().split_once(':') {
+        Some((user, password)) => Ok((user.to_owned(), password.to_owned())),
+        None => Err(io::Error::other("expected one line, USER:PASSWORD")),
     }
 }
 

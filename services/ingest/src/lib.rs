@@ -8,6 +8,7 @@
 mod clock;
 mod journal;
 mod metrics;
+mod node;
 pub mod path;
 mod publish;
 mod resync;
@@ -21,7 +22,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use satscope_bitcoin::{recording::Limits, rpc::Rpc, subscriber};
-use satscope_kit::{Context, clock::unix_ms, config::without_login, fault::Fault, grpc, net};
+use satscope_kit::{Context, clock::unix_ms, fault::Fault, grpc, net};
 use satscope_proto::v1::ingest_service_server::{IngestServiceServer, SERVICE_NAME};
 use tokio::sync::mpsc;
 use tonic::service::Routes;
@@ -89,27 +90,22 @@ async fn task(
     store: Arc<Store>,
     context: &Context,
 ) -> anyhow::Result<Task> {
-    let rpc = match settings.rpc() {
-        Some(url) => {
-            let rpc = Rpc::new(url, &without_login(url), settings.auth()?);
-            Some(rpc.context("rpc_url")?)
-        }
-        None => None,
-    };
+    let rpc = node::rpc(settings)?;
     let clock = match settings.node_is_standin {
         true => Clock::Awaited(None),
         false => Clock::of_system(),
     };
-    let (recorder, past) = recording(settings, clock, context).await?;
+    let (recorder, past) = recording(settings, clock, rpc.is_some(), context).await?;
     let waiting_for = Fault::plain("the node's ZMQ");
     let condition = context.readiness.condition("node", waiting_for);
     let endpoints = settings.endpoints(rpc.as_ref().and_then(Rpc::host));
     let mut source = Source::new(clock, endpoints, condition, recorder);
     source.begin();
+    let owner = settings.owner(rpc.as_ref());
     let asker = Asker::new(rpc);
     let mut task = Task::new(source, asker, store, settings.intervals());
     let has_journal = match settings.state.folder()? {
-        Some(folder) => task.keep_journal(&folder, settings.owner())?,
+        Some(folder) => task.keep_journal(&folder, owner)?,
         None => false,
     };
     // A recording knows no more than the journal beside it.
@@ -145,6 +141,7 @@ async fn follow(task: Task, questions: mpsc::Receiver<service::MempoolQuery>, co
 async fn recording(
     settings: &IngestSettings,
     clock: Clock,
+    has_rpc: bool,
     context: &Context,
 ) -> anyhow::Result<(Recorder, Option<Past>)> {
     let Some(folder) = &settings.record else {
@@ -155,9 +152,9 @@ async fn recording(
         settings.record_limits.record_max_bytes,
     );
     let recorder = Recorder::start(folder, limits, context).await?;
-    let past = match settings.rpc() {
-        Some(_) => None,
-        None => Some(past(folder, clock.newest()).context("record")?),
+    let past = match has_rpc {
+        true => None,
+        false => Some(past(folder, clock.newest()).context("record")?),
     };
     Ok((recorder, past))
 }

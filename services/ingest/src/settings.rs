@@ -3,10 +3,12 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
-use satscope_bitcoin::{frame::Topic, rpc::Auth};
+use satscope_bitcoin::{
+    frame::Topic,
+    rpc::{Auth, Rpc},
+};
 use satscope_kit::config::{
     RecordLimits, Secret, StateSettings, ZmqSettings, bytes, node_url, seconds, socket_address,
-    without_login,
 };
 
 use crate::{journal::Owner, resync::compare::Intervals, source::topics::Endpoints};
@@ -18,7 +20,13 @@ pub struct IngestSettings {
     #[allow(missing_docs)]
     pub zmq: ZmqSettings,
 
-    /// The node's JSON-RPC; http://127.0.0.1:8332 where a login is set and this is not; without RPC, all begins from an empty window
+    /// The node's data folder, to find its RPC and login; looked for where neither zmq_endpoint nor RPC is set [default: ~/.bitcoin,
+    /// else what /etc/bitcoin/bitcoin.conf says]
+    #[arg(long, env = "SATSCOPE_BITCOIN_DIR", value_name = "FOLDER")]
+    pub bitcoin_dir: Option<PathBuf>,
+
+    /// The node's JSON-RPC [default: as found in bitcoin_dir; http://127.0.0.1:8332 where a login is set]; without RPC, all begins
+    /// from an empty window
     #[arg(long, env = "SATSCOPE_RPC_URL", value_name = "URL", value_parser = node_url)]
     pub rpc_url: Option<String>,
 
@@ -72,15 +80,16 @@ pub struct IngestSettings {
     pub ingest_listen: SocketAddr,
 }
 
-/// Where a node on this machine answers RPC unless it is told otherwise. Source: Core's default `-rpcport`.
-const LOCAL_RPC: &str = "http://127.0.0.1:8332";
-
 impl IngestSettings {
-    /// The node's RPC: as set, or this machine's where there is a login for it.
-    pub(crate) fn rpc(&self) -> Option<&str> {
-        let has_login = self.rpc_cookie_file.is_some() || self.rpc_user.is_some();
-        let local = has_login.then_some(LOCAL_RPC);
-        self.rpc_url.as_deref().or(local)
+    /// Whether a login for RPC is set by hand, beside one in `rpc_url`.
+    pub(crate) fn has_login(&self) -> bool {
+        self.rpc_cookie_file.is_some() || self.rpc_user.is_some()
+    }
+
+    /// Whether the node is to be looked for: operators named its folder, or nothing of where it is.
+    pub(crate) fn is_node_looked_for(&self) -> bool {
+        let is_set = self.zmq.zmq_endpoint.is_some() || self.rpc_url.is_some() || self.has_login();
+        !self.node_is_standin && (self.bitcoin_dir.is_some() || !is_set)
     }
 
     /// Where the node is heard. A node that cannot be asked for a block's header tells it with `rawblock`, if it publishes that.
@@ -99,8 +108,8 @@ impl IngestSettings {
     }
 
     /// Whose journal it is: the node's at this endpoint, or at this RPC.
-    pub(crate) fn owner(&self) -> Owner {
-        let rpc = self.rpc().map(without_login);
+    pub(crate) fn owner(&self, rpc: Option<&Rpc>) -> Owner {
+        let rpc = rpc.map(|rpc| rpc.url().to_owned());
         let zmq_endpoint = self.zmq.zmq_endpoint.clone().or(rpc);
         Owner {
             zmq_endpoint: zmq_endpoint.unwrap_or_else(|| self.zmq.rawtx().to_owned()),

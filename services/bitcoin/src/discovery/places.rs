@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DiscoveryError, FolderSource, guard::FileError};
+use super::{CookieFile, DiscoveryError, FolderSource, Owners, guard::FileError};
 
 /// The default data folder within the home folder. Source: Core, `src/common/args.cpp`, `GetDefaultDataDir`.
 const DEFAULT_FOLDER: &str = match cfg!(target_os = "macos") {
@@ -49,6 +49,14 @@ impl Places {
             etc_config: PathBuf::from(ETC_CONFIG),
             service_dir: PathBuf::from(SERVICE_DIR),
         }
+    }
+
+    /// The cookie of a node that has yet to be started with default settings in our user's home folder; `None` if a folder was
+    /// set by hand, or there is no home folder.
+    pub fn awaited_cookie(&self) -> Option<CookieFile> {
+        let home = self.home.as_ref().filter(|_| self.bitcoin_dir.is_none())?;
+        let path = home.join(DEFAULT_FOLDER).join(".cookie");
+        Some(CookieFile::new(path, Owners::of(home)))
     }
 
     /// The first place that has files of a node.

@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use thiserror::Error;
 
+use crate::discovery::CookieError;
+
 /// How long one call or batch may take: the mempool's txids take a small computer half a minute. A node whose machine is gone
 /// is noticed earlier.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
@@ -25,6 +27,9 @@ pub enum RpcError {
     /// The cookie file cannot be read.
     #[error("reading the cookie file {0}: {1}")]
     Cookie(PathBuf, std::io::Error),
+    /// The cookie file that was found cannot be used.
+    #[error(transparent)]
+    FoundCookie(#[from] CookieError),
     /// The credentials were refused.
     #[error(
         "{0} refused the credentials; expected those of its cookie file or of rpcauth in bitcoin.conf"
@@ -96,6 +101,7 @@ impl RpcError {
             RpcError::Unreachable { .. }
             | RpcError::Slow(_)
             | RpcError::Cookie(..)
+            | RpcError::FoundCookie(_)
             | RpcError::Unauthorized(_)
             | RpcError::Forbidden(_) => false,
         }

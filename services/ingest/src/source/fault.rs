@@ -11,9 +11,8 @@ pub fn of_rpc(error: &RpcError, url: &str) -> Fault {
     let public = match error {
         RpcError::Unreachable { .. } => "the node's RPC cannot be reached",
         RpcError::Slow(_) => "the node is slow to answer",
-        RpcError::Cookie(..) | RpcError::Unauthorized(_) | RpcError::Forbidden(_) => {
-            "the node refuses to answer"
-        }
+        RpcError::Cookie(..) | RpcError::FoundCookie(_) => "the node's login cannot be read",
+        RpcError::Unauthorized(_) | RpcError::Forbidden(_) => "the node refuses to answer",
         RpcError::Node {
             code: IN_WARMUP, ..
         } => "the node is starting",
@@ -27,6 +26,10 @@ pub fn of_rpc(error: &RpcError, url: &str) -> Fault {
         RpcError::Cookie(..) => {
             format!("{error}: is the node running, and may this user read the file?")
         }
+        RpcError::FoundCookie(cookie) if cookie.is_missing() => {
+            format!("no RPC at {url}: {cookie}: is the node running?")
+        }
+        RpcError::FoundCookie(cookie) => cookie.to_string(),
         RpcError::Unauthorized(_) => error.to_string(),
         other => format!("{url}: {other}"),
     };
