@@ -65,14 +65,22 @@ impl Bitcoind {
 
     /// A node that does not run yet, on ports that are known.
     pub fn prepare(name: &str, flags: &[&str]) -> Bitcoind {
+        let mut node = Bitcoind::without_zmq(name, flags);
+        let publishes = |topic| format!("-zmqpub{topic}=tcp://{}", node.zmq);
+        let topics = ["rawtx", "sequence"].map(publishes);
+        node.flags.extend(topics);
+        node
+    }
+
+    /// The same without ZMQ, whose folder has a `bitcoin.conf` to find it by.
+    pub fn without_zmq(name: &str, flags: &[&str]) -> Bitcoind {
         let folder = Folder::new(&format!("node-{name}"));
         let (rpc, zmq, p2p) = (reserve_address(), reserve_address(), reserve_address());
+        let configuration = format!("regtest=1\n[regtest]\nrpcport={}\n", rpc.port());
+        std::fs::write(Path::new(folder.path()).join("bitcoin.conf"), configuration).unwrap();
         let addresses = [
             format!("-datadir={}", folder.path()),
-            format!("-rpcport={}", rpc.port()),
             format!("-bind={p2p}"),
-            format!("-zmqpubrawtx=tcp://{zmq}"),
-            format!("-zmqpubsequence=tcp://{zmq}"),
         ];
         let given = FLAGS.iter().chain(flags).map(|flag| (*flag).to_owned());
         Bitcoind {
@@ -117,6 +125,11 @@ impl Bitcoind {
         if let Some(mut part) = self.part.take() {
             part.kill().await;
         }
+    }
+
+    /// Its data folder.
+    pub fn folder(&self) -> &str {
+        self.folder.path()
     }
 
     /// A path in its folder.

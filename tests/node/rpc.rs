@@ -10,6 +10,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 const BATCH: usize = 1000;
 
 /// A client of one node.
+#[derive(Clone)]
 pub struct Rpc {
     client: reqwest::Client,
     address: SocketAddr,

@@ -3,6 +3,7 @@
 mod away;
 mod clock;
 mod eviction;
+mod link;
 mod old;
 mod payments;
 mod reorg;

@@ -95,6 +95,11 @@ impl Served {
         Served::start(&arguments, "ingest_listen").await
     }
 
+    /// `satscope ingest` that is not told where the node publishes.
+    pub async fn ingest_that_asks(flags: &[&str]) -> Served {
+        Served::start(&[&["ingest"][..], flags].concat(), "ingest_listen").await
+    }
+
     /// `satscope ingest` on a stand-in node, with its RPC.
     pub async fn ingest_with_rpc(node: &StandIn) -> Served {
         Served::ingest(&node.zmq, &["--node-is-standin", &node.rpc_url()]).await

@@ -7,6 +7,7 @@ use crate::{
     bitcoind::Bitcoind,
     coins::Purse,
     scene::PRICE_USD,
+    situations::link::trouble,
     support::{
         chain::Served,
         grpc::{list_mempool, next, prices},
@@ -48,14 +49,19 @@ async fn a_method_that_the_whitelist_lacks_is_named_and_nothing_is_given_up() {
     let mut ingest = Served::ingest(&format!("tcp://{}", node.zmq), &flags).await;
     let analyzer = Served::analyzer(ingest.address).await;
     let why = ingest.part.line("not in step with the node: ").await;
-    assert!(why.starts_with("getmempoolentry is not allowed"), "{why}");
+    assert!(why.contains(": getmempoolentry is not allowed"), "{why}");
     let mut client = prices(analyzer.address).await;
     let updates = client.price_updates(satscope_proto::v1::PriceUpdatesRequest::default());
     let mut updates = updates.await.unwrap().into_inner();
-    until("a hop that names the method", async || {
+    until("a hop with one plain sentence", async || {
         let update = next(&mut updates).await?.update?;
         let node = update.hops.into_iter().find(|hop| hop.name == "node")?;
-        node.detail.contains("getmempoolentry").then_some(())
+        (node.detail == "the node refuses to answer").then_some(())
+    })
+    .await;
+    until("a method that operators are told of", async || {
+        let trouble = trouble(&ingest).await?;
+        trouble.contains("getmempoolentry").then_some(())
     })
     .await;
     // What is sent while it cannot be asked is heard all the same.

@@ -88,6 +88,8 @@ pub struct Link {
     poll: Poll,
     /// When the node is next asked where it publishes.
     ask_not_before: Instant,
+    /// Until when a connection may still come about before its absence is a fault.
+    patient_until: Instant,
     /// When the next reading may begin.
     read_not_before: Option<Instant>,
     /// Readings in a row that the node refused.
@@ -114,6 +116,7 @@ impl Link {
                 succeeded: false,
             },
             ask_not_before: now,
+            patient_until: now,
             read_not_before: None,
             refusals: 0,
             said: None,
@@ -124,6 +127,8 @@ impl Link {
     /// These endpoints are connected to from now on, and no others.
     pub fn subscribe(&mut self, subscriptions: Vec<Subscription>) {
         self.used = subscriptions;
+        self.patient_until = Instant::now() + FIRST_QUESTION;
+        self.ask_not_before = self.patient_until;
         let used = |endpoint: &String| self.used.iter().any(|used| used.endpoint == *endpoint);
         self.up.retain(used);
         if self.zmq == Zmq::Up {
@@ -163,7 +168,8 @@ impl Link {
         let now = Instant::now();
         self.up.retain(|held| held != endpoint);
         self.topics.forget();
-        self.ask_not_before = now + FIRST_QUESTION;
+        self.patient_until = now + FIRST_QUESTION;
+        self.ask_not_before = self.patient_until;
         if self.zmq == Zmq::Up {
             self.zmq = Zmq::Lost;
             self.poll = Poll {
@@ -284,9 +290,17 @@ impl Link {
         self.complain();
     }
 
+    /// What keeps the needed topics from being heard, as far as that is known.
+    fn topics_fault(&self) -> Option<Fault> {
+        let fault = self.topics.fault(&self.used, self.is_up())?;
+        let may_still_come = !self.is_up()
+            && self.topics.are_healthy(&self.used)
+            && Instant::now() < self.patient_until;
+        (!may_still_come).then_some(fault)
+    }
+
     fn complain(&mut self) {
-        let fault = self.topics.fault(&self.used, self.is_up());
-        let said = fault.map(|fault| fault.operator);
+        let said = self.topics_fault().map(|fault| fault.operator);
         if let Some(said) = said.as_ref().filter(|_| said != self.complained) {
             warn!("waiting for the node's ZMQ: {said}");
         }

@@ -179,12 +179,18 @@ fn a_node_that_cannot_be_heard_is_polled_for_a_tenth_of_its_time() {
 
 #[test]
 fn where_the_node_publishes_is_asked_at_each_connection_and_while_it_is_not_heard() {
+    let mut link = Link::new(true);
+    assert!(link.wants_listing(Instant::now()), "nothing is set");
     let mut link = awaited(true);
     let now = Instant::now();
-    assert!(link.wants_listing(now));
-    assert!(!link.wants_listing(now));
-    assert!(link.wants_listing(now + PAUSE_BETWEEN_QUESTIONS));
+    assert!(!link.wants_listing(now), "a connection may come");
+    let later = now + FIRST_QUESTION;
+    assert!(link.wants_listing(later));
+    assert!(!link.wants_listing(later));
+    assert!(link.wants_listing(later + PAUSE_BETWEEN_QUESTIONS));
     link.list(published(&["rawtx", "sequence"]));
+    assert_eq!(words(&link), "waiting for the node's ZMQ");
+    link.patient_until = now;
     assert!(words(&link).contains("is a firewall in the way?"));
     link.up(ENDPOINT.to_owned());
     assert!(link.wants_listing(Instant::now()));

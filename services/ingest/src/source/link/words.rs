@@ -37,7 +37,7 @@ impl Link {
                 Fault::plain("the node's ZMQ is gone; trying again"),
             ),
         };
-        let fault = self.topics.fault(&self.used, false).unwrap_or(fault);
+        let fault = self.topics_fault().unwrap_or(fault);
         match self.poll.succeeded {
             true => (HopState::Degraded, Some(polling(&fault))),
             false => (state, Some(fault)),
@@ -66,7 +66,7 @@ impl Link {
     /// The picture is the node's, and a needed topic has not been heard.
     fn unheard(&self) -> (HopState, Option<Fault>) {
         let waiting = || Fault::plain("waiting for the first word of the node's ZMQ");
-        let fault = self.topics.fault(&self.used, true).unwrap_or_else(waiting);
+        let fault = self.topics_fault().unwrap_or_else(waiting);
         match self.poll.succeeded {
             true => (HopState::Degraded, Some(polling(&fault))),
             false => (HopState::Resyncing, Some(fault)),
