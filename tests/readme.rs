@@ -23,7 +23,7 @@ use support::{
 
 const README: &str = include_str!("../README.md");
 const DEMO: &str = "cargo run --release -- demo";
-const REAL_NODE: &str = "satscope run ";
+const REAL_NODE: &str = "satscope run";
 
 /// What is in the commands that no test here runs, and why they are left out.
 const NOT_RUN: [(&str, &str); 2] = [
@@ -213,7 +213,7 @@ async fn the_demo_starts_and_answers_every_query_of_the_readme() {
     }
 }
 
-/// A home folder with a node's cookie in it, for the test's time.
+/// A home folder with a node's files in it, for the test's time.
 struct Home(PathBuf);
 
 impl Home {
@@ -226,6 +226,11 @@ impl Home {
 
     fn cookie(&self) -> String {
         self.0.join(".bitcoin/.cookie").display().to_string()
+    }
+
+    fn configure(&self, rpc_port: &str) {
+        let configuration = format!("server=1\nrpcport={rpc_port}\n");
+        fs::write(self.0.join(".bitcoin/bitcoin.conf"), configuration).unwrap();
     }
 }
 
@@ -249,16 +254,11 @@ async fn the_command_for_a_real_node_reads_a_price_from_one() {
         &cookie,
     ]);
     let up = node.line("stand-in node is up zmq=").await;
-    let (zmq, rpc) = up.split_once(" rpc=").unwrap();
+    let (_, rpc_port) = up.rsplit_once(':').unwrap();
+    home.configure(rpc_port);
     let all = commands();
     let written = all.iter().find(|command| command.starts_with(REAL_NODE));
-    let command = written
-        .expect("a command for a real node")
-        .replace("127.0.0.1:8332", rpc);
-    let mut run = Part::start(
-        shell_that_stays(&command)
-            .env("HOME", &home.0)
-            .env("SATSCOPE_ZMQ_ENDPOINT", zmq),
-    );
+    let command = written.expect("a command for a real node");
+    let mut run = Part::start(shell_that_stays(command).env("HOME", &home.0));
     wait_for_price(run.listening("gateway_listen").await).await;
 }

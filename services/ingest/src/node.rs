@@ -78,7 +78,7 @@ fn find(places: Places) -> anyhow::Result<Option<Found>> {
             Ok(Some(Found { url, auth }))
         }
         Err(error @ DiscoveryError::NoNode { .. }) => {
-            warn!("{error}");
+            warn!("waiting for a node to be started: {error}");
             let awaited = |cookie| Found {
                 url: LOCAL_RPC.to_owned(),
                 auth: Auth::FoundCookie(cookie),

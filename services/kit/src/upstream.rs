@@ -99,10 +99,10 @@ pub async fn follow<T, O, F>(
             None => return,
         };
         if let Err(mut fault) = lost {
-            fault.operator = format!("{name} at {url}: {}", fault.operator);
             if complaint.is_news(&fault.operator, Instant::now()) {
-                warn!("{}", fault.operator);
+                warn!("{name} at {url}: {}", fault.operator);
             }
+            fault.operator = format!("{name} at {url}: {}", fault.operator);
             on(Event::Lost(fault));
         }
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);

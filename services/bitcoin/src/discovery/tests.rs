@@ -104,7 +104,9 @@ fn an_empty_folder_has_the_defaults() {
     assert_eq!((&node.data_dir, &node.chain_dir), (&data, &data));
     assert_eq!(node.blocks_dir, data.join("blocks"));
     assert_eq!(cookie_path(&node), data.join(".cookie"));
-    assert!(matches!(node.auth().unwrap(), Auth::CookieFile(path) if path == data.join(".cookie")));
+    assert!(
+        matches!(node.auth().unwrap(), Auth::FoundCookie(file) if file.path() == data.join(".cookie"))
+    );
     assert_eq!(
         (node.prune, node.server, node.has_rpcauth),
         (Prune::Off, None, false)

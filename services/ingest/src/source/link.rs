@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::{
     fault,
-    topics::{Listing, Topics},
+    topics::{Listing, Topics, is_standin},
 };
 
 /// The pause after a reading that succeeded, after one that failed, and while the node is in its initial download.
@@ -253,9 +253,11 @@ impl Link {
         self.is_up() && not_before <= now
     }
 
-    /// Whether to read the node now because its ZMQ cannot be heard.
+    /// Whether to read the node now because its ZMQ cannot be heard. A stand-in is polled only after a loss, because a poll moves its
+    /// clock ahead of the messages that are on their way.
     pub fn wants_poll(&self, now: Instant) -> bool {
-        !self.is_healthy() && self.poll.not_before <= now
+        let may_be_polled = self.zmq == Zmq::Lost || !is_standin(&self.used);
+        may_be_polled && !self.is_healthy() && self.poll.not_before <= now
     }
 
     /// The node was polled, or could not be, since `began`.

@@ -156,7 +156,11 @@ impl Topics {
         })
     }
 
+    /// A stand-in publishes all of its topics at its one endpoint.
     fn unhealthy(&self, used: &[Subscription]) -> Vec<Topic> {
+        if is_standin(used) {
+            return Vec::new();
+        }
         let is_unhealthy = |topic: &Topic| {
             let is_listed = match &self.listing {
                 Listing::Known(published) => is_published_at(published, *topic, used),
@@ -209,6 +213,12 @@ impl Topics {
             ),
         )
     }
+}
+
+/// Whether what is subscribed to is a stand-in.
+pub fn is_standin(used: &[Subscription]) -> bool {
+    used.iter()
+        .any(|used| used.topics.contains(&Topic::StandIn))
 }
 
 /// The lines that are missing in `bitcoin.conf`.

@@ -141,6 +141,19 @@ fn a_topic_that_is_not_published_is_never_called_connected() {
 }
 
 #[test]
+fn a_stand_in_is_healthy_once_it_is_connected_and_polled_only_after_a_loss() {
+    let topics = vec![Topic::StandIn, Topic::Sequence, Topic::RawTx];
+    let mut link = Link::new(true);
+    link.subscribe(subscriptions(ENDPOINT, None, topics));
+    let soon = || Instant::now() + PAUSE_BEFORE_POLL;
+    assert!(!link.wants_poll(soon()), "its clock must not run ahead");
+    link.up(ENDPOINT.to_owned());
+    assert!(link.is_healthy() && !link.wants_poll(soon()));
+    link.down(ENDPOINT);
+    assert!(link.wants_poll(soon()));
+}
+
+#[test]
 fn a_node_that_cannot_be_compared_with_is_said_to_be_so() {
     let mut link = connected();
     assert!(!link.is_in_step());
