@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use clap::ValueEnum;
 use satscope_ingest::check::{Finding, check};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::{
     cli::Parts,
@@ -46,7 +46,8 @@ pub fn run(process: &ProcessSettings, parts: &Parts, format: Format) -> anyhow::
     let mut out = std::io::stdout().lock();
     let text = match format {
         Format::Text => {
-            let is_colored = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let is_color_off = std::env::var_os("NO_COLOR").is_some_and(|word| !word.is_empty());
+            let is_colored = out.is_terminal() && !is_color_off;
             screen::text(&findings, is_colored)
         }
         Format::Json => as_json(&findings)?,
@@ -67,12 +68,22 @@ fn first_to_fix(findings: &[Finding]) -> Option<(&Finding, &str)> {
     wrong.next()
 }
 
+/// The findings as one object.
+#[derive(Serialize)]
+struct Report<'a> {
+    ok: bool,
+    findings: &'a [Finding],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_to_fix: Option<&'a Finding>,
+}
+
 fn as_json(findings: &[Finding]) -> anyhow::Result<String> {
-    let first = first_to_fix(findings);
-    let mut report = json!({ "ok": first.is_none(), "findings": findings });
-    if let Some((finding, _)) = first {
-        report["first_to_fix"] = json!(finding);
-    }
+    let first = first_to_fix(findings).map(|(finding, _)| finding);
+    let report = Report {
+        ok: first.is_none(),
+        findings,
+        first_to_fix: first,
+    };
     let text = serde_json::to_string_pretty(&report).context("writing JSON")?;
     Ok(text + "\n")
 }

@@ -25,44 +25,58 @@ pub async fn free(process: &ProcessSettings, parts: &Parts) -> Finding {
         match net::listen(setting, address).await {
             Ok(listener) => bound.push((setting, address, listener)),
             Err(error) => {
-                let holder = bound.iter().find(|(_, other, _)| *other == address);
-                faults.push((
-                    setting,
-                    why(address, holder.map(|(other, ..)| *other), &error),
-                ));
+                let holder = bound.iter().find(|(_, other, _)| overlap(*other, address));
+                let holder = holder.map(|(other, ..)| *other);
+                faults.push((setting, Fault::of(address, holder, &error)));
             }
         }
     }
-    let settings: Vec<&str> = faults.iter().map(|(setting, _)| *setting).collect();
-    let whys: Vec<&str> = faults.iter().map(|(_, why)| why.as_str()).collect();
-    match faults.is_empty() {
-        true => Finding::ok(PORTS, format!("free: {}", listed(&wanted))),
-        false => Finding::wrong(
-            PORTS,
-            whys.join(", "),
-            format!(
-                "stop the program that listens there, if it is not this one, or set {} otherwise",
-                settings.join(", ")
-            ),
-        ),
+    if faults.is_empty() {
+        return Finding::ok(PORTS, format!("free: {}", listed(&wanted)));
     }
+    let settings: Vec<&str> = faults.iter().map(|(setting, _)| *setting).collect();
+    let settings = settings.join(", ");
+    let whys: Vec<&str> = faults.iter().map(|(_, fault)| fault.why.as_str()).collect();
+    let is_taken = faults.iter().any(|(_, fault)| fault.is_taken);
+    let what_to_do = match is_taken {
+        true => format!(
+            "stop the program that listens there, perhaps Satscope itself, or set {settings} to free ports"
+        ),
+        false => format!("set {settings} to other addresses or ports"),
+    };
+    Finding::wrong(PORTS, whys.join(", "), what_to_do)
+}
+
+/// Whether two addresses cannot be listened on by two listeners.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && (one.ip() == other.ip() || is_any)
 }
 
 /// Why an address cannot be bound.
-fn why(address: SocketAddr, held_by: Option<&str>, error: &anyhow::Error) -> String {
-    let kind = error.downcast_ref().map(io::Error::kind);
-    match (held_by, kind) {
-        (Some(other), _) => format!("{address} is set twice: {other} has it"),
-        (None, Some(io::ErrorKind::AddrInUse)) => {
-            format!("{address} is taken by a running program")
-        }
-        (None, Some(io::ErrorKind::PermissionDenied)) => {
-            format!("{address} may not be used by this user")
-        }
-        (None, Some(io::ErrorKind::AddrNotAvailable)) => {
-            format!("{address} is no address of this machine")
-        }
-        (None, _) => format!("{error:#}"),
+#[derive(Debug)]
+struct Fault {
+    why: String,
+    /// Another program has it.
+    is_taken: bool,
+}
+
+impl Fault {
+    fn of(address: SocketAddr, held_by: Option<&str>, error: &anyhow::Error) -> Fault {
+        let kind = error.downcast_ref().map(io::Error::kind);
+        let is_taken = held_by.is_none() && kind == Some(io::ErrorKind::AddrInUse);
+        let why = match (held_by, kind) {
+            (Some(other), _) => format!("{address} is the port of {other} too"),
+            (None, Some(io::ErrorKind::AddrInUse)) => format!("{address} is taken"),
+            (None, Some(io::ErrorKind::PermissionDenied)) => {
+                format!("{address} may not be used by this user")
+            }
+            (None, Some(io::ErrorKind::AddrNotAvailable)) => {
+                format!("{address} is no address of this machine")
+            }
+            (None, _) => format!("{error:#}"),
+        };
+        Fault { why, is_taken }
     }
 }
 
@@ -96,18 +110,27 @@ mod tests {
         let address = "127.0.0.1:80".parse().unwrap();
         let of = |kind: io::ErrorKind| anyhow::Error::from(io::Error::from(kind)).context("x");
         for (kind, word) in [
-            (io::ErrorKind::AddrInUse, "taken"),
+            (io::ErrorKind::AddrInUse, "is taken"),
             (io::ErrorKind::PermissionDenied, "may not"),
             (io::ErrorKind::AddrNotAvailable, "no address of"),
         ] {
-            let why = why(address, None, &of(kind));
-            assert!(why.contains("127.0.0.1:80") && why.contains(word), "{why}");
+            let fault = Fault::of(address, None, &of(kind));
+            assert!(fault.why.contains("127.0.0.1:80"), "{fault:?}");
+            assert!(fault.why.contains(word), "{fault:?}");
+            assert_eq!(fault.is_taken, kind == io::ErrorKind::AddrInUse);
         }
-        let twice = why(
-            address,
-            Some("ingest_listen"),
-            &of(io::ErrorKind::AddrInUse),
-        );
-        assert!(twice.contains("ingest_listen"), "{twice}");
+        let in_use = of(io::ErrorKind::AddrInUse);
+        let twice = Fault::of(address, Some("ingest_listen"), &in_use);
+        assert!(twice.why.contains("ingest_listen"), "{twice:?}");
+        assert!(!twice.is_taken, "no other program has it");
+    }
+
+    #[test]
+    fn an_address_of_all_hosts_overlaps_with_one_of_them() {
+        let at = |text: &str| text.parse().unwrap();
+        assert!(overlap(at("0.0.0.0:80"), at("127.0.0.1:80")));
+        assert!(overlap(at("127.0.0.1:80"), at("127.0.0.1:80")));
+        assert!(!overlap(at("127.0.0.2:80"), at("127.0.0.1:80")));
+        assert!(!overlap(at("0.0.0.0:80"), at("127.0.0.1:81")));
     }
 }

@@ -211,10 +211,10 @@ pub fn blocks(answers: &Answers) -> Finding {
         Ok(info) => Finding::ok(
             BLOCKS,
             match info.prune_height {
-                Some(lowest) => format!(
-                    "the node prunes, and keeps those from {} on, which is enough",
-                    grouped(lowest.into())
-                ),
+                Some(lowest) => {
+                    let lowest = grouped(lowest.into());
+                    format!("the node prunes, and keeps those from {lowest} on")
+                }
                 None => "the node keeps all".to_owned(),
             },
         ),

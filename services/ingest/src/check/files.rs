@@ -1,6 +1,9 @@
 //! What was found of the node on this machine: its files, and where the login comes from.
 
-use satscope_bitcoin::discovery::{self, DiscoveryError, Node};
+use satscope_bitcoin::{
+    discovery::{self, DiscoveryError, Node},
+    rpc::RpcError,
+};
 use satscope_kit::fault::Fault;
 
 use super::{ask::Failure, finding::Finding};
@@ -101,6 +104,11 @@ pub fn login(
         Some(failure) if failure.is_of_stopped_node() => {
             Finding::wrong(LOGIN, failure.fault(rpc.url()).what(), START)
         }
+        Some(Failure::Rpc(RpcError::Unauthorized(url))) => Finding::wrong(
+            LOGIN,
+            format!("{url} refused {kind}"),
+            "set rpc_cookie_file to the node's .cookie, or rpc_user and rpc_password_file to what its rpcauth has",
+        ),
         Some(failure) => of_fault(
             LOGIN,
             &failure.fault(rpc.url()),

@@ -20,7 +20,7 @@ pub const TOPICS: &str = "topics";
 pub const QUEUES: &str = "queues";
 
 /// How long a handshake with one endpoint may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Messages that may wait between the ZMQ thread and this check, which looks at handshakes only.
 const QUEUE: usize = 64;
 /// A high-water mark below this, in messages, is less than a block may have transactions. Core publishes them all at once when
@@ -179,9 +179,16 @@ pub fn queues(published: &[Notification]) -> Option<Finding> {
         .into_iter()
         .filter_map(|topic| Some((topic.name(), mark(published, topic)?)))
         .collect();
-    let low = marks.iter().filter(|(_, mark)| *mark < LEAST_MARK);
-    let lines: Vec<String> = low
-        .map(|(topic, _)| format!("zmqpub{topic}hwm={ADVISED_MARK}"))
+    let is_low = marks.iter().any(|(_, mark)| *mark < LEAST_MARK);
+    let is_enough = |topic: &Topic| {
+        let mut lines = lines_of(published, *topic);
+        lines.next().is_some() && mark(published, *topic).is_none_or(|mark| mark >= LEAST_MARK)
+    };
+    // A topic that is yet to be published needs its line too.
+    let lines: Vec<String> = NEEDED
+        .into_iter()
+        .filter(|topic| is_low && !is_enough(topic))
+        .map(|topic| format!("zmqpub{}hwm={ADVISED_MARK}", topic.name()))
         .collect();
     let said: Vec<String> = marks
         .iter()
