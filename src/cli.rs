@@ -9,6 +9,7 @@ use satscope_kit::config::StateSettings;
 use satscope_standin::{RecordSettings, ReplaySettings, SimulateSettings};
 
 use crate::{
+    check::Format,
     document::Document,
     health::HealthSettings,
     process::{LogSettings, ProcessSettings},
@@ -35,6 +36,8 @@ pub enum Command {
     Demo(Box<Demo>),
     /// Everything in one process on a real node
     Run(Box<Run>),
+    /// What `run` would find with the same settings, and what to change; the exit code is 1 if anything is wrong
+    Check(Box<Check>),
     /// One part: Bitcoin in, filtered transactions out
     Ingest(Box<Ingest>),
     /// One part: transactions in, price out
@@ -121,6 +124,16 @@ pub struct Run {
     pub process: ProcessSettings,
     #[command(flatten)]
     pub parts: Parts,
+}
+
+/// `satscope check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// How the findings are written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    #[command(flatten)]
+    pub run: Run,
 }
 
 /// `satscope ingest`.

@@ -1,5 +1,6 @@
 //! Satscope: a live BTC/USD price, read out of Bitcoin's own transactions. Command line to part.
 
+mod check;
 mod cli;
 mod document;
 mod health;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
         Ok(loaded) => match run(loaded) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
             Err(error) => {
                 eprintln!("satscope: {error:#}");
                 ExitCode::FAILURE
@@ -34,8 +35,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<()> {
-    match settings.command {
+fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<ExitCode> {
+    let ended = match settings.command {
+        Command::Check(command) => {
+            return check::run(&command.run.process, &command.run.parts, command.format);
+        }
         Command::Demo(command) => process::run(&command.process, async |context| {
             together::demo(&command.simulate, command.parts.clone(), context).await
         }),
@@ -73,10 +77,11 @@ fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<()> {
         }
         Command::Config { of: None } => {
             let arguments = ["satscope", "config", "run"].map(Into::into);
-            run(config::load_arguments(arguments.to_vec())?)
+            return run(config::load_arguments(arguments.to_vec())?);
         }
         Command::Health(settings) => health::ask(&settings),
         Command::Completions { shell } => document::completions(shell),
         Command::Document { what } => document::print(what),
-    }
+    };
+    ended.map(|()| ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
+use satscope_ingest::check::Finding;
 use satscope_kit::{
     Context, admin,
     config::{Secret, log_filter, seconds, socket_address},
@@ -92,6 +93,19 @@ fn token(settings: &ProcessSettings) -> anyhow::Result<Option<Secret>> {
     token.context("grpc_token_file")
 }
 
+/// Whether the file with the token of the gRPC ports can be read; `None` if there is to be none.
+pub fn check_token(settings: &ProcessSettings) -> Option<Finding> {
+    let file = settings.grpc_token_file.as_ref()?;
+    Some(match token(settings) {
+        Ok(_) => Finding::ok("grpc_token", format!("the file {}", file.display())),
+        Err(error) => Finding::wrong(
+            "grpc_token",
+            format!("{error:#}"),
+            "set grpc_token_file to a file with the token in its first line",
+        ),
+    })
+}
+
 /// Runs a stand-in node, which has no operator's port, until a signal comes or it ends.
 pub fn run_stand_in(
     settings: &LogSettings,
@@ -118,7 +132,11 @@ fn start_logging(settings: &LogSettings) -> anyhow::Result<()> {
     logging::start(settings.log_format, &settings.log_level).context("log_level")
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+/// The runtime of a process.
+///
+/// # Errors
+/// When the system gives no thread for it.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

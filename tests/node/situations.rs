@@ -1,6 +1,7 @@
 //! The situations, by what they are about.
 
 mod away;
+mod check;
 mod clock;
 mod eviction;
 mod link;

@@ -25,7 +25,8 @@ pub use answer::Answer;
 pub use error::RpcError;
 use error::TIMEOUT;
 pub use shapes::{
-    BlockHeader, BlockchainInfo, MempoolEntry, MempoolInfo, MempoolListing, Notification,
+    BlockHeader, BlockchainInfo, MempoolEntry, MempoolInfo, MempoolListing, NetworkInfo,
+    Notification,
 };
 
 /// Bytes that are read of a cookie file that was set by hand.

@@ -21,11 +21,11 @@ use tracing::{info, warn};
 use crate::metrics;
 
 /// The file's name in its folder, that of its successor while it is being written, and that of the lock.
-const NAME: &str = "journal";
+pub const NAME: &str = "journal";
 const SUCCESSOR: &str = "journal.new";
-const LOCK: &str = "journal.lock";
+pub const LOCK: &str = "journal.lock";
 /// It is not begun anew below this size.
-const LEAST_BYTES: u64 = 16 << 20;
+pub const LEAST_BYTES: u64 = 16 << 20;
 /// Records in one frame of the beginning.
 const CHUNK: usize = 1000;
 

@@ -5,6 +5,7 @@
 //! the events to the journal, the log and the window ([`publish`]); the service hands them to subscribers, each from where
 //! it left off.
 
+pub mod check;
 mod clock;
 mod journal;
 mod metrics;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use satscope_bitcoin::{
-    discovery::{DiscoveryError, Places, discover},
+    discovery::{DiscoveryError, Node, Places, discover},
     rpc::{Auth, Rpc},
 };
 use satscope_kit::config::without_login;
@@ -13,37 +13,106 @@ use crate::IngestSettings;
 /// Where a node on this machine answers RPC unless it is told otherwise. Source: Core's default `-rpcport`.
 const LOCAL_RPC: &str = "http://127.0.0.1:8332";
 
+/// The node that ingest asks, and how it was chosen.
+#[derive(Debug)]
+pub struct Choice {
+    /// Its RPC; `None` if none is set, and none is to be looked for.
+    pub rpc: Option<Rpc>,
+    /// Its files.
+    pub files: Files,
+    /// Where the login comes from, without the login.
+    pub login: Login,
+}
+
+/// The node's files on this machine.
+#[derive(Debug)]
+pub enum Files {
+    /// Not looked for, because settings say where the node is.
+    NotWanted,
+    /// There are none; where they were looked for.
+    Missing(String),
+    /// Found and used.
+    Used(Box<Node>),
+    /// Found, and not used, because `rpc_url` and a login for it are set.
+    Unused(Box<Node>),
+}
+
+/// Where the login comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// `rpc_url`.
+    Url,
+    /// `rpc_cookie_file`, or `rpc_user` and its password.
+    Settings,
+    /// The node's files.
+    Files,
+    /// There is none.
+    None,
+}
+
 /// The RPC of the node; `None` if none is set, and none is to be looked for.
 ///
 /// # Errors
-/// When a login cannot be read, or the node's files are found and cannot be used.
+/// As [`choose`].
 pub fn rpc(settings: &IngestSettings) -> anyhow::Result<Option<Rpc>> {
-    let found = match settings.is_node_looked_for() {
+    Ok(choose(settings)?.rpc)
+}
+
+/// The node that ingest asks.
+///
+/// # Errors
+/// When a login cannot be read, or the node's files are found and cannot be used.
+pub fn choose(settings: &IngestSettings) -> anyhow::Result<Choice> {
+    let (mut files, found) = match settings.is_node_looked_for() {
         true => find(Places::of_system(settings.bitcoin_dir.clone()))?,
-        false => None,
+        false => (Files::NotWanted, None),
     };
     let local = settings.has_login().then(|| LOCAL_RPC.to_owned());
     let found_url = found.as_ref().map(|found| found.url.clone());
     let Some(url) = settings.rpc_url.clone().or(found_url).or(local) else {
-        return Ok(None);
+        let login = Login::None;
+        return Ok(Choice {
+            rpc: None,
+            files,
+            login,
+        });
     };
-    let auth = match (settings.has_login() || has_login(&url), found) {
-        (true, Some(_)) if settings.rpc_url.is_some() => {
+    let set = match (settings.has_login(), has_login(&url)) {
+        (true, _) => Login::Settings,
+        (false, true) => Login::Url,
+        (false, false) => Login::None,
+    };
+    let (auth, login) = match (set, found) {
+        (Login::None, Some(found)) => (found.login_for(&url)?, Login::Files),
+        (_, Some(_)) if settings.rpc_url.is_some() => {
             warn!("bitcoin_dir is not used, because rpc_url and a login for it are set");
-            settings.auth()?
+            files = files.unused();
+            (settings.auth()?, set)
         }
-        (true, _) | (false, None) => settings.auth()?,
-        (false, Some(found)) => found.login_for(&url)?,
+        _ => (settings.auth()?, set),
     };
     let rpc = Rpc::new(&url, &without_login(&url), auth).context("rpc_url")?;
-    Ok(Some(rpc))
+    Ok(Choice {
+        rpc: Some(rpc),
+        files,
+        login,
+    })
+}
+
+impl Files {
+    fn unused(self) -> Files {
+        match self {
+            Files::Used(node) => Files::Unused(node),
+            other => other,
+        }
+    }
 }
 
 fn has_login(url: &str) -> bool {
     without_login(url) != url
 }
 
-/// What the node's files tell.
+/// What the node's files tell of its RPC.
 struct Found {
     url: String,
     auth: Auth,
@@ -64,7 +133,7 @@ impl Found {
 }
 
 /// The node whose files lie on this machine. Where there are none, the node may be started later: its cookie is waited for.
-fn find(places: Places) -> anyhow::Result<Option<Found>> {
+fn find(places: Places) -> anyhow::Result<(Files, Option<Found>)> {
     match discover(&places) {
         Ok(node) => {
             info!(
@@ -75,7 +144,7 @@ fn find(places: Places) -> anyhow::Result<Option<Found>> {
             );
             let url = node.rpc_url();
             let auth = node.auth().context("looking for the node")?;
-            Ok(Some(Found { url, auth }))
+            Ok((Files::Used(Box::new(node)), Some(Found { url, auth })))
         }
         Err(error @ DiscoveryError::NoNode { .. }) => {
             warn!("waiting for a node to be started: {error}");
@@ -83,7 +152,8 @@ fn find(places: Places) -> anyhow::Result<Option<Found>> {
                 url: LOCAL_RPC.to_owned(),
                 auth: Auth::FoundCookie(cookie),
             };
-            Ok(places.awaited_cookie().map(awaited))
+            let missing = Files::Missing(error.to_string());
+            Ok((missing, places.awaited_cookie().map(awaited)))
         }
         Err(error) => Err(error).context("looking for the node"),
     }

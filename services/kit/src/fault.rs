@@ -7,6 +7,8 @@ pub struct Fault {
     pub public: String,
     /// For the log and the operator's port: what was asked, of whom, what came back, what to do. Never a secret.
     pub operator: String,
+    /// What to do, which ends the operator's text; `None` if that has no such part.
+    remedy: Option<String>,
 }
 
 impl Fault {
@@ -15,6 +17,21 @@ impl Fault {
         Fault {
             public: public.into(),
             operator: operator.into(),
+            remedy: None,
+        }
+    }
+
+    /// A fault whose operator's text is `what` is wrong, and then what to do about it.
+    pub fn with_remedy(
+        public: impl Into<String>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Fault {
+        let remedy = remedy.into();
+        Fault {
+            public: public.into(),
+            operator: format!("{}: {remedy}", what.into()),
+            remedy: Some(remedy),
         }
     }
 
@@ -24,6 +41,39 @@ impl Fault {
         Fault {
             operator: public.clone(),
             public,
+            remedy: None,
         }
+    }
+
+    /// The operator's text without what to do.
+    pub fn what(&self) -> &str {
+        let what = self.remedy().and_then(|remedy| {
+            let what = self.operator.strip_suffix(remedy)?;
+            what.strip_suffix(": ")
+        });
+        what.unwrap_or(&self.operator)
+    }
+
+    /// What to do; `None` if the operator's text has no such part.
+    pub fn remedy(&self) -> Option<&str> {
+        self.remedy.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_text_is_what_is_wrong_and_what_to_do() {
+        let fault = Fault::with_remedy("a lamp", "the lamp: dark", "press the switch: it is red");
+        assert_eq!(
+            fault.operator,
+            "the lamp: dark: press the switch: it is red"
+        );
+        assert_eq!(fault.what(), "the lamp: dark");
+        assert_eq!(fault.remedy(), Some("press the switch: it is red"));
+        let plain = Fault::plain("the lamp: dark");
+        assert_eq!((plain.what(), plain.remedy()), ("the lamp: dark", None));
     }
 }

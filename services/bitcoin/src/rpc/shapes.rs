@@ -23,6 +23,9 @@ pub struct BlockchainInfo {
     pub chain: String,
     /// Height of the best chain.
     pub blocks: u32,
+    /// Height of the best chain of headers; `None` of a node that does not say.
+    #[serde(default)]
+    pub headers: Option<u32>,
     /// Its tip.
     #[serde(rename = "bestblockhash")]
     pub best_block_hash: BlockHash,
@@ -35,6 +38,24 @@ pub struct BlockchainInfo {
     /// How much of the network's chain it has verified, 0 to 1.
     #[serde(rename = "verificationprogress", default)]
     pub verification_progress: f64,
+}
+
+/// `getnetworkinfo`, as far as it is used.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NetworkInfo {
+    /// Version 29.1 is 290100. Source: Core, `src/clientversion.h`.
+    pub version: u64,
+    /// The program's name and version as it tells other nodes, such as `/Satoshi:29.1.0/`.
+    #[serde(default)]
+    pub subversion: String,
+    /// Whether the node asks others for transactions: false with `-blocksonly`.
+    #[serde(rename = "localrelay", default = "is_told")]
+    pub local_relay: bool,
+}
+
+/// What a node that says nothing else does.
+fn is_told() -> bool {
+    true
 }
 
 /// `getrawmempool` with the mempool sequence.

@@ -19,21 +19,26 @@ pub fn of_rpc(error: &RpcError, url: &str) -> Fault {
         RpcError::Http { .. } | RpcError::Node { .. } => "the node answers with an error",
         RpcError::Answer { .. } => "the node's answer cannot be read",
     };
-    let operator = match error {
-        RpcError::Unreachable { url, reason } => format!(
-            "no RPC at {url} ({reason}): is the node running, with server=1 in bitcoin.conf?"
+    match error {
+        RpcError::Unreachable { url, reason } => Fault::with_remedy(
+            public,
+            format!("no RPC at {url} ({reason})"),
+            "is the node running, with server=1 in bitcoin.conf?",
         ),
-        RpcError::Cookie(..) => {
-            format!("{error}: is the node running, and may this user read the file?")
-        }
-        RpcError::FoundCookie(cookie) if cookie.is_missing() => {
-            format!("no RPC at {url}: {cookie}: is the node running?")
-        }
-        RpcError::FoundCookie(cookie) => cookie.to_string(),
-        RpcError::Unauthorized(_) => error.to_string(),
-        other => format!("{url}: {other}"),
-    };
-    Fault::new(public, operator)
+        RpcError::Cookie(..) => Fault::with_remedy(
+            public,
+            error.to_string(),
+            "is the node running, and may this user read the file?",
+        ),
+        RpcError::FoundCookie(cookie) if cookie.is_missing() => Fault::with_remedy(
+            public,
+            format!("no RPC at {url}: {cookie}"),
+            "is the node running?",
+        ),
+        RpcError::FoundCookie(cookie) => Fault::new(public, cookie.to_string()),
+        RpcError::Unauthorized(_) => Fault::new(public, error.to_string()),
+        other => Fault::new(public, format!("{url}: {other}")),
+    }
 }
 
 /// Why nothing is asked where there is no RPC.

@@ -188,12 +188,13 @@ impl Topics {
         let unheard = self.unhealthy(used);
         Some(match (unheard.is_empty(), is_up) {
             (true, true) => return None,
-            (true, false) => Fault::new(
+            (true, false) => Fault::with_remedy(
                 "the node publishes, but cannot be heard",
                 format!(
-                    "the node publishes at {}, but nothing comes through: is a firewall in the way?",
+                    "the node publishes at {}, but nothing comes through",
                     endpoints(used)
                 ),
+                "is a firewall in the way?",
             ),
             (false, _) => elsewhere(&unheard, published, used),
         })
@@ -238,10 +239,11 @@ fn unpublished(missing: &[Topic], published: &[Notification], used: &[Subscripti
     };
     let plain = lines("");
     let exact = lines(&format!("={address}"));
-    Fault::new(
+    Fault::with_remedy(
         format!("add {plain} to the node's bitcoin.conf to see every transaction at once"),
+        format!("the node does not publish {lacking}"),
         format!(
-            "the node does not publish {lacking}: add {exact} to bitcoin.conf and restart the node to see every transaction at once"
+            "add {exact} to bitcoin.conf and restart the node to see every transaction at once"
         ),
     )
 }
@@ -253,15 +255,15 @@ fn elsewhere(unheard: &[Topic], published: &[Notification], used: &[Subscription
         format!("{} at {}", topic.name(), addresses.join(" and "))
     };
     let places: Vec<String> = unheard.iter().map(places).collect();
-    Fault::new(
+    Fault::with_remedy(
         format!(
             "no {} message has come from the node yet",
             names(unheard, " and ")
         ),
+        format!("nothing comes from {}", endpoints(used)),
         format!(
-            "nothing comes from {}: the node publishes {}; remove zmq_endpoint and zmq_sequence_endpoint to take what the \
-             node says, or set them to where these can be reached from here",
-            endpoints(used),
+            "the node publishes {}; remove zmq_endpoint and zmq_sequence_endpoint to take what the node says, or set them to \
+             where these can be reached from here",
             places.join(", ")
         ),
     )
@@ -277,12 +279,14 @@ fn endpoints(used: &[Subscription]) -> String {
     endpoints.join(" and ")
 }
 
-fn of_topic(published: &[Notification], topic: Topic) -> impl Iterator<Item = &str> {
+/// The node's lines of a topic, in its order.
+pub fn lines_of(published: &[Notification], topic: Topic) -> impl Iterator<Item = &Notification> {
     let is_of = move |line: &&Notification| line.kind.strip_prefix("pub") == Some(topic.name());
-    published
-        .iter()
-        .filter(is_of)
-        .map(|line| line.address.as_str())
+    published.iter().filter(is_of)
+}
+
+fn of_topic(published: &[Notification], topic: Topic) -> impl Iterator<Item = &str> {
+    lines_of(published, topic).map(|line| line.address.as_str())
 }
 
 fn is_published(published: &[Notification], topic: Topic) -> bool {

@@ -196,7 +196,7 @@ pub(super) fn network_info() -> Value {
         "protocolversion": 70_016,
         "localservices": "0000000000000000",
         "localservicesnames": [],
-        "localrelay": false,
+        "localrelay": true,
         "timeoffset": 0,
         "networkactive": false,
         "connections": 0,

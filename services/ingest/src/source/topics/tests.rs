@@ -171,10 +171,10 @@ fn the_one_thing_to_change_is_named() {
     topics.list(Listing::Known(vec![line("rawtx", "tcp://0.0.0.0:28332")]));
     assert_eq!(
         faults(&topics, &used, true),
-        Fault::new(
+        Fault::with_remedy(
             "add zmqpubsequence to the node's bitcoin.conf to see every transaction at once",
-            "the node does not publish sequence: add zmqpubsequence=tcp://0.0.0.0:28332 to bitcoin.conf and restart the node to \
-             see every transaction at once",
+            "the node does not publish sequence",
+            "add zmqpubsequence=tcp://0.0.0.0:28332 to bitcoin.conf and restart the node to see every transaction at once",
         )
     );
     topics.list(Listing::Known(Vec::new()));

@@ -14,6 +14,7 @@ pub fn answer_of(question: Question, node: &Node) -> Step {
             info: BlockchainInfo {
                 chain: "main".to_owned(),
                 blocks: node.chain.len() as u32,
+                headers: None,
                 best_block_hash: node.tip(),
                 initial_block_download: node.is_downloading,
                 prune_height: None,

@@ -1,0 +1,121 @@
+//! Whether ingest would find all that it needs: a look at the node and at the journal's folder that changes nothing.
+//!
+//! The rules are ingest's own: [`node`] chooses the node, [`crate::source::topics`] judges where it publishes,
+//! [`crate::source::fault`] says what an RPC error means. This module asks once, and words what was found.
+
+mod answers;
+mod ask;
+mod files;
+mod finding;
+mod room;
+mod topics;
+
+use satscope_bitcoin::{discovery::ZmqPublisher, rpc::Rpc};
+
+use crate::{
+    IngestSettings,
+    node::{self, Choice, Files},
+};
+use answers::{BLOCKS, CHAIN, MEMPOOL, METHODS, RPC};
+use ask::Answers;
+use files::LOGIN;
+pub use finding::{Finding, State};
+use topics::TOPICS;
+
+/// What is found with these settings, in the order in which it is to be mended. Takes at most about 25 s, whatever the node does.
+pub async fn check(settings: &IngestSettings) -> Vec<Finding> {
+    let choice = node::choose(settings);
+    let mut findings = match &choice {
+        Err(error) => {
+            let see = files::culprit(error);
+            let mut findings = vec![files::files(&choice), files::login(settings, &choice, None)];
+            findings.extend(blocked([RPC, CHAIN, MEMPOOL, TOPICS, METHODS, BLOCKS], see));
+            findings
+        }
+        Ok(chosen) => match &chosen.rpc {
+            Some(rpc) => asked(settings, &choice, chosen, rpc).await,
+            None => without_rpc(settings, &choice, chosen).await,
+        },
+    };
+    findings.push(room::journal(settings));
+    findings
+}
+
+/// What a node with an RPC answers.
+async fn asked(
+    settings: &IngestSettings,
+    choice: &anyhow::Result<Choice>,
+    chosen: &Choice,
+    rpc: &Rpc,
+) -> Vec<Finding> {
+    let answered = Answers::of(rpc).await;
+    let endpoints = settings.endpoints(rpc.host());
+    let failure = answered.as_ref().err();
+    let mut findings = vec![
+        files::files(choice),
+        files::login(settings, choice, failure),
+    ];
+    match &answered {
+        Err(failure) => {
+            let see = match failure.is_of_login() {
+                true => LOGIN,
+                false => RPC,
+            };
+            findings.push(match see {
+                LOGIN => Finding::unknown(RPC, format!("{}: see {LOGIN}", rpc.url())),
+                _ => answers::no_answer(chosen, failure, rpc.url()),
+            });
+            findings.extend(blocked([CHAIN, MEMPOOL], see));
+            findings.push(topics::unlisted(&endpoints, lines(chosen)).await);
+            findings.extend(blocked([METHODS, BLOCKS], see));
+        }
+        Ok(answers) => {
+            findings.extend([
+                answers::rpc(answers, rpc.url()),
+                answers::chain(answers),
+                answers::mempool(answers),
+                topics::published(&endpoints, &answers.published, lines(chosen)).await,
+            ]);
+            let published = answers.published.as_ref().ok();
+            findings.extend(published.and_then(|published| topics::queues(published)));
+            findings.extend([answers::methods(answers), answers::blocks(answers)]);
+        }
+    }
+    findings
+}
+
+/// A node that can only be heard.
+async fn without_rpc(
+    settings: &IngestSettings,
+    choice: &anyhow::Result<Choice>,
+    chosen: &Choice,
+) -> Vec<Finding> {
+    let mut findings = vec![files::files(choice), files::login(settings, choice, None)];
+    findings.push(Finding::warning(
+        RPC,
+        "none is set, so that the window begins empty and gaps stay",
+        "set rpc_url, and rpc_cookie_file or rpc_user and rpc_password_file",
+    ));
+    findings.extend(blocked([CHAIN, MEMPOOL], RPC));
+    findings.push(topics::unlisted(&settings.endpoints(None), lines(chosen)).await);
+    findings.extend(blocked([METHODS, BLOCKS], RPC));
+    findings
+}
+
+/// Findings that wait for another one.
+fn blocked<const COUNT: usize>(
+    names: [&'static str; COUNT],
+    see: &'static str,
+) -> impl Iterator<Item = Finding> {
+    names
+        .into_iter()
+        .map(move |name| Finding::unknown(name, format!("see {see}")))
+}
+
+/// What the node's files say that it publishes.
+fn lines(choice: &Choice) -> &[ZmqPublisher] {
+    match &choice.files {
+        Files::Used(node) => &node.zmq,
+        Files::NotWanted | Files::Missing(_) | Files::Unused(_) => &[],
+    }
+}

@@ -1,0 +1,113 @@
+//! `satscope check`: what `satscope run` would find with the same settings, on one screen or in JSON. Nothing is changed.
+
+mod ports;
+mod screen;
+
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use satscope_ingest::check::{Finding, check};
+use serde::Serialize;
+
+use crate::{
+    cli::Parts,
+    process::{self, ProcessSettings},
+};
+
+/// How the findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One screen for people
+    Text,
+    /// One object for programs
+    Json,
+}
+
+/// Looks, and writes what was found to standard output.
+///
+/// The exit code is 1 if anything is wrong, and 0 with warnings alone.
+///
+/// # Errors
+/// When standard output cannot be written to.
+pub fn run(process: &ProcessSettings, parts: &Parts, format: Format) -> anyhow::Result<ExitCode> {
+    let runtime = process::runtime()?;
+    let findings = runtime.block_on(async {
+        let (mut findings, ports) = tokio::join!(check(&parts.ingest), ports::free(process, parts));
+        findings.extend(process::check_token(process));
+        findings.push(ports);
+        findings
+    });
+    // A name that no resolver answers, or a ZMQ thread that still ends, must not hold the process.
+    runtime.shutdown_background();
+    let mut out = std::io::stdout().lock();
+    let text = match format {
+        Format::Text => {
+            let is_color_off = std::env::var_os("NO_COLOR").is_some_and(|word| !word.is_empty());
+            let is_colored = out.is_terminal() && !is_color_off;
+            screen::text(&findings, is_colored)
+        }
+        Format::Json => as_json(&findings)?,
+    };
+    out.write_all(text.as_bytes())
+        .context("writing to standard output")?;
+    Ok(match first_to_fix(&findings) {
+        Some(_) => ExitCode::FAILURE,
+        None => ExitCode::SUCCESS,
+    })
+}
+
+/// The first finding that is wrong, and what to do; `None` if none is.
+fn first_to_fix(findings: &[Finding]) -> Option<(&Finding, &str)> {
+    let mut wrong = findings
+        .iter()
+        .filter_map(|finding| Some((finding, finding.to_fix()?)));
+    wrong.next()
+}
+
+/// The findings as one object.
+#[derive(Serialize)]
+struct Report<'a> {
+    ok: bool,
+    findings: &'a [Finding],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_to_fix: Option<&'a Finding>,
+}
+
+fn as_json(findings: &[Finding]) -> anyhow::Result<String> {
+    let first = first_to_fix(findings).map(|(finding, _)| finding);
+    let report = Report {
+        ok: first.is_none(),
+        findings,
+        first_to_fix: first,
+    };
+    let text = serde_json::to_string_pretty(&report).context("writing JSON")?;
+    Ok(text + "\n")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_repeats_the_first_that_is_wrong() {
+        let findings = [
+            Finding::ok("login", "the cookie"),
+            Finding::warning("queues", "small", "add a line"),
+            Finding::wrong("topics", "no sequence", "add zmqpubsequence"),
+            Finding::wrong("ports", "taken", "set another"),
+        ];
+        let report: serde_json::Value = serde_json::from_str(&as_json(&findings).unwrap()).unwrap();
+        assert_eq!(report["ok"], false);
+        assert_eq!(report["findings"].as_array().unwrap().len(), 4);
+        assert_eq!(report["first_to_fix"], report["findings"][2]);
+        let report: serde_json::Value =
+            serde_json::from_str(&as_json(&findings[..2]).unwrap()).unwrap();
+        assert_eq!(report["ok"], true);
+        assert_eq!(report.get("first_to_fix"), None);
+    }
+}
