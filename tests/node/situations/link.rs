@@ -221,14 +221,14 @@ async fn a_node_on_ipv6_is_heard() {
     agrees(&ingest, &node).await;
 }
 
-/// A node whose queue has room for four requests answers many of twelve clients with 503.
+/// A node whose queue has room for four requests answers some of six clients with 503.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_work_queue_is_full_is_read_all_the_same() {
     let node = Bitcoind::start("workqueue", &["-rpcworkqueue=4", "-rpcthreads=1"]).await;
     let mut purse = purse(&node, 600).await;
     node.send(&purse.payments(500, PRICE_USD)).await;
     let refused = Arc::new(AtomicU32::new(0));
-    let others: Vec<_> = (0..12)
+    let others: Vec<_> = (0..6)
         .map(|_| {
             let (rpc, refused) = (node.rpc.clone(), refused.clone());
             tokio::spawn(async move {
