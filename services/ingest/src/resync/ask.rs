@@ -12,6 +12,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use tracing::info;
 
+use super::patiently;
 use crate::tracker::FetchedBlock;
 
 /// Transactions asked for in one request.
@@ -125,7 +126,7 @@ pub struct Branch {
 /// Reads tip and mempool so that they belong together: the tip is the same before and after.
 async fn moment(rpc: &Rpc, is_standin: bool) -> Result<Moment, RpcError> {
     for _ in 0..TRIES {
-        let info: BlockchainInfo = rpc.call("getblockchaininfo", json!([])).await?;
+        let info: BlockchainInfo = patiently(|| rpc.call("getblockchaininfo", json!([]))).await?;
         if info.initial_block_download {
             return Ok(Moment {
                 info,
@@ -134,9 +135,9 @@ async fn moment(rpc: &Rpc, is_standin: bool) -> Result<Moment, RpcError> {
                 standin_ms: None,
             });
         }
-        let is_loaded = is_loaded(rpc).await?;
-        let listing = mempool(rpc).await?;
-        let tip: BlockHash = rpc.call("getbestblockhash", json!([])).await?;
+        let is_loaded = patiently(|| is_loaded(rpc)).await?;
+        let listing = patiently(|| mempool(rpc)).await?;
+        let tip: BlockHash = patiently(|| rpc.call("getbestblockhash", json!([]))).await?;
         if tip == info.best_block_hash {
             let standin_ms = match is_standin {
                 true => Some(standin_ms(rpc).await?),
