@@ -41,7 +41,8 @@ pub async fn start(
         "its first update",
         format!("price updates from {}", analyzer.endpoint.uri()),
     );
-    let link = context.readiness.condition("analyzer", waiting_for);
+    let link = context.readiness.condition("analyzer", "the analyzer");
+    link.unmet(waiting_for);
     let state = Arc::new(state);
     let stop = context.tasks.stop();
     context

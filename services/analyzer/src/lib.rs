@@ -24,7 +24,7 @@ mod wire;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use satscope_kit::{Context, clock::Steady, fault::Fault, grpc, net, upstream::Upstream};
+use satscope_kit::{Context, clock::Steady, grpc, net, upstream::Upstream};
 use satscope_proto::v1::price_service_server::{PriceServiceServer, SERVICE_NAME};
 use tonic::service::Routes;
 
@@ -47,9 +47,7 @@ pub async fn start(
     let ingest =
         Upstream::new(settings.ingest_url, context.token.as_ref()).context("ingest_url")?;
     let feed = Arc::new(feed::Feed::default());
-    let condition = context
-        .readiness
-        .condition("ingest", Fault::plain("its first word"));
+    let condition = context.readiness.condition("ingest", "ingest");
     let publisher = publish::Publisher::new(feed.clone(), shelf.clone(), Steady::now());
     let follower = follow::Follower::new(publisher, condition);
     let service = service::Service {

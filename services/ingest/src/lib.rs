@@ -23,7 +23,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use satscope_bitcoin::{recording::Limits, rpc::Rpc, subscriber};
-use satscope_kit::{Context, clock::unix_ms, fault::Fault, grpc, net};
+use satscope_kit::{Context, clock::unix_ms, grpc, net};
 use satscope_proto::v1::ingest_service_server::{IngestServiceServer, SERVICE_NAME};
 use tokio::sync::mpsc;
 use tonic::service::Routes;
@@ -97,8 +97,7 @@ async fn task(
         false => Clock::of_system(),
     };
     let (recorder, past) = recording(settings, clock, rpc.is_some(), context).await?;
-    let waiting_for = Fault::plain("the node's ZMQ");
-    let condition = context.readiness.condition("node", waiting_for);
+    let condition = context.readiness.condition("node", "the node's ZMQ");
     let endpoints = settings.endpoints(rpc.as_ref().and_then(Rpc::host));
     let mut source = Source::new(clock, endpoints, condition, recorder);
     source.begin();

@@ -96,7 +96,8 @@ mod tests {
     async fn a_part_that_waits_is_ready_and_says_what_it_waits_for() {
         let readiness = Readiness::default();
         let fault = Fault::new("the node is silent", "rawtx on tcp://127.0.0.1:28332");
-        let _node = readiness.condition("node", fault.clone());
+        let node = readiness.condition("node", "the node");
+        node.unmet(fault.clone());
         let (status, said) = asked(&readiness, Audience::Operators).await;
         assert_eq!((status, said), (StatusCode::OK, fault.operator));
         let (_, said) = asked(&readiness, Audience::Public).await;

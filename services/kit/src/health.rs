@@ -23,8 +23,12 @@ enum State {
     Met,
     /// Met, and not as well as it could be.
     Impaired(Fault),
-    /// Not met; what is waited for.
-    Unmet(Fault),
+    Unmet {
+        /// What is waited for, whatever keeps it away.
+        waiting_for: &'static str,
+        /// What keeps it away.
+        why: Fault,
+    },
 }
 
 /// What a process waits for, and whether it takes requests.
@@ -40,10 +44,18 @@ impl Conditions {
         !self.is_draining
     }
 
-    /// The conditions that are not met: the name of each, and what is waited for.
+    /// What is waited for.
+    pub fn waiting_for(&self) -> impl Iterator<Item = &'static str> {
+        self.states.values().filter_map(|state| match state {
+            State::Unmet { waiting_for, .. } => Some(*waiting_for),
+            State::Met | State::Impaired(_) => None,
+        })
+    }
+
+    /// The conditions that are not met: the name of each, and why.
     pub fn unmet(&self) -> impl Iterator<Item = (&'static str, &Fault)> {
         self.states.iter().filter_map(|(name, state)| match state {
-            State::Unmet(wait) => Some((*name, wait)),
+            State::Unmet { why, .. } => Some((*name, why)),
             State::Met | State::Impaired(_) => None,
         })
     }
@@ -52,7 +64,7 @@ impl Conditions {
     pub fn impaired(&self) -> impl Iterator<Item = (&'static str, &Fault)> {
         self.states.iter().filter_map(|(name, state)| match state {
             State::Impaired(why) => Some((*name, why)),
-            State::Met | State::Unmet(_) => None,
+            State::Met | State::Unmet { .. } => None,
         })
     }
 }
@@ -69,12 +81,13 @@ impl Default for Readiness {
 
 impl Readiness {
     /// Adds a condition, not yet met. The process can serve without it.
-    pub fn condition(&self, name: &'static str, waiting_for: Fault) -> Condition {
+    pub fn condition(&self, name: &'static str, waiting_for: &'static str) -> Condition {
         let condition = Condition {
             name,
+            waiting_for,
             all: self.0.clone(),
         };
-        condition.unmet(waiting_for);
+        condition.unmet(Fault::plain(waiting_for));
         condition
     }
 
@@ -93,6 +106,7 @@ impl Readiness {
 #[derive(Clone, Debug)]
 pub struct Condition {
     name: &'static str,
+    waiting_for: &'static str,
     all: Arc<watch::Sender<Conditions>>,
 }
 
@@ -107,13 +121,14 @@ impl Condition {
         self.set(State::Impaired(why));
     }
 
-    /// It is not there (any more); says what is waited for.
-    pub fn unmet(&self, waiting_for: Fault) {
-        self.set(State::Unmet(waiting_for));
+    /// It is not there (any more); says why.
+    pub fn unmet(&self, why: Fault) {
+        let waiting_for = self.waiting_for;
+        self.set(State::Unmet { waiting_for, why });
     }
 
     fn set(&self, state: State) {
-        let is_met = !matches!(state, State::Unmet(_));
+        let is_met = !matches!(state, State::Unmet { .. });
         gauge!(CONDITION_MET, "condition" => self.name).set(u8::from(is_met));
         self.all.send_if_modified(|all| {
             let changed = all.states.get(self.name) != Some(&state);
@@ -130,9 +145,10 @@ mod tests {
     #[test]
     fn a_process_that_waits_can_serve_and_names_what_it_waits_for() {
         let readiness = Readiness::default();
-        let node = readiness.condition("node", Fault::plain("the node"));
+        let node = readiness.condition("node", "the node");
         let payments = Fault::new("payments", "payments from http://ingest:1");
-        let window = readiness.condition("window", payments.clone());
+        let window = readiness.condition("window", "payments");
+        window.unmet(payments.clone());
         node.met();
         let conditions = readiness.watch().borrow().clone();
         assert!(conditions.can_serve());
@@ -152,7 +168,7 @@ mod tests {
     #[test]
     fn a_process_that_drains_cannot_serve() {
         let readiness = Readiness::default();
-        readiness.condition("node", Fault::plain("the node")).met();
+        readiness.condition("node", "the node").met();
         readiness.drain();
         assert!(!readiness.watch().borrow().can_serve());
     }

@@ -55,10 +55,7 @@ fn tell(states: &[NotifyState<'_>]) {
 
 /// One line for `systemctl status`.
 fn status(conditions: &Conditions) -> String {
-    let waiting: Vec<&str> = conditions
-        .unmet()
-        .map(|(_, wait)| wait.operator.as_str())
-        .collect();
+    let waiting: Vec<&str> = conditions.waiting_for().collect();
     match waiting.as_slice() {
         [] => "ready".to_owned(),
         waiting => format!("waiting for {}", waiting.join(", ")),
@@ -68,12 +65,13 @@ fn status(conditions: &Conditions) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Readiness;
+    use crate::{fault::Fault, health::Readiness};
 
     #[test]
     fn the_status_names_what_is_waited_for() {
         let readiness = Readiness::default();
-        let node = readiness.condition("node", crate::fault::Fault::plain("the node's ZMQ"));
+        let node = readiness.condition("node", "the node's ZMQ");
+        node.unmet(Fault::plain("no RPC at http://127.0.0.1:8332"));
         assert_eq!(
             status(&readiness.watch().borrow()),
             "waiting for the node's ZMQ"

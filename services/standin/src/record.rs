@@ -52,9 +52,7 @@ pub async fn start_recording(settings: RecordSettings, context: &Context) -> any
     let elsewhere = zmq.zmq_sequence_endpoint.as_deref();
     let subscriptions = subscriptions(zmq.rawtx(), elsewhere, topics);
     let node = Node {
-        condition: context
-            .readiness
-            .condition("node", Fault::plain("the node's ZMQ")),
+        condition: context.readiness.condition("node", "the node's ZMQ"),
         endpoints: subscriptions.len(),
         up: BTreeSet::new(),
         brake: Brake::default(),
