@@ -2,43 +2,16 @@
 
 pub mod ask;
 pub mod compare;
+mod patience;
 pub mod reading;
 
-use std::time::Duration;
-
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bitcoin::{BlockHash, Txid};
 use satscope_bitcoin::rpc::{BlockHeader, Notification, Rpc, RpcError};
 use satscope_kit::fault::Fault;
 use tokio::task::{JoinError, JoinSet};
-use tracing::debug;
 
 use crate::{source::fault, tracker::FetchedBlock};
 use ask::{Question, Step};
-
-/// The pauses before a question is asked again that a busy node does not answer: the first, and how many; each is twice the one
-/// before it.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const PAUSES: usize = 5;
-
-/// Asks again, with a growing pause, while the node or what stands before it is busy.
-async fn patiently<T, F: Future<Output = Result<T, RpcError>>>(
-    ask: impl Fn() -> F,
-) -> Result<T, RpcError> {
-    let pauses = ExponentialBuilder::default()
-        .with_min_delay(FIRST_PAUSE)
-        .with_max_times(PAUSES);
-    for pause in pauses.build() {
-        match ask().await {
-            Err(error) if error.is_passing() => {
-                debug!("asking again: {error}");
-                tokio::time::sleep(pause).await;
-            }
-            answer => return answer,
-        }
-    }
-    ask().await
-}
 
 /// An answer of the node, or why there is none.
 #[derive(Debug)]
@@ -106,7 +79,7 @@ impl Asker {
     /// Asks for a reading.
     pub fn reading(&mut self, number: u64, question: Question) {
         self.spawn(async move |rpc| {
-            let step = patiently(|| ask::ask(&rpc, question.clone())).await;
+            let step = ask::ask(&rpc, question.clone()).await;
             Answer::Reading(number, question, step)
         });
     }
@@ -114,7 +87,7 @@ impl Asker {
     /// Asks for a header.
     pub fn header(&mut self, hash: BlockHash) {
         self.spawn(async move |rpc| {
-            let header = patiently(|| ask::header(&rpc, hash)).await;
+            let header = ask::header(&rpc, hash).await;
             Answer::Header(hash, header)
         });
     }
@@ -122,7 +95,7 @@ impl Asker {
     /// Asks for a block.
     pub fn block(&mut self, hash: BlockHash) {
         self.spawn(async move |rpc| {
-            let block = patiently(|| ask::fetch_block(&rpc, hash)).await;
+            let block = ask::fetch_block(&rpc, hash).await;
             Answer::Block(hash, block)
         });
     }
@@ -130,20 +103,20 @@ impl Asker {
     /// Asks for entry times.
     pub fn entry_times(&mut self, txids: Vec<Txid>) {
         self.spawn(async move |rpc| {
-            let entered = patiently(|| ask::entry_times(&rpc, &txids)).await;
+            let entered = ask::entry_times(&rpc, &txids).await;
             Answer::Entered(txids, entered)
         });
     }
 
     /// Asks for the mempool's count and the tip.
     pub fn count(&mut self) {
-        self.spawn(async move |rpc| Answer::Count(patiently(|| ask::count_and_tip(&rpc)).await));
+        self.spawn(async move |rpc| Answer::Count(ask::count_and_tip(&rpc).await));
     }
 
     /// Asks for the mempool's txids.
     pub fn txids(&mut self) {
         self.spawn(async move |rpc| {
-            let listing = patiently(|| ask::mempool(&rpc)).await;
+            let listing = ask::mempool(&rpc).await;
             Answer::Txids(listing.map(|listing| listing.txids))
         });
     }
@@ -155,7 +128,7 @@ impl Asker {
 
     /// Asks where the node publishes over ZMQ.
     pub fn published(&mut self) {
-        self.spawn(async move |rpc| Answer::Published(patiently(|| ask::published(&rpc)).await));
+        self.spawn(async move |rpc| Answer::Published(ask::published(&rpc).await));
     }
 
     fn spawn<F: Future<Output = Answer> + Send + 'static>(
@@ -165,39 +138,5 @@ impl Asker {
         if let Some(rpc) = &self.rpc {
             self.asked.spawn(asking(rpc.clone()));
         }
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    /// The node's answers in turn, and how often it was asked.
-    async fn asked(answers: &[Result<u32, i64>]) -> (Result<u32, RpcError>, usize) {
-        let count = Cell::new(0);
-        let answer = patiently(|| {
-            let at = count.replace(count.get() + 1).min(answers.len() - 1);
-            std::future::ready(answers[at].map_err(|code| RpcError::Node {
-                method: "getblockcount",
-                code,
-                message: String::new(),
-            }))
-        });
-        (answer.await, count.get())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_busy_node_is_asked_again_and_one_that_says_no_is_not() {
-        const BUSY: i64 = -32603;
-        const ABSENT: i64 = -5;
-        let (answer, count) = asked(&[Err(BUSY), Err(BUSY), Ok(7)]).await;
-        assert_eq!((answer.unwrap(), count), (7, 3));
-        let (answer, count) = asked(&[Err(BUSY)]).await;
-        assert_eq!((answer.unwrap_err().is_passing(), count), (true, 6));
-        let (answer, count) = asked(&[Err(ABSENT)]).await;
-        assert_eq!((answer.unwrap_err().is_absence(), count), (true, 1));
     }
 }

@@ -219,7 +219,7 @@ impl Task {
             Incoming::Up(endpoint) => {
                 self.abandon_reading();
                 self.tracker.connection_began();
-                self.source.up(endpoint, self.asker.has_rpc());
+                self.source.up(endpoint);
                 if self.asker.has_rpc() {
                     self.set_gate(Gate::Behind);
                 }

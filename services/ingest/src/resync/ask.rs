@@ -9,10 +9,10 @@ use satscope_bitcoin::rpc::{
 };
 use satscope_log::WINDOW_MS;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::info;
 
-use super::patiently;
+use super::patience::patiently;
 use crate::tracker::FetchedBlock;
 
 /// Transactions asked for in one request.
@@ -73,6 +73,15 @@ pub enum Step {
     Contents(Vec<Transaction>),
 }
 
+/// One call.
+async fn call<T: DeserializeOwned>(
+    rpc: &Rpc,
+    method: &'static str,
+    params: Value,
+) -> Result<T, RpcError> {
+    patiently(|| rpc.call(method, params.clone())).await
+}
+
 /// Asks one question.
 ///
 /// # Errors
@@ -126,7 +135,7 @@ pub struct Branch {
 /// Reads tip and mempool so that they belong together: the tip is the same before and after.
 async fn moment(rpc: &Rpc, is_standin: bool) -> Result<Moment, RpcError> {
     for _ in 0..TRIES {
-        let info: BlockchainInfo = patiently(|| rpc.call("getblockchaininfo", json!([]))).await?;
+        let info: BlockchainInfo = call(rpc, "getblockchaininfo", json!([])).await?;
         if info.initial_block_download {
             return Ok(Moment {
                 info,
@@ -135,9 +144,9 @@ async fn moment(rpc: &Rpc, is_standin: bool) -> Result<Moment, RpcError> {
                 standin_ms: None,
             });
         }
-        let is_loaded = patiently(|| is_loaded(rpc)).await?;
-        let listing = patiently(|| mempool(rpc)).await?;
-        let tip: BlockHash = patiently(|| rpc.call("getbestblockhash", json!([]))).await?;
+        let is_loaded = is_loaded(rpc).await?;
+        let listing = mempool(rpc).await?;
+        let tip: BlockHash = call(rpc, "getbestblockhash", json!([])).await?;
         if tip == info.best_block_hash {
             let standin_ms = match is_standin {
                 true => Some(standin_ms(rpc).await?),
@@ -158,30 +167,30 @@ async fn moment(rpc: &Rpc, is_standin: bool) -> Result<Moment, RpcError> {
 }
 
 async fn standin_ms(rpc: &Rpc) -> Result<u64, RpcError> {
-    let status: StandInStatus = rpc.call("standinstatus", json!([])).await?;
+    let status: StandInStatus = call(rpc, "standinstatus", json!([])).await?;
     Ok((status.time * 1000.0) as u64)
 }
 
 /// Whether the node has loaded its mempool.dat. Core publishes an `A` for each transaction that it loads.
 pub async fn is_loaded(rpc: &Rpc) -> Result<bool, RpcError> {
-    let info: MempoolInfo = rpc.call("getmempoolinfo", json!([])).await?;
+    let info: MempoolInfo = call(rpc, "getmempoolinfo", json!([])).await?;
     Ok(info.loaded)
 }
 
 /// Where the node publishes over ZMQ.
 pub async fn published(rpc: &Rpc) -> Result<Vec<Notification>, RpcError> {
-    rpc.call("getzmqnotifications", json!([])).await
+    call(rpc, "getzmqnotifications", json!([])).await
 }
 
 /// The txids in the mempool.
 pub async fn mempool(rpc: &Rpc) -> Result<MempoolListing, RpcError> {
-    rpc.call("getrawmempool", json!([false, true])).await
+    call(rpc, "getrawmempool", json!([false, true])).await
 }
 
 /// How many transactions are in the mempool, and the tip.
 pub async fn count_and_tip(rpc: &Rpc) -> Result<(usize, BlockHash), RpcError> {
-    let info: MempoolInfo = rpc.call("getmempoolinfo", json!([])).await?;
-    let tip = rpc.call("getbestblockhash", json!([])).await?;
+    let info: MempoolInfo = call(rpc, "getmempoolinfo", json!([])).await?;
+    let tip = call(rpc, "getbestblockhash", json!([])).await?;
     Ok((info.size, tip))
 }
 
@@ -220,7 +229,7 @@ async fn off_chain(rpc: &Rpc, known: &[BlockHash]) -> Result<Option<Vec<BlockHas
     let mut on_chain = known.len();
     while let Some(newest) = known[..on_chain].last() {
         let header: Option<BlockHeader> =
-            if_known(rpc.call("getblockheader", json!([newest])).await)?;
+            if_known(call(rpc, "getblockheader", json!([newest])).await)?;
         match header {
             None => return Ok(None),
             Some(header) if header.confirmations >= 0 => break,
@@ -236,7 +245,7 @@ async fn header_of_window(
     hash: BlockHash,
     now_ms: u64,
 ) -> Result<Option<BlockHeader>, RpcError> {
-    let header: Option<BlockHeader> = if_known(rpc.call("getblockheader", json!([hash])).await)?;
+    let header: Option<BlockHeader> = if_known(call(rpc, "getblockheader", json!([hash])).await)?;
     Ok(header.filter(|header| header.time * 1000 + WINDOW_MS > now_ms))
 }
 
@@ -269,8 +278,11 @@ async fn missed_block(
 }
 
 async fn block(rpc: &Rpc, header: &BlockHeader) -> Result<FetchedBlock, RpcError> {
-    let hex: String = rpc.call("getblock", json!([header.hash, 0])).await?;
-    let block: Block = decode("getblock", &hex)?;
+    let block: Block = patiently(async || {
+        let hex: String = rpc.call("getblock", json!([header.hash, 0])).await?;
+        decode("getblock", &hex)
+    })
+    .await?;
     Ok(FetchedBlock {
         hash: header.hash,
         height: Some(header.height),
@@ -281,7 +293,7 @@ async fn block(rpc: &Rpc, header: &BlockHeader) -> Result<FetchedBlock, RpcError
 
 /// The header of a block of any branch.
 pub async fn header(rpc: &Rpc, hash: BlockHash) -> Result<BlockHeader, RpcError> {
-    rpc.call("getblockheader", json!([hash])).await
+    call(rpc, "getblockheader", json!([hash])).await
 }
 
 /// A block of any branch.
@@ -299,7 +311,7 @@ pub async fn entry_times(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<u64>>, 
 
 /// `None` of one that has left the mempool.
 async fn entries(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<Entry>>, RpcError> {
-    let entries = each::<MempoolEntry>(rpc, "getmempoolentry", txids).await?;
+    let entries = each::<MempoolEntry, _>(rpc, "getmempoolentry", txids, Ok).await?;
     let read = |(txid, entry): (&Txid, Option<MempoolEntry>)| {
         entry.map(|entry| Entry {
             txid: *txid,
@@ -312,22 +324,27 @@ async fn entries(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<Entry>>, RpcErr
 
 /// The transactions of the mempool by these ids; those that have left since they were listed are left out.
 async fn contents(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Transaction>, RpcError> {
-    let contents = each::<String>(rpc, "getrawtransaction", txids).await?;
-    contents
-        .into_iter()
-        .flatten()
-        .map(|hex| decode("getrawtransaction", &hex))
-        .collect()
+    let read = |hex: String| decode("getrawtransaction", &hex);
+    let contents = each(rpc, "getrawtransaction", txids, read).await?;
+    Ok(contents.into_iter().flatten().collect())
 }
 
-/// `None` of what the node does not have (any more); any other error is one of the whole.
-async fn each<T: DeserializeOwned>(
+/// What `read` makes of each answer; `None` of what the node does not have (any more). Any other error is one of the whole, which
+/// is asked again while it is passing.
+async fn each<T: DeserializeOwned, U>(
     rpc: &Rpc,
     method: &'static str,
     txids: &[Txid],
-) -> Result<Vec<Option<T>>, RpcError> {
+    read: impl Fn(T) -> Result<U, RpcError>,
+) -> Result<Vec<Option<U>>, RpcError> {
     let calls: Vec<Call> = txids.iter().map(|txid| (method, json!([txid]))).collect();
-    rpc.batch(&calls).await?.into_iter().map(if_known).collect()
+    patiently(async || {
+        let answers = rpc.batch(&calls).await?.into_iter();
+        answers
+            .map(|answer| if_known(answer)?.map(&read).transpose())
+            .collect()
+    })
+    .await
 }
 
 fn decode<T: bitcoin::consensus::Decodable>(
