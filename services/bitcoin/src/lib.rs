@@ -6,6 +6,7 @@ pub mod blockfile;
 pub mod counters;
 pub mod discovery;
 pub mod frame;
+pub mod host;
 pub mod recording;
 pub mod rpc;
 pub mod subscriber;

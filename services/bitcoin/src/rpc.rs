@@ -11,7 +11,6 @@ use std::{
     fs::File,
     hash::{BuildHasher as _, RandomState},
     io::{self, Read as _},
-    net::IpAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -177,16 +176,7 @@ impl Rpc {
 
     /// The host of the node's address, in brackets if it is an IPv6 address.
     pub fn host(&self) -> Option<String> {
-        let target = reqwest::Url::parse(&self.target).ok()?;
-        target.host_str().map(str::to_owned)
-    }
-
-    /// Whether the node's address is one of this machine alone.
-    pub fn is_loopback(&self) -> bool {
-        let host = self.host().unwrap_or_default();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let address = bare.parse::<IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        host(&self.target)
     }
 
     /// Whether there is another login now than the one that the node refused last: it has been started again.
@@ -261,6 +251,12 @@ fn cookie(path: &Path) -> io::Result<(String, String)> {
         Some((user, password)) => Ok((user.to_owned(), password.to_owned())),
         None => Err(io::Error::other("expected one line, USER:PASSWORD")),
     }
+}
+
+/// The host in a URL, in brackets if it is an IPv6 address; `None` if there is none.
+pub fn host(url: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).ok()?;
+    url.host_str().map(str::to_owned)
 }
 
 fn request(id: usize, (method, params): &Call) -> Value {

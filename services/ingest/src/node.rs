@@ -3,7 +3,8 @@
 use anyhow::{Context as _, bail};
 use satscope_bitcoin::{
     discovery::{DiscoveryError, Node, Places, discover},
-    rpc::{Auth, Rpc},
+    host::is_loopback,
+    rpc::{self, Auth, Rpc},
 };
 use satscope_kit::config::without_login;
 use tracing::{info, warn};
@@ -121,8 +122,7 @@ struct Found {
 impl Found {
     /// The login, which is given to this machine only.
     fn login_for(self, url: &str) -> anyhow::Result<Auth> {
-        let rpc = Rpc::new(url, url, Auth::None)?;
-        if !rpc.is_loopback() {
+        if !rpc::host(url).is_some_and(|host| is_loopback(&host)) {
             bail!(
                 "rpc_url is not on this machine, and the login in bitcoin_dir is told to no other: set rpc_cookie_file, or \
                  rpc_user and rpc_password_file"

@@ -156,10 +156,10 @@ impl Source {
 
     /// A connection stands. Without RPC its counters go on from those of the connection before it, which tell whether
     /// anything was missed.
-    pub fn up(&mut self, endpoint: String, has_rpc: bool) {
+    pub fn up(&mut self, endpoint: String) {
         info!("connected to the node at {endpoint}");
         self.recorder.connected(self.clock.newest(), &endpoint);
-        if has_rpc {
+        if self.link.has_rpc() {
             self.counters.clear();
         }
         self.clock.connected();

@@ -1,6 +1,8 @@
 //! Host and port of the node's RPC server, as `bitcoin-cli` reads them.
 
-use std::{fmt, net::IpAddr};
+use std::fmt;
+
+use crate::host;
 
 /// Host and TCP port of the node's RPC server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,10 +14,9 @@ pub struct RpcAddress {
 }
 
 impl RpcAddress {
-    /// Whether what is sent to the host stays on this machine: 127.0.0.0/8, `::1` or `localhost`.
+    /// Whether what is sent to the host stays on this machine.
     pub fn is_loopback(&self) -> bool {
-        let is_loopback = |address: IpAddr| address.is_loopback();
-        self.host.eq_ignore_ascii_case("localhost") || self.host.parse().is_ok_and(is_loopback)
+        host::is_loopback(&self.host)
     }
 }
 

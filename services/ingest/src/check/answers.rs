@@ -1,6 +1,6 @@
 //! What the node's answers mean: its version, chain and mempool, the methods that it allows, the blocks that it keeps.
 
-use satscope_bitcoin::rpc::Notification;
+use satscope_bitcoin::frame::Topic;
 
 use super::{
     ask::{Answer, Answers, Failure, LIMIT, NO_METHOD},
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     node::{Choice, Files},
-    source::fault::IN_WARMUP,
+    source::{fault::IN_WARMUP, topics::is_published},
 };
 
 /// The finding about the RPC.
@@ -79,7 +79,7 @@ pub fn rpc(answers: &Answers, url: &str) -> Finding {
     let lacks_sequence = answers
         .published
         .as_ref()
-        .is_ok_and(|published| !published.iter().any(is_sequence));
+        .is_ok_and(|published| !is_published(published, Topic::Sequence));
     match network.version < FIRST_WITH_SEQUENCE && lacks_sequence {
         true => Finding::warning(
             RPC,
@@ -88,10 +88,6 @@ pub fn rpc(answers: &Answers, url: &str) -> Finding {
         ),
         false => Finding::ok(RPC, said),
     }
-}
-
-fn is_sequence(line: &Notification) -> bool {
-    line.kind == "pubsequence"
 }
 
 /// The chain, and how far the node has read it.
@@ -223,10 +219,9 @@ pub fn blocks(answers: &Answers) -> Finding {
 
 /// A question of several that had no answer.
 pub fn untold(name: &'static str, failure: &Failure) -> Finding {
-    let why = match failure {
-        Failure::Silent(method) => format!("{method}: no answer within {LIMIT:?}"),
-        failure if failure.is_forbidden() => format!("see {METHODS}"),
-        Failure::Rpc(error) => error.to_string(),
+    let why = match failure.is_forbidden() {
+        true => format!("see {METHODS}"),
+        false => failure.to_string(),
     };
     Finding::unknown(name, why)
 }

@@ -8,6 +8,7 @@ use satscope_bitcoin::rpc::{
 use satscope_kit::fault::Fault;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
+use thiserror::Error;
 
 use crate::source::fault;
 
@@ -19,11 +20,13 @@ const NO_HASH: &str = "000000000000000000000000000000000000000000000000000000000
 pub const NO_METHOD: i64 = -32601;
 
 /// Why there is no answer.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum Failure {
     /// None came within `LIMIT` to this method.
+    #[error("{0}: no answer within {LIMIT:?}")]
     Silent(&'static str),
     /// The answer was an error, or could not be had.
+    #[error(transparent)]
     Rpc(RpcError),
 }
 
@@ -31,9 +34,9 @@ impl Failure {
     /// What it says, and what to do.
     pub fn fault(&self, url: &str) -> Fault {
         match self {
-            Failure::Silent(method) => Fault::with_remedy(
+            Failure::Silent(_) => Fault::with_remedy(
                 "the node is slow to answer",
-                format!("{url}: {method}: no answer within {LIMIT:?}"),
+                format!("{url}: {self}"),
                 "look how busy the node is, and ask again",
             ),
             Failure::Rpc(error) => fault::of_rpc(error, url),

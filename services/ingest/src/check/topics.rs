@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{answers::has_no_method, ask::Answer, files::of_fault, finding::Finding};
-use crate::source::topics::{Endpoints, Listing, NEEDED, Topics, lines_of};
+use crate::source::topics::{Endpoints, Listing, NEEDED, Topics, is_published, lines_of};
 
 /// The finding about the topics.
 pub const TOPICS: &str = "topics";
@@ -124,7 +124,7 @@ fn judge(
     };
     let is_unpublished = |name: &str| {
         let mut needed = NEEDED.into_iter().filter(|topic| topic.name() == name);
-        needed.any(|topic| lines_of(published, topic).next().is_none())
+        needed.any(|topic| !is_published(published, topic))
     };
     let in_files: Vec<ZmqPublisher> = in_files
         .iter()
@@ -133,7 +133,7 @@ fn judge(
         .collect();
     let are_published = NEEDED
         .into_iter()
-        .all(|topic| lines_of(published, topic).next().is_some());
+        .all(|topic| is_published(published, topic));
     match (in_files.is_empty(), are_published && used.is_empty()) {
         (false, _) => Finding::wrong(
             TOPICS,
@@ -171,18 +171,17 @@ fn listed(lines: &[ZmqPublisher]) -> String {
 
 /// How many messages the node keeps for a subscriber that is slow; `None` if neither topic is published.
 pub fn queues(published: &[Notification]) -> Option<Finding> {
-    let mut lines = NEEDED
+    NEEDED
         .into_iter()
-        .flat_map(|topic| lines_of(published, topic));
-    lines.next()?;
+        .find(|topic| is_published(published, *topic))?;
     let marks: Vec<(&str, i64)> = NEEDED
         .into_iter()
         .filter_map(|topic| Some((topic.name(), mark(published, topic)?)))
         .collect();
     let is_low = marks.iter().any(|(_, mark)| *mark < LEAST_MARK);
     let is_enough = |topic: &Topic| {
-        let mut lines = lines_of(published, *topic);
-        lines.next().is_some() && mark(published, *topic).is_none_or(|mark| mark >= LEAST_MARK)
+        is_published(published, *topic)
+            && mark(published, *topic).is_none_or(|mark| mark >= LEAST_MARK)
     };
     // A topic that is yet to be published needs its line too.
     let lines: Vec<String> = NEEDED

@@ -137,6 +137,11 @@ impl Link {
         self.look_up();
     }
 
+    /// Whether the node can be asked.
+    pub fn has_rpc(&self) -> bool {
+        self.has_rpc
+    }
+
     /// What is subscribed to.
     pub fn used(&self) -> &[Subscription] {
         &self.used

@@ -5,6 +5,7 @@
 
 use satscope_bitcoin::{
     frame::Topic,
+    host::{ip, is_loopback},
     rpc::Notification,
     subscriber::{Subscription, subscriptions},
 };
@@ -289,7 +290,8 @@ fn of_topic(published: &[Notification], topic: Topic) -> impl Iterator<Item = &s
     lines_of(published, topic).map(|line| line.address.as_str())
 }
 
-fn is_published(published: &[Notification], topic: Topic) -> bool {
+/// Whether the node publishes a topic anywhere.
+pub fn is_published(published: &[Notification], topic: Topic) -> bool {
     of_topic(published, topic).next().is_some()
 }
 
@@ -309,7 +311,8 @@ fn may_be_same(address: &str, endpoint: &str) -> bool {
             let may_be_host = bound == host
                 || is_wildcard(bound)
                 || (is_loopback(bound) && is_loopback(host))
-                || !is_address(host);
+                // Of a name, only a resolver knows what machine it is.
+                || ip(host).is_none();
             port == at && may_be_host
         }
         _ => path(address).is_some() && path(address) == path(endpoint),
@@ -330,18 +333,6 @@ fn host_and_port(address: &str) -> Option<(&str, u16)> {
 
 fn is_wildcard(host: &str) -> bool {
     ["0.0.0.0", "[::]", "*"].contains(&host)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let parsed: Result<std::net::IpAddr, _> = bare.parse();
-    host == "localhost" || parsed.is_ok_and(|address| address.is_loopback())
-}
-
-/// Whether it is an address, and not a name, of which only a resolver knows what machine it is.
-fn is_address(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.parse::<std::net::IpAddr>().is_ok()
 }
 
 #[cfg(test)]

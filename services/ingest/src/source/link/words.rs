@@ -37,7 +37,12 @@ impl Link {
                 Fault::plain("the node's ZMQ is gone; trying again"),
             ),
         };
-        let fault = self.topics_fault().unwrap_or(fault);
+        self.unheard(state, fault)
+    }
+
+    /// How the node is while it cannot be heard: `otherwise` tells why if the topics do not, and `state` holds unless it is polled.
+    fn unheard(&self, state: HopState, otherwise: Fault) -> (HopState, Option<Fault>) {
+        let fault = self.topics_fault().unwrap_or(otherwise);
         match self.poll.succeeded {
             true => (HopState::Degraded, Some(polling(&fault))),
             false => (state, Some(fault)),
@@ -57,19 +62,12 @@ impl Link {
             ),
             Sync::Failed { why, .. } => (HopState::Degraded, Some(why.clone())),
             Sync::Alone { why } => (HopState::Degraded, Some(self.with_topics(why))),
-            Sync::InStep { .. } if !self.is_healthy() => self.unheard(),
+            Sync::InStep { .. } if !self.is_healthy() => self.unheard(
+                HopState::Resyncing,
+                Fault::plain("waiting for the first word of the node's ZMQ"),
+            ),
             Sync::InStep { caveat: Some(why) } => (HopState::Degraded, Some(why.fault())),
             Sync::InStep { caveat: None } => (HopState::Connected, None),
-        }
-    }
-
-    /// The picture is the node's, and a needed topic has not been heard.
-    fn unheard(&self) -> (HopState, Option<Fault>) {
-        let waiting = || Fault::plain("waiting for the first word of the node's ZMQ");
-        let fault = self.topics_fault().unwrap_or_else(waiting);
-        match self.poll.succeeded {
-            true => (HopState::Degraded, Some(polling(&fault))),
-            false => (HopState::Resyncing, Some(fault)),
         }
     }
 
