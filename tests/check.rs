@@ -13,21 +13,10 @@ use std::{
 
 use serde_json::{Value, json};
 use support::{
-    chain::{FREE, StandIn},
+    chain::{FREE_PORTS, StandIn},
     part::{Folder, Part, reserve_address, satscope},
 };
 
-/// The flags that put the ports of the parts out of the way.
-const PORTS: [&str; 8] = [
-    "--metrics-listen",
-    FREE,
-    "--ingest-listen",
-    FREE,
-    "--analyzer-listen",
-    FREE,
-    "--gateway-listen",
-    FREE,
-];
 /// The longest that a check may take: two questions of 10 s after each other, a handshake of 3 s, and a busy machine.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -110,7 +99,7 @@ impl Checked {
 }
 
 fn with_ports<'a>(flags: &[&'a str]) -> Vec<&'a str> {
-    [flags, &PORTS[..]].concat()
+    [flags, &FREE_PORTS[..]].concat()
 }
 
 /// How a scripted node answers one call: `None` says nothing for as long as the connection stands.
@@ -235,7 +224,7 @@ fn without_a_node_the_first_thing_is_to_start_one() {
     assert_eq!(checked.said("mempool"), ("unknown", "see rpc"));
     // A machine that never had one.
     let home = Folder::new("check-home");
-    let checked = Checked::run_with(&PORTS, &[("HOME", home.path())]);
+    let checked = Checked::run_with(&FREE_PORTS, &[("HOME", home.path())]);
     let (name, what_to_do) = checked.first_to_fix();
     assert_eq!(name, "node_files", "{}", checked.all);
     assert!(what_to_do.contains("bitcoin_dir"), "{what_to_do}");

@@ -11,7 +11,7 @@ use std::{
 
 use support::{
     browser::Browser,
-    chain::FREE,
+    chain::{FREE, FREE_PORTS},
     part::Part,
     wait::{PATIENCE, until},
 };
@@ -26,20 +26,13 @@ const LONGEST_GAP: Duration = Duration::from_secs(5);
 const WATCHED: u64 = 12;
 
 async fn demo() -> Part {
-    Part::satscope(&[
+    let node = [
         "demo",
         "--standin-zmq-listen=tcp://127.0.0.1:*",
         "--standin-rpc-listen",
         FREE,
-        "--ingest-listen",
-        FREE,
-        "--analyzer-listen",
-        FREE,
-        "--gateway-listen",
-        FREE,
-        "--metrics-listen",
-        FREE,
-    ])
+    ];
+    Part::satscope(&[&node[..], &FREE_PORTS].concat())
 }
 
 async fn number(browser: &Browser, expression: &str) -> Option<f64> {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use support::{
-    chain::{Chain, FREE, Served},
+    chain::{Chain, FREE, FREE_PORTS, Served},
     grpc::{next, stream_transactions},
     metrics::get,
     part::{Part, reserve_address, satscope},
@@ -109,16 +109,7 @@ async fn a_taken_port_ends_the_start_with_1_and_one_line_that_names_it() {
             "ingest" => &["--ingest-listen", FREE, "--metrics-listen", FREE],
             "analyzer" => &["--analyzer-listen", FREE, "--metrics-listen", FREE],
             "gateway" => &["--gateway-listen", FREE, "--metrics-listen", FREE],
-            _ => &[
-                "--ingest-listen",
-                FREE,
-                "--analyzer-listen",
-                FREE,
-                "--gateway-listen",
-                FREE,
-                "--metrics-listen",
-                FREE,
-            ],
+            _ => &FREE_PORTS,
         };
         let mut arguments: Vec<&str> = vec![command];
         arguments.extend(if command == "demo" { &node[..] } else { &[] });

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::{
-    chain::{FREE, StandIn},
+    chain::{FREE_PORTS, StandIn},
     part::Part,
 };
 
@@ -39,21 +39,15 @@ pub async fn run() {
 /// From the start of `satscope run` to its first price.
 async fn first_price(node: &StandIn) -> Duration {
     let began = Instant::now();
-    let mut part = Part::satscope(&[
+    let url = node.rpc_url();
+    let run = [
         "run",
         "--zmq-endpoint",
         &node.zmq,
         "--node-is-standin",
-        &node.rpc_url(),
-        "--metrics-listen",
-        FREE,
-        "--ingest-listen",
-        FREE,
-        "--analyzer-listen",
-        FREE,
-        "--gateway-listen",
-        FREE,
-    ]);
+        &url,
+    ];
+    let mut part = Part::satscope(&[&run[..], &FREE_PORTS].concat());
     let gateway = part.listening("gateway_listen").await;
     let url = format!("http://{gateway}/api/v1/price");
     let client = reqwest::Client::new();

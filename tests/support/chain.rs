@@ -9,6 +9,18 @@ use super::{part::Part, wait::until};
 /// Any free port.
 pub const FREE: &str = "127.0.0.1:0";
 
+/// The flags that put each port of a whole in one process on any free one.
+pub const FREE_PORTS: [&str; 8] = [
+    "--metrics-listen",
+    FREE,
+    "--ingest-listen",
+    FREE,
+    "--analyzer-listen",
+    FREE,
+    "--gateway-listen",
+    FREE,
+];
+
 /// A stand-in node.
 pub struct StandIn {
     pub part: Part,
