@@ -30,7 +30,7 @@ pub struct LogSettings {
     )]
     pub log_format: LogFormat,
 
-    /// What is logged: error, warn, info, debug, trace, or a list of target=level
+    /// Which events are logged: error, warn, info, debug, trace, or a list of target=level
     #[arg(
         long,
         env = "SATSCOPE_LOG_LEVEL",

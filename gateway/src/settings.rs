@@ -163,7 +163,7 @@ pub(crate) struct ClientSettings {
     )]
     pub gateway_stuck_seconds: u32,
 
-    /// The most that is told one client as what it has missed, in bytes; who missed more starts afresh
+    /// Most bytes of missed updates that one client is sent; a client that missed more starts afresh
     #[arg(
         long,
         env = "SATSCOPE_GATEWAY_CLIENT_BYTES",
