@@ -2,8 +2,6 @@
 
 use ::metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
-use crate::freshness::Stale;
-
 /// WebSocket clients now.
 pub const CLIENTS: &str = "satscope_gateway_websocket_clients";
 /// Messages handed to WebSocket clients, by `kind`.
@@ -100,18 +98,6 @@ pub fn describe() {
     );
 }
 
-/// Sets the price's age in milliseconds, if there is a price, and why it is stale or absent, if it is.
-pub fn price(age_ms: Option<u64>, stale: Option<Stale>) {
-    if let Some(age_ms) = age_ms {
-        #[allow(clippy::cast_precision_loss)]
-        gauge!(PRICE_AGE).set(age_ms as f64 / 1000.0);
-    }
-    for reason in Stale::ALL {
-        let holds = u8::from(stale == Some(reason));
-        gauge!(PRICE_STALE, "reason" => reason.as_str()).set(holds);
-    }
-}
-
 /// Registers counters at zero, and reasons as not given, so that they appear before their first event.
 pub fn start(max_clients: u32) {
     describe();
@@ -135,5 +121,4 @@ pub fn start(max_clients: u32) {
         counter!(MESSAGES, "kind" => kind).increment(0);
     }
     counter!(UPSTREAM_LOSSES).increment(0);
-    price(None, None);
 }

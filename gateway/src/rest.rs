@@ -1,149 +1,44 @@
-//! What programs read without a socket: the price, and the points of the plot.
+//! What is asked once: the price, the points, the history, the evidence, the page, and what the gateway says of itself.
+
+mod description;
+mod evidence;
+mod history;
+mod page;
+mod past;
+mod points;
+mod price;
 
 use std::time::Duration;
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, header},
-    response::{IntoResponse, Response},
-};
-use bytes::Bytes;
-use serde::Serialize;
-use tracing::error;
+use axum::{Router, routing::get};
+use tokio::sync::watch;
 
-use crate::{
-    Gateway, accept, cache,
-    message::{Current, Estimate, Hop, HopState, json},
-    problem::Problem,
-};
+use crate::state::snapshot::State;
+pub use history::Questions;
 
-/// Age of the newest payment that the price rests on, whole seconds.
-pub const AGE: HeaderName = HeaderName::from_static("x-satscope-age-seconds");
-/// Why the price is stale; absent where it is not.
-pub const STALE: HeaderName = HeaderName::from_static("x-satscope-stale");
-
-/// `/api/v1/price`: one JSON object, or the bare number for who prefers `text/plain`.
-pub async fn price(State(gateway): State<Gateway>, headers: HeaderMap) -> Response {
-    let (current, estimate) = match priced(&gateway) {
-        Ok(priced) => priced,
-        Err(problem) => return problem.into_response(),
-    };
-    let (content_type, body) = match accept::prefers("text/plain", &headers) {
-        true => match withheld(&gateway, &estimate) {
-            Some(problem) => return problem.into_response(),
-            None => (
-                "text/plain; charset=utf-8",
-                format!("{:.2}", estimate.price).into(),
-            ),
-        },
-        false => ("application/json", json(&current)),
-    };
-    let mut response = of_this_moment(content_type, body, &estimate);
-    let headers = response.headers_mut();
-    headers.insert(header::VARY, HeaderValue::from_static("accept"));
-    response
+/// What answers are made of.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    /// What holds now.
+    pub state: watch::Receiver<State>,
+    /// What is asked of the analyzer.
+    pub questions: Questions,
+    /// For how long a stale price is given without a body that says so.
+    pub stale_after: Duration,
 }
 
-/// `/api/v1/prices`: as mempool.space answers, so that wallets that ask there can ask here. Only dollars are known.
-pub async fn prices(State(gateway): State<Gateway>) -> Response {
-    #[derive(Serialize)]
-    struct Prices {
-        /// When the estimate was made, Unix seconds.
-        time: u64,
-        /// For one BTC, whole as theirs.
-        #[serde(rename = "USD")]
-        usd: u64,
+impl Rest {
+    /// All of `/api/v1` but the event stream, and the page.
+    pub fn routes(&self) -> Router {
+        Router::new()
+            .route("/api/v1/price", get(price::price))
+            .route("/api/v1/prices", get(price::prices))
+            .route("/api/v1/points", get(points::points))
+            .route("/api/v1/history", get(history::history))
+            .route("/api/v1/evidence", get(evidence::amounts))
+            .route(description::OPENAPI, get(description::openapi))
+            .route(description::MESSAGES, get(description::messages))
+            .with_state(self.clone())
+            .fallback(page::serve)
     }
-    let estimate = match priced(&gateway) {
-        Ok((_, estimate)) => estimate,
-        Err(problem) => return problem.into_response(),
-    };
-    if let Some(problem) = withheld(&gateway, &estimate) {
-        return problem.into_response();
-    }
-    // A price is finite and above 0.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let usd = estimate.price.round() as u64;
-    let time = estimate.as_of_ms / 1000;
-    of_this_moment("application/json", json(&Prices { time, usd }), &estimate)
-}
-
-/// What holds now, and the estimate in it.
-fn priced(gateway: &Gateway) -> Result<(Current, Estimate), Problem> {
-    let current = gateway.state.borrow().current().clone();
-    match current.estimate.clone() {
-        Some(estimate) => Ok((current, estimate)),
-        None => Err(Problem::later(why_no_price(&current))),
-    }
-}
-
-/// The problem in place of a price that has been stale for longer than `stale_after_seconds`: the body has no room to say so.
-fn withheld(gateway: &Gateway, estimate: &Estimate) -> Option<Problem> {
-    let stale_for = Duration::from_millis(gateway.state.borrow().stale_for_ms()?);
-    let reason = estimate
-        .stale
-        .filter(|_| stale_for >= gateway.stale_after)?;
-    Some(Problem::later(format!(
-        "the price has been stale for {} s, and its newest payment is {} s old: {} ({}); /api/v1/price has the last price \
-         as JSON",
-        stale_for.as_secs(),
-        estimate.age.ms() / 1000,
-        reason.in_words(),
-        reason.as_str()
-    )))
-}
-
-fn of_this_moment(content_type: &'static str, body: Bytes, estimate: &Estimate) -> Response {
-    let mut response = ([(header::CONTENT_TYPE, content_type)], body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    label(headers, estimate);
-    response
-}
-
-/// Says how old the price is that an answer goes with, and why it is stale if it is.
-pub fn label(headers: &mut HeaderMap, estimate: &Estimate) {
-    headers.insert(AGE, HeaderValue::from(estimate.age.ms() / 1000));
-    if let Some(reason) = estimate.stale {
-        headers.insert(STALE, HeaderValue::from_static(reason.as_str()));
-    }
-}
-
-/// `/api/v1/points`: all points held, and the sequence that they go with.
-pub async fn points(State(gateway): State<Gateway>, headers: HeaderMap) -> Response {
-    let (picture, current) = {
-        let state = gateway.state.borrow();
-        (state.picture(), state.current().clone())
-    };
-    let Some(picture) = picture else {
-        return Problem::later(why_no_price(&current)).into_response();
-    };
-    let tag = picture.sequence.get().to_string();
-    if cache::is_known(&headers, &tag) {
-        return cache::unchanged(&tag);
-    }
-    match picture.body().await {
-        Ok(body) => cache::fresh(&headers, &tag, "application/json", &body),
-        Err(fault) => {
-            error!("the points could not be written: {fault}");
-            Problem::later("the points could not be written").into_response()
-        }
-    }
-}
-
-/// The first hop that is not well is the cause; when all are, there is too little to read a price from.
-fn why_no_price(current: &Current) -> String {
-    let is_cause = |hop: &&Hop| !matches!(hop.state, HopState::Connected | HopState::Degraded);
-    let Some(hop) = current.hops.iter().rev().find(is_cause) else {
-        return "there is no price yet: too few payments have been seen".to_owned();
-    };
-    let state = match hop.state {
-        HopState::Resyncing => "is catching up",
-        _ => "is not connected",
-    };
-    let detail = match hop.detail.as_str() {
-        "" => String::new(),
-        detail => format!(" ({detail})"),
-    };
-    format!("there is no price yet: the {} {state}{detail}", hop.name)
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use ::metrics::counter;
+use ::metrics::{counter, gauge};
 use satscope_kit::{
     Context,
     fault::Fault,
@@ -20,7 +20,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{metrics, parts::Assembly, sequence::Sequence, state::State, update};
+use crate::{
+    metrics,
+    state::{assemble::Assembly, freshness::Stale, read, sequence::Sequence, snapshot::State},
+};
 
 /// Bytes. The first update holds all points of the window: 100,000 of some 120 bytes are a fifth of this.
 const LARGEST_UPDATE: usize = 64 * 1024 * 1024;
@@ -41,6 +44,7 @@ pub async fn start(
         "its first update",
         format!("price updates from {}", analyzer.endpoint.uri()),
     );
+    show(None, None);
     let link = context.readiness.condition("analyzer", "the analyzer");
     link.unmet(waiting_for);
     let state = Arc::new(state);
@@ -115,9 +119,21 @@ async fn look(state: watch::Receiver<State>, stop: CancellationToken) -> anyhow:
     while stop.run_until_cancelled(every.tick()).await.is_some() {
         let state = state.borrow();
         let estimate = state.current().estimate.as_ref();
-        metrics::price(estimate.map(|estimate| estimate.age.ms()), state.stale());
+        show(estimate.map(|estimate| estimate.age.ms()), state.stale());
     }
     Ok(())
+}
+
+/// Sets the price's age in milliseconds, if there is a price, and why it is stale or absent, if it is.
+fn show(age_ms: Option<u64>, stale: Option<Stale>) {
+    if let Some(age_ms) = age_ms {
+        #[allow(clippy::cast_precision_loss)]
+        gauge!(metrics::PRICE_AGE).set(age_ms as f64 / 1000.0);
+    }
+    for reason in Stale::ALL {
+        let holds = u8::from(stale == Some(reason));
+        gauge!(metrics::PRICE_STALE, "reason" => reason.as_str()).set(holds);
+    }
 }
 
 /// Takes what happens upstream into the state.
@@ -158,7 +174,7 @@ impl Taker {
                 return;
             }
         };
-        let (update, faults) = update::read(update);
+        let (update, faults) = read::read(update);
         for (kind, (count, last)) in faults {
             self.reject(kind, count, &last);
         }

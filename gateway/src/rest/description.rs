@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use axum::{http::HeaderMap, response::Response};
 use bytes::Bytes;
 
-use crate::{cache::revalidated, encoded::Encoded};
+use crate::answer::{encoded::Encoded, etag::revalidated};
 
 /// Where the description is.
 pub const OPENAPI: &str = "/api/v1/openapi.yaml";
@@ -16,10 +16,10 @@ pub const MESSAGES: &str = "/api/v1/websocket-message.schema.json";
 const TAG: &str = env!("CARGO_PKG_VERSION");
 
 static OPENAPI_YAML: LazyLock<Encoded> =
-    LazyLock::new(|| Encoded::best(Bytes::from_static(include_bytes!("../openapi.yaml"))));
+    LazyLock::new(|| Encoded::best(Bytes::from_static(include_bytes!("../../openapi.yaml"))));
 static MESSAGE_SCHEMA: LazyLock<Encoded> = LazyLock::new(|| {
     Encoded::best(Bytes::from_static(include_bytes!(
-        "../websocket-message.schema.json"
+        "../../websocket-message.schema.json"
     )))
 });
 

@@ -8,7 +8,7 @@ use axum::{
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::message::json;
+use crate::answer::json::json;
 
 /// An error for whoever asked.
 #[derive(Clone, Debug)]

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
-use tracing::error;
 
 use crate::{
-    freshness::{Age, Stale},
-    sequence::Sequence,
+    answer::json::{json, seconds},
+    state::{
+        freshness::{Age, Stale},
+        sequence::Sequence,
+    },
 };
 
 /// What holds now, the same for all clients: a message without its points, and the answer to `/api/v1/price`.
@@ -274,23 +276,6 @@ pub fn all_points<'a>(sequence: Sequence, points: impl Iterator<Item = &'a Point
         sequence,
         points: points.collect(),
     })
-}
-
-/// As JSON text. What is ours has string keys and no failing serialiser, so an error is a fault of ours.
-pub fn json(value: &impl Serialize) -> Bytes {
-    match serde_json::to_vec(value) {
-        Ok(text) => text.into(),
-        Err(fault) => {
-            error!("a message could not be serialised: {fault}");
-            Bytes::from_static(b"{}")
-        }
-    }
-}
-
-/// Milliseconds as seconds.
-#[allow(clippy::cast_precision_loss)]
-pub fn seconds<S: Serializer>(ms: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(*ms as f64 / 1000.0)
 }
 
 fn some_seconds<S: Serializer>(ms: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {

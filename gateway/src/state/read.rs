@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use satscope_proto::v1;
 
-use crate::{
+use crate::state::{
     freshness::{Age, Stale},
     message::{
         Block, Change, Current, Estimate, Evidence, Hop, HopState, Interval, Point, PointState,

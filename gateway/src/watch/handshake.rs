@@ -14,9 +14,10 @@ use tokio_tungstenite::tungstenite::{
 };
 use tracing::debug;
 
+use super::{Watch, socket, watchers::NoRoom};
 use crate::{
-    Gateway, admission::Guest, metrics::REFUSED, problem::Problem, sequence::Sequence, socket,
-    watchers::NoRoom,
+    answer::problem::Problem, door::permits::RequestPermit, metrics::REFUSED,
+    state::sequence::Sequence,
 };
 
 /// The query of `/ws/mempool` and of `/api/v1/stream`.
@@ -54,13 +55,17 @@ impl Resume {
 /// # Errors
 /// With the problem that the client is told.
 pub async fn open(
-    State(gateway): State<Gateway>,
+    State(watch): State<Watch>,
     query: Result<Query<Resume>, QueryRejection>,
     mut request: Request,
 ) -> Result<Response, Problem> {
     let response = create_response_with_body(&request, Body::empty)
         .map_err(|error| refuse("handshake", no_handshake(&error)))?;
-    if !gateway.origins.may_listen(request.headers(), request.uri()) {
+    if !watch
+        .door
+        .origins
+        .may_listen(request.headers(), request.uri())
+    {
         let detail = "a page of another origin may not read this socket";
         return Err(refuse(
             "origin",
@@ -68,16 +73,16 @@ pub async fn open(
         ));
     }
     let after = Resume::after(query)?;
-    let room = gateway.watchers.enter().map_err(no_room)?;
-    let guest = request.extensions().get::<Guest>().cloned();
+    let room = watch.watchers.enter().map_err(no_room)?;
+    let permit = request.extensions().get::<RequestPermit>().cloned();
     let upgrade = hyper::upgrade::on(&mut request);
-    let connections = gateway.connections.clone();
+    let connections = watch.door.connections.clone();
     connections.spawn(async move {
         match upgrade.await {
-            Ok(upgraded) => socket::serve(TokioIo::new(upgraded), after, &gateway).await,
+            Ok(upgraded) => socket::serve(TokioIo::new(upgraded), after, &watch).await,
             Err(error) => debug!(%error, "a client left in the middle of its handshake"),
         }
-        drop((room, guest));
+        drop((room, permit));
     });
     Ok(response)
 }

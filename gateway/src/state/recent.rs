@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use rustc_hash::FxHashSet;
 
-use crate::sequence::Sequence;
+use crate::state::sequence::Sequence;
 
 /// Updates remembered: five minutes of two a second.
 const UPDATES: usize = 600;

@@ -5,7 +5,7 @@ use std::{str::FromStr, sync::Arc};
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::rest::{AGE, STALE};
+use crate::answer::{AGE, STALE};
 
 /// The origins that are let in beside this host's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::encoded::Encoded;
+use crate::answer::encoded::Encoded;
 
 /// An answer that a client may keep and must ask about before it uses it again. `tag` is without quotes.
 pub fn revalidated(

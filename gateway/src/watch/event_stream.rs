@@ -12,14 +12,15 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use crate::{
-    Gateway,
-    admission::Guest,
+use super::{
+    Watch,
     handshake::{Resume, no_room},
+};
+use crate::{
+    answer::problem::Problem,
+    door::permits::RequestPermit,
     metrics::{MESSAGES, STREAMS},
-    problem::Problem,
-    sequence::Sequence,
-    state::State,
+    state::{sequence::Sequence, snapshot::State},
 };
 
 /// Answers with what holds now, and then all that is new, until the client leaves or the gateway stops. A client that
@@ -28,22 +29,22 @@ use crate::{
 /// # Errors
 /// With the problem that the client is told.
 pub async fn open(
-    Shared(gateway): Shared<Gateway>,
+    Shared(watch): Shared<Watch>,
     query: Result<Query<Resume>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
     let after = Resume::after(query)?.or(last_event(request.headers())?);
-    let room = gateway.watchers.enter().map_err(no_room)?;
-    let mut state = gateway.state.clone();
+    let room = watch.watchers.enter().map_err(no_room)?;
+    let mut state = watch.state.clone();
     state.mark_changed();
     gauge!(STREAMS).increment(1);
     let watcher = Watcher {
         state,
         seen: after,
-        _guest: request.extensions().get::<Guest>().cloned(),
+        _permit: request.extensions().get::<RequestPermit>().cloned(),
         _room: room,
     };
-    let turn = async move { gateway.watchers.turn().await };
+    let turn = async move { watch.watchers.turn().await };
     let events = stream::unfold(watcher, Watcher::next)
         .flat_map(stream::iter)
         .map(Ok::<_, std::convert::Infallible>)
@@ -75,7 +76,7 @@ struct Watcher {
     state: watch::Receiver<State>,
     /// The sequence up to which the client has all.
     seen: Option<Sequence>,
-    _guest: Option<Guest>,
+    _permit: Option<RequestPermit>,
     _room: OwnedSemaphorePermit,
 }
 

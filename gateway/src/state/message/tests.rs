@@ -3,7 +3,7 @@
 use serde_json::{Value, json as value};
 
 use super::*;
-use crate::freshness::{Age, Stale};
+use crate::state::freshness::{Age, Stale};
 
 fn full() -> Current {
     Current {
@@ -81,7 +81,7 @@ fn full_message() -> Value {
 }
 
 fn schema() -> Value {
-    serde_json::from_str(include_str!("../../websocket-message.schema.json")).unwrap()
+    serde_json::from_str(include_str!("../../../websocket-message.schema.json")).unwrap()
 }
 
 /// The schema with every object closed, so that a field it does not describe is an error.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rust_embed::Embed;
 use rustc_hash::FxHashMap;
 
-use crate::{cache::revalidated, encoded::Encoded, problem::Problem};
+use crate::answer::{encoded::Encoded, etag::revalidated, problem::Problem};
 
 #[derive(Embed)]
 #[folder = "../frontend"]

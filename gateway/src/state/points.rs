@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rustc_hash::FxHashMap;
 
-use crate::message::{Change, Point, PointState};
+use crate::state::message::{Change, Point, PointState};
 
 /// How long a point is shown, by the event clock.
 const WINDOW_MS: u64 = 3 * 3600 * 1000;

@@ -10,7 +10,7 @@ use std::{
 use rustc_hash::FxHashMap;
 use tokio::sync::Mutex;
 
-use crate::encoded::Encoded;
+use crate::answer::encoded::Encoded;
 
 /// How long an answer is as good as new.
 const FRESH: Duration = Duration::from_secs(2);
@@ -28,7 +28,7 @@ pub struct Answer {
 
 /// The answers of this moment, by question.
 #[derive(Debug)]
-pub struct Kept {
+pub struct MadeOnce {
     fresh: Duration,
     answers: Mutex<FxHashMap<String, Held>>,
 }
@@ -40,15 +40,15 @@ struct Held {
     answer: Result<Arc<Answer>, String>,
 }
 
-impl Default for Kept {
+impl Default for MadeOnce {
     fn default() -> Self {
-        Kept::for_so_long(FRESH)
+        MadeOnce::for_so_long(FRESH)
     }
 }
 
-impl Kept {
+impl MadeOnce {
     fn for_so_long(fresh: Duration) -> Self {
-        Kept {
+        MadeOnce {
             fresh,
             answers: Mutex::default(),
         }
@@ -102,7 +102,7 @@ mod tests {
         }
     }
 
-    async fn tag(kept: &Kept, next: Result<&str, &str>) -> Result<String, String> {
+    async fn tag(kept: &MadeOnce, next: Result<&str, &str>) -> Result<String, String> {
         let next = next.map(answer).map_err(str::to_owned);
         let answer = kept.get("question", async || next).await;
         answer.map(|answer| answer.tag.clone())
@@ -110,27 +110,27 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_asked_again_only_when_the_answer_is_old() {
-        let kept = Kept::for_so_long(Duration::from_secs(3600));
+        let kept = MadeOnce::for_so_long(Duration::from_secs(3600));
         assert_eq!(tag(&kept, Ok("a")).await.unwrap(), "a");
         assert_eq!(tag(&kept, Ok("b")).await.unwrap(), "a");
-        let kept = Kept::for_so_long(Duration::ZERO);
+        let kept = MadeOnce::for_so_long(Duration::ZERO);
         assert_eq!(tag(&kept, Ok("a")).await.unwrap(), "a");
         assert_eq!(tag(&kept, Ok("b")).await.unwrap(), "b");
     }
 
     #[tokio::test]
     async fn a_failure_leaves_the_answer_before_it_and_is_kept_when_there_is_none() {
-        let kept = Kept::for_so_long(Duration::from_secs(3600));
+        let kept = MadeOnce::for_so_long(Duration::from_secs(3600));
         assert_eq!(tag(&kept, Err("gone")).await.unwrap_err(), "gone");
         assert_eq!(tag(&kept, Ok("a")).await.unwrap_err(), "gone");
-        let kept = Kept::for_so_long(Duration::ZERO);
+        let kept = MadeOnce::for_so_long(Duration::ZERO);
         assert_eq!(tag(&kept, Ok("a")).await.unwrap(), "a");
         assert_eq!(tag(&kept, Err("gone")).await.unwrap(), "a");
     }
 
     #[tokio::test]
     async fn no_more_than_so_many_are_kept() {
-        let kept = Kept::default();
+        let kept = MadeOnce::default();
         for number in 0..3 * QUESTIONS {
             let question = number.to_string();
             kept.get(&question, async || Ok(answer("a"))).await.unwrap();

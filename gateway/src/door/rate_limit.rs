@@ -16,17 +16,17 @@ const AT_ONCE: f64 = 8.0;
 
 /// What is left to say.
 #[derive(Clone, Copy, Debug)]
-pub struct Allowance {
+pub struct RateLimit {
     per_second: f64,
     left: f64,
     at: Instant,
 }
 
-impl Allowance {
+impl RateLimit {
     /// The whole of it.
     pub fn new(per_second: u32) -> Self {
         let per_second = f64::from(per_second);
-        Allowance {
+        RateLimit {
             per_second,
             left: per_second * AT_ONCE,
             at: Instant::now(),
@@ -48,19 +48,19 @@ impl Allowance {
 /// A stream from which so many bytes a second may come: what is no whole message counts too. More is
 /// [`io::ErrorKind::QuotaExceeded`].
 #[derive(Debug)]
-pub struct Rationed<S> {
+pub struct RateLimited<S> {
     stream: S,
-    bytes: Allowance,
+    bytes: RateLimit,
 }
 
-impl<S> Rationed<S> {
+impl<S> RateLimited<S> {
     /// So many bytes.
-    pub fn new(stream: S, bytes: Allowance) -> Self {
-        Rationed { stream, bytes }
+    pub fn new(stream: S, bytes: RateLimit) -> Self {
+        RateLimited { stream, bytes }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Rationed<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for RateLimited<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -76,7 +76,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Rationed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Rationed<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for RateLimited<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -106,7 +106,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_few_at_once_and_then_so_many_a_second() {
-        let mut allowance = Allowance::new(1);
+        let mut allowance = RateLimit::new(1);
         assert!((0..8).all(|_| allowance.take(1)));
         assert!(!allowance.take(1));
         advance(Duration::from_secs(1)).await;
@@ -120,7 +120,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn bytes_are_counted_whatever_they_are() {
         let (mut far, near) = duplex(1000);
-        let mut near = Rationed::new(near, Allowance::new(10));
+        let mut near = RateLimited::new(near, RateLimit::new(10));
         far.write_all(&[0; 80]).await.unwrap();
         near.read_exact(&mut [0; 80]).await.unwrap();
         far.write_all(&[0; 1]).await.unwrap();

@@ -13,17 +13,17 @@ use tokio::{
 
 /// A stream whose writes fail with [`io::ErrorKind::TimedOut`] after so long without progress.
 #[derive(Debug)]
-pub struct Patient<S> {
+pub struct WriteTimeout<S> {
     stream: S,
     patience: Duration,
     /// While a write waits; so a client that takes what it is sent costs no timer.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
+impl<S> WriteTimeout<S> {
     /// Waits so long for each write to make progress.
     pub fn new(stream: S, patience: Duration) -> Self {
-        Patient {
+        WriteTimeout {
             stream,
             patience,
             waiting: None,
@@ -47,7 +47,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -57,7 +57,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -104,7 +104,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_a_little_now_and_then_is_waited_for() {
         let (near, mut far) = duplex(10);
-        let mut near = Patient::new(near, PATIENCE);
+        let mut near = WriteTimeout::new(near, PATIENCE);
         let reading = tokio::spawn(async move {
             let mut taken = 0;
             while taken < 100 {
@@ -119,7 +119,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_given_up() {
         let (near, _far) = duplex(10);
-        let mut near = Patient::new(near, PATIENCE);
+        let mut near = WriteTimeout::new(near, PATIENCE);
         let began = Instant::now();
         let error = near.write_all(&[7; 11]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);

@@ -25,12 +25,14 @@ use tokio_tungstenite::{
 };
 use tracing::debug;
 
+use super::Watch;
 use crate::{
-    Gateway,
-    allowance::{Allowance, Rationed},
+    door::{
+        CLOSING,
+        rate_limit::{RateLimit, RateLimited},
+    },
     metrics,
-    sequence::Sequence,
-    state::State,
+    state::{sequence::Sequence, snapshot::State},
 };
 
 /// Read at a time: nothing is to come, so a client has no more of a buffer than this.
@@ -39,8 +41,6 @@ const READ_BUFFER: usize = 1024;
 const FRAME_HEAD: u32 = 14;
 /// Messages go out in frames of this size: the copy that a socket holds, and keeps room for, is of one frame.
 const FRAME: usize = 4 * 1024;
-/// For a client to take its close frame and to answer it.
-pub const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Why a client's conversation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,9 +105,9 @@ impl End {
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     after: Option<Sequence>,
-    gateway: &Gateway,
+    watch: &Watch,
 ) {
-    let limits = &gateway.limits;
+    let limits = &watch.limits;
     let (largest, many) = (
         limits.gateway_client_message_bytes,
         limits.gateway_client_messages_per_second,
@@ -119,38 +119,38 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         .max_write_buffer_size(4 * FRAME)
         .max_message_size(largest_message)
         .max_frame_size(largest_message);
-    let bytes = Allowance::new((largest + FRAME_HEAD).saturating_mul(many));
-    let stream = Rationed::new(stream, bytes);
+    let bytes = RateLimit::new((largest + FRAME_HEAD).saturating_mul(many));
+    let stream = RateLimited::new(stream, bytes);
     let mut client = Client {
         socket: WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await,
         seen: after,
         ping_every: limits.ping_every(),
-        stuck_after: limits.stuck_after(),
-        messages: Allowance::new(many),
+        stuck_after: watch.stuck_after,
+        messages: RateLimit::new(many),
     };
     gauge!(metrics::CLIENTS).increment(1);
     let end = tokio::select! {
-        end = client.converse(gateway.state.clone()) => end,
-        () = gateway.watchers.turn() => End::Stopping,
+        end = client.converse(watch.state.clone()) => end,
+        () = watch.watchers.turn() => End::Stopping,
     };
     counter!(metrics::CLOSED, "reason" => end.reason()).increment(1);
     gauge!(metrics::CLIENTS).decrement(1);
     if let Some(farewell) = end.farewell()
-        && timeout(FAREWELL, client.part(farewell)).await.is_err()
+        && timeout(CLOSING, client.part(farewell)).await.is_err()
     {
         debug!(?end, "a client did not take its close frame");
     }
 }
 
 struct Client<S> {
-    socket: WebSocketStream<Rationed<S>>,
+    socket: WebSocketStream<RateLimited<S>>,
     /// The sequence up to which the client has all.
     seen: Option<Sequence>,
     ping_every: Duration,
     /// For a message to be taken, and for a ping to be answered.
     stuck_after: Duration,
     /// What the client may say.
-    messages: Allowance,
+    messages: RateLimit,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::message::{Estimate, Evidence, Interval, Point};
+use crate::state::message::{Estimate, Evidence, Interval, Point};
 
 const START_MS: u64 = 1_700_000_000_000;
 /// Bytes of a catch-up: more than any here, unless it is about that.

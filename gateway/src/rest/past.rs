@@ -6,8 +6,11 @@ use satscope_proto::v1::{Estimate, HistoryEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accept,
-    message::{Interval, json, seconds},
+    answer::{
+        accept,
+        json::{json, seconds},
+    },
+    state::message::Interval,
 };
 
 /// How they are written.

@@ -18,17 +18,19 @@ use axum::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
+use super::{
+    Door,
+    addresses::{AddressPermit, Addresses, FORWARDED_FOR, TrustedProxies},
+    settings::DoorSettings,
+};
 use crate::{
-    Gateway,
-    addresses::{Addresses, FORWARDED_FOR, Place, TrustedProxies},
+    answer::problem::Problem,
     metrics::{CONNECTIONS, REFUSED_CONNECTIONS},
-    problem::Problem,
-    settings::AdmissionSettings,
 };
 
 /// Connections, and the addresses that they come from.
 #[derive(Debug)]
-pub struct Admission {
+pub struct Permits {
     room: Arc<Semaphore>,
     addresses: Arc<Addresses>,
     proxies: TrustedProxies,
@@ -37,18 +39,18 @@ pub struct Admission {
 
 /// A connection that was let in, as long as anything holds it.
 #[derive(Debug)]
-pub struct Visit {
+pub struct ConnectionPermit {
     from: IpAddr,
     /// None for a trusted proxy: each client that it speaks for has places of its own.
-    _place: Option<Place>,
+    _place: Option<AddressPermit>,
     _room: OwnedSemaphorePermit,
 }
 
 /// A request's claim to its connection, and to its place behind a proxy: what goes on after the answer holds it.
 #[derive(Clone, Debug)]
-pub struct Guest {
-    _visit: Arc<Visit>,
-    _place: Option<Arc<Place>>,
+pub struct RequestPermit {
+    _connection: Arc<ConnectionPermit>,
+    _place: Option<Arc<AddressPermit>>,
 }
 
 /// Why one is not let in.
@@ -75,11 +77,11 @@ impl Refusal {
     }
 }
 
-impl Admission {
+impl Permits {
     /// As the settings say.
-    pub fn new(settings: &AdmissionSettings) -> Self {
+    pub fn new(settings: &DoorSettings) -> Self {
         let most = settings.gateway_max_connections_per_address;
-        Admission {
+        Permits {
             room: Arc::new(Semaphore::new(settings.gateway_max_connections as usize)),
             addresses: Arc::new(Addresses::new(most)),
             proxies: settings.gateway_trusted_proxies.clone(),
@@ -91,7 +93,7 @@ impl Admission {
     ///
     /// # Errors
     /// When there is no room for it.
-    pub fn connection(&self, from: IpAddr) -> Result<Arc<Visit>, Refusal> {
+    pub fn connection(&self, from: IpAddr) -> Result<Arc<ConnectionPermit>, Refusal> {
         let room = self.room.clone().try_acquire_owned();
         let room = room.map_err(|_| Refusal::Full)?;
         let place = match self.proxies.contains(from) {
@@ -99,7 +101,7 @@ impl Admission {
             false => Some(self.addresses.enter(from).ok_or(Refusal::Address)?),
         };
         gauge!(CONNECTIONS).increment(1);
-        Ok(Arc::new(Visit {
+        Ok(Arc::new(ConnectionPermit {
             from,
             _place: place,
             _room: room,
@@ -107,10 +109,14 @@ impl Admission {
     }
 
     /// Lets a request on a connection in.
-    fn request(&self, visit: Arc<Visit>, headers: &HeaderMap) -> Result<Guest, Refusal> {
-        let place = match self.proxies.contains(visit.from) {
+    fn request(
+        &self,
+        connection: Arc<ConnectionPermit>,
+        headers: &HeaderMap,
+    ) -> Result<RequestPermit, Refusal> {
+        let place = match self.proxies.contains(connection.from) {
             true => {
-                let client = self.proxies.client(headers).unwrap_or(visit.from);
+                let client = self.proxies.client(headers).unwrap_or(connection.from);
                 Some(self.addresses.enter(client).ok_or(Refusal::Address)?)
             }
             false => {
@@ -118,8 +124,8 @@ impl Admission {
                 None
             }
         };
-        Ok(Guest {
-            _visit: visit,
+        Ok(RequestPermit {
+            _connection: connection,
             _place: place.map(Arc::new),
         })
     }
@@ -135,23 +141,23 @@ impl Admission {
     }
 }
 
-impl Drop for Visit {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         gauge!(CONNECTIONS).decrement(1);
     }
 }
 
 /// Lets a request in, or says why not.
-pub async fn admit(State(gateway): State<Gateway>, mut request: Request, next: Next) -> Response {
-    let longest = gateway.limits.gateway_max_url_bytes as usize;
+pub async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let longest = door.limits.gateway_max_url_bytes as usize;
     let uri = request.uri();
     if uri.path().len() + uri.query().map_or(0, |query| query.len() + 1) > longest {
         let detail = format!("a path with its query may have {longest} bytes");
         return Problem::new(StatusCode::URI_TOO_LONG, detail).into_response();
     }
-    if let Some(visit) = request.extensions_mut().remove::<Arc<Visit>>() {
-        match gateway.admission.request(visit, request.headers()) {
-            Ok(guest) => request.extensions_mut().insert(guest),
+    if let Some(permit) = request.extensions_mut().remove::<Arc<ConnectionPermit>>() {
+        match door.permits.request(permit, request.headers()) {
+            Ok(permit) => request.extensions_mut().insert(permit),
             Err(refusal) => return refusal.problem().into_response(),
         };
     }

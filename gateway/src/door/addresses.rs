@@ -71,7 +71,7 @@ pub struct Addresses {
 
 /// A place taken; free again when it is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct AddressPermit {
     of: IpAddr,
     addresses: Arc<Addresses>,
 }
@@ -86,7 +86,7 @@ impl Addresses {
     }
 
     /// A place for one more; `None` when its address has all that it may.
-    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
         let of = one_household(address);
         let mut now = self.lock();
         let count = now.entry(of).or_default();
@@ -94,7 +94,7 @@ impl Addresses {
             return None;
         }
         *count += 1;
-        Some(Place {
+        Some(AddressPermit {
             of,
             addresses: self.clone(),
         })
@@ -105,7 +105,7 @@ impl Addresses {
     }
 }
 
-impl Drop for Place {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         let mut now = self.addresses.lock();
         if let Some(count) = now.get_mut(&self.of) {

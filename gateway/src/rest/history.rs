@@ -8,21 +8,22 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use satscope_kit::upstream::{Connection, Upstream};
-use satscope_proto::v1::{
-    Amounts, GetAmountsRequest, GetHistoryRequest, price_service_client::PriceServiceClient,
-};
-use serde::{Deserialize, Serialize};
+use satscope_proto::v1::{GetHistoryRequest, price_service_client::PriceServiceClient};
+use serde::Deserialize;
 
 use crate::{
-    Gateway,
-    cache::revalidated,
-    encoded::Encoded,
-    kept::{Answer, Kept},
-    message::{json, seconds},
-    past::{self, Form, Past},
-    problem::Problem,
-    rest,
-    sequence::Sequence,
+    answer::{
+        encoded::Encoded,
+        etag::revalidated,
+        made_once::{Answer, MadeOnce},
+        problem::Problem,
+    },
+    rest::{
+        Rest,
+        past::{self, Form, Past},
+        price::label,
+    },
+    state::sequence::Sequence,
 };
 
 /// For the analyzer to be reached, and again for it to answer.
@@ -34,8 +35,8 @@ const USUAL_STEP_S: u64 = 10;
 /// The analyzer, and its answers of this moment.
 #[derive(Clone, Debug)]
 pub struct Questions {
-    analyzer: PriceServiceClient<Connection>,
-    kept: Arc<Kept>,
+    pub(super) analyzer: PriceServiceClient<Connection>,
+    pub(super) kept: Arc<MadeOnce>,
 }
 
 impl Questions {
@@ -70,21 +71,6 @@ impl Questions {
             body: Encoded::fast(body),
         })
     }
-
-    async fn amounts(&self) -> Result<Answer, String> {
-        let answer = self
-            .analyzer
-            .clone()
-            .get_amounts(GetAmountsRequest {})
-            .await;
-        let answer = answer.map_err(|status| status.message().to_owned())?;
-        let amounts = answer.into_inner().amounts;
-        let amounts = amounts.ok_or("no amounts have been counted yet")?;
-        Ok(Answer {
-            tag: amounts.time_ms.to_string(),
-            body: Encoded::fast(json(&evidence(&amounts))),
-        })
-    }
 }
 
 /// The query of `/api/v1/history`.
@@ -101,7 +87,7 @@ pub struct Span {
 /// # Errors
 /// With the problem that the client is told.
 pub async fn history(
-    State(gateway): State<Gateway>,
+    State(rest): State<Rest>,
     query: Result<Query<Span>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -109,35 +95,23 @@ pub async fn history(
     let Query(span) = query.map_err(|error| bad(error.body_text()))?;
     let range_s = duration("range", span.range.as_deref(), LONGEST_S).map_err(bad)?;
     let step_s = duration("step", span.step.as_deref(), USUAL_STEP_S).map_err(bad)?;
-    let current = gateway.state.borrow().current().clone();
+    let current = rest.state.borrow().current().clone();
     let now_ms = current.time_ms.unwrap_or(0);
     let after_ms = now_ms.saturating_sub(range_s * 1000);
     let form = span.format.unwrap_or_else(|| Form::wanted(&headers));
-    let questions = &gateway.questions;
+    let questions = &rest.questions;
     // When the analyzer's clock is set, its history begins anew: an answer of before must not be given.
     let epoch = current.sequence.map_or(0, Sequence::epoch);
     let question = format!("history {epoch} {range_s} {step_s} {form:?}");
     let asked = questions
         .kept
         .get(&question, || questions.history(after_ms, step_s, form));
-    answered(&gateway, asked.await, form.content_type(), &headers)
+    answered(&rest, asked.await, form.content_type(), &headers)
 }
 
-/// `/api/v1/evidence`: how many amounts lie in each bin of a logarithmic scale, and the ladder of round sums.
-///
-/// # Errors
-/// With the problem that the client is told.
-pub async fn amounts(
-    State(gateway): State<Gateway>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let questions = &gateway.questions;
-    let asked = questions.kept.get("amounts", || questions.amounts());
-    answered(&gateway, asked.await, Form::Json.content_type(), &headers)
-}
-
-fn answered(
-    gateway: &Gateway,
+/// Answers with what was asked of the analyzer, labelled with the age of the price.
+pub fn answered(
+    rest: &Rest,
     answer: Result<Arc<Answer>, String>,
     content_type: &'static str,
     headers: &HeaderMap,
@@ -146,8 +120,8 @@ fn answered(
         Ok(answer) => {
             let mut response =
                 revalidated(headers, &answer.tag, content_type, &answer.body).into_response();
-            if let Some(estimate) = &gateway.state.borrow().current().estimate {
-                rest::label(response.headers_mut(), estimate);
+            if let Some(estimate) = &rest.state.borrow().current().estimate {
+                label(response.headers_mut(), estimate);
             }
             Ok(response)
         }
@@ -176,37 +150,6 @@ fn duration(name: &str, text: Option<&str>, usual: u64) -> Result<u64, String> {
         .ok_or_else(|| {
             format!("{name}: expected a span of 1s to 3h such as 90s, 15m or 3h; got {text:?}")
         })
-}
-
-/// The answer to `/api/v1/evidence`.
-#[derive(Serialize)]
-struct Evidence<'a> {
-    #[serde(rename = "timestamp", serialize_with = "seconds")]
-    time_ms: u64,
-    first_sats: f64,
-    bin_width: f64,
-    counts: &'a [u32],
-    ladder: Vec<Rung>,
-}
-
-#[derive(Serialize)]
-struct Rung {
-    round_usd: f64,
-    strength: f64,
-}
-
-fn evidence(amounts: &Amounts) -> Evidence<'_> {
-    let rung = |rung: &satscope_proto::v1::Rung| Rung {
-        round_usd: rung.round_usd,
-        strength: rung.strength,
-    };
-    Evidence {
-        time_ms: amounts.time_ms,
-        first_sats: amounts.first_sats,
-        bin_width: amounts.bin_width,
-        counts: &amounts.counts,
-        ladder: amounts.ladder.iter().map(rung).collect(),
-    }
 }
 
 #[cfg(test)]

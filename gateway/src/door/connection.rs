@@ -1,0 +1,96 @@
+//! One connection: its limits in time and size, and what it is told when it breaks them.
+
+use std::{error::Error as _, io, sync::Arc};
+
+use ::metrics::counter;
+use axum::{Router, body::Body};
+use hyper::{Request, body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::TcpStream,
+    time::{Duration, timeout},
+};
+use tower::ServiceExt as _;
+use tracing::debug;
+
+use super::{Door, permits::ConnectionPermit, write_timeout::WriteTimeout};
+use crate::{answer::problem::Problem, metrics::CUT_CONNECTIONS};
+
+/// For who is turned away or cut off to say what it wanted and to hear why not.
+pub const FAREWELL: Duration = Duration::from_secs(2);
+/// For a WebSocket client to take its close frame and to answer it.
+pub const CLOSING: Duration = Duration::from_secs(5);
+
+/// Answers what comes on a connection until it ends, or the gateway stops and nothing is being answered.
+pub async fn converse(stream: TcpStream, app: Router, permit: Arc<ConnectionPermit>, door: Door) {
+    let service = app.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(permit.clone());
+        request.map(Body::new)
+    });
+    let stop = door.stop.clone();
+    let limits = &door.limits;
+    // Longer than a WebSocket client has by its own rule: it is then told why it is closed.
+    let stream = WriteTimeout::new(stream, limits.stuck_after() + CLOSING);
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout())
+        .max_buf_size(limits.gateway_max_head_bytes as usize)
+        .keep_alive(!stop.is_cancelled())
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .with_upgrades();
+    let served = tokio::select! {
+        served = &mut connection => served,
+        () = stop.cancelled(), if !stop.is_cancelled() => {
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    let Err(error) = served else { return };
+    debug!(%error, "a connection ended early");
+    let rest = connection.into_parts();
+    let has_begun = rest.as_ref().is_some_and(|rest| !rest.read_buf.is_empty());
+    if let Some(reason) = cut_for(&error, has_begun) {
+        counter!(CUT_CONNECTIONS, "reason" => reason).increment(1);
+    }
+    if let Some(rest) = rest.filter(|_| error.is_timeout() && has_begun) {
+        tell_of_timeout(rest.io.into_inner()).await;
+    }
+}
+
+/// Why a connection was cut; `None` when its client has left. `has_begun` is whether a part of a request had come.
+fn cut_for(error: &hyper::Error, has_begun: bool) -> Option<&'static str> {
+    let fault = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    let is_stuck = fault.is_some_and(|fault| fault.kind() == io::ErrorKind::TimedOut);
+    match (error.is_timeout(), has_begun) {
+        (true, true) => Some("slow_head"),
+        (true, false) => Some("idle"),
+        _ if error.is_parse_too_large() => Some("head_too_large"),
+        _ if error.is_parse() => Some("not_http"),
+        _ if is_stuck => Some("stuck"),
+        _ => None,
+    }
+}
+
+/// The HTTP library closes without a word.
+async fn tell_of_timeout(mut stream: WriteTimeout<TcpStream>) {
+    let body = Problem::slow().body();
+    let head = format!(
+        "HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let told = async {
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(&body).await?;
+        stream.shutdown().await
+    };
+    if !matches!(timeout(FAREWELL, told).await, Ok(Ok(()))) {
+        debug!("a client that was slow was gone before it was told");
+    }
+}

@@ -1,0 +1,99 @@
+//! Takes connections, or says why not.
+
+use std::{convert::Infallible, future::ready, sync::Arc};
+
+use axum::{Router, response::IntoResponse as _, serve::Listener};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+use super::{
+    Door,
+    connection::{FAREWELL, converse},
+    headers,
+    permits::Refusal,
+};
+
+/// Bytes that the kernel takes for one client ahead of sending them: a slow client's wait is then seen here, and what
+/// it gets next is the newest.
+const UNSENT: u32 = 64 * 1024;
+/// Bytes that the kernel takes for one client in all; left to itself it goes to megabytes for one that acknowledges nothing.
+const SEND_BUFFER: usize = 128 * 1024;
+/// Those who are told at a time why they are turned away; more are not told.
+const FAREWELLS: usize = 64;
+
+/// Serves connections until it is time to stop and the last watcher has left (`all_gone`), and then until the last has ended.
+///
+/// # Errors
+/// None: what fails is one connection.
+pub async fn serve(
+    mut listener: TcpListener,
+    app: Router,
+    door: Door,
+    all_gone: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let mut all_gone = std::pin::pin!(all_gone);
+    let farewells = Arc::new(Semaphore::new(FAREWELLS));
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = Listener::accept(&mut listener) => accepted,
+            () = all_gone.as_mut() => break,
+        };
+        match door.permits.connection(peer.ip()) {
+            Ok(permit) => {
+                set_options(&stream);
+                let conversation = converse(stream, app.clone(), permit, door.clone());
+                door.connections.spawn(conversation);
+            }
+            Err(refusal) => turn_away(stream, refusal, &farewells, &door.connections),
+        }
+    }
+    drop(listener);
+    door.connections.close();
+    door.connections.wait().await;
+    Ok(())
+}
+
+fn set_options(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    let options = socket
+        .set_tcp_nodelay(true)
+        .and_then(|()| socket.set_send_buffer_size(SEND_BUFFER))
+        .and_then(|()| socket.set_tcp_notsent_lowat(UNSENT));
+    if let Err(error) = options {
+        debug!(%error, "a connection's options could not be set");
+    }
+}
+
+/// Tells why, if there are not too many already who are being told.
+fn turn_away(
+    stream: TcpStream,
+    refusal: Refusal,
+    farewells: &Arc<Semaphore>,
+    connections: &TaskTracker,
+) {
+    let problem = refusal.problem();
+    let Ok(turn) = farewells.clone().try_acquire_owned() else {
+        return;
+    };
+    let answer = service_fn(move |_: Request<Incoming>| {
+        let answer = headers::dress(problem.clone().into_response());
+        ready(Ok::<_, Infallible>(answer))
+    });
+    connections.spawn(async move {
+        let telling = http1::Builder::new()
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(stream), answer);
+        if let Ok(Err(error)) = timeout(FAREWELL, telling).await {
+            debug!(%error, "a connection that was turned away ended early");
+        }
+        drop(turn);
+    });
+}

@@ -1,0 +1,77 @@
+//! The amounts that the price is read from.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use satscope_proto::v1::{Amounts, GetAmountsRequest};
+use serde::Serialize;
+
+use crate::{
+    answer::{
+        encoded::Encoded,
+        json::{json, seconds},
+        made_once::Answer,
+        problem::Problem,
+    },
+    rest::{
+        Rest,
+        history::{Questions, answered},
+        past::Form,
+    },
+};
+
+/// `/api/v1/evidence`: how many amounts lie in each bin of a logarithmic scale, and the ladder of round sums.
+///
+/// # Errors
+/// With the problem that the client is told.
+pub async fn amounts(State(rest): State<Rest>, headers: HeaderMap) -> Result<Response, Problem> {
+    let questions = &rest.questions;
+    let asked = questions.kept.get("amounts", || questions.amounts());
+    answered(&rest, asked.await, Form::Json.content_type(), &headers)
+}
+
+impl Questions {
+    async fn amounts(&self) -> Result<Answer, String> {
+        let answer = self
+            .analyzer
+            .clone()
+            .get_amounts(GetAmountsRequest {})
+            .await;
+        let answer = answer.map_err(|status| status.message().to_owned())?;
+        let amounts = answer.into_inner().amounts;
+        let amounts = amounts.ok_or("no amounts have been counted yet")?;
+        Ok(Answer {
+            tag: amounts.time_ms.to_string(),
+            body: Encoded::fast(json(&evidence(&amounts))),
+        })
+    }
+}
+
+/// The answer to `/api/v1/evidence`.
+#[derive(Serialize)]
+struct Evidence<'a> {
+    #[serde(rename = "timestamp", serialize_with = "seconds")]
+    time_ms: u64,
+    first_sats: f64,
+    bin_width: f64,
+    counts: &'a [u32],
+    ladder: Vec<Rung>,
+}
+
+#[derive(Serialize)]
+struct Rung {
+    round_usd: f64,
+    strength: f64,
+}
+
+fn evidence(amounts: &Amounts) -> Evidence<'_> {
+    let rung = |rung: &satscope_proto::v1::Rung| Rung {
+        round_usd: rung.round_usd,
+        strength: rung.strength,
+    };
+    Evidence {
+        time_ms: amounts.time_ms,
+        first_sats: amounts.first_sats,
+        bin_width: amounts.bin_width,
+        counts: &amounts.counts,
+        ladder: amounts.ladder.iter().map(rung).collect(),
+    }
+}

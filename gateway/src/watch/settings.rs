@@ -1,0 +1,64 @@
+//! What can be set of the watchers: how many, and what one may cost.
+
+use std::time::Duration;
+
+/// How many may watch, and what one may cost.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct WatchSettings {
+    /// Watchers (WebSocket and event stream) at a time; one more is told to come back later
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_MAX_CLIENTS",
+        default_value = "10000",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        value_name = "COUNT"
+    )]
+    pub gateway_max_clients: u32,
+
+    /// Seconds between the pings to a watcher
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_PING_SECONDS",
+        default_value = "20",
+        value_parser = clap::value_parser!(u32).range(1..=3600),
+        value_name = "SECONDS"
+    )]
+    pub gateway_ping_seconds: u32,
+
+    /// Most bytes of missed updates that one client is sent; a client that missed more starts afresh
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_CLIENT_BYTES",
+        default_value = "262144",
+        value_parser = clap::value_parser!(u32).range(8192..=67_108_864),
+        value_name = "BYTES"
+    )]
+    pub gateway_client_bytes: u32,
+
+    /// The largest message that a WebSocket client may send, in bytes; none is needed
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_CLIENT_MESSAGE_BYTES",
+        default_value = "1024",
+        value_parser = clap::value_parser!(u32).range(125..=65_536),
+        value_name = "BYTES"
+    )]
+    pub gateway_client_message_bytes: u32,
+
+    /// Messages, pings too, that a WebSocket client may send in a second; none is needed
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_CLIENT_MESSAGES_PER_SECOND",
+        default_value = "1",
+        value_parser = clap::value_parser!(u32).range(1..=1000),
+        value_name = "COUNT"
+    )]
+    pub gateway_client_messages_per_second: u32,
+}
+
+impl WatchSettings {
+    /// Between pings.
+    pub fn ping_every(&self) -> Duration {
+        Duration::from_secs(self.gateway_ping_seconds.into())
+    }
+}
