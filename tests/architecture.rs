@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("analyzer", &["oracle", "log", "proto", "kit"]),
     ("standin", &["bitcoin", "kit"]),
     ("backtest", &["oracle", "filter", "bitcoin"]),
-    ("gateway", &["proto", "kit"]),
+    ("gateway", &["log", "proto", "kit"]),
 ];
 
 /// Crates that compute and do nothing else.

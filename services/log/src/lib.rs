@@ -2,11 +2,12 @@
 //!
 //! Ingest writes the [`EventLog`] and the analyzer reads it; both keep the same [`Window`], so that a reader
 //! who resumes, or begins again from a whole window, ends with what the writer has, transaction by transaction.
-//! No clock here: time comes with the events.
+//! [`Replay`] does the same for the updates that are made of it. No clock here: time comes with the events.
 
 mod event;
 mod keyed;
 mod log;
+mod replay;
 mod window;
 
 pub use event::{
@@ -15,4 +16,5 @@ pub use event::{
 };
 pub use keyed::TxidKey;
 pub use log::{EventLog, Limits};
+pub use replay::{Bounds, Missed, Replay};
 pub use window::{Change, Tracked, WINDOW_MS, Window};
