@@ -1,12 +1,10 @@
 //! The updates as subscribers get them: numbered, and with all that a subscriber has missed.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 use satscope_kit::clock::Steady;
+use satscope_log::{Bounds, Missed, Replay};
 use satscope_proto::v1::{Amounts, HistoryEntry, PriceUpdate, TransactionState};
 use tokio::sync::watch;
 
@@ -16,10 +14,11 @@ use crate::{
     sequence::Sequence,
 };
 
-/// Updates kept for those who return: five minutes at two a second.
-const KEPT: usize = 600;
-/// Dots and changes kept in all of them together: ten times what five minutes usually hold.
-const KEPT_DOTS: usize = 30_000;
+/// What is kept for those who return: five minutes at two updates a second, and ten times the dots that they usually touch.
+const KEPT: Bounds = Bounds {
+    updates: 600,
+    ids: 30_000,
+};
 
 /// The shared feed.
 #[derive(Debug)]
@@ -34,13 +33,11 @@ struct Inner {
     sequence: Sequence,
     /// The newest update, without points, and when it was made.
     update: Option<(PriceUpdate, Steady)>,
-    /// All dots as of that update.
-    points: FxHashMap<DotId, Dot>,
+    /// All dots as of that update. Shared, so that a subscriber reads them while the next update is made.
+    points: Arc<FxHashMap<DotId, Dot>>,
     /// The dots of a whole window have been published.
     is_whole: bool,
-    news: VecDeque<(u64, News)>,
-    /// Dots and changes in `news`.
-    kept: usize,
+    recent: Replay<u64, DotId>,
     history: History,
     /// The newest count of amounts.
     amounts: Option<Amounts>,
@@ -52,10 +49,9 @@ impl Default for Feed {
         let inner = Inner {
             sequence,
             update: None,
-            points: FxHashMap::default(),
+            points: Arc::default(),
             is_whole: false,
-            news: VecDeque::new(),
-            kept: 0,
+            recent: Replay::new(KEPT),
             history: History::default(),
             amounts: None,
         };
@@ -75,10 +71,8 @@ impl Feed {
         update.history_since_ms = inner.history.oldest_ms().unwrap_or(0);
         inner.draw(&news);
         inner.is_whole |= news.reset;
-        // A reset's dots are not kept: a subscriber without them gets the full set.
-        let told = if news.reset { News::default() } else { news };
         let sequence = update.sequence;
-        inner.keep(sequence, told);
+        inner.keep(sequence, news);
         inner.update = Some((update, now));
         drop(inner);
         self.newest.send_replace(sequence);
@@ -89,9 +83,8 @@ impl Feed {
     pub fn begin_epoch(&self, clock_ms: u64) {
         let mut inner = self.lock();
         inner.sequence = inner.sequence.begin_anew();
-        inner.news.clear();
-        inner.kept = 0;
-        inner.points.retain(|_, dot| dot.time_ms <= clock_ms);
+        inner.recent = Replay::new(KEPT);
+        Arc::make_mut(&mut inner.points).retain(|_, dot| dot.time_ms <= clock_ms);
         inner.history.set_back(clock_ms);
     }
 
@@ -101,29 +94,32 @@ impl Feed {
     /// Before the dots of a whole window have been published there is nothing to reset to: only a subscriber that has seen
     /// nothing is told to begin.
     pub fn since(&self, after: u64) -> Option<(PriceUpdate, News)> {
-        let inner = self.lock();
-        let (mut update, made_at) = inner.update.clone()?;
+        let (mut update, made_at, missed, points, is_whole) = {
+            let inner = self.lock();
+            let (update, made_at) = inner.update.clone()?;
+            let recent = &inner.recent;
+            let missed = recent
+                .behind(after)
+                .and_then(|behind| recent.touched(behind, KEPT.ids));
+            (
+                update,
+                made_at,
+                missed,
+                inner.points.clone(),
+                inner.is_whole,
+            )
+        };
         if update.sequence == after {
             return None;
         }
         if let Some(estimate) = &mut update.estimate {
             estimate.age_ms = estimate.age_ms.saturating_add(made_at.elapsed_ms());
         }
-        let from = inner
-            .news
-            .iter()
-            .position(|(sequence, _)| *sequence == after);
-        let news = match from {
-            Some(at) => {
-                let mut news = News::default();
-                for (_, later) in inner.news.range(at + 1..) {
-                    news.extend(later.clone());
-                }
-                news
-            }
+        let news = match missed {
+            Some(missed) => as_they_are(&missed, &points),
             None => News {
-                reset: inner.is_whole || after == 0,
-                points: inner.oldest_first(),
+                reset: is_whole || after == 0,
+                points: oldest_first(points.iter().map(|(id, dot)| (*id, *dot)).collect()),
                 changes: Vec::new(),
             },
         };
@@ -177,38 +173,54 @@ impl Feed {
 
 impl Inner {
     fn draw(&mut self, news: &News) {
+        let points = Arc::make_mut(&mut self.points);
         if news.reset {
-            self.news.clear();
-            self.kept = 0;
-            self.points.clear();
+            points.clear();
         }
-        self.points.extend(news.points.iter().copied());
+        points.extend(news.points.iter().copied());
         for (id, state) in &news.changes {
             if *state == TransactionState::Removed {
-                self.points.remove(id);
-            } else if let Some(dot) = self.points.get_mut(id) {
+                points.remove(id);
+            } else if let Some(dot) = points.get_mut(id) {
                 dot.state = *state;
             }
         }
     }
 
+    /// A reset's dots are not kept: a subscriber without them gets the full set.
     fn keep(&mut self, sequence: u64, news: News) {
-        self.kept += news.count();
-        self.news.push_back((sequence, news));
-        while self.news.len() > KEPT || self.kept > KEPT_DOTS {
-            let Some((_, forgotten)) = self.news.pop_front() else {
-                return;
-            };
-            self.kept -= forgotten.count();
+        if news.reset || self.recent.is_new() {
+            self.recent.begin(sequence);
+            return;
         }
+        let added = news.points.into_iter().map(|(id, _)| id);
+        let changed = news.changes.into_iter().map(|(id, _)| id);
+        self.recent
+            .push(sequence, added.collect(), changed.collect());
     }
+}
 
-    fn oldest_first(&self) -> Vec<(DotId, Dot)> {
-        let mut points: Vec<(DotId, Dot)> =
-            self.points.iter().map(|(id, dot)| (*id, *dot)).collect();
-        points.sort_unstable_by_key(|(id, dot)| (dot.time_ms, *id));
-        points
+/// What was touched, as it is now: a dot that is gone was removed.
+fn as_they_are(missed: &Missed<DotId>, points: &FxHashMap<DotId, Dot>) -> News {
+    let (there, gone): (Vec<&DotId>, Vec<&DotId>) =
+        missed.added.iter().partition(|id| points.contains_key(*id));
+    let dots = there
+        .into_iter()
+        .filter_map(|id| Some((*id, *points.get(id)?)));
+    let changed = missed.changed.iter().chain(gone).map(|id| {
+        let state = points.get(id).map(|dot| dot.state);
+        (*id, state.unwrap_or(TransactionState::Removed))
+    });
+    News {
+        reset: false,
+        points: oldest_first(dots.collect()),
+        changes: changed.collect(),
     }
+}
+
+fn oldest_first(mut dots: Vec<(DotId, Dot)>) -> Vec<(DotId, Dot)> {
+    dots.sort_unstable_by_key(|(id, dot)| (dot.time_ms, *id));
+    dots
 }
 
 #[cfg(test)]
@@ -306,18 +318,14 @@ mod tests {
 
     #[test]
     fn a_flood_of_news_is_not_kept() {
-        let (feed, _) = feed();
+        let (feed, [_, _, last]) = feed();
         let half = || News {
-            changes: vec![(id(1), TransactionState::Confirmed); KEPT_DOTS / 2],
+            changes: vec![(id(1), TransactionState::Confirmed); KEPT.ids / 2],
             ..News::default()
         };
         let sequences = [half(), half(), half()].map(|news| publish(&feed, news));
-        assert!(
-            feed.since(sequences[0]).unwrap().1.reset,
-            "too much to be told"
-        );
-        assert!(!feed.since(sequences[1]).unwrap().1.reset);
-        assert_eq!(feed.lock().kept, KEPT_DOTS);
+        assert!(feed.since(last).unwrap().1.reset, "too much to be told");
+        assert!(!feed.since(sequences[0]).unwrap().1.reset);
     }
 
     #[test]

@@ -85,11 +85,6 @@ pub struct News {
 }
 
 impl News {
-    /// Dots and changes.
-    pub fn count(&self) -> usize {
-        self.points.len() + self.changes.len()
-    }
-
     /// Adds what came after.
     pub fn extend(&mut self, later: News) {
         if later.reset {

@@ -54,6 +54,11 @@ impl<S: Copy + PartialOrd, Id: Clone + Ord> Replay<S, Id> {
         }
     }
 
+    /// Whether it has not begun.
+    pub fn is_new(&self) -> bool {
+        self.complete_after.is_none() && self.updates.is_empty()
+    }
+
     /// Begins anew: only who has seen `sequence` can go on from there.
     pub fn begin(&mut self, sequence: S) {
         *self = Replay {
