@@ -22,7 +22,7 @@ use tracing::warn;
 use crate::{
     door::{Door, listener},
     rest::{Questions, Rest},
-    state::{snapshot::State, upstream},
+    state::upstream,
     watch::Watch,
 };
 
@@ -42,21 +42,25 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
     metrics::start(settings.watch.gateway_max_clients);
     warn_of_limits(&settings, &listener);
     let capacity = usize::try_from(settings.gateway_max_points)?;
-    let state = State::new(capacity, settings.watch.gateway_client_bytes as usize);
-    let (state, readers) = tokio::sync::watch::channel(state);
     let analyzer = Upstream::new(settings.analyzer_url, context.token.as_ref());
     let analyzer = analyzer.context("analyzer_url")?;
+    let questions = Questions::to(&analyzer);
+    let largest_message = settings.watch.gateway_client_bytes as usize;
+    let newest = upstream::start(analyzer, capacity, largest_message, context).await;
     let rest = Rest {
-        state: readers.clone(),
-        questions: Questions::to(&analyzer),
+        state: newest.clone(),
+        questions,
         stale_after: Duration::from_secs(settings.stale_after_seconds.into()),
     };
-    upstream::start(analyzer, state, capacity, context).await?;
     let stop = context.tasks.stop();
     let door = Door::new(settings.door, stop.clone());
     // A quarter is left for the last to answer.
     let leave_over = context.tasks.drain() * 3 / 4;
-    let watch = Watch::new(settings.watch, readers, door.clone(), stop, leave_over);
+    let watch = Watch::new(settings.watch, door.clone(), stop, leave_over);
+    context
+        .tasks
+        .spawn("messages for clients", watch.write(newest))
+        .await;
     let health = admin::health_routes(context.readiness.clone(), admin::Audience::Public);
     let app = door.before(rest.routes().merge(watch.routes()).merge(health));
     let serving = listener::serve(listener, app, door, watch.all_gone());

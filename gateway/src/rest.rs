@@ -10,17 +10,15 @@ mod price;
 
 use std::time::Duration;
 
+use crate::state::Newest;
 use axum::{Router, routing::get};
-use tokio::sync::watch;
-
-use crate::state::snapshot::State;
 pub use history::Questions;
 
 /// What answers are made of.
 #[derive(Clone, Debug)]
 pub struct Rest {
     /// What holds now.
-    pub state: watch::Receiver<State>,
+    pub state: Newest,
     /// What is asked of the analyzer.
     pub questions: Questions,
     /// For how long a stale price is given without a body that says so.

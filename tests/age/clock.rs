@@ -120,7 +120,7 @@ async fn updates_lie_on_the_half_seconds_of_the_event_clock() {
         let update = next(&mut updates).await.unwrap().update.unwrap();
         assert_eq!(update.time_ms % 500, 0, "{}", update.time_ms);
         assert!(update.sequence > last);
-        assert!(!update.more);
+        assert!(!update.more_follows);
         last = update.sequence;
     }
 }

@@ -36,7 +36,7 @@ impl Assembly {
                 "update {} has not ended before {}",
                 begun.sequence, part.sequence
             );
-            self.begun = Some(part).filter(|part| part.more);
+            self.begun = Some(part).filter(|part| part.more_follows);
             return Err(given_up);
         }
         let whole = match begun {
@@ -49,7 +49,7 @@ impl Assembly {
                 whole.sequence
             ));
         }
-        match whole.more {
+        match whole.more_follows {
             true => {
                 self.begun = Some(whole);
                 Ok(None)
@@ -85,14 +85,14 @@ mod tests {
 
     use super::*;
 
-    fn part(sequence: u64, more: bool, values_sats: std::ops::Range<u64>) -> PriceUpdate {
+    fn part(sequence: u64, more_follows: bool, values_sats: std::ops::Range<u64>) -> PriceUpdate {
         let point = |value_sats| Point {
             value_sats,
             ..Point::default()
         };
         PriceUpdate {
             sequence,
-            more,
+            more_follows,
             reset: values_sats.start == 0,
             points: values_sats.map(point).collect(),
             ..PriceUpdate::default()
@@ -114,7 +114,7 @@ mod tests {
         };
         let whole = assembly.take(last).unwrap().unwrap();
         assert_eq!(values(&whole), [0, 1, 2, 3, 4, 5, 6]);
-        assert!(whole.reset && !whole.more);
+        assert!(whole.reset && !whole.more_follows);
         assert_eq!(whole.changes.len(), 1);
         let next = assembly.take(part(8, false, 7..8)).unwrap();
         assert_eq!(values(&next.unwrap()), [7]);

@@ -228,7 +228,7 @@ pub struct News<'a> {
     /// New to the client.
     pub points: Vec<&'a Point>,
     /// To points that it may have.
-    pub changes: Vec<Change>,
+    pub changes: &'a [Change],
     /// The blocks of the window, where the client may not have them.
     pub blocks: Option<&'a [Block]>,
 }
@@ -259,7 +259,7 @@ pub fn message(current: &Current, news: &News<'_>) -> Bytes {
             reset: news.reset,
             current,
             transactions: &news.points,
-            changes: &news.changes,
+            changes: news.changes,
             blocks: news.blocks,
         },
     })

@@ -1,81 +1,99 @@
-//! The points of the plot: the last three hours of them, at most so many, in the order of their stamps.
+//! The points of the plot, in the order of their stamps, in slices of a minute that copies share: whoever copies all of them
+//! and changes a few copies the few slices that these lie in.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use rustc_hash::FxHashMap;
+use crate::state::message::{Point, PointState};
 
-use crate::state::message::{Change, Point, PointState};
+const SLICE_MS: u64 = 60_000;
 
-/// How long a point is shown, by the event clock.
-const WINDOW_MS: u64 = 3 * 3600 * 1000;
+/// Where a point is in the order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// Unix milliseconds.
+    pub time_ms: u64,
+    /// The point's own.
+    pub id: Arc<str>,
+}
 
-/// The points held.
-#[derive(Clone, Debug)]
+/// Points, each key once.
+#[derive(Clone, Debug, Default)]
 pub struct Points {
-    in_order: BTreeMap<(u64, Arc<str>), Point>,
-    stamps: FxHashMap<Arc<str>, u64>,
-    capacity: usize,
+    /// By the minute; each in order and not empty.
+    slices: BTreeMap<u64, Arc<Vec<Point>>>,
+    count: usize,
+}
+
+impl Point {
+    /// Its place in the order.
+    pub fn key(&self) -> Key {
+        Key {
+            time_ms: self.time_ms,
+            id: self.id.clone(),
+        }
+    }
+
+    fn is_at(&self, key: &Key) -> std::cmp::Ordering {
+        (self.time_ms, &self.id).cmp(&(key.time_ms, &key.id))
+    }
 }
 
 impl Points {
-    /// None yet; never more than `capacity`.
-    pub fn new(capacity: usize) -> Self {
-        Points {
-            in_order: BTreeMap::new(),
-            stamps: FxHashMap::default(),
-            capacity,
-        }
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
     }
 
-    /// Takes a new one, or what replaces one of the same id.
+    /// Takes one, in place of the one with its key.
     pub fn insert(&mut self, point: Point) {
-        self.remove(&point.id);
-        if self.in_order.len() >= self.capacity
-            && let Some(((_, oldest), _)) = self.in_order.pop_first()
-        {
-            self.stamps.remove(&oldest);
-        }
-        self.stamps.insert(point.id.clone(), point.time_ms);
-        self.in_order
-            .insert((point.time_ms, point.id.clone()), point);
-    }
-
-    /// Applies a change; one to a point that is not held has nothing to change.
-    pub fn change(&mut self, change: &Change) {
-        match change.state {
-            PointState::Removed => self.remove(&change.id),
-            state => {
-                if let Some(point) = self
-                    .key(&change.id)
-                    .and_then(|key| self.in_order.get_mut(&key))
-                {
-                    point.state = state;
-                }
+        let slice = self.slices.entry(point.time_ms / SLICE_MS).or_default();
+        let slice = Arc::make_mut(slice);
+        match slice.binary_search_by(|other| other.is_at(&point.key())) {
+            Ok(at) => slice[at] = point,
+            Err(at) => {
+                slice.insert(at, point);
+                self.count += 1;
             }
         }
     }
 
-    /// Forgets what is older than the window, at the event clock's `now_ms`.
-    pub fn trim(&mut self, now_ms: u64) {
-        let oldest = now_ms.saturating_sub(WINDOW_MS);
-        while let Some(first) = self
-            .in_order
-            .first_entry()
-            .filter(|first| first.key().0 < oldest)
-        {
-            let (_, id) = first.remove_entry().0;
-            self.stamps.remove(&id);
+    /// Takes one away, if it is there.
+    pub fn remove(&mut self, key: &Key) {
+        let Some((minute, at)) = self.find(key) else {
+            return;
+        };
+        if let Some(slice) = self.slices.get_mut(&minute) {
+            Arc::make_mut(slice).remove(at);
+            self.count -= 1;
+            if slice.is_empty() {
+                self.slices.remove(&minute);
+            }
         }
     }
 
-    /// The one of this id.
-    pub fn get(&self, id: &Arc<str>) -> Option<&Point> {
-        self.in_order.get(&self.key(id)?)
+    /// Moves one to another state, if it is there.
+    pub fn set_state(&mut self, key: &Key, state: PointState) {
+        if let Some((minute, at)) = self.find(key)
+            && let Some(slice) = self.slices.get_mut(&minute)
+        {
+            Arc::make_mut(slice)[at].state = state;
+        }
+    }
+
+    /// The one with this key.
+    pub fn get(&self, key: &Key) -> Option<&Point> {
+        let (minute, at) = self.find(key)?;
+        self.slices.get(&minute)?.get(at)
+    }
+
+    /// The oldest.
+    pub fn oldest(&self) -> Option<&Point> {
+        self.slices.first_key_value()?.1.first()
     }
 
     /// All, the oldest first.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Point> + DoubleEndedIterator {
-        self.in_order.values()
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Point> {
+        self.slices.values().flat_map(|slice| slice.iter())
     }
 
     /// The newest, at most `count`, the oldest of them first.
@@ -85,14 +103,11 @@ impl Points {
         newest
     }
 
-    fn remove(&mut self, id: &Arc<str>) {
-        if let Some(stamp) = self.stamps.remove(id) {
-            self.in_order.remove(&(stamp, id.clone()));
-        }
-    }
-
-    fn key(&self, id: &Arc<str>) -> Option<(u64, Arc<str>)> {
-        self.stamps.get(id).map(|stamp| (*stamp, id.clone()))
+    fn find(&self, key: &Key) -> Option<(u64, usize)> {
+        let minute = key.time_ms / SLICE_MS;
+        let slice = self.slices.get(&minute)?;
+        let at = slice.binary_search_by(|other| other.is_at(key)).ok()?;
+        Some((minute, at))
     }
 }
 
@@ -112,66 +127,49 @@ mod tests {
         }
     }
 
+    fn of(all: &[(&str, u64)]) -> Points {
+        let mut points = Points::default();
+        for (id, time_ms) in all {
+            points.insert(point(id, *time_ms));
+        }
+        points
+    }
+
     fn ids(points: &[&Point]) -> Vec<String> {
         points.iter().map(|point| point.id.to_string()).collect()
     }
 
     #[test]
     fn order_is_that_of_stamps_whatever_the_order_of_arrival() {
-        let mut points = Points::new(10);
-        for (id, time_ms) in [("b", 2), ("c", 3), ("a", 1)] {
-            points.insert(point(id, time_ms));
-        }
-        assert_eq!(ids(&points.newest(10)), ["a", "b", "c"]);
-        assert_eq!(ids(&points.newest(2)), ["b", "c"]);
+        let points = of(&[("b", 2), ("d", 200_000), ("c", 3), ("a", 1)]);
+        assert_eq!(ids(&points.newest(10)), ["a", "b", "c", "d"]);
+        assert_eq!(ids(&points.newest(2)), ["c", "d"]);
+        assert_eq!(points.oldest().unwrap().id.as_ref(), "a");
     }
 
     #[test]
-    fn the_oldest_of_too_many_is_forgotten() {
-        let mut points = Points::new(2);
-        for (id, time_ms) in [("a", 1), ("b", 2), ("c", 3)] {
-            points.insert(point(id, time_ms));
-        }
-        points.insert(point("c", 4));
+    fn each_key_is_there_once() {
+        let mut points = of(&[("a", 1), ("b", 1), ("a", 1)]);
+        assert_eq!(points.len(), 2);
+        points.remove(&point("a", 1).key());
+        points.remove(&point("a", 1).key());
+        points.remove(&point("unknown", 70_000).key());
         assert_eq!(
-            ids(&points.newest(10)),
-            ["b", "c"],
-            "a repeated id is one point"
+            (points.len(), ids(&points.newest(9))),
+            (1, vec!["b".to_owned()])
         );
-        assert_eq!(points.get(&"a".into()), None);
+        points.remove(&point("b", 1).key());
+        assert_eq!((points.len(), points.oldest()), (0, None));
     }
 
     #[test]
-    fn changes_confirm_and_remove() {
-        let mut points = Points::new(10);
-        points.insert(point("a", 1));
-        points.insert(point("b", 2));
-        for (id, state) in [
-            ("a", PointState::Confirmed),
-            ("b", PointState::Removed),
-            ("unknown", PointState::Confirmed),
-        ] {
-            points.change(&Change {
-                id: id.into(),
-                state,
-            });
-        }
-        assert_eq!(ids(&points.newest(10)), ["a"]);
-        assert_eq!(
-            points.get(&"a".into()).unwrap().state,
-            PointState::Confirmed
-        );
-    }
-
-    #[test]
-    fn three_hours_after_its_stamp_a_point_goes() {
-        let mut points = Points::new(10);
-        points.insert(point("a", 1_000));
-        points.insert(point("b", 1_001));
-        points.trim(WINDOW_MS + 1_000);
-        assert_eq!(ids(&points.newest(10)), ["a", "b"]);
-        points.trim(WINDOW_MS + 1_001);
-        assert_eq!(ids(&points.newest(10)), ["b"]);
-        assert_eq!(points.get(&"a".into()), None);
+    fn a_copy_does_not_change_with_the_original_and_shares_the_rest() {
+        let mut points = of(&[("a", 1), ("b", 60_000)]);
+        let copy = points.clone();
+        points.set_state(&point("b", 60_000).key(), PointState::Confirmed);
+        let state_of_b = |points: &Points| points.get(&point("b", 60_000).key()).unwrap().state;
+        assert_eq!(state_of_b(&points), PointState::Confirmed);
+        assert_eq!(state_of_b(&copy), PointState::Mempool);
+        assert!(Arc::ptr_eq(&points.slices[&0], &copy.slices[&0]));
     }
 }

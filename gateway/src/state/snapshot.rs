@@ -1,137 +1,76 @@
-//! Everything that the gateway knows, in one place, and the message that brings a client up to it.
-//!
-//! It lives in a `watch` channel: one writer, and readers that see the newest and never a queue.
+//! Everything that the gateway knows at one moment. It never changes: what comes next is another snapshot, and whoever
+//! reads one holds nobody up.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{collections::BTreeSet, sync::Arc};
 
-use bytes::Bytes;
-use rustc_hash::FxHashMap;
-use tokio::{
-    sync::OnceCell,
-    task::{JoinError, spawn_blocking},
+use satscope_log::{Bounds, Missed, Replay};
+
+use super::{
+    freshness::{Age, Stale},
+    link::Link,
+    message::{Block, Change, Current, HopState, Point, PointState},
+    points::{Key, Points},
+    read::Update,
+    sequence::Sequence,
 };
 
-use crate::{
-    answer::encoded::Encoded,
-    state::{
-        freshness::{Age, Stale},
-        message::{Block, Change, Current, Hop, HopState, News, PointState, all_points, message},
-        points::Points,
-        read::Update,
-        recent::Recent,
-        sequence::Sequence,
-    },
+/// What is remembered for clients that missed some: five minutes at two updates a second.
+pub const RECENT: Bounds = Bounds {
+    updates: 600,
+    ids: 30_000,
 };
 
-/// Messages of what was missed that are kept, of one update.
-const CATCH_UPS: usize = 64;
-/// Points in a greeting.
-const GREETING: usize = 500;
-const ANALYZER: &str = "analyzer";
-const GATEWAY: &str = "gateway";
-
-/// The newest that is known, and what clients still need of what came before.
-#[derive(Debug)]
-pub struct State {
+/// What holds, and what clients still need of what came before.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
     current: Current,
     points: Arc<Points>,
     /// Those of the window, oldest first.
-    blocks: Vec<Block>,
-    recent: Recent,
-    /// The hops as the analyzer told them; `current` adds ours.
-    told_hops: Vec<Hop>,
-    /// Why the price is stale, as the analyzer told it.
-    told_stale: Option<Stale>,
-    /// The analyzer cannot be heard.
-    is_lost: bool,
-    stale: Option<Stale>,
+    blocks: Arc<[Block]>,
+    recent: Arc<Replay<Sequence, Key>>,
+    link: Link,
     /// For how long the price has been stale without a break.
     stale_for: Option<Age>,
-    shared: Shared,
-    all_points: Arc<OnceCell<Encoded>>,
-    capacity: usize,
-    /// The largest message of what was missed, bytes.
-    largest_catch_up: usize,
+    step: Option<Step>,
 }
 
-/// The messages that are the same for many, serialised once.
-#[derive(Debug, Default)]
-struct Shared {
-    /// What is new to a client that has seen this sequence.
-    news: Option<(Sequence, Bytes)>,
-    /// For a client that has seen nothing; made when the first one asks.
-    greeting: OnceLock<Bytes>,
-    /// For clients that have missed some, by the sequence that they have seen; `None` where a greeting is shorter. Many have
-    /// seen the same: those of another gateway that has ended, and those that were slow together.
-    catch_ups: Mutex<FxHashMap<Sequence, Option<Bytes>>>,
+/// What is new to who has seen the snapshot before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// That snapshot's.
+    pub after: Sequence,
+    /// New ones, as they are now.
+    pub points: Vec<Point>,
+    /// To those before.
+    pub changes: Vec<Change>,
+    /// The blocks of the window are others now.
+    pub has_new_blocks: bool,
 }
 
-/// A message for one client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// JSON.
-    pub text: Bytes,
-    /// "news", "`catch_up`" or "greeting".
-    pub kind: &'static str,
-    /// What the client has seen once it has this.
-    pub sequence: Option<Sequence>,
-}
-
-/// All points as of one moment.
+/// What an update has made of what its predecessor held.
 #[derive(Debug)]
-pub struct Picture {
-    /// The update that they go with.
-    pub sequence: Sequence,
-    points: Arc<Points>,
-    body: Arc<OnceCell<Encoded>>,
+pub struct Taken {
+    /// All points.
+    pub points: Points,
+    /// What is remembered.
+    pub recent: Replay<Sequence, Key>,
+    /// What is new to who has seen all before it; `None` when everybody begins anew.
+    pub step: Option<Step>,
 }
 
-impl Picture {
-    /// The answer to `/api/v1/points`, made once however many ask, on a thread where it holds nobody up.
-    ///
-    /// # Errors
-    /// When that thread could not finish.
-    pub async fn body(&self) -> Result<Encoded, JoinError> {
-        let write = || {
-            let (sequence, points) = (self.sequence, self.points.clone());
-            spawn_blocking(move || Encoded::fast(all_points(sequence, points.iter())))
-        };
-        self.body.get_or_try_init(write).await.cloned()
-    }
-}
-
-impl Shared {
-    /// `after` is whom the news is for, if anybody.
-    fn new(current: &Current, after: Option<Sequence>, news: &News<'_>) -> Self {
-        Shared {
-            news: after.map(|after| (after, message(current, news))),
-            ..Shared::default()
-        }
-    }
-}
-
-impl State {
-    /// Before the analyzer has said anything; holds at most `capacity` points, and tells a client what it has missed where
-    /// that is at most `largest_catch_up` bytes.
-    pub fn new(capacity: usize, largest_catch_up: usize) -> Self {
-        let mut state = State {
+impl Snapshot {
+    /// Before the analyzer has said anything.
+    pub fn new() -> Self {
+        let snapshot = Snapshot {
             current: Current::default(),
-            points: Arc::new(Points::new(capacity)),
-            blocks: Vec::new(),
-            recent: Recent::default(),
-            told_hops: Vec::new(),
-            told_stale: None,
-            is_lost: true,
-            stale: None,
+            points: Arc::default(),
+            blocks: Arc::default(),
+            recent: Arc::new(Replay::new(RECENT)),
+            link: Link::new(),
             stale_for: None,
-            shared: Shared::default(),
-            all_points: Arc::default(),
-            capacity,
-            largest_catch_up,
+            step: None,
         };
-        state.set_analyzer(HopState::Connecting, "");
-        state.judge();
-        state
+        snapshot.judged()
     }
 
     /// What holds now.
@@ -139,9 +78,24 @@ impl State {
         &self.current
     }
 
+    /// All points.
+    pub fn points(&self) -> &Points {
+        &self.points
+    }
+
+    /// The blocks of the window, oldest first.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// What is new to who has seen the snapshot before; `None` when everybody begins anew.
+    pub fn step(&self) -> Option<&Step> {
+        self.step.as_ref()
+    }
+
     /// Why the price is stale, or why there is none.
     pub fn stale(&self) -> Option<Stale> {
-        self.stale
+        self.link.stale()
     }
 
     /// For how long the price has been stale without a break, milliseconds. One that was stale when it came first is taken
@@ -150,249 +104,114 @@ impl State {
         self.stale_for.map(Age::ms)
     }
 
-    /// All points; `None` until the first update has come.
-    pub fn picture(&self) -> Option<Picture> {
-        Some(Picture {
-            sequence: self.current.sequence?,
-            points: self.points.clone(),
-            body: self.all_points.clone(),
+    /// How many updates a client has missed that has seen all up to `after`; `None` when that is not known.
+    pub fn missed(&self, after: Sequence) -> Option<usize> {
+        self.recent.behind_nearest(after)
+    }
+
+    /// What the newest `updates` touched, as it is now, the oldest point first; `None` when that is over `most` points and
+    /// changes.
+    pub fn touched(&self, updates: usize, most: usize) -> Option<(Vec<&Point>, Vec<Change>)> {
+        let Missed { added, changed } = self.recent.touched(updates, most)?;
+        let points: Vec<&Point> = added
+            .iter()
+            .filter_map(|key| self.points.get(key))
+            .collect();
+        let told: BTreeSet<&str> = points.iter().map(|point| point.id.as_ref()).collect();
+        let gone = added.iter().filter(|key| self.points.get(key).is_none());
+        // What is told as a point may have had another stamp before.
+        let changes = changed.iter().chain(gone);
+        let changes = changes.filter(|key| !told.contains(key.id.as_ref()));
+        let changes = changes.map(|key| Change {
+            id: key.id.clone(),
+            state: self
+                .points
+                .get(key)
+                .map_or(PointState::Removed, |point| point.state),
+        });
+        Some((points.clone(), changes.collect()))
+    }
+
+    /// What is remembered, for the next snapshot to go on from.
+    pub(super) fn recent(&self) -> &Replay<Sequence, Key> {
+        &self.recent
+    }
+
+    /// The next one, when nothing is new and clients are to be told again what holds. Its sequence is the same, so that
+    /// `?after=` means the same whenever it is asked.
+    #[must_use]
+    pub fn repeated(&self) -> Snapshot {
+        let step = self.current.sequence.map(|after| Step {
+            after,
+            points: Vec::new(),
+            changes: Vec::new(),
+            has_new_blocks: false,
+        });
+        Snapshot {
+            step,
+            ..self.clone()
+        }
+    }
+
+    /// The next one, when the analyzer cannot be heard; `None` when that is nothing new.
+    pub fn lost(&self, reason: &str) -> Option<Snapshot> {
+        let link = self.link.lost(self.current.sequence.is_some(), reason);
+        (link != self.link).then(|| {
+            Snapshot {
+                link,
+                ..self.repeated()
+            }
+            .judged()
         })
     }
 
-    /// Takes an update.
-    pub fn take(&mut self, update: Update) {
-        self.is_lost = false;
-        match self.is_held_against(&update) {
-            true => self.hold(update),
-            false => self.go_on(update),
-        }
-    }
-
-    /// Whether an update comes from an analyzer that has no window yet, while clients have a price and points of the same
-    /// node: it has no price, or no points of its epoch.
-    fn is_held_against(&self, update: &Update) -> bool {
-        let Some(sequence) = self
-            .current
-            .sequence
-            .filter(|_| self.current.estimate.is_some())
-        else {
-            return false;
-        };
-        let has_no_points = !update.reset && update.sequence.epoch() != sequence.epoch();
-        let has_no_price = update.current.estimate.is_none();
-        (has_no_price || has_no_points) && self.is_of_same_node(&update.current)
-    }
-
-    /// A node whose chain is not known yet may be the same.
-    fn is_of_same_node(&self, other: &Current) -> bool {
-        let known = |current: &Current| Some((current.chain.clone()?, current.simulated));
-        match (known(&self.current), known(other)) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        }
-    }
-
-    /// Keeps the price, the points and the sequence that clients have, and tells how the links are.
-    fn hold(&mut self, update: Update) {
-        self.told_hops = update.current.hops;
-        let is_lost =
-            |hop: &Hop| matches!(hop.state, HopState::Connecting | HopState::Disconnected);
-        self.told_stale = match &update.current.estimate {
+    /// The next one, with this update's word on the links alone: clients keep the price, the points and the sequence.
+    pub(super) fn holding(&self, told: Current) -> Snapshot {
+        let is_lost = |state| matches!(state, HopState::Connecting | HopState::Disconnected);
+        let stale = match &told.estimate {
             Some(estimate) => estimate.stale,
-            None if self.told_hops.iter().any(is_lost) => Some(Stale::UpstreamLost),
+            None if told.hops.iter().any(|hop| is_lost(hop.state)) => Some(Stale::UpstreamLost),
             None => Some(Stale::NoEstimate),
         };
-        self.set_analyzer(HopState::Connected, "");
-        self.judge();
-        self.repeat();
+        let link = Link::told(told.hops, stale);
+        Snapshot {
+            link,
+            ..self.repeated()
+        }
+        .judged()
     }
 
-    fn go_on(&mut self, update: Update) {
-        // An analyzer whose sequence has gone back has forgotten; so then must who has read on.
-        let goes_on_from = self
-            .current
-            .sequence
-            .filter(|last| !update.reset && update.sequence >= *last);
-        self.take_points(&update);
-        match goes_on_from {
-            Some(_) => self.recent.push(
-                update.sequence,
-                update.points.iter().map(|point| point.id.clone()),
-                update.changes.iter().map(|change| change.id.clone()),
-            ),
-            None => self.recent.begin(update.sequence),
-        }
+    /// The next one, with all that an update says; `taken` is what it has made of the points.
+    pub(super) fn followed(&self, mut update: Update, taken: Taken) -> Snapshot {
+        let hops = std::mem::take(&mut update.current.hops);
+        let estimate = update.current.estimate.as_ref();
+        let stale = estimate.map_or(Some(Stale::NoEstimate), |estimate| estimate.stale);
         let had_price = self.current.estimate.is_some();
-        self.current = update.current;
-        self.told_hops = std::mem::take(&mut self.current.hops);
-        self.told_stale = match &self.current.estimate {
-            Some(estimate) => estimate.stale,
-            None => Some(Stale::NoEstimate),
-        };
-        self.set_analyzer(HopState::Connected, "");
-        self.judge();
-        if let (Some(estimate), false) = (&self.current.estimate, had_price) {
-            self.stale_for = self.stale.map(|_| estimate.age);
+        let mut next = Snapshot {
+            current: update.current,
+            points: Arc::new(taken.points),
+            blocks: update.blocks.into(),
+            recent: Arc::new(taken.recent),
+            link: Link::told(hops, stale),
+            stale_for: self.stale_for,
+            step: taken.step,
         }
-        let new_blocks = update.blocks != self.blocks;
-        self.blocks = update.blocks;
-        let news = News {
-            reset: false,
-            points: update.points.iter().collect(),
-            changes: update.changes,
-            blocks: new_blocks.then_some(&self.blocks[..]),
-        };
-        self.shared = Shared::new(&self.current, goes_on_from, &news);
+        .judged();
+        if let (Some(estimate), false) = (&next.current.estimate, had_price) {
+            next.stale_for = next.link.stale().map(|_| estimate.age);
+        }
+        next
     }
 
-    /// Notes that the analyzer cannot be reached; false when that is nothing new.
-    pub fn lose(&mut self, reason: &str) -> bool {
-        let before = (self.current.hops.clone(), self.stale);
-        self.is_lost = true;
-        match self.current.sequence {
-            Some(_) => self.set_analyzer(HopState::Disconnected, reason),
-            None => self.set_analyzer(HopState::Connecting, reason),
-        }
-        self.judge();
-        let changed = (&self.current.hops, self.stale) != (&before.0, before.1);
-        if changed {
-            self.repeat();
-        }
-        changed
-    }
-
-    /// Makes a message that says again what holds, with no points: its sequence is still that of the last update,
-    /// so that `?after=` means the same whenever it is asked.
-    pub fn repeat(&mut self) {
-        self.shared = Shared::new(&self.current, self.current.sequence, &News::default());
-    }
-
-    /// The message for a client that has seen all up to `after`, or nothing.
-    pub fn message(&self, after: Option<Sequence>) -> Outgoing {
-        let (kind, text) = match (&self.shared.news, after) {
-            (Some((from, text)), Some(after)) if *from == after => ("news", text.clone()),
-            (_, Some(after)) => self
-                .catch_up(after)
-                .map_or_else(|| ("greeting", self.greeting()), |text| ("catch_up", text)),
-            (_, None) => ("greeting", self.greeting()),
-        };
-        Outgoing {
-            text,
-            kind,
-            sequence: self.current.sequence.or(after),
-        }
-    }
-
-    fn catch_up(&self, after: Sequence) -> Option<Bytes> {
-        let made = &self.shared.catch_ups;
-        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(text) = made.get(&after) {
-            return text.clone();
-        }
-        let text = self.missed_since(after)?;
-        let text = Some(text).filter(|text| text.len() <= self.largest_catch_up);
-        if made.len() < CATCH_UPS {
-            made.insert(after, text.clone());
-        }
-        text
-    }
-
-    /// What a client missed is what was touched, as it is now.
-    fn missed_since(&self, after: Sequence) -> Option<Bytes> {
-        let missed = self.recent.since(after)?;
-        let mut points: Vec<_> = missed
-            .points
-            .iter()
-            .filter_map(|id| self.points.get(id))
-            .collect();
-        points.sort_unstable_by_key(|point| (point.time_ms, &point.id));
-        let gone = missed
-            .points
-            .iter()
-            .filter(|id| self.points.get(id).is_none());
-        let changes = missed.changes.iter().chain(gone).map(|id| Change {
-            id: id.clone(),
-            state: match self.points.get(id) {
-                Some(point) => point.state,
-                None => PointState::Removed,
-            },
-        });
-        let news = News {
-            reset: false,
-            points,
-            changes: changes.collect(),
-            blocks: Some(&self.blocks[..]),
-        };
-        Some(message(&self.current, &news))
-    }
-
-    fn greeting(&self) -> Bytes {
-        let greeting = || {
-            let news = News {
-                reset: self.current.sequence.is_some(),
-                points: self.points.newest(GREETING),
-                changes: Vec::new(),
-                blocks: self.current.sequence.map(|_| &self.blocks[..]),
-            };
-            message(&self.current, &news)
-        };
-        self.shared.greeting.get_or_init(greeting).clone()
-    }
-
-    fn take_points(&mut self, update: &Update) {
-        if update.reset {
-            self.points = Arc::new(Points::new(self.capacity));
-        }
-        let points = Arc::make_mut(&mut self.points);
-        for point in &update.points {
-            points.insert(point.clone());
-        }
-        for change in &update.changes {
-            points.change(change);
-        }
-        if let Some(now_ms) = update.current.time_ms {
-            points.trim(now_ms);
-        }
-        self.all_points = Arc::default();
-    }
-
-    /// The link to the analyzer is ours to judge, and what is beyond it the analyzer's.
-    fn judge(&mut self) {
-        self.stale = match self.is_lost {
-            true => Some(Stale::UpstreamLost),
-            false => self.told_stale,
-        };
+    /// With what the links mean for the price.
+    fn judged(mut self) -> Snapshot {
+        let stale = self.link.stale();
         let before = self.stale_for.take();
-        self.stale_for = self.stale.map(|_| before.unwrap_or_else(|| Age::now(0)));
+        self.stale_for = stale.map(|_| before.unwrap_or_else(|| Age::now(0)));
+        self.current.hops = self.link.hops();
         if let Some(estimate) = &mut self.current.estimate {
-            estimate.stale = self.stale;
+            estimate.stale = stale;
         }
-    }
-
-    /// The link to the analyzer is ours to judge, unless it is up and the analyzer has its own word on itself.
-    fn set_analyzer(&mut self, state: HopState, detail: &str) {
-        let ours = |name: &str| Hop {
-            name: name.to_owned(),
-            state: HopState::Connected,
-            detail: String::new(),
-        };
-        let told = self.told_hops.iter().find(|hop| hop.name == ANALYZER);
-        let analyzer = match (state, told) {
-            (HopState::Connected, Some(told)) => told.clone(),
-            _ => Hop {
-                state,
-                detail: detail.to_owned(),
-                ..ours(ANALYZER)
-            },
-        };
-        let upstream = self
-            .told_hops
-            .iter()
-            .filter(|hop| hop.name != ANALYZER && hop.name != GATEWAY);
-        self.current.hops = upstream.cloned().chain([analyzer, ours(GATEWAY)]).collect();
+        self
     }
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;

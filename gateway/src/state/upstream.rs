@@ -22,7 +22,10 @@ use tracing::warn;
 
 use crate::{
     metrics,
-    state::{assemble::Assembly, freshness::Stale, read, sequence::Sequence, snapshot::State},
+    state::{
+        Newest, assemble::Assembly, freshness::Stale, model::Model, read, sequence::Sequence,
+        snapshot::Snapshot,
+    },
 };
 
 /// Bytes. The first update holds all points of the window: 100,000 of some 120 bytes are a fifth of this.
@@ -33,13 +36,14 @@ const SILENCE: Duration = Duration::from_secs(3);
 /// Interval at which the metrics that change without an update are set.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps `state` the analyzer's newest until the process stops. Of one update, `capacity` points are taken at most.
+/// Follows the analyzer until the process stops, and gives the newest snapshot. Of one update, `capacity` points are taken at
+/// most; a difference that `largest_message` bytes are not sure to hold is a reset.
 pub async fn start(
     analyzer: Upstream,
-    state: watch::Sender<State>,
     capacity: usize,
+    largest_message: usize,
     context: &Context,
-) -> anyhow::Result<()> {
+) -> Newest {
     let waiting_for = Fault::new(
         "its first update",
         format!("price updates from {}", analyzer.endpoint.uri()),
@@ -47,44 +51,39 @@ pub async fn start(
     show(None, None);
     let link = context.readiness.condition("analyzer", "the analyzer");
     link.unmet(waiting_for);
-    let state = Arc::new(state);
+    let (newest, readers) = watch::channel(Arc::new(Snapshot::new()));
+    let newest = Arc::new(newest);
     let stop = context.tasks.stop();
-    context
-        .tasks
-        .spawn(
-            "updates for clients in silence",
-            fill_silence(state.clone(), stop.clone()),
-        )
-        .await;
-    context
-        .tasks
-        .spawn("the price's age", look(state.subscribe(), stop.clone()))
-        .await;
+    let tasks = &context.tasks;
+    let silence = fill_silence(newest.clone(), stop.clone());
+    tasks.spawn("updates for clients in silence", silence).await;
+    let look = look(readers.clone(), stop.clone());
+    tasks.spawn("the price's age", look).await;
     let taker = Taker {
-        state: state.clone(),
+        newest: newest.clone(),
+        model: Model::new(capacity, largest_message),
         assembly: Assembly::new(capacity),
         link,
         brake: Brake::default(),
     };
-    context
-        .tasks
+    tasks
         .spawn("price updates", async move {
-            follow_analyzer(&analyzer, state, taker, stop).await;
+            follow_analyzer(&analyzer, newest, taker, stop).await;
             Ok(())
         })
         .await;
-    Ok(())
+    readers
 }
 
 async fn follow_analyzer(
     analyzer: &Upstream,
-    state: Arc<watch::Sender<State>>,
+    newest: Arc<watch::Sender<Arc<Snapshot>>>,
     mut taker: Taker,
     stop: CancellationToken,
 ) {
     let open = |channel: Connection| {
-        let newest = state.borrow().current().sequence;
-        let after_sequence = newest.map_or(0, Sequence::get);
+        let seen = newest.borrow().current().sequence;
+        let after_sequence = seen.map_or(0, Sequence::get);
         async move {
             PriceServiceClient::new(channel)
                 .max_decoding_message_size(LARGEST_UPDATE)
@@ -98,28 +97,28 @@ async fn follow_analyzer(
 
 /// Says again what holds whenever nothing has been said for too long.
 async fn fill_silence(
-    state: Arc<watch::Sender<State>>,
+    newest: Arc<watch::Sender<Arc<Snapshot>>>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut said = state.subscribe();
+    let mut said = newest.subscribe();
     while let Some(change) = stop
         .run_until_cancelled(timeout(SILENCE, said.changed()))
         .await
     {
         if change.is_err() {
-            state.send_modify(State::repeat);
+            newest.send_modify(|snapshot| *snapshot = Arc::new(snapshot.repeated()));
         }
     }
     Ok(())
 }
 
 /// Keeps the metrics of age and staleness true while the analyzer is silent.
-async fn look(state: watch::Receiver<State>, stop: CancellationToken) -> anyhow::Result<()> {
+async fn look(newest: Newest, stop: CancellationToken) -> anyhow::Result<()> {
     let mut every = interval(LOOK_EVERY);
     while stop.run_until_cancelled(every.tick()).await.is_some() {
-        let state = state.borrow();
-        let estimate = state.current().estimate.as_ref();
-        show(estimate.map(|estimate| estimate.age.ms()), state.stale());
+        let snapshot = newest.borrow();
+        let estimate = snapshot.current().estimate.as_ref();
+        show(estimate.map(|estimate| estimate.age.ms()), snapshot.stale());
     }
     Ok(())
 }
@@ -136,9 +135,10 @@ fn show(age_ms: Option<u64>, stale: Option<Stale>) {
     }
 }
 
-/// Takes what happens upstream into the state.
+/// Takes what happens upstream into the next snapshot.
 struct Taker {
-    state: Arc<watch::Sender<State>>,
+    newest: Arc<watch::Sender<Arc<Snapshot>>>,
+    model: Model,
     assembly: Assembly,
     link: Condition,
     brake: Brake,
@@ -154,8 +154,14 @@ impl Taker {
             Event::Message(response) => self.take(response),
             Event::Lost(fault) => {
                 counter!(metrics::UPSTREAM_LOSSES).increment(1);
-                self.state
-                    .send_if_modified(|state| state.lose(&fault.public));
+                self.newest.send_if_modified(|newest| {
+                    let lost = newest.lost(&fault.public);
+                    let is_new = lost.is_some();
+                    if let Some(lost) = lost {
+                        *newest = Arc::new(lost);
+                    }
+                    is_new
+                });
                 self.link.unmet(fault);
             }
         }
@@ -179,7 +185,9 @@ impl Taker {
             self.reject(kind, count, &last);
         }
         counter!(metrics::UPSTREAM_UPDATES).increment(1);
-        self.state.send_modify(|state| state.take(update));
+        let before = self.newest.borrow().clone();
+        let next = self.model.take(&before, update);
+        self.newest.send_replace(Arc::new(next));
         self.link.met();
     }
 

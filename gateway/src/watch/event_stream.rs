@@ -1,10 +1,12 @@
 //! `/api/v1/stream`: the WebSocket's messages as Server-Sent Events (HTML Living Standard, 9.2), for `curl -N` and
 //! programs without a WebSocket library.
 
+use std::sync::Arc;
+
 use ::metrics::{counter, gauge};
 use axum::{
     body::Body,
-    extract::{Query, Request, State as Shared, rejection::QueryRejection},
+    extract::{Query, Request, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
@@ -15,12 +17,13 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::{
     Watch,
     handshake::{Resume, no_room},
+    shared::Shared,
 };
 use crate::{
     answer::problem::Problem,
     door::permits::RequestPermit,
     metrics::{MESSAGES, STREAMS},
-    state::{sequence::Sequence, snapshot::State},
+    state::sequence::Sequence,
 };
 
 /// Answers with what holds now, and then all that is new, until the client leaves or the gateway stops. A client that
@@ -29,17 +32,17 @@ use crate::{
 /// # Errors
 /// With the problem that the client is told.
 pub async fn open(
-    Shared(watch): Shared<Watch>,
+    State(watch): State<Watch>,
     query: Result<Query<Resume>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
     let after = Resume::after(query)?.or(last_event(request.headers())?);
     let room = watch.watchers.enter().map_err(no_room)?;
-    let mut state = watch.state.clone();
-    state.mark_changed();
+    let mut newest = watch.messages.subscribe();
+    newest.mark_changed();
     gauge!(STREAMS).increment(1);
     let watcher = Watcher {
-        state,
+        newest,
         seen: after,
         _permit: request.extensions().get::<RequestPermit>().cloned(),
         _room: room,
@@ -73,7 +76,7 @@ fn last_event(headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
 }
 
 struct Watcher {
-    state: watch::Receiver<State>,
+    newest: watch::Receiver<Arc<Shared>>,
     /// The sequence up to which the client has all.
     seen: Option<Sequence>,
     _permit: Option<RequestPermit>,
@@ -81,18 +84,23 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// The next event, in pieces of which the message is shared with all who get the same.
-    async fn next(mut self) -> Option<([Bytes; 3], Self)> {
-        self.state.changed().await.ok()?;
-        let outgoing = self.state.borrow_and_update().message(self.seen);
-        self.seen = outgoing.sequence;
+    /// The next events, in pieces of which each message is shared with all who get the same.
+    async fn next(mut self) -> Option<(Vec<Bytes>, Self)> {
+        self.newest.changed().await.ok()?;
+        let shared = self.newest.borrow_and_update().clone();
+        let outgoing = shared.message(self.seen);
         counter!(MESSAGES, "kind" => outgoing.kind).increment(1);
-        let before = match outgoing.sequence {
-            Some(sequence) => Bytes::from(format!("id: {}\ndata: ", sequence.get())),
-            None => Bytes::from_static(b"data: "),
-        };
-        let event = [before, outgoing.text, Bytes::from_static(b"\n\n")];
-        Some((event, self))
+        let mut pieces = Vec::with_capacity(3 * outgoing.messages.len());
+        for written in outgoing.messages.iter() {
+            self.seen = written.sequence.or(self.seen);
+            pieces.push(match self.seen {
+                Some(sequence) => Bytes::from(format!("id: {}\ndata: ", sequence.get())),
+                None => Bytes::from_static(b"data: "),
+            });
+            pieces.push(written.text.clone());
+            pieces.push(Bytes::from_static(b"\n\n"));
+        }
+        Some((pieces, self))
     }
 }
 

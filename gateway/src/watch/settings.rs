@@ -25,12 +25,12 @@ pub(crate) struct WatchSettings {
     )]
     pub gateway_ping_seconds: u32,
 
-    /// Most bytes of missed updates that one client is sent; a client that missed more starts afresh
+    /// The largest message that a client is sent, in bytes; a client that missed more than it holds starts afresh
     #[arg(
         long,
         env = "SATSCOPE_GATEWAY_CLIENT_BYTES",
         default_value = "262144",
-        value_parser = clap::value_parser!(u32).range(8192..=67_108_864),
+        value_parser = clap::value_parser!(u32).range(131_072..=67_108_864),
         value_name = "BYTES"
     )]
     pub gateway_client_bytes: u32,

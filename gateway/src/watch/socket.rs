@@ -1,6 +1,6 @@
 //! One WebSocket client: told the newest whenever it can take it, and let go when it cannot.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use ::metrics::{counter, gauge};
 use bytes::Bytes;
@@ -25,14 +25,14 @@ use tokio_tungstenite::{
 };
 use tracing::debug;
 
-use super::Watch;
+use super::{Watch, shared::Shared};
 use crate::{
     door::{
         CLOSING,
         rate_limit::{RateLimit, RateLimited},
     },
     metrics,
-    state::{sequence::Sequence, snapshot::State},
+    state::sequence::Sequence,
 };
 
 /// Read at a time: nothing is to come, so a client has no more of a buffer than this.
@@ -130,7 +130,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     };
     gauge!(metrics::CLIENTS).increment(1);
     let end = tokio::select! {
-        end = client.converse(watch.state.clone()) => end,
+        end = client.converse(watch.messages.subscribe()) => end,
         () = watch.watchers.turn() => End::Stopping,
     };
     counter!(metrics::CLOSED, "reason" => end.reason()).increment(1);
@@ -155,16 +155,16 @@ struct Client<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Tells the client all that is new until something ends it.
-    async fn converse(&mut self, mut state: watch::Receiver<State>) -> End {
-        state.mark_changed();
+    async fn converse(&mut self, mut newest: watch::Receiver<Arc<Shared>>) -> End {
+        newest.mark_changed();
         let first_ping = Instant::now() + self.ping_every;
         let mut pings = interval_at(first_ping, self.ping_every);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut unanswered_since: Option<Instant> = None;
         loop {
             let step = tokio::select! {
-                changed = state.changed() => match changed {
-                    Ok(()) => self.tell_newest(&mut state).await,
+                changed = newest.changed() => match changed {
+                    Ok(()) => self.tell_newest(&mut newest).await,
                     Err(_) => Err(End::Stopping),
                 },
                 heard = self.socket.next() => hear(heard).and_then(|heard| {
@@ -189,10 +189,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    async fn tell_newest(&mut self, state: &mut watch::Receiver<State>) -> Result<(), End> {
-        let outgoing = state.borrow_and_update().message(self.seen);
-        self.send(frames(&outgoing.text)).await?;
-        self.seen = outgoing.sequence;
+    async fn tell_newest(&mut self, newest: &mut watch::Receiver<Arc<Shared>>) -> Result<(), End> {
+        let shared = newest.borrow_and_update().clone();
+        let outgoing = shared.message(self.seen);
+        drop(shared);
+        for written in outgoing.messages.iter() {
+            self.send(frames(&written.text)).await?;
+            self.seen = written.sequence.or(self.seen);
+        }
         counter!(metrics::MESSAGES, "kind" => outgoing.kind).increment(1);
         Ok(())
     }

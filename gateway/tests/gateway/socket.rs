@@ -81,7 +81,11 @@ async fn a_price_that_locks_on_elsewhere_resets_every_client() {
     let gateway = gateway(analyzer.address, &[]).await;
     let mut client = Client::connect(gateway.address, "").await;
     client.read_to(10).await;
-    analyzer.play(window(11, &["z"]));
+    let mut elsewhere = window(11, &["z"]);
+    if let Some(estimate) = &mut elsewhere.estimate {
+        (estimate.price_usd, estimate.high_usd) = (60_000.0, 61_000.0);
+    }
+    analyzer.play(elsewhere);
     let message = client.next().await;
     assert_eq!(message["data"]["reset"], true);
     assert_eq!(points(&message), ["z"]);

@@ -131,7 +131,7 @@ async fn a_large_update_is_told_once_it_is_whole() {
     let parts = [(true, &["b", "c"][..]), (true, &["d"]), (false, &["e"])];
     for (more, ids) in parts {
         analyzer.play(PriceUpdate {
-            more,
+            more_follows: more,
             ..update(11, ids)
         });
     }

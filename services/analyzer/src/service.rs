@@ -159,7 +159,7 @@ fn in_parts(whole: PriceUpdate, news: News) -> impl Iterator<Item = PriceUpdate>
         let changes: &[_] = if part == last { &news.changes } else { &[] };
         PriceUpdate {
             reset: news.reset && part == 0,
-            more: part < last,
+            more_follows: part < last,
             points: points.map(wire::point).collect(),
             changes: changes.iter().map(wire::point_change).collect(),
             ..whole.clone()
@@ -204,9 +204,9 @@ mod tests {
             assert_eq!(resets.iter().filter(|reset| **reset).count(), 1);
             assert!(resets[0]);
             assert!(parts.iter().all(|part| part.sequence == update.sequence));
-            let more = parts.iter().filter(|part| part.more).count();
+            let more = parts.iter().filter(|part| part.more_follows).count();
             assert_eq!(more, parts.len() - 1);
-            assert!(!parts[more].more, "the last is the last");
+            assert!(!parts[more].more_follows, "the last is the last");
             let last = parts.last().map(|part| (part.sequence, part.changes.len()));
             assert_eq!(last, Some((1_700_000_000_000, 1)));
             let sent: Vec<&Point> = parts.iter().flat_map(|part| &part.points).collect();

@@ -71,7 +71,7 @@ fn full_message() -> Value {
     let news = News {
         reset: true,
         points: vec![&point],
-        changes: vec![Change {
+        changes: &[Change {
             id: "cd:0".into(),
             state: PointState::Removed,
         }],

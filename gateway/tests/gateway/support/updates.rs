@@ -75,7 +75,7 @@ pub fn update(sequence: u64, points: &[&str]) -> PriceUpdate {
             time_ms: START_MS - 60_000,
         }],
         history_since_ms: START_MS,
-        more: false,
+        more_follows: false,
     }
 }
 

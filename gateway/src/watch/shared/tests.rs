@@ -3,7 +3,12 @@
 use serde_json::Value;
 
 use super::*;
-use crate::state::message::{Estimate, Evidence, Interval, Point};
+use crate::state::{
+    freshness::{Age, Stale},
+    message::{Block, Estimate, Evidence, Hop, HopState, Interval, PointState},
+    model::Model,
+    read::Update,
+};
 
 const START_MS: u64 = 1_700_000_000_000;
 /// Bytes of a catch-up: more than any here, unless it is about that.
@@ -64,8 +69,48 @@ fn update(sequence: u64, points: &[&str], changes: Vec<Change>) -> Update {
     }
 }
 
-fn begun(points: &[&str]) -> State {
-    let mut state = State::new(10_000, PLENTY);
+/// A writer, and what it has written last.
+struct Gateway {
+    model: Model,
+    shared: Shared,
+}
+
+impl Gateway {
+    fn new(capacity: usize, largest: usize) -> Self {
+        Gateway {
+            model: Model::new(capacity, largest),
+            shared: Shared::new(Arc::new(Snapshot::new()), largest),
+        }
+    }
+
+    fn take(&mut self, update: Update) {
+        let next = self.model.take(&self.shared.snapshot, update);
+        self.shared = Shared::new(Arc::new(next), self.shared.largest);
+    }
+
+    /// False when that is nothing new.
+    fn lose(&mut self, reason: &str) -> bool {
+        let lost = self.shared.snapshot.lost(reason);
+        let is_new = lost.is_some();
+        if let Some(lost) = lost {
+            self.shared = Shared::new(Arc::new(lost), self.shared.largest);
+        }
+        is_new
+    }
+
+    fn message(&self, after: Option<Sequence>) -> Bytes {
+        let outgoing = self.shared.message(after);
+        assert_eq!(outgoing.messages.len(), 1);
+        outgoing.messages[0].text.clone()
+    }
+
+    fn stale_for_ms(&self) -> Option<u64> {
+        self.shared.snapshot.stale_for_ms()
+    }
+}
+
+fn begun(points: &[&str]) -> Gateway {
+    let mut state = Gateway::new(10_000, PLENTY);
     state.take(Update {
         reset: true,
         ..update(10, points, Vec::new())
@@ -74,13 +119,14 @@ fn begun(points: &[&str]) -> State {
 }
 
 /// The message, as its kind, its `data`, and the sequence after it.
-fn told(state: &State, after: Option<u64>) -> (&'static str, Value, Option<u64>) {
-    let outgoing = state.message(after.map(Sequence::from));
-    let message: Value = serde_json::from_slice(&outgoing.text).unwrap();
+fn told(state: &Gateway, after: Option<u64>) -> (&'static str, Value, Option<u64>) {
+    let outgoing = state.shared.message(after.map(Sequence::from));
+    assert_eq!(outgoing.messages.len(), 1);
+    let message: Value = serde_json::from_slice(&outgoing.messages[0].text).unwrap();
     (
         outgoing.kind,
         message["data"].clone(),
-        outgoing.sequence.map(Sequence::get),
+        outgoing.messages[0].sequence.map(Sequence::get),
     )
 }
 
@@ -103,20 +149,15 @@ fn analyzer(data: &Value) -> (&str, &str) {
 
 #[test]
 fn before_the_first_update_there_is_a_status_and_nothing_to_forget() {
-    let mut state = State::new(10, PLENTY);
+    let mut state = Gateway::new(10, PLENTY);
     let (_, data, sequence) = told(&state, None);
     assert_eq!((&data["reset"], sequence), (&Value::Bool(false), None));
     assert_eq!(data.get("sequence"), None);
-    assert_eq!(
-        told(&state, Some(7)).2,
-        Some(7),
-        "what it has seen stays seen"
-    );
+    assert_eq!(told(&state, Some(7)).2, None, "what it has seen stays seen");
     assert!(state.lose("Connection refused"));
     let (_, data, _) = told(&state, None);
     assert_eq!(analyzer(&data), ("connecting", "Connection refused"));
     assert!(!state.lose("Connection refused"), "nothing new");
-    assert!(state.picture().is_none());
 }
 
 #[test]
@@ -133,22 +174,17 @@ fn a_new_client_gets_the_newest_points_and_then_news_that_all_share() {
     assert_eq!(ids(&data["transactions"]), ["c"]);
     assert_eq!(ids(&data["changes"]), ["a"]);
     let [one, other] = [10, 10].map(|after| state.message(Some(after.into())));
-    assert_eq!(one.text.as_ptr(), other.text.as_ptr(), "serialised once");
+    assert_eq!(one.as_ptr(), other.as_ptr(), "serialised once");
     let [one, other] = [state.message(None), state.message(None)];
-    assert_eq!(one.text.as_ptr(), other.text.as_ptr(), "so are greetings");
+    assert_eq!(one.as_ptr(), other.as_ptr(), "so are greetings");
 }
 
-#[tokio::test]
-async fn a_greeting_holds_the_newest_five_hundred() {
+#[test]
+fn a_greeting_holds_the_newest_five_hundred() {
     let names: Vec<String> = (0..GREETING + 20).map(|at| format!("{at:04}")).collect();
     let state = begun(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let (_, data, _) = told(&state, None);
     assert_eq!(ids(&data["transactions"]), names[20..]);
-    let body = state.picture().unwrap().body().await.unwrap();
-    let (text, _) = body.for_request(&axum::http::HeaderMap::new());
-    let all: Value = serde_json::from_slice(&text).unwrap();
-    assert_eq!(ids(&all["points"]), names);
-    assert_eq!(all["sequence"], 10);
 }
 
 #[test]
@@ -238,10 +274,11 @@ fn who_cannot_be_told_what_it_missed_starts_afresh() {
         assert_eq!((kind, sequence), ("greeting", Some(10)), "{unknown}");
         assert_eq!(data["reset"], true);
     }
-    state.take(Update {
-        reset: true,
-        ..update(11, &["z"], Vec::new())
-    });
+    let mut elsewhere = whole(update(11, &["z"], Vec::new()));
+    if let Some(estimate) = &mut elsewhere.current.estimate {
+        estimate.price = 60_000.0;
+    }
+    state.take(elsewhere);
     let (_, data, _) = told(&state, Some(10));
     assert_eq!(data["reset"], true, "the price has locked on elsewhere");
     assert_eq!(ids(&data["transactions"]), ["z"]);
@@ -282,7 +319,7 @@ fn a_lost_analyzer_is_told_with_the_last_price_and_no_new_sequence() {
 
 #[test]
 fn hops_are_in_order_and_the_analyzers_word_on_itself_is_kept() {
-    let mut state = State::new(10, PLENTY);
+    let mut state = Gateway::new(10, PLENTY);
     let mut sent = update(10, &[], Vec::new());
     for name in ["analyzer", "gateway"] {
         sent.current.hops.push(Hop {
@@ -293,6 +330,8 @@ fn hops_are_in_order_and_the_analyzers_word_on_itself_is_kept() {
     }
     state.take(sent);
     let names: Vec<&str> = state
+        .shared
+        .snapshot
         .current()
         .hops
         .iter()
@@ -314,9 +353,8 @@ fn what_was_missed_is_written_once_for_all_who_missed_the_same() {
         state.take(update(sequence, &["b"], Vec::new()));
     }
     let [one, other, third] = [11, 11, 10].map(|after| state.message(Some(after.into())));
-    assert_eq!(one.kind, "catch_up");
-    assert_eq!(one.text.as_ptr(), other.text.as_ptr());
-    assert_ne!(one.text.as_ptr(), third.text.as_ptr());
+    assert_eq!(one.as_ptr(), other.as_ptr());
+    assert_ne!(one.as_ptr(), third.as_ptr());
     state.take(update(14, &["c"], Vec::new()));
     assert_eq!(ids(&told(&state, Some(11)).1["transactions"]), ["b", "c"]);
 }
@@ -325,7 +363,7 @@ fn what_was_missed_is_written_once_for_all_who_missed_the_same() {
 fn who_missed_more_than_may_be_held_for_one_client_starts_afresh() {
     let names: Vec<String> = (0..100).map(|at| format!("point {at:03}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut state = State::new(10_000, 4096);
+    let mut state = Gateway::new(10_000, 4096);
     for (sequence, points) in [(10, &names[..1]), (11, &names[..9]), (12, &names)] {
         state.take(update(sequence, points, Vec::new()));
     }
@@ -336,6 +374,13 @@ fn who_missed_more_than_may_be_held_for_one_client_starts_afresh() {
     state.take(update(13, &names[..2], Vec::new()));
     state.take(update(14, &names[..2], Vec::new()));
     assert_eq!(told(&state, Some(12)).0, "catch_up");
+}
+
+fn whole(update: Update) -> Update {
+    Update {
+        reset: true,
+        ..update
+    }
 }
 
 /// In another epoch.
@@ -405,7 +450,7 @@ fn what_the_analyzer_says_is_passed_on() {
 
 #[test]
 fn a_price_that_was_stale_when_it_came_first_has_been_so_since_its_newest_payment() {
-    let mut state = State::new(10, PLENTY);
+    let mut state = Gateway::new(10, PLENTY);
     state.take(without_price(update(9, &[], Vec::new())));
     let mut old = update(10, &[], Vec::new());
     if let Some(estimate) = &mut old.current.estimate {
@@ -452,11 +497,11 @@ fn an_analyzer_that_begins_again_takes_nothing_away_before_it_has_its_window() {
     };
     state.take(whole);
     let (kind, data, sequence) = told(&state, Some(10));
-    assert_eq!((kind, sequence), ("greeting", Some((7 << 33) | 5)));
-    assert_eq!(
-        (&data["reset"], ids(&data["transactions"])),
-        (&Value::Bool(true), vec!["z"])
-    );
+    assert_eq!((kind, sequence), ("news", Some((7 << 33) | 5)));
+    assert_eq!(data["reset"], false, "clients are told the difference");
+    assert_eq!(ids(&data["transactions"]), ["z"]);
+    assert_eq!(ids(&data["changes"]), ["a", "b"], "which are gone");
+    assert_eq!(ids(&told(&state, None).1["transactions"]), ["z"]);
     assert_eq!(stale(&data), None);
 }
 
@@ -469,7 +514,7 @@ fn the_price_of_another_node_is_not_held() {
         },
         ..update
     };
-    let mut state = State::new(10, PLENTY);
+    let mut state = Gateway::new(10, PLENTY);
     let first = Update {
         reset: true,
         ..of("regtest", update(10, &["a"], Vec::new()))
@@ -481,4 +526,157 @@ fn the_price_of_another_node_is_not_held() {
     };
     state.take(other);
     assert_eq!(told(&state, None).1.get("price"), None);
+}
+
+#[test]
+fn an_analyzer_that_begins_again_with_the_same_picture_changes_nothing() {
+    let mut state = begun(&["a", "b", "c"]);
+    state.take(anew(3, whole(update(1, &["a", "b", "c"], Vec::new()))));
+    let (kind, data, sequence) = told(&state, Some(10));
+    assert_eq!((kind, sequence), ("news", Some((7 << 33) | 3)));
+    assert_eq!(data["reset"], false);
+    assert_eq!(ids(&data["transactions"]), Vec::<&str>::new());
+    assert_eq!(ids(&data["changes"]), Vec::<&str>::new());
+    state.take(anew(4, update(2, &["d"], Vec::new())));
+    let (kind, data, _) = told(&state, Some(10));
+    assert_eq!((kind, ids(&data["transactions"])), ("catch_up", vec!["d"]));
+}
+
+#[test]
+fn a_difference_tells_what_came_what_changed_and_what_went() {
+    let mut state = begun(&["same", "mined", "gone", "dated"]);
+    let mut again = anew(
+        3,
+        whole(update(1, &["same", "mined", "dated", "new"], Vec::new())),
+    );
+    again.points[1].state = PointState::Confirmed;
+    again.points[2].time_ms += 300;
+    state.take(again);
+    let (_, data, _) = told(&state, Some(10));
+    assert_eq!(ids(&data["transactions"]), ["dated", "new"]);
+    assert_eq!(ids(&data["changes"]), ["mined", "gone"]);
+    state.take(anew(4, update(2, &[], Vec::new())));
+    let (kind, data, _) = told(&state, Some(10));
+    assert_eq!(kind, "catch_up");
+    assert_eq!(
+        ids(&data["transactions"]),
+        ["new", "dated"],
+        "by their stamps"
+    );
+    assert_eq!(
+        ids(&data["changes"]),
+        ["gone", "mined"],
+        "one dated anew has not gone"
+    );
+    let points = state.shared.snapshot.points();
+    assert_eq!(points.len(), 4);
+}
+
+#[test]
+fn a_difference_that_is_too_large_is_a_reset() {
+    let names: Vec<String> = (0..300).map(|at| format!("point {at:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (largest, is_reset) in [(PLENTY, false), (32_768, true)] {
+        let mut state = Gateway::new(10_000, largest);
+        state.take(whole(update(10, &names[..1], Vec::new())));
+        state.take(anew(3, whole(update(1, &names, Vec::new()))));
+        let outgoing = state.shared.message(Some(10.into()));
+        assert_eq!(outgoing.kind == "greeting", is_reset, "{largest}");
+        assert_eq!(state.shared.snapshot.points().len(), 300);
+    }
+}
+
+#[test]
+fn an_analyzer_of_another_node_or_another_clock_begins_anew() {
+    let of = |chain: &str, update: Update| Update {
+        current: Current {
+            chain: Some(chain.to_owned()),
+            ..update.current
+        },
+        ..update
+    };
+    let mut state = Gateway::new(10, PLENTY);
+    state.take(of("main", whole(update(300, &["a"], Vec::new()))));
+    state.take(anew(
+        1,
+        of("regtest", whole(update(301, &["a"], Vec::new()))),
+    ));
+    assert_eq!(told(&state, Some(300)).0, "greeting", "another node");
+    state.take(anew(
+        2,
+        of("regtest", whole(update(150, &["a"], Vec::new()))),
+    ));
+    assert_eq!(told(&state, Some((7 << 33) | 1)).0, "greeting", "75 s back");
+    state.take(anew(
+        3,
+        of("regtest", whole(update(100, &["a"], Vec::new()))),
+    ));
+    assert_eq!(told(&state, Some((7 << 33) | 2)).0, "news", "25 s back");
+}
+
+#[test]
+fn more_changes_than_a_message_holds_come_in_several() {
+    let names: Vec<String> = (0..500).map(|at| format!("point {at:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let largest = 8192;
+    let mut state = Gateway::new(10_000, largest);
+    state.take(whole(update(10, &names[..400], Vec::new())));
+    let mined = names[..400]
+        .iter()
+        .map(|id| change(id, PointState::Confirmed));
+    state.take(update(11, &names[400..], mined.collect()));
+    let outgoing = state.shared.message(Some(10.into()));
+    assert_eq!(outgoing.kind, "news");
+    assert!(outgoing.messages.len() > 2);
+    let (mut told, mut seen) = (Vec::new(), Vec::new());
+    for written in outgoing.messages.iter() {
+        assert!(written.text.len() <= largest, "{}", written.text.len());
+        let message: Value = serde_json::from_slice(&written.text).unwrap();
+        let data = &message["data"];
+        assert_eq!(
+            (&message["type"], &data["reset"]),
+            (&"mempool_update".into(), &false.into())
+        );
+        assert_eq!(data["sequence"], written.sequence.unwrap().get());
+        told.extend(ids(&data["changes"]).into_iter().map(str::to_owned));
+        seen.push((
+            written.sequence.unwrap().get(),
+            ids(&data["transactions"]).len(),
+        ));
+    }
+    assert_eq!(told, names[..400]);
+    let (last, before) = seen.split_last().unwrap();
+    assert!(before.iter().all(|one| *one == (10, 0)), "{before:?}");
+    let (sequence, points) = *last;
+    assert!(sequence == 11 && (1..100).contains(&points), "{last:?}");
+    let message: Value = serde_json::from_slice(&outgoing.messages.last().unwrap().text).unwrap();
+    assert_eq!(
+        ids(&message["data"]["transactions"]).last(),
+        Some(&names[499])
+    );
+}
+
+#[test]
+fn who_returns_with_any_of_many_sequences_costs_few_messages() {
+    let mut state = begun(&["a"]);
+    for sequence in 11..=600 {
+        state.take(update(sequence, &["b"], Vec::new()));
+    }
+    for after in 10..=600 {
+        let (kind, data, sequence) = told(&state, Some(after));
+        assert_eq!(
+            (kind == "greeting", sequence),
+            (false, Some(600)),
+            "{after}"
+        );
+        assert_eq!(data["reset"], false);
+    }
+    assert!(state.shared.catch_ups.lock().unwrap().len() < EXACT + 40);
+    for updates in 0..=600 {
+        let told = rounded(updates);
+        assert!(
+            (updates..=updates + updates / 4).contains(&told),
+            "{updates}"
+        );
+    }
 }

@@ -1,0 +1,94 @@
+//! How the links upstream are: the analyzer's word on those before it, and our own judgement on the one to it.
+
+use super::{
+    freshness::Stale,
+    message::{Hop, HopState},
+};
+
+const ANALYZER: &str = "analyzer";
+const GATEWAY: &str = "gateway";
+
+/// The links, and why the price is stale because of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// The hops as the analyzer told them.
+    told_hops: Vec<Hop>,
+    /// Why the price is stale, as the analyzer told it.
+    told_stale: Option<Stale>,
+    analyzer: Analyzer,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Analyzer {
+    Heard,
+    /// It has not spoken yet, or not since it was lost.
+    Unheard {
+        state: HopState,
+        reason: String,
+    },
+}
+
+impl Link {
+    /// Before anything was heard.
+    pub fn new() -> Self {
+        Link {
+            told_hops: Vec::new(),
+            told_stale: None,
+            analyzer: Analyzer::Unheard {
+                state: HopState::Connecting,
+                reason: String::new(),
+            },
+        }
+    }
+
+    /// As the analyzer has just told.
+    pub fn told(hops: Vec<Hop>, stale: Option<Stale>) -> Self {
+        Link {
+            told_hops: hops,
+            told_stale: stale,
+            analyzer: Analyzer::Heard,
+        }
+    }
+
+    /// The analyzer cannot be heard any more, or still not.
+    pub fn lost(&self, has_spoken: bool, reason: &str) -> Self {
+        let state = match has_spoken {
+            true => HopState::Disconnected,
+            false => HopState::Connecting,
+        };
+        Link {
+            analyzer: Analyzer::Unheard {
+                state,
+                reason: reason.to_owned(),
+            },
+            ..self.clone()
+        }
+    }
+
+    /// Why the price is stale.
+    pub fn stale(&self) -> Option<Stale> {
+        match self.analyzer {
+            Analyzer::Heard => self.told_stale,
+            Analyzer::Unheard { .. } => Some(Stale::UpstreamLost),
+        }
+    }
+
+    /// From the node to this gateway. The analyzer's own word on itself holds while it is heard.
+    pub fn hops(&self) -> Vec<Hop> {
+        let hop = |name: &str, state, detail: &str| Hop {
+            name: name.to_owned(),
+            state,
+            detail: detail.to_owned(),
+        };
+        let told = self.told_hops.iter().find(|hop| hop.name == ANALYZER);
+        let analyzer = match (&self.analyzer, told) {
+            (Analyzer::Unheard { state, reason }, _) => hop(ANALYZER, *state, reason),
+            (Analyzer::Heard, Some(told)) => told.clone(),
+            (Analyzer::Heard, None) => hop(ANALYZER, HopState::Connected, ""),
+        };
+        let is_before = |hop: &&Hop| hop.name != ANALYZER && hop.name != GATEWAY;
+        let before = self.told_hops.iter().filter(is_before).cloned();
+        let gateway = hop(GATEWAY, HopState::Connected, "");
+        before.chain([analyzer, gateway]).collect()
+    }
+}

@@ -1,0 +1,254 @@
+//! What the next snapshot is after an update of the analyzer.
+//!
+//! An analyzer that begins again sends its whole picture. That is no reason for clients to begin again too: it is compared
+//! with what they have, and they are told the difference.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use satscope_log::Replay;
+
+use super::{
+    message::{Change, Current, Point, PointState},
+    points::{Key, Points},
+    read::Update,
+    sequence::Sequence,
+    snapshot::{RECENT, Snapshot, Step, Taken},
+};
+
+/// How long a point is shown, by the event clock.
+const WINDOW_MS: u64 = 3 * 3600 * 1000;
+/// A price further than this from the one before has locked on elsewhere, as the analyzer sees it: ln 1.1.
+const ELSEWHERE: f64 = 0.095;
+/// An event clock that goes back further than this was set: what clients hold bears stamps of another clock.
+const BACK_MS: u64 = 60_000;
+/// More than a point takes in a message, bytes.
+const POINT_BYTES: usize = 160;
+/// More changes than this are a reset: those of a deep re-org.
+const CHANGES: usize = 20_000;
+
+/// What only the writer needs.
+#[derive(Debug)]
+pub struct Model {
+    /// The stamp of each point.
+    stamps: FxHashMap<Arc<str>, u64>,
+    /// Points held; the oldest of more are forgotten.
+    capacity: usize,
+    /// New points of a difference that is told, at most: those of one message.
+    points_told: usize,
+}
+
+/// New points and changes.
+#[derive(Debug, Default)]
+struct Difference {
+    points: Vec<Point>,
+    changes: Vec<Change>,
+}
+
+impl Model {
+    /// Holds at most `capacity` points. A difference whose points are not sure to fit into `largest_message` bytes is a reset.
+    pub fn new(capacity: usize, largest_message: usize) -> Self {
+        Model {
+            stamps: FxHashMap::default(),
+            capacity,
+            points_told: largest_message / POINT_BYTES,
+        }
+    }
+
+    /// The snapshot after `before`, which must be the one that was made last.
+    pub fn take(&mut self, before: &Snapshot, mut update: Update) -> Snapshot {
+        if is_held_against(before.current(), &update) {
+            return before.holding(update.current);
+        }
+        let brought = Difference {
+            points: std::mem::take(&mut update.points),
+            changes: std::mem::take(&mut update.changes),
+        };
+        let taken = match self.difference(before, &update, brought) {
+            Ok(difference) => self.go_on(before, &update, difference),
+            Err(brought) => self.begin(before, &update, brought),
+        };
+        before.followed(update, taken)
+    }
+
+    /// What has changed for who has all of `before`; what was brought when that is not known or is too much.
+    fn difference(
+        &self,
+        before: &Snapshot,
+        update: &Update,
+        brought: Difference,
+    ) -> Result<Difference, Difference> {
+        if !update.reset {
+            let goes_on = before
+                .current()
+                .sequence
+                .is_some_and(|last| update.sequence >= last);
+            return if goes_on { Ok(brought) } else { Err(brought) };
+        }
+        if !is_comparable(before.current(), &update.current) {
+            return Err(brought);
+        }
+        let difference = self.compare(before.points(), &brought.points);
+        let is_told =
+            difference.points.len() <= self.points_told && difference.changes.len() <= CHANGES;
+        if is_told {
+            Ok(difference)
+        } else {
+            Err(brought)
+        }
+    }
+
+    /// What makes `whole` of `before`.
+    fn compare(&self, before: &Points, whole: &[Point]) -> Difference {
+        let mut difference = Difference::default();
+        for point in whole {
+            let held = self.key(&point.id).and_then(|key| before.get(&key));
+            match held {
+                Some(held) if held == point => {}
+                Some(held)
+                    if (Point {
+                        state: point.state,
+                        ..held.clone()
+                    }) == *point =>
+                {
+                    let (id, state) = (point.id.clone(), point.state);
+                    difference.changes.push(Change { id, state });
+                }
+                _ => difference.points.push(point.clone()),
+            }
+        }
+        let there: FxHashSet<&str> = whole.iter().map(|point| point.id.as_ref()).collect();
+        let gone = before
+            .iter()
+            .filter(|point| !there.contains(point.id.as_ref()));
+        difference.changes.extend(gone.map(|point| Change {
+            id: point.id.clone(),
+            state: PointState::Removed,
+        }));
+        difference
+    }
+
+    fn go_on(&mut self, before: &Snapshot, update: &Update, difference: Difference) -> Taken {
+        let mut points = before.points().clone();
+        let added: Vec<Key> = difference.points.iter().map(Point::key).collect();
+        let changed = difference
+            .changes
+            .iter()
+            .filter_map(|change| self.key(&change.id));
+        let changed: Vec<Key> = changed.collect();
+        let Difference {
+            points: new,
+            changes,
+        } = difference;
+        self.draw(&mut points, update, new, &changes);
+        let mut recent = before.recent().clone();
+        recent.push(update.sequence, added.clone(), changed);
+        let step = before.current().sequence.map(|after| Step {
+            after,
+            points: added
+                .iter()
+                .filter_map(|key| points.get(key).cloned())
+                .collect(),
+            changes,
+            has_new_blocks: update.blocks != before.blocks(),
+        });
+        Taken {
+            points,
+            recent,
+            step,
+        }
+    }
+
+    /// Everybody begins anew. An analyzer whose sequence has gone back has forgotten; so then must who has read on.
+    fn begin(&mut self, before: &Snapshot, update: &Update, brought: Difference) -> Taken {
+        let mut points = match update.reset {
+            true => Points::default(),
+            false => before.points().clone(),
+        };
+        if update.reset {
+            self.stamps.clear();
+        }
+        self.draw(&mut points, update, brought.points, &brought.changes);
+        let mut recent: Replay<Sequence, Key> = Replay::new(RECENT);
+        recent.begin(update.sequence);
+        Taken {
+            points,
+            recent,
+            step: None,
+        }
+    }
+
+    /// Takes new points and changes in, and forgets what is older than the window or too much.
+    fn draw(&mut self, points: &mut Points, update: &Update, new: Vec<Point>, changes: &[Change]) {
+        for point in new {
+            if let Some(key) = self
+                .key(&point.id)
+                .filter(|key| key.time_ms != point.time_ms)
+            {
+                points.remove(&key);
+            }
+            self.stamps.insert(point.id.clone(), point.time_ms);
+            points.insert(point);
+        }
+        for Change { id, state } in changes {
+            match (self.key(id), state) {
+                (Some(key), PointState::Removed) => {
+                    points.remove(&key);
+                    self.stamps.remove(id);
+                }
+                (Some(key), state) => points.set_state(&key, *state),
+                (None, _) => {}
+            }
+        }
+        let oldest_ms = update
+            .current
+            .time_ms
+            .map_or(0, |now_ms| now_ms.saturating_sub(WINDOW_MS));
+        while let Some(key) = points.oldest().map(Point::key) {
+            if key.time_ms >= oldest_ms && points.len() <= self.capacity {
+                break;
+            }
+            points.remove(&key);
+            self.stamps.remove(&key.id);
+        }
+    }
+
+    fn key(&self, id: &Arc<str>) -> Option<Key> {
+        let time_ms = *self.stamps.get(id)?;
+        Some(Key {
+            time_ms,
+            id: id.clone(),
+        })
+    }
+}
+
+/// Whether an update comes from an analyzer that has no window yet, while clients have a price and points of the same
+/// node: it has no price, or no points of its epoch.
+fn is_held_against(held: &Current, update: &Update) -> bool {
+    let (Some(sequence), Some(_)) = (held.sequence, &held.estimate) else {
+        return false;
+    };
+    let has_no_points = !update.reset && update.sequence.epoch() != sequence.epoch();
+    let has_no_price = update.current.estimate.is_none();
+    (has_no_price || has_no_points) && is_of_same_node(held, &update.current)
+}
+
+/// A node whose chain is not known yet may be the same.
+fn is_of_same_node(held: &Current, other: &Current) -> bool {
+    let known = |current: &Current| Some((current.chain.clone()?, current.simulated));
+    match (known(held), known(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    }
+}
+
+/// Whether a whole picture may be what clients have, and a little more: of the same node, by the same clock, and with the
+/// price where it was.
+fn is_comparable(held: &Current, whole: &Current) -> bool {
+    let (Some(before), Some(now)) = (&held.estimate, &whole.estimate) else {
+        return false;
+    };
+    let is_here = (now.price / before.price).ln().abs() <= ELSEWHERE;
+    let is_set_back = whole.time_ms.map(|now_ms| now_ms + BACK_MS) < held.time_ms;
+    is_here && !is_set_back && is_of_same_node(held, whole)
+}

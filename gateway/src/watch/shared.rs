@@ -1,0 +1,235 @@
+//! The messages that bring clients up to one snapshot, each written once for all who need the same.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    answer::json::json,
+    state::{
+        message::{Change, Current, News, Point, message},
+        sequence::Sequence,
+        snapshot::{Snapshot, Step},
+    },
+};
+
+/// Points in a greeting.
+const GREETING: usize = 500;
+/// Less than a change takes, bytes: more of them than fit are not put together at all.
+const CHANGE_BYTES: usize = 24;
+/// Of one snapshot, the messages of just what was missed, at most. Whoever comes then is told what those are told who are a
+/// little further behind, since what it has already does no harm: so the messages that can be asked for are few, however many
+/// sequences clients return with.
+const EXACT: usize = 64;
+
+/// A snapshot, and what was written of it.
+#[derive(Debug)]
+pub struct Shared {
+    snapshot: Arc<Snapshot>,
+    /// The largest message, bytes.
+    largest: usize,
+    /// For a client that has seen the snapshot before.
+    news: Option<(Sequence, Outgoing)>,
+    /// For a client that has seen nothing; written when the first one asks.
+    greeting: OnceLock<Outgoing>,
+    /// For clients that have missed some, by the number of updates; `None` where a greeting is the shorter way.
+    catch_ups: Mutex<BTreeMap<usize, CatchUp>>,
+}
+
+type CatchUp = Arc<OnceLock<Option<Outgoing>>>;
+
+/// What one client is sent, in one message or several.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// In their order.
+    pub messages: Arc<[Written]>,
+    /// "news", "`catch_up`" or "greeting".
+    pub kind: &'static str,
+}
+
+/// A message.
+#[derive(Debug)]
+pub struct Written {
+    /// JSON.
+    pub text: Bytes,
+    /// What the client has seen all of once it has this; `None` before the first update.
+    pub sequence: Option<Sequence>,
+}
+
+impl Outgoing {
+    fn one(kind: &'static str, text: Bytes, sequence: Option<Sequence>) -> Self {
+        Outgoing {
+            messages: Arc::new([Written { text, sequence }]),
+            kind,
+        }
+    }
+}
+
+impl Shared {
+    /// Writes what all who are up to date will ask for. No message is larger than `largest` bytes, if that holds a greeting.
+    pub fn new(snapshot: Arc<Snapshot>, largest: usize) -> Self {
+        let news = snapshot
+            .step()
+            .map(|step| (step.after, news(&snapshot, step, largest)));
+        Shared {
+            snapshot,
+            largest,
+            news,
+            greeting: OnceLock::new(),
+            catch_ups: Mutex::default(),
+        }
+    }
+
+    /// What a client is sent that has seen all up to `after`, or nothing.
+    pub fn message(&self, after: Option<Sequence>) -> Outgoing {
+        match (&self.news, after) {
+            (Some((from, news)), Some(after)) if *from == after => news.clone(),
+            (_, Some(after)) => self.catch_up(after).unwrap_or_else(|| self.greeting()),
+            (_, None) => self.greeting(),
+        }
+    }
+
+    fn greeting(&self) -> Outgoing {
+        let write = || {
+            let current = self.snapshot.current();
+            let news = News {
+                reset: current.sequence.is_some(),
+                points: self.snapshot.points().newest(GREETING),
+                changes: &[],
+                blocks: current.sequence.map(|_| self.snapshot.blocks()),
+            };
+            Outgoing::one("greeting", message(current, &news), current.sequence)
+        };
+        self.greeting.get_or_init(write).clone()
+    }
+
+    fn catch_up(&self, after: Sequence) -> Option<Outgoing> {
+        let updates = rounded(self.snapshot.missed(after)?);
+        let written = {
+            let mut all = self
+                .catch_ups
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            all.entry(updates).or_default().clone()
+        };
+        written.get_or_init(|| self.missed(updates)).clone()
+    }
+
+    /// What a client missed is what was touched, as it is now.
+    fn missed(&self, updates: usize) -> Option<Outgoing> {
+        let most = self.largest / CHANGE_BYTES;
+        let (points, changes) = self.snapshot.touched(updates, most)?;
+        let news = News {
+            reset: false,
+            points,
+            changes: &changes,
+            blocks: Some(self.snapshot.blocks()),
+        };
+        let current = self.snapshot.current();
+        let text = message(current, &news);
+        (text.len() <= self.largest).then(|| Outgoing::one("catch_up", text, current.sequence))
+    }
+}
+
+/// Up to a quarter more than `updates`.
+fn rounded(updates: usize) -> usize {
+    match updates {
+        0..8 => updates,
+        _ => updates.next_multiple_of(1 << (updates.ilog2() - 2)),
+    }
+}
+
+/// What is new, in one message where that is large enough. Else the changes are spread over several; of the points, the newest
+/// stand in the last as far as there is room.
+fn news(snapshot: &Snapshot, step: &Step, largest: usize) -> Outgoing {
+    let current = snapshot.current();
+    let blocks = step.has_new_blocks.then(|| snapshot.blocks());
+    let whole = News {
+        reset: false,
+        points: step.points.iter().collect(),
+        changes: &step.changes,
+        blocks,
+    };
+    let text = message(current, &whole);
+    if text.len() <= largest {
+        return Outgoing::one("news", text, current.sequence);
+    }
+    let empty = News {
+        blocks,
+        ..News::default()
+    };
+    let room = largest.saturating_sub(message(current, &empty).len());
+    // What the client has seen all of is, until the last message, what it had seen before.
+    let meanwhile = Current {
+        sequence: Some(step.after),
+        ..current.clone()
+    };
+    let mut parts = in_parts(&step.changes, room);
+    let last = parts.pop().unwrap_or_default();
+    let mut messages: Vec<Written> = Vec::with_capacity(parts.len() + 1);
+    for changes in parts {
+        let news = News {
+            changes,
+            ..News::default()
+        };
+        messages.push(Written {
+            text: message(&meanwhile, &news),
+            sequence: meanwhile.sequence,
+        });
+    }
+    let left = room.saturating_sub(bytes(last));
+    let news = News {
+        points: newest_within(&step.points, left),
+        changes: last,
+        ..empty
+    };
+    messages.push(Written {
+        text: message(current, &news),
+        sequence: current.sequence,
+    });
+    Outgoing {
+        messages: messages.into(),
+        kind: "news",
+    }
+}
+
+/// Slices of at most `room` bytes, or of one change where that is more.
+fn in_parts(changes: &[Change], room: usize) -> Vec<&[Change]> {
+    let (mut parts, mut from, mut size) = (Vec::new(), 0, 0);
+    for (at, change) in changes.iter().enumerate() {
+        let more = bytes(std::slice::from_ref(change));
+        if size + more > room && at > from {
+            parts.push(&changes[from..at]);
+            (from, size) = (at, 0);
+        }
+        size += more;
+    }
+    parts.push(&changes[from..]);
+    parts
+}
+
+/// The newest that take at most `room` bytes, the oldest of them first.
+fn newest_within(points: &[Point], room: usize) -> Vec<&Point> {
+    let mut left = room;
+    let fits = |point: &&Point| {
+        let size = json(point).len() + 1;
+        let fits = size <= left;
+        left = left.saturating_sub(size);
+        fits
+    };
+    let mut newest: Vec<&Point> = points.iter().rev().take_while(fits).collect();
+    newest.reverse();
+    newest
+}
+
+/// What changes take in a message.
+fn bytes(changes: &[Change]) -> usize {
+    changes.iter().map(|change| json(change).len() + 1).sum()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
