@@ -46,6 +46,8 @@ pub struct Got {
     pub p50_ms: f64,
     pub p99_ms: f64,
     pub most_ms: f64,
+    /// Messages that made a watcher begin anew.
+    pub resets: f64,
 }
 
 impl Crowd {
@@ -77,7 +79,7 @@ impl Crowd {
             .split(' ')
             .map(|number| number.parse().unwrap())
             .collect();
-        let [delivered, p50_ms, p99_ms, most_ms] = numbers[..] else {
+        let [delivered, p50_ms, p99_ms, most_ms, resets] = numbers[..] else {
             panic!("{answer}");
         };
         Got {
@@ -85,6 +87,7 @@ impl Crowd {
             p50_ms,
             p99_ms,
             most_ms,
+            resets,
         }
     }
 
@@ -102,6 +105,7 @@ struct Seen {
     /// Microseconds from an update's sending to its receipt.
     delays: Mutex<Vec<u32>>,
     greeted: AtomicU64,
+    resets: AtomicU64,
 }
 
 /// The process itself.
@@ -145,6 +149,7 @@ pub async fn run(gateway: SocketAddr) {
             }
             "begin" => {
                 seen.delays.lock().unwrap().clear();
+                seen.resets.store(0, Ordering::Relaxed);
                 println!("begun");
             }
             "report" => report(&seen, readers.len()),
@@ -161,7 +166,8 @@ fn report(seen: &Seen, readers: usize) {
         f64::from(delays[at.min(delays.len() - 1)]) / 1000.0
     };
     let delivered = delays.len() as f64 / readers as f64;
-    println!("{delivered} {} {} {}", at(0.5), at(0.99), at(1.0));
+    let resets = seen.resets.load(Ordering::Relaxed);
+    println!("{delivered} {} {} {} {resets}", at(0.5), at(0.99), at(1.0));
 }
 
 /// A watcher that takes all that comes.
@@ -177,6 +183,9 @@ async fn read(gateway: SocketAddr, seen: Arc<Seen>) {
                     has_greeted = true;
                     seen.greeted.fetch_add(1, Ordering::Relaxed);
                     continue;
+                }
+                if memmem::find(&text, b"\"reset\":true").is_some() {
+                    seen.resets.fetch_add(1, Ordering::Relaxed);
                 }
                 let now = micros();
                 let mark = format!("\"id\":\"{MARK}");
@@ -209,7 +218,7 @@ async fn be_silent(gateway: SocketAddr) {
     }
 }
 
-fn micros() -> u64 {
+pub fn micros() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     u64::try_from(since.as_micros()).unwrap()
 }

@@ -1,7 +1,8 @@
 //! What ten thousand watchers cost the gateway, and what they get: the real gateway, an analyzer that plays two updates a
 //! second, and the watchers in a process of their own.
 //!
-//! `cargo bench --bench watchers` runs all of it; `-- watchers`, `-- naive`, `-- churn` or `-- chain` one part.
+//! `cargo bench --bench watchers` runs all of it; `-- watchers`, `-- naive`, `-- churn`, `-- restart` or
+//! `-- chain` one part.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -13,6 +14,7 @@ mod churn;
 mod cost;
 mod crowd;
 mod naive;
+mod restart;
 
 use std::{
     net::SocketAddr,
@@ -35,7 +37,7 @@ use crowd::Crowd;
 const UPDATE_EVERY: Duration = Duration::from_millis(500);
 const UPDATES: u32 = 60;
 /// Dots of the window, and new ones in each update: as many as a busy day has.
-const WINDOW: u32 = 20_000;
+const WINDOW: u32 = 50_000;
 const NEW: u32 = 6;
 
 fn main() {
@@ -62,6 +64,9 @@ fn main() {
                 }
                 if wanted("churn") {
                     churn().await;
+                }
+                if wanted("restart") {
+                    restart::run(10_000).await;
                 }
                 if wanted("chain") {
                     chain::run().await;

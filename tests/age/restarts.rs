@@ -132,6 +132,7 @@ async fn an_analyzer_that_starts_again_takes_no_price_from_any_socket() {
             .read_until("the new analyzer's window", |message| {
                 assert_eq!(message["type"], "mempool_update", "{message}");
                 assert!(message["data"]["price"].is_number());
+                assert_eq!(message["data"]["reset"], false, "it has the difference");
                 epoch(message) != before && message["data"]["stale"] == false
             })
             .await;

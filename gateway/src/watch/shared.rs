@@ -107,12 +107,13 @@ impl Shared {
     }
 
     fn catch_up(&self, after: Sequence) -> Option<Outgoing> {
-        let updates = rounded(self.snapshot.missed(after)?);
+        let mut updates = self.snapshot.missed(after)?;
         let written = {
-            let mut all = self
-                .catch_ups
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let all = self.catch_ups.lock();
+            let mut all = all.unwrap_or_else(PoisonError::into_inner);
+            if all.len() >= EXACT && !all.contains_key(&updates) {
+                updates = rounded(updates);
+            }
             all.entry(updates).or_default().clone()
         };
         written.get_or_init(|| self.missed(updates)).clone()
