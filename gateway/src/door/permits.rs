@@ -20,7 +20,7 @@ use tracing::warn;
 
 use super::{
     Door,
-    addresses::{AddressPermit, Addresses, FORWARDED_FOR, TrustedProxies},
+    addresses::{AddressPermit, Addresses, TrustedProxies, is_forwarded},
     settings::DoorSettings,
 };
 use crate::{
@@ -132,9 +132,9 @@ impl Permits {
 
     /// Once: whoever has put a proxy in front wants to know that all its clients count as one.
     fn warn_of_a_proxy(&self, headers: &HeaderMap) {
-        if headers.contains_key(FORWARDED_FOR) && !self.has_warned.swap(true, Ordering::Relaxed) {
+        if is_forwarded(headers) && !self.has_warned.swap(true, Ordering::Relaxed) {
             warn!(
-                "X-Forwarded-For comes from an address that gateway_trusted_proxies does not name: if that is a proxy, all \
+                "X-Forwarded-For or Forwarded comes from an address that gateway_trusted_proxies does not name: if that is a proxy, all \
                  its clients count as one address"
             );
         }

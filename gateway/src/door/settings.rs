@@ -27,7 +27,8 @@ pub(crate) struct DoorSettings {
     )]
     pub gateway_max_connections_per_address: u32,
 
-    /// Proxies whose X-Forwarded-For is believed: addresses and networks such as 10.0.0.0/8, with commas between
+    /// Proxies whose X-Forwarded-For, or else Forwarded, is believed: addresses and networks such as 10.0.0.0/8, with commas
+    /// between
     #[arg(
         long,
         env = "SATSCOPE_GATEWAY_TRUSTED_PROXIES",

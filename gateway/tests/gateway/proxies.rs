@@ -45,7 +45,11 @@ async fn a_trusted_proxys_clients_count_each_for_itself() {
         assert_eq!(status, "101", "{list}");
         held.push(raw);
     }
-    for list in ["192.0.2.1", "9.9.9.9, 192.0.2.2", "192.0.2.1, 10.1.1.1"] {
+    for list in [
+        "192.0.2.1",
+        "9.9.9.9, 192.0.2.2",
+        "192.0.2.1:4711, 10.1.1.1",
+    ] {
         assert_eq!(watch(&gateway, PROXY, list).await.0, "429", "{list}");
     }
     assert_eq!(watch(&gateway, PROXY, "192.0.2.3").await.0, "101");
@@ -54,6 +58,33 @@ async fn a_trusted_proxys_clients_count_each_for_itself() {
         watch(&gateway, PROXY, "192.0.2.1").await.0 == "101"
     })
     .await;
+}
+
+/// As from an ingress whose clients are in its own network, and one that writes ports.
+#[tokio::test]
+async fn clients_with_private_addresses_count_each_for_itself() {
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let flags = [
+        "--gateway-trusted-proxies",
+        "127.0.0.9,10.0.0.0/8",
+        "--gateway-max-connections-per-address",
+        "2",
+    ];
+    let gateway = gateway(analyzer.address, &flags).await;
+    let mut held = Vec::new();
+    for list in [
+        "10.0.1.1",
+        "10.0.1.2",
+        "10.0.1.3:4711",
+        "[2001:db8::1]:4711",
+    ] {
+        for _ in 0..2 {
+            let (status, raw) = watch(&gateway, PROXY, list).await;
+            assert_eq!(status, "101", "{list}");
+            held.push(raw);
+        }
+        assert_eq!(watch(&gateway, PROXY, list).await.0, "429", "{list}");
+    }
 }
 
 #[tokio::test]
