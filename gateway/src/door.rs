@@ -19,6 +19,7 @@ use tower::util::option_layer;
 pub use connection::CLOSING;
 use origins::Origins;
 use permits::Permits;
+use headers::SecurityHeaders;
 use settings::DoorSettings;
 
 use crate::answer::problem::Problem;
@@ -30,6 +31,7 @@ pub struct Door {
     limits: Arc<DoorSettings>,
     /// The pages that may read here.
     pub origins: Origins,
+    headers: SecurityHeaders,
     /// What goes on: connections, and watchers on them. Waited for at the end.
     pub connections: TaskTracker,
     stop: CancellationToken,
@@ -37,14 +39,18 @@ pub struct Door {
 
 impl Door {
     /// As the settings say, until `stop` is cancelled.
-    pub fn new(settings: DoorSettings, stop: CancellationToken) -> Self {
-        Door {
+    ///
+    /// # Errors
+    /// If an origin cannot stand in a header.
+    pub fn new(settings: DoorSettings, stop: CancellationToken) -> anyhow::Result<Self> {
+        Ok(Door {
+            headers: SecurityHeaders::new(&settings.gateway_embedding_origins)?,
             permits: Arc::new(Permits::new(&settings)),
             origins: settings.gateway_allowed_origins.clone(),
             limits: Arc::new(settings),
             connections: TaskTracker::new(),
             stop,
-        }
+        })
     }
 
     /// For what is sent to be taken, and for a ping to be answered.
@@ -58,6 +64,9 @@ impl Door {
             .method_not_allowed_fallback(async || Problem::read_only())
             .layer(middleware::from_fn_with_state(self.clone(), permits::admit))
             .layer(option_layer(self.origins.cors()))
-            .layer(middleware::from_fn(headers::dress_and_count))
+            .layer(middleware::from_fn_with_state(
+                self.headers.clone(),
+                headers::dress_and_count,
+            ))
     }
 }

@@ -11,13 +11,11 @@ use tokio::{
     sync::Semaphore,
     time::timeout,
 };
-use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::{
     Door,
     connection::{FAREWELL, converse},
-    headers,
     permits::Refusal,
 };
 
@@ -52,7 +50,7 @@ pub async fn serve(
                 let conversation = converse(stream, app.clone(), permit, door.clone());
                 door.connections.spawn(conversation);
             }
-            Err(refusal) => turn_away(stream, refusal, &farewells, &door.connections),
+            Err(refusal) => turn_away(stream, refusal, &farewells, &door),
         }
     }
     drop(listener);
@@ -73,21 +71,17 @@ fn set_options(stream: &TcpStream) {
 }
 
 /// Tells why, if there are not too many already who are being told.
-fn turn_away(
-    stream: TcpStream,
-    refusal: Refusal,
-    farewells: &Arc<Semaphore>,
-    connections: &TaskTracker,
-) {
+fn turn_away(stream: TcpStream, refusal: Refusal, farewells: &Arc<Semaphore>, door: &Door) {
     let problem = refusal.problem();
     let Ok(turn) = farewells.clone().try_acquire_owned() else {
         return;
     };
+    let headers = door.headers.clone();
     let answer = service_fn(move |_: Request<Incoming>| {
-        let answer = headers::dress(problem.clone().into_response());
+        let answer = headers.dress(problem.clone().into_response());
         ready(Ok::<_, Infallible>(answer))
     });
-    connections.spawn(async move {
+    door.connections.spawn(async move {
         let telling = http1::Builder::new()
             .keep_alive(false)
             .serve_connection(TokioIo::new(stream), answer);

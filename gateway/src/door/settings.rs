@@ -49,6 +49,16 @@ pub(crate) struct DoorSettings {
     )]
     pub gateway_allowed_origins: Origins,
 
+    /// Origins whose pages may show the page in a frame: such as https://example.org, with commas between; * for all
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_EMBEDDING_ORIGINS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "ORIGINS"
+    )]
+    pub gateway_embedding_origins: Origins,
+
     /// Seconds for a client to send the head of a request, counted from the connection or from the answer before
     #[arg(
         long,

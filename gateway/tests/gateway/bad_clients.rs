@@ -173,6 +173,28 @@ async fn another_page_may_not_listen() {
 #[tokio::test]
 async fn a_sequence_that_is_none_is_named() {
     let (gateway, bystander) = Bystander::of(&[]).await;
+#[tokio::test]
+async fn only_a_listed_page_may_show_the_page_in_a_frame() {
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    for (flags, expected) in [
+        (&[][..], "frame-ancestors 'none'"),
+        (
+            &[
+                "--gateway-embedding-origins",
+                "https://a.example, http://b.example:8080",
+            ],
+            "frame-ancestors https://a.example http://b.example:8080",
+        ),
+        (&["--gateway-embedding-origins", "*"], "frame-ancestors *"),
+    ] {
+        let gateway = gateway(analyzer.address, flags).await;
+        let answer = gateway.get("/?compact").await;
+        let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str();
+        let policy = policy.unwrap();
+        assert!(policy.ends_with(expected), "{policy}");
+    }
+}
+
     for query in [
         "?after=-1",
         "?after=x",
