@@ -3,6 +3,7 @@
 pub mod addresses;
 mod connection;
 mod headers;
+mod held_body;
 pub mod listener;
 pub mod origins;
 pub mod permits;

@@ -21,6 +21,7 @@ use tracing::warn;
 use super::{
     Door,
     addresses::{AddressPermit, Addresses, TrustedProxies, is_forwarded},
+    held_body,
     settings::DoorSettings,
 };
 use crate::{
@@ -46,7 +47,8 @@ pub struct ConnectionPermit {
     _room: OwnedSemaphorePermit,
 }
 
-/// A request's claim to its connection, and to its place behind a proxy: what goes on after the answer holds it.
+/// A request's claim to its connection, and to its place behind a proxy. The body of its answer holds it, and a WebSocket
+/// that goes on after the answer.
 #[derive(Clone, Debug)]
 pub struct RequestPermit {
     _connection: Arc<ConnectionPermit>,
@@ -155,11 +157,14 @@ pub async fn admit(State(door): State<Door>, mut request: Request, next: Next) -
         let detail = format!("a path with its query may have {longest} bytes");
         return Problem::new(StatusCode::URI_TOO_LONG, detail).into_response();
     }
-    if let Some(permit) = request.extensions_mut().remove::<Arc<ConnectionPermit>>() {
-        match door.permits.request(permit, request.headers()) {
-            Ok(permit) => request.extensions_mut().insert(permit),
-            Err(refusal) => return refusal.problem().into_response(),
-        };
+    let Some(connection) = request.extensions_mut().remove::<Arc<ConnectionPermit>>() else {
+        return next.run(request).await;
+    };
+    match door.permits.request(connection, request.headers()) {
+        Ok(permit) => {
+            request.extensions_mut().insert(permit.clone());
+            held_body::hold(next.run(request).await, permit)
+        }
+        Err(refusal) => refusal.problem().into_response(),
     }
-    next.run(request).await
 }

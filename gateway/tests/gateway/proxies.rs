@@ -102,3 +102,65 @@ async fn whoever_else_names_other_addresses_is_not_believed() {
         .await;
     assert_eq!(status(&third.rest().await), "429");
 }
+
+/// A download keeps its client's place until it has been taken, or its client has gone.
+#[tokio::test]
+async fn slow_downloads_of_one_forwarded_client_keep_their_places() {
+    let large_ids: Vec<String> = (0..10)
+        .map(|at| format!("{at}{}", "x".repeat(200_000)))
+        .collect();
+    let large_ids: Vec<&str> = large_ids.iter().map(String::as_str).collect();
+    let analyzer = Analyzer::start(vec![window(10, &large_ids)]).await;
+    let flags = [
+        "--gateway-trusted-proxies",
+        PROXY,
+        "--gateway-max-connections-per-address",
+        "2",
+    ];
+    let gateway = gateway(analyzer.address, &flags).await;
+    until("the points", async || {
+        gateway.get("/api/v1/points").await.status() == 200
+    })
+    .await;
+    let mut downloads = Vec::new();
+    let mut refused = 0;
+    for _ in 0..30 {
+        let (told, raw) = download(&gateway, "192.0.2.1").await;
+        match told.as_str() {
+            "200" => downloads.push(raw),
+            "429" => refused += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!((downloads.len(), refused), (2, 28));
+    assert_eq!(
+        download(&gateway, "192.0.2.2").await.0,
+        "200",
+        "another client"
+    );
+    let mut taken = downloads.remove(0);
+    assert!(taken.rest().await.len() > 2_000_000);
+    until("the place of the one that was taken", async || {
+        download(&gateway, "192.0.2.1").await.0 == "200"
+    })
+    .await;
+    drop(downloads);
+    until("the place of the one that was given up", async || {
+        let (first, _first) = download(&gateway, "192.0.2.1").await;
+        let (second, _second) = download(&gateway, "192.0.2.1").await;
+        [first, second] == ["200", "200"]
+    })
+    .await;
+}
+
+/// Asks for all points and takes only the head of the answer; its status.
+async fn download(gateway: &Gateway, client: &str) -> (String, Raw) {
+    let from: IpAddr = PROXY.parse().unwrap();
+    let mut raw = Raw::connect_narrow_from(from, gateway.address).await;
+    let request = format!(
+        "GET /api/v1/points HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: {client}\r\n\r\n"
+    );
+    raw.send(request.as_bytes()).await;
+    let head = raw.head().await;
+    (status(&head).to_owned(), raw)
+}

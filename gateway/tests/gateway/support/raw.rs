@@ -33,7 +33,13 @@ impl Raw {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         Raw(socket.connect(gateway).await.unwrap())
+        Raw::connect_narrow_from([127, 0, 0, 1].into(), gateway).await
     }
+
+    /// The same, from another address of this machine.
+    pub async fn connect_narrow_from(from: IpAddr, gateway: SocketAddr) -> Self {
+    }
+        socket.bind((from, 0).into()).unwrap();
 
     pub async fn send(&mut self, bytes: &[u8]) {
         assert!(self.try_send(bytes).await, "it is closed");
