@@ -1,6 +1,7 @@
 //! Who comes in, and how: connections and their limits, addresses, origins, and the headers that every answer bears.
 
 pub mod addresses;
+pub mod client;
 mod connection;
 mod headers;
 mod held_body;
@@ -18,9 +19,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::option_layer;
 
 pub use connection::CLOSING;
+use headers::SecurityHeaders;
 use origins::Origins;
 use permits::Permits;
-use headers::SecurityHeaders;
 use settings::DoorSettings;
 
 use crate::answer::problem::Problem;
@@ -30,9 +31,9 @@ use crate::answer::problem::Problem;
 pub struct Door {
     permits: Arc<Permits>,
     limits: Arc<DoorSettings>,
+    headers: SecurityHeaders,
     /// The pages that may read here.
     pub origins: Origins,
-    headers: SecurityHeaders,
     /// What goes on: connections, and watchers on them. Waited for at the end.
     pub connections: TaskTracker,
     stop: CancellationToken,

@@ -27,6 +27,7 @@ pub const CLOSING: Duration = Duration::from_secs(5);
 
 /// Answers what comes on a connection until it ends, or the gateway stops and nothing is being answered.
 pub async fn converse(stream: TcpStream, app: Router, permit: Arc<ConnectionPermit>, door: Door) {
+    debug!("a client has come");
     let service = app.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(permit.clone());
         request.map(Body::new)

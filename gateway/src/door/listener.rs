@@ -11,10 +11,11 @@ use tokio::{
     sync::Semaphore,
     time::timeout,
 };
-use tracing::debug;
+use tracing::{Instrument as _, debug, debug_span};
 
 use super::{
     Door,
+    client::{address_class, user_agent},
     connection::{FAREWELL, converse},
     permits::Refusal,
 };
@@ -39,18 +40,21 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let mut all_gone = std::pin::pin!(all_gone);
     let farewells = Arc::new(Semaphore::new(FAREWELLS));
+    let mut count = 0;
     loop {
         let (stream, peer) = tokio::select! {
             accepted = Listener::accept(&mut listener) => accepted,
             () = all_gone.as_mut() => break,
         };
-        match door.permits.connection(peer.ip()) {
+        count += 1;
+        let span = debug_span!("client", id = count, address = address_class(peer.ip()));
+        match door.permits.connection(count, peer.ip()) {
             Ok(permit) => {
                 set_options(&stream);
                 let conversation = converse(stream, app.clone(), permit, door.clone());
-                door.connections.spawn(conversation);
+                door.connections.spawn(conversation.instrument(span));
             }
-            Err(refusal) => turn_away(stream, refusal, &farewells, &door),
+            Err(refusal) => span.in_scope(|| turn_away(stream, refusal, &farewells, &door)),
         }
     }
     drop(listener);
@@ -73,15 +77,17 @@ fn set_options(stream: &TcpStream) {
 /// Tells why, if there are not too many already who are being told.
 fn turn_away(stream: TcpStream, refusal: Refusal, farewells: &Arc<Semaphore>, door: &Door) {
     let problem = refusal.problem();
+    debug!("turned away: {refusal}");
     let Ok(turn) = farewells.clone().try_acquire_owned() else {
         return;
     };
     let headers = door.headers.clone();
-    let answer = service_fn(move |_: Request<Incoming>| {
+    let answer = service_fn(move |request: Request<Incoming>| {
+        debug!(agent = user_agent(request.headers()), "told: {refusal}");
         let answer = headers.dress(problem.clone().into_response());
         ready(Ok::<_, Infallible>(answer))
     });
-    door.connections.spawn(async move {
+    let farewell = async move {
         let telling = http1::Builder::new()
             .keep_alive(false)
             .serve_connection(TokioIo::new(stream), answer);
@@ -89,5 +95,6 @@ fn turn_away(stream: TcpStream, refusal: Refusal, farewells: &Arc<Semaphore>, do
             debug!(%error, "a connection that was turned away ended early");
         }
         drop(turn);
-    });
+    };
+    door.connections.spawn(farewell.in_current_span());
 }

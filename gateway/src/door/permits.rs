@@ -1,6 +1,7 @@
 //! Who is let in: so many connections in all, so many from one address, and no request with an endless URL.
 
 use std::{
+    fmt,
     net::IpAddr,
     sync::{
         Arc,
@@ -16,11 +17,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::warn;
+use tracing::{Instrument as _, debug, debug_span, warn};
 
 use super::{
     Door,
     addresses::{AddressPermit, Addresses, TrustedProxies, is_forwarded},
+    client::{address_class, user_agent},
     held_body,
     settings::DoorSettings,
 };
@@ -41,6 +43,7 @@ pub struct Permits {
 /// A connection that was let in, as long as anything holds it.
 #[derive(Debug)]
 pub struct ConnectionPermit {
+    client: u64,
     from: IpAddr,
     /// None for a trusted proxy: each client that it speaks for has places of its own.
     _place: Option<AddressPermit>,
@@ -51,8 +54,15 @@ pub struct ConnectionPermit {
 /// that goes on after the answer.
 #[derive(Clone, Debug)]
 pub struct RequestPermit {
-    _connection: Arc<ConnectionPermit>,
+    connection: Arc<ConnectionPermit>,
     _place: Option<Arc<AddressPermit>>,
+}
+
+impl RequestPermit {
+    /// The number of the request's connection: of its client, in the logs.
+    pub fn client(&self) -> u64 {
+        self.connection.client
+    }
 }
 
 /// Why one is not let in.
@@ -62,6 +72,15 @@ pub enum Refusal {
     Full,
     /// There are as many from its address as there may be.
     Address,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::Full => "there are as many connections as there may be",
+            Refusal::Address => "its address has as many connections as one may have",
+        })
+    }
 }
 
 impl Refusal {
@@ -91,11 +110,11 @@ impl Permits {
         }
     }
 
-    /// Lets a connection in.
+    /// Lets a connection in, whose number is `client`.
     ///
     /// # Errors
     /// When there is no room for it.
-    pub fn connection(&self, from: IpAddr) -> Result<Arc<ConnectionPermit>, Refusal> {
+    pub fn connection(&self, client: u64, from: IpAddr) -> Result<Arc<ConnectionPermit>, Refusal> {
         let room = self.room.clone().try_acquire_owned();
         let room = room.map_err(|_| Refusal::Full)?;
         let place = match self.proxies.contains(from) {
@@ -104,31 +123,33 @@ impl Permits {
         };
         gauge!(CONNECTIONS).increment(1);
         Ok(Arc::new(ConnectionPermit {
+            client,
             from,
             _place: place,
             _room: room,
         }))
     }
 
-    /// Lets a request on a connection in.
+    /// The address of the client that a trusted proxy speaks for, that of the proxy if it names none; `None` if the
+    /// connection is no trusted proxy's.
+    fn behind_proxy(&self, connection: &ConnectionPermit, headers: &HeaderMap) -> Option<IpAddr> {
+        if self.proxies.contains(connection.from) {
+            return Some(self.proxies.client(headers).unwrap_or(connection.from));
+        }
+        self.warn_of_a_proxy(headers);
+        None
+    }
+
+    /// Lets a request on a connection in, of a client `behind_proxy` or of the connection's own.
     fn request(
         &self,
         connection: Arc<ConnectionPermit>,
-        headers: &HeaderMap,
+        behind_proxy: Option<IpAddr>,
     ) -> Result<RequestPermit, Refusal> {
-        let place = match self.proxies.contains(connection.from) {
-            true => {
-                let client = self.proxies.client(headers).unwrap_or(connection.from);
-                Some(self.addresses.enter(client).ok_or(Refusal::Address)?)
-            }
-            false => {
-                self.warn_of_a_proxy(headers);
-                None
-            }
-        };
+        let enter = |client| self.addresses.enter(client).ok_or(Refusal::Address);
         Ok(RequestPermit {
-            _connection: connection,
-            _place: place.map(Arc::new),
+            connection,
+            _place: behind_proxy.map(enter).transpose()?.map(Arc::new),
         })
     }
 
@@ -160,11 +181,22 @@ pub async fn admit(State(door): State<Door>, mut request: Request, next: Next) -
     let Some(connection) = request.extensions_mut().remove::<Arc<ConnectionPermit>>() else {
         return next.run(request).await;
     };
-    match door.permits.request(connection, request.headers()) {
+    let headers = request.headers();
+    let behind_proxy = door.permits.behind_proxy(&connection, headers);
+    let address = behind_proxy.unwrap_or(connection.from);
+    let span = debug_span!(
+        "request",
+        address = address_class(address),
+        agent = user_agent(headers)
+    );
+    match door.permits.request(connection, behind_proxy) {
         Ok(permit) => {
             request.extensions_mut().insert(permit.clone());
-            held_body::hold(next.run(request).await, permit)
+            held_body::hold(next.run(request).instrument(span).await, permit)
         }
-        Err(refusal) => refusal.problem().into_response(),
+        Err(refusal) => {
+            span.in_scope(|| debug!("refused: {refusal}"));
+            refusal.problem().into_response()
+        }
     }
 }

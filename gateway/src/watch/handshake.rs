@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio_tungstenite::tungstenite::{
     self, error::ProtocolError, handshake::server::create_response_with_body,
 };
-use tracing::debug;
+use tracing::{Instrument as _, debug};
 
 use super::{Watch, socket, watchers::NoRoom};
 use crate::{
@@ -77,13 +77,15 @@ pub async fn open(
     let permit = request.extensions().get::<RequestPermit>().cloned();
     let upgrade = hyper::upgrade::on(&mut request);
     let connections = watch.door.connections.clone();
-    connections.spawn(async move {
+    let watching = async move {
+        let client = permit.as_ref().map_or(0, RequestPermit::client);
         match upgrade.await {
-            Ok(upgraded) => socket::serve(TokioIo::new(upgraded), after, &watch).await,
+            Ok(upgraded) => socket::serve(TokioIo::new(upgraded), after, &watch, client).await,
             Err(error) => debug!(%error, "a client left in the middle of its handshake"),
         }
         drop((room, permit));
-    });
+    };
+    connections.spawn(watching.in_current_span());
     Ok(response)
 }
 

@@ -29,6 +29,7 @@ use super::Watch;
 use crate::{
     door::{
         CLOSING,
+        client::share_of,
         rate_limit::{RateLimit, RateLimited},
     },
     metrics,
@@ -106,6 +107,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     after: Option<Sequence>,
     watch: &Watch,
+    client_id: u64,
 ) {
     let limits = &watch.limits;
     let (largest, many) = (
@@ -118,10 +120,12 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         socket: WebSocketStream::from_raw_socket(stream, Role::Server, Some(config(largest))).await,
         seen: after,
         ping_every: limits.ping_every(),
+        first_ping_after: share_of(limits.ping_every(), client_id),
         stuck_after: watch.stuck_after,
         unanswered_since: None,
         messages: RateLimit::new(many),
     };
+    debug!(?after, "a WebSocket client watches");
     gauge!(metrics::CLIENTS).increment(1);
     let end = tokio::select! {
         end = client.converse(watch.state.clone()) => end,
@@ -129,6 +133,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     };
     counter!(metrics::CLOSED, "reason" => end.reason()).increment(1);
     gauge!(metrics::CLIENTS).decrement(1);
+    debug!(reason = end.reason(), "a WebSocket client has ended");
     if let Some(farewell) = end.farewell()
         && timeout(CLOSING, client.part(farewell)).await.is_err()
     {
@@ -152,6 +157,8 @@ struct Client<S> {
     /// The sequence up to which the client has all.
     seen: Option<Sequence>,
     ping_every: Duration,
+    /// Another for each client, because thousands that came together would else be pinged in the same moment.
+    first_ping_after: Duration,
     /// For the next frame to be taken, and for a ping to be answered.
     stuck_after: Duration,
     /// Since when a ping has been unanswered; the time that the client took for messages is not counted, because no answer
@@ -165,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Tells the client all that is new until something ends it.
     async fn converse(&mut self, mut state: watch::Receiver<State>) -> End {
         state.mark_changed();
-        let first_ping = Instant::now() + self.ping_every;
+        let first_ping = Instant::now() + self.first_ping_after;
         let mut pings = interval_at(first_ping, self.ping_every);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -298,6 +305,7 @@ mod tests {
             socket: WebSocketStream::from_raw_socket(near, Role::Server, Some(config(1024))).await,
             seen: None,
             ping_every: Duration::from_secs(20),
+            first_ping_after: Duration::from_secs(20),
             stuck_after: STUCK_AFTER,
             unanswered_since: None,
             messages: RateLimit::new(1),
