@@ -2,10 +2,13 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::answer::{AGE, STALE};
+
+/// Where a client that returns to an event stream names the last event that it has seen (HTML Living Standard, 9.2.4).
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// A list of origins, or all: those whose pages may read here, or show the page in a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,7 +81,7 @@ impl Origins {
             (false, true) => return None,
         };
         let cors = CorsLayer::new().allow_methods([Method::GET, Method::HEAD]);
-        let asked = [header::ACCEPT, header::IF_NONE_MATCH];
+        let asked = [header::ACCEPT, header::IF_NONE_MATCH, LAST_EVENT_ID];
         let told = [header::ETAG, header::RETRY_AFTER, AGE, STALE];
         Some(
             cors.allow_origin(allowed)

@@ -45,6 +45,8 @@ pub struct Permits {
 pub struct ConnectionPermit {
     client: u64,
     from: IpAddr,
+    /// Whether its client took nothing for so long that it was given up.
+    pub is_stuck: Arc<AtomicBool>,
     /// None for a trusted proxy: each client that it speaks for has places of its own.
     _place: Option<AddressPermit>,
     _room: OwnedSemaphorePermit,
@@ -62,6 +64,11 @@ impl RequestPermit {
     /// The number of the request's connection: of its client, in the logs.
     pub fn client(&self) -> u64 {
         self.connection.client
+    }
+
+    /// Whether the connection was given up because its client took nothing.
+    pub fn is_stuck(&self) -> bool {
+        self.connection.is_stuck.load(Ordering::Relaxed)
     }
 }
 
@@ -125,6 +132,7 @@ impl Permits {
         Ok(Arc::new(ConnectionPermit {
             client,
             from,
+            is_stuck: Arc::default(),
             _place: place,
             _room: room,
         }))

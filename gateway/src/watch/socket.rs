@@ -126,13 +126,14 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         messages: RateLimit::new(many),
     };
     debug!(?after, "a WebSocket client watches");
-    gauge!(metrics::CLIENTS).increment(1);
+    gauge!(metrics::WATCHERS, "transport" => metrics::WEBSOCKET).increment(1);
     let end = tokio::select! {
         end = client.converse(watch.state.clone()) => end,
         () = watch.watchers.turn() => End::Stopping,
     };
-    counter!(metrics::CLOSED, "reason" => end.reason()).increment(1);
-    gauge!(metrics::CLIENTS).decrement(1);
+    counter!(metrics::CLOSED, "transport" => metrics::WEBSOCKET, "reason" => end.reason())
+        .increment(1);
+    gauge!(metrics::WATCHERS, "transport" => metrics::WEBSOCKET).decrement(1);
     debug!(reason = end.reason(), "a WebSocket client has ended");
     if let Some(farewell) = end.farewell()
         && timeout(CLOSING, client.part(farewell)).await.is_err()
