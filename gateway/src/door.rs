@@ -1,6 +1,7 @@
 //! Who comes in, and how: connections and their limits, addresses, origins, and the headers that every answer bears.
 
 pub mod addresses;
+mod admit;
 pub mod client;
 mod connection;
 mod headers;
@@ -64,7 +65,7 @@ impl Door {
     pub fn before(&self, answers: Router) -> Router {
         answers
             .method_not_allowed_fallback(async || Problem::read_only())
-            .layer(middleware::from_fn_with_state(self.clone(), permits::admit))
+            .layer(middleware::from_fn_with_state(self.clone(), admit::admit))
             .layer(option_layer(self.origins.cors()))
             .layer(middleware::from_fn_with_state(
                 self.headers.clone(),

@@ -1,4 +1,4 @@
-//! Who is let in: so many connections in all, so many from one address, and no request with an endless URL.
+//! The permits of connections and requests: so many in all, and so many from one address.
 
 use std::{
     fmt,
@@ -10,20 +10,12 @@ use std::{
 };
 
 use ::metrics::{counter, gauge};
-use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, StatusCode},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::{Instrument as _, debug, debug_span, warn};
+use tracing::warn;
 
 use super::{
-    Door,
     addresses::{AddressPermit, Addresses, TrustedProxies, is_forwarded},
-    client::{address_class, user_agent},
-    held_body,
     settings::DoorSettings,
 };
 use crate::{
@@ -44,7 +36,8 @@ pub struct Permits {
 #[derive(Debug)]
 pub struct ConnectionPermit {
     client: u64,
-    from: IpAddr,
+    /// The client's address, or its proxy's.
+    pub from: IpAddr,
     /// Whether its client took nothing for so long that it was given up.
     pub is_stuck: Arc<AtomicBool>,
     /// None for a trusted proxy: each client that it speaks for has places of its own.
@@ -140,7 +133,11 @@ impl Permits {
 
     /// The address of the client that a trusted proxy speaks for, that of the proxy if it names none; `None` if the
     /// connection is no trusted proxy's.
-    fn behind_proxy(&self, connection: &ConnectionPermit, headers: &HeaderMap) -> Option<IpAddr> {
+    pub fn behind_proxy(
+        &self,
+        connection: &ConnectionPermit,
+        headers: &HeaderMap,
+    ) -> Option<IpAddr> {
         if self.proxies.contains(connection.from) {
             return Some(self.proxies.client(headers).unwrap_or(connection.from));
         }
@@ -149,7 +146,10 @@ impl Permits {
     }
 
     /// Lets a request on a connection in, of a client `behind_proxy` or of the connection's own.
-    fn request(
+    ///
+    /// # Errors
+    /// When the client behind the proxy has as many requests as one may have.
+    pub fn request(
         &self,
         connection: Arc<ConnectionPermit>,
         behind_proxy: Option<IpAddr>,
@@ -175,36 +175,5 @@ impl Permits {
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         gauge!(CONNECTIONS).decrement(1);
-    }
-}
-
-/// Lets a request in, or says why not.
-pub async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    let longest = door.limits.gateway_max_url_bytes as usize;
-    let uri = request.uri();
-    if uri.path().len() + uri.query().map_or(0, |query| query.len() + 1) > longest {
-        let detail = format!("a path with its query may have {longest} bytes");
-        return Problem::new(StatusCode::URI_TOO_LONG, detail).into_response();
-    }
-    let Some(connection) = request.extensions_mut().remove::<Arc<ConnectionPermit>>() else {
-        return next.run(request).await;
-    };
-    let headers = request.headers();
-    let behind_proxy = door.permits.behind_proxy(&connection, headers);
-    let address = behind_proxy.unwrap_or(connection.from);
-    let span = debug_span!(
-        "request",
-        address = address_class(address),
-        agent = user_agent(headers)
-    );
-    match door.permits.request(connection, behind_proxy) {
-        Ok(permit) => {
-            request.extensions_mut().insert(permit.clone());
-            held_body::hold(next.run(request).instrument(span).await, permit)
-        }
-        Err(refusal) => {
-            span.in_scope(|| debug!("refused: {refusal}"));
-            refusal.problem().into_response()
-        }
     }
 }
