@@ -59,11 +59,11 @@ fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<ExitCode> {
             satscope_gateway::start(command.gateway.clone(), context).await?;
             Ok(())
         }),
-        Command::Simulate(command) => process::run_stand_in(&command.log, async |stop| {
-            satscope_standin::simulate(command.simulate.clone(), stop).await
+        Command::Simulate(command) => process::run_stand_in(&command.log, |stop| {
+            satscope_standin::simulate(command.simulate.clone(), stop)
         }),
-        Command::Replay(command) => process::run_stand_in(&command.log, async |stop| {
-            satscope_standin::replay(command.replay.clone(), stop).await
+        Command::Replay(command) => process::run_stand_in(&command.log, |stop| {
+            satscope_standin::replay(command.replay.clone(), stop)
         }),
         Command::Record(command) => process::run(&command.process, async |context| {
             satscope_standin::start_recording(command.record.clone(), context).await

@@ -107,24 +107,25 @@ pub fn check_token(settings: &ProcessSettings) -> Option<Finding> {
 }
 
 /// Runs a stand-in node, which has no operator's port, until a signal comes or it ends.
-pub fn run_stand_in(
+pub fn run_stand_in<F>(
     settings: &LogSettings,
-    start: impl AsyncFnOnce(CancellationToken) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+    start: impl FnOnce(CancellationToken) -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
     start_logging(settings)?;
     runtime()?.block_on(async {
         let tasks = Tasks::default();
         let stop = tasks.stop();
-        let signals = tasks.run();
         let running = start(stop.clone());
-        tokio::pin!(running, signals);
-        tokio::select! {
-            ended = &mut running => ended,
-            stopped = &mut signals => {
-                stopped?;
-                running.await
-            }
-        }
+        let to_its_end = async move {
+            let ended = running.await;
+            stop.cancel();
+            ended
+        };
+        tasks.spawn("the stand-in node", to_its_end).await;
+        tasks.run().await
     })
 }
 

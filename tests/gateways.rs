@@ -149,7 +149,7 @@ async fn a_gateway_that_ends_says_so_first_and_sends_everybody_away() {
         assert!(!reason.is_empty());
     }
     let scrape = Scrape::of(gateway.metrics).await;
-    let closed = "satscope_gateway_websocket_clients_closed_total";
+    let closed = "satscope_gateway_watchers_closed_total";
     assert!(scrape.sum(closed, "stopping") >= 99.0);
     let status = gateway.part.ended().await;
     assert_eq!(status.code(), Some(0));

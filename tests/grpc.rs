@@ -442,7 +442,7 @@ async fn every_part_explains_each_of_its_metrics() {
     for (served, metric) in [
         (&chain.ingest, "satscope_ingest_transactions_total"),
         (&chain.analyzer, "satscope_price_usd"),
-        (&chain.gateway, "satscope_gateway_websocket_clients"),
+        (&chain.gateway, "satscope_gateway_watchers"),
     ] {
         let scrape = Scrape::of(served.metrics).await;
         let [samples, helps, types] = scrape.families();

@@ -187,7 +187,7 @@ async fn watchers(count: u32, silent: u32) {
         let again = round(&mut stage, &mut crowd, "without them again").await;
         let mean = f64::midpoint(alone, again);
         let scrape = Scrape::of(metrics).await;
-        let closed = "satscope_gateway_websocket_clients_closed_total";
+        let closed = "satscope_gateway_watchers_closed_total";
         println!(
             "  p99 beside those that never read: {:+.0} %; {:.0} times one was closed as stuck",
             (beside / mean - 1.0) * 100.0,

@@ -53,7 +53,7 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
         stale_after: Duration::from_secs(settings.stale_after_seconds.into()),
     };
     let stop = context.tasks.stop();
-    let door = Door::new(settings.door, stop.clone());
+    let door = Door::new(settings.door, stop.clone())?;
     // A quarter is left for the last to answer.
     let leave_over = context.tasks.drain() * 3 / 4;
     let watch = Watch::new(settings.watch, door.clone(), stop, leave_over);

@@ -2,16 +2,18 @@
 
 use ::metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
-/// WebSocket clients now.
-pub const CLIENTS: &str = "satscope_gateway_websocket_clients";
-/// Messages handed to WebSocket clients, by `kind`.
-pub const MESSAGES: &str = "satscope_gateway_websocket_messages_total";
-/// Handshakes and event streams refused, by `reason`.
-pub const REFUSED: &str = "satscope_gateway_websocket_clients_refused_total";
-/// WebSocket clients that have ended, by `reason`.
-pub const CLOSED: &str = "satscope_gateway_websocket_clients_closed_total";
-/// Event streams now.
-pub const STREAMS: &str = "satscope_gateway_event_streams";
+/// Watchers now, by `transport`.
+pub const WATCHERS: &str = "satscope_gateway_watchers";
+/// Messages handed to watchers, by `kind`.
+pub const MESSAGES: &str = "satscope_gateway_watcher_messages_total";
+/// Handshakes and event streams refused, by `transport` and `reason`.
+pub const REFUSED: &str = "satscope_gateway_watchers_refused_total";
+/// Watchers that have ended, by `transport` and `reason`.
+pub const CLOSED: &str = "satscope_gateway_watchers_closed_total";
+/// The `transport` of a watcher on a WebSocket.
+pub const WEBSOCKET: &str = "websocket";
+/// The `transport` of a watcher on an event stream.
+pub const EVENT_STREAM: &str = "event_stream";
 /// Connections now.
 pub const CONNECTIONS: &str = "satscope_gateway_connections";
 /// Connections, and requests of trusted proxies, turned away, by `reason`.
@@ -20,8 +22,8 @@ pub const REFUSED_CONNECTIONS: &str = "satscope_gateway_connections_refused_tota
 pub const CUT_CONNECTIONS: &str = "satscope_gateway_connections_cut_total";
 /// HTTP requests answered, by `path` and `status`.
 pub const REQUESTS: &str = "satscope_gateway_http_requests_total";
-/// WebSocket clients that there is room for.
-pub const CLIENTS_MAX: &str = "satscope_gateway_websocket_clients_max";
+/// Watchers that there is room for.
+pub const WATCHERS_MAX: &str = "satscope_gateway_watchers_max";
 /// Time until an answer began, by `path`.
 pub const REQUEST_SECONDS: &str = "satscope_gateway_http_request_seconds";
 /// Subscriptions to the analyzer that were accepted.
@@ -39,12 +41,11 @@ pub const PRICE_STALE: &str = "satscope_gateway_price_stale";
 
 /// Tells the recorder what they mean.
 pub fn describe() {
-    describe_gauge!(CLIENTS, "WebSocket clients connected now.");
-    describe_gauge!(STREAMS, "Event streams open now.");
     describe_gauge!(
-        CONNECTIONS,
-        "Connections open now, those of WebSocket clients and event streams too."
+        WATCHERS,
+        "Watchers now, by transport: websocket or event_stream."
     );
+    describe_gauge!(CONNECTIONS, "Connections open now, those of watchers too.");
     describe_counter!(
         REFUSED_CONNECTIONS,
         "Connections, and requests of trusted proxies, turned away: full is all that there may be, address all of one \
@@ -57,11 +58,17 @@ pub fn describe() {
     );
     describe_counter!(
         MESSAGES,
-        "Messages handed to WebSocket clients and event streams: news is serialised once for all, catch_up for one \
-         client that missed some, greeting holds the newest points."
+        "Messages handed to watchers: news is serialised once for all, catch_up for one \
+         watcher that missed some, greeting holds the newest points."
     );
-    describe_counter!(REFUSED, "WebSocket handshakes and event streams refused.");
-    describe_counter!(CLOSED, "WebSocket clients that have ended.");
+    describe_counter!(
+        REFUSED,
+        "WebSocket handshakes and event streams refused, by transport and reason."
+    );
+    describe_counter!(
+        CLOSED,
+        "Watchers that have ended, by transport and reason: left is by themselves, stuck took nothing for too long."
+    );
     describe_counter!(
         REQUESTS,
         "HTTP requests answered, by route (\"other\" is the page and what is unknown)."
@@ -71,8 +78,8 @@ pub fn describe() {
         "Time until the answer to an HTTP request began, by route."
     );
     describe_gauge!(
-        CLIENTS_MAX,
-        "WebSocket clients that there is room for (gateway_max_clients)."
+        WATCHERS_MAX,
+        "Watchers that there is room for (gateway_max_clients)."
     );
     describe_counter!(
         UPSTREAM_CONNECTIONS,
@@ -101,15 +108,19 @@ pub fn describe() {
 /// Registers counters at zero, and reasons as not given, so that they appear before their first event.
 pub fn start(max_clients: u32) {
     describe();
-    for gauge in [CLIENTS, STREAMS, CONNECTIONS] {
-        gauge!(gauge).set(0);
+    gauge!(CONNECTIONS).set(0);
+    gauge!(WATCHERS_MAX).set(max_clients);
+    for transport in [WEBSOCKET, EVENT_STREAM] {
+        gauge!(WATCHERS, "transport" => transport).set(0);
+        for reason in ["full", "stopping", "after"] {
+            counter!(REFUSED, "transport" => transport, "reason" => reason).increment(0);
+        }
+        for reason in ["left", "stuck", "stopping"] {
+            counter!(CLOSED, "transport" => transport, "reason" => reason).increment(0);
+        }
     }
-    gauge!(CLIENTS_MAX).set(max_clients);
-    for reason in ["full", "origin", "handshake"] {
-        counter!(REFUSED, "reason" => reason).increment(0);
-    }
-    for reason in ["left", "stuck", "stopping"] {
-        counter!(CLOSED, "reason" => reason).increment(0);
+    for reason in ["origin", "handshake"] {
+        counter!(REFUSED, "transport" => WEBSOCKET, "reason" => reason).increment(0);
     }
     for reason in ["full", "address"] {
         counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(0);

@@ -19,6 +19,8 @@ def check(checks, binary):
         checks.run(f"each object of {overlay} is as the API's schemas want it", fits_schemas, objects)
         checks.run(f"each pod of {overlay} keeps to the restricted standard", is_restricted, objects)
         checks.run(f"each pod of {overlay} has probes, limits and a network policy", is_looked_after, objects)
+        checks.run(f"each pod of {overlay} can ask for names, of NodeLocal's cache too", asks_for_names, objects)
+        checks.run(f"the gateways of {overlay} take all clients of one ingress", stands_behind_an_ingress, objects, binary)
         checks.run(f"ports and selectors of {overlay} meet", meets, objects)
         checks.run(f"the program takes the settings of {overlay}", takes_settings, objects, binary)
 
@@ -84,9 +86,35 @@ def is_looked_after(objects):
     gateway = next(labels for pod, labels, _ in pods(objects) if pod == "Deployment gateway")
     selected = [one for one in budgets if one["spec"]["selector"]["matchLabels"].items() <= gateway.items()]
     require(selected, "the gateways have no disruption budget")
+    require(all(one["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow" for one in budgets),
+            "a gateway that is not ready can keep a machine from being emptied")
     for pod in ("ingest", "analyzer"):
         container = next(spec for title, _, spec in pods(objects) if title.endswith(f" {pod}"))["containers"][0]
         require("grpc" in container["readinessProbe"], f"{pod} is not asked over gRPC")
+
+
+def asks_for_names(objects):
+    """The cluster's own name service is allowed, and NodeLocal's cache, which no selector finds."""
+    names = next(one["spec"] for one in objects if name(one) == "NetworkPolicy names")
+    require(names["podSelector"] == {}, "not each pod may ask for names")
+    rule, = names["egress"]
+    ports = {(port["protocol"], port["port"]) for port in rule["ports"]}
+    require(ports == {("UDP", 53), ("TCP", 53)}, f"names are asked for at {ports}")
+    require({"ipBlock": {"cidr": "169.254.20.10/32"}} in rule["to"], "NodeLocal's cache is cut off")
+    spaces = [to["namespaceSelector"]["matchLabels"] for to in rule["to"] if "namespaceSelector" in to]
+    require(spaces == [{"kubernetes.io/metadata.name": "kube-system"}], f"names are asked for in {spaces}")
+
+
+def stands_behind_an_ingress(objects, binary):
+    """All clients may come at one address, and readiness is asked of /readyz."""
+    spec = next(spec for pod, _, spec in pods(objects) if pod == "Deployment gateway")
+    container, = spec["containers"]
+    settings = {entry["name"]: entry["value"] for entry in container["env"]}
+    listed = run(binary, "config", "gateway", env=settings).splitlines()
+    value = {line.split()[0]: line.split()[1] for line in listed}
+    require(int(value["gateway_max_connections_per_address"]) >= int(value["gateway_max_connections"]),
+            "clients that an ingress sees at one address are refused before the gateway is full")
+    require(container["readinessProbe"]["httpGet"]["path"] == "/readyz", "the gateway is not asked whether it can serve")
 
 
 def meets(objects):

@@ -1,19 +1,21 @@
 //! Where clients come from: the proxies that are believed, and how many may come from one address at a time.
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 
 /// Where proxies list the addresses that a request has come from; each adds its own client at the end.
-pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Entries of such a list that are read, from its end.
+const MAX_HOPS: usize = 32;
 
-/// The proxies whose [`FORWARDED_FOR`] is believed.
+/// The proxies whose [`FORWARDED_FOR`], or else `Forwarded` (RFC 7239), is believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Arc<[IpNet]>);
 
@@ -46,20 +48,55 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Whom a trusted proxy speaks for: the last in its list that is no such proxy itself, since whatever stands before
-    /// that one is its own claim. `None` when the list does not say.
+    /// The client that a trusted proxy speaks for: the last entry of its list that is no trusted proxy, because the client
+    /// may have written all that stands before. If each entry is in a trusted network, the client is the first: a proxy
+    /// would have added the address that it was asked from. `None` if the last entry is no address.
     pub fn client(&self, request: &HeaderMap) -> Option<IpAddr> {
-        let lists = request.get_all(FORWARDED_FOR).iter().rev();
-        for list in lists {
-            for one in list.to_str().ok()?.rsplit(',') {
-                let address = one.trim().parse::<IpAddr>().ok()?;
-                if !self.contains(address) {
-                    return Some(address.to_canonical());
-                }
+        let mut client = None;
+        for address in forwarded(request).take(MAX_HOPS) {
+            let Some(address) = address else { break };
+            client = Some(address);
+            if !self.contains(address) {
+                break;
             }
         }
-        None
+        client
     }
+}
+
+/// Whether a request says that a proxy has passed it on.
+pub fn is_forwarded(request: &HeaderMap) -> bool {
+    request.contains_key(FORWARDED_FOR) || request.contains_key(header::FORWARDED)
+}
+
+/// The addresses that a request has come from, the last one first; `None` for an entry that is no address. `Forwarded`
+/// counts only without [`FORWARDED_FOR`], because proxies that write the latter pass the former on as it came.
+fn forwarded<'a>(request: &'a HeaderMap) -> impl Iterator<Item = Option<IpAddr>> + use<'a> {
+    let (name, read): (_, fn(&str) -> Option<IpAddr>) = match request.contains_key(FORWARDED_FOR) {
+        true => (FORWARDED_FOR, address),
+        false => (header::FORWARDED, forwarded_element),
+    };
+    let lines = request.get_all(name).into_iter().rev();
+    let text = |line: &'a HeaderValue| line.to_str().unwrap_or_default();
+    lines.flat_map(move |line| text(line).rsplit(',').map(read))
+}
+
+/// The address of one element of `Forwarded` (RFC 7239, 4): `for=192.0.2.60;proto=http`, `For="[2001:db8::1]:4711"`.
+/// A comma in quotes is no part of an address: what it splits is not read as one.
+fn forwarded_element(element: &str) -> Option<IpAddr> {
+    let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let (_, node) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
+    address(node.trim().trim_matches('"'))
+}
+
+/// An address as proxies write it: alone, with a port, or an IPv6 address in brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = |text: &str| text.parse::<IpAddr>().ok();
+    let bracketed = || bare(text.strip_prefix('[')?.strip_suffix(']')?);
+    let with_port = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
+    let address = bare(text).or_else(with_port).or_else(bracketed);
+    address.map(|address| address.to_canonical())
 }
 
 /// How many there are from each address now.
@@ -133,18 +170,19 @@ fn one_household(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn client(proxies: &str, lists: &[&str]) -> Option<String> {
-        let mut headers = HeaderMap::new();
-        for list in lists {
-            headers.append(FORWARDED_FOR, list.parse().unwrap());
+    fn client(proxies: &str, headers: &[(HeaderName, &str)]) -> Option<String> {
+        let mut map = HeaderMap::new();
+        for (name, list) in headers {
+            map.append(name, list.parse().unwrap());
         }
-        let client = proxies.parse::<TrustedProxies>().unwrap().client(&headers);
+        let client = proxies.parse::<TrustedProxies>().unwrap().client(&map);
         client.map(|address| address.to_string())
     }
 
+    const PROXIES: &str = "10.0.0.0/8, 2001:db8::1";
+
     #[test]
     fn the_last_that_is_no_proxy_is_the_client() {
-        let proxies = "10.0.0.0/8, 2001:db8::1";
         for (lists, expected) in [
             (&["192.0.2.7"][..], Some("192.0.2.7")),
             (&["1.1.1.1, 192.0.2.7"], Some("192.0.2.7")),
@@ -152,13 +190,76 @@ mod tests {
             (&["1.1.1.1", "192.0.2.7", "10.0.0.1"], Some("192.0.2.7")),
             (&["2001:db8::2"], Some("2001:db8::2")),
             (&["::ffff:192.0.2.7"], Some("192.0.2.7")),
-            (&["10.0.0.1"], None),
             (&["192.0.2.7, unknown"], None),
+            (&["192.0.2.7, unknown, 10.0.0.1"], Some("10.0.0.1")),
             (&[""], None),
             (&[], None),
         ] {
-            assert_eq!(client(proxies, lists).as_deref(), expected, "{lists:?}");
+            let headers: Vec<_> = lists.iter().map(|list| (FORWARDED_FOR, *list)).collect();
+            let found = client(PROXIES, &headers);
+            assert_eq!(found.as_deref(), expected, "{lists:?}");
         }
+    }
+
+    #[test]
+    fn a_client_may_have_an_address_of_a_trusted_network() {
+        for (list, expected) in [
+            ("10.1.2.3", "10.1.2.3"),
+            ("10.1.2.3, 10.0.0.1, 2001:db8::1", "10.1.2.3"),
+            ("10.1.2.3:4711, 10.0.0.1:80", "10.1.2.3"),
+        ] {
+            let found = client(PROXIES, &[(FORWARDED_FOR, list)]);
+            assert_eq!(found.as_deref(), Some(expected), "{list}");
+        }
+        let endless = ["10.1.2.3"; 1000].join(",");
+        let endless = format!("192.0.2.7,{endless}");
+        let found = client(PROXIES, &[(FORWARDED_FOR, &endless)]);
+        assert_eq!(found.as_deref(), Some("10.1.2.3"), "no further than so far");
+    }
+
+    #[test]
+    fn an_address_may_have_a_port_or_brackets() {
+        for (text, expected) in [
+            ("192.0.2.7:4711", Some("192.0.2.7")),
+            ("[2001:db8::2]:4711", Some("2001:db8::2")),
+            ("[2001:db8::2]", Some("2001:db8::2")),
+            ("[::ffff:192.0.2.7]:1", Some("192.0.2.7")),
+            ("192.0.2.7:70000", None),
+            ("192.0.2.7:", None),
+            ("[192.0.2.7", None),
+            ("_hidden", None),
+        ] {
+            let found = client(PROXIES, &[(FORWARDED_FOR, text)]);
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn forwarded_is_read_where_there_is_no_other_list() {
+        for (text, expected) in [
+            ("for=192.0.2.7", Some("192.0.2.7")),
+            (
+                "for=1.1.1.1, For=192.0.2.7;proto=https;by=10.0.0.1",
+                Some("192.0.2.7"),
+            ),
+            (
+                "proto=http; for=\"[2001:db8::2]:4711\"",
+                Some("2001:db8::2"),
+            ),
+            ("for=192.0.2.7, for=10.0.0.1", Some("192.0.2.7")),
+            ("for=\"1.1.1.1, for=192.0.2.7", Some("192.0.2.7")),
+            ("for=unknown", None),
+            ("for=_hidden", None),
+            ("by=192.0.2.7", None),
+        ] {
+            let found = client(PROXIES, &[(header::FORWARDED, text)]);
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
+        let both = [
+            (header::FORWARDED, "for=1.1.1.1"),
+            (FORWARDED_FOR, "192.0.2.7"),
+        ];
+        assert_eq!(client(PROXIES, &both).as_deref(), Some("192.0.2.7"));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub const CLOSING: Duration = Duration::from_secs(5);
 
 /// Answers what comes on a connection until it ends, or the gateway stops and nothing is being answered.
 pub async fn converse(stream: TcpStream, app: Router, permit: Arc<ConnectionPermit>, door: Door) {
+    debug!("a client has come");
+    let is_stuck = permit.is_stuck.clone();
     let service = app.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(permit.clone());
         request.map(Body::new)
@@ -34,7 +36,7 @@ pub async fn converse(stream: TcpStream, app: Router, permit: Arc<ConnectionPerm
     let stop = door.stop.clone();
     let limits = &door.limits;
     // Longer than a WebSocket client has by its own rule: it is then told why it is closed.
-    let stream = WriteTimeout::new(stream, limits.stuck_after() + CLOSING);
+    let stream = WriteTimeout::new(stream, limits.stuck_after() + CLOSING, is_stuck);
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout())

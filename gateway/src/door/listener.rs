@@ -11,18 +11,18 @@ use tokio::{
     sync::Semaphore,
     time::timeout,
 };
-use tokio_util::task::TaskTracker;
-use tracing::debug;
+use tracing::{Instrument as _, debug, debug_span};
 
 use super::{
     Door,
+    client::{address_class, user_agent},
     connection::{FAREWELL, converse},
-    headers,
     permits::Refusal,
 };
 
 /// Bytes that the kernel takes for one client ahead of sending them: a slow client's wait is then seen here, and what
-/// it gets next is the newest.
+/// it gets next is the newest. The kernel asks for more once half of them are sent, so that progress is seen in steps of
+/// 32 kB: with 30 s to take one, a client is stuck below 1.1 kB/s.
 const UNSENT: u32 = 64 * 1024;
 /// Bytes that the kernel takes for one client in all; left to itself it goes to megabytes for one that acknowledges nothing.
 const SEND_BUFFER: usize = 128 * 1024;
@@ -41,18 +41,21 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let mut all_gone = std::pin::pin!(all_gone);
     let farewells = Arc::new(Semaphore::new(FAREWELLS));
+    let mut count = 0;
     loop {
         let (stream, peer) = tokio::select! {
             accepted = Listener::accept(&mut listener) => accepted,
             () = all_gone.as_mut() => break,
         };
-        match door.permits.connection(peer.ip()) {
+        count += 1;
+        let span = debug_span!("client", id = count, address = address_class(peer.ip()));
+        match door.permits.connection(count, peer.ip()) {
             Ok(permit) => {
                 set_options(&stream);
                 let conversation = converse(stream, app.clone(), permit, door.clone());
-                door.connections.spawn(conversation);
+                door.connections.spawn(conversation.instrument(span));
             }
-            Err(refusal) => turn_away(stream, refusal, &farewells, &door.connections),
+            Err(refusal) => span.in_scope(|| turn_away(stream, refusal, &farewells, &door)),
         }
     }
     drop(listener);
@@ -73,21 +76,19 @@ fn set_options(stream: &TcpStream) {
 }
 
 /// Tells why, if there are not too many already who are being told.
-fn turn_away(
-    stream: TcpStream,
-    refusal: Refusal,
-    farewells: &Arc<Semaphore>,
-    connections: &TaskTracker,
-) {
+fn turn_away(stream: TcpStream, refusal: Refusal, farewells: &Arc<Semaphore>, door: &Door) {
     let problem = refusal.problem();
+    debug!("turned away: {refusal}");
     let Ok(turn) = farewells.clone().try_acquire_owned() else {
         return;
     };
-    let answer = service_fn(move |_: Request<Incoming>| {
-        let answer = headers::dress(problem.clone().into_response());
+    let headers = door.headers.clone();
+    let answer = service_fn(move |request: Request<Incoming>| {
+        debug!(agent = user_agent(request.headers()), "told: {refusal}");
+        let answer = headers.dress(problem.clone().into_response());
         ready(Ok::<_, Infallible>(answer))
     });
-    connections.spawn(async move {
+    let farewell = async move {
         let telling = http1::Builder::new()
             .keep_alive(false)
             .serve_connection(TokioIo::new(stream), answer);
@@ -95,5 +96,6 @@ fn turn_away(
             debug!(%error, "a connection that was turned away ended early");
         }
         drop(turn);
-    });
+    };
+    door.connections.spawn(farewell.in_current_span());
 }

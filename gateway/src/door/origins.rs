@@ -2,12 +2,15 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::answer::{AGE, STALE};
 
-/// The origins that are let in beside this host's own.
+/// Where a client that returns to an event stream names the last event that it has seen (HTML Living Standard, 9.2.4).
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// A list of origins, or all: those whose pages may read here, or show the page in a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
     any: bool,
@@ -32,10 +35,14 @@ impl FromStr for Origins {
 /// An origin as browsers write it: scheme and host in lower case, no path.
 fn read(text: &str) -> Result<HeaderValue, String> {
     let uri = text.parse::<Uri>().ok();
+    // No character that would end a directive of a Content Security Policy, and none that no host has.
+    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
     let origin = uri.filter(|uri| {
         let web = matches!(uri.scheme_str(), Some("http" | "https"));
         let host = uri.authority().map(|authority| authority.as_str());
-        web && host.is_some_and(|host| text.ends_with(&format!("://{host}")))
+        web && host.is_some_and(|host| {
+            host.bytes().all(is_of_host) && text.ends_with(&format!("://{host}"))
+        })
     });
     let lower = text.to_ascii_lowercase();
     match (origin, HeaderValue::from_str(&lower)) {
@@ -56,6 +63,16 @@ impl Origins {
         self.any || self.listed.contains(origin) || is_same(origin, headers, uri)
     }
 
+    /// The listed pages as sources of a Content Security Policy's `frame-ancestors` (Level 3, 6.4.2).
+    pub fn frame_ancestors(&self) -> String {
+        let listed = self.listed.iter().filter_map(|origin| origin.to_str().ok());
+        match (self.any, self.listed.is_empty()) {
+            (true, _) => "*".to_owned(),
+            (false, true) => "'none'".to_owned(),
+            (false, false) => listed.collect::<Vec<_>>().join(" "),
+        }
+    }
+
     /// What lets the listed pages read the REST answers; `None` where there are none, and browsers keep others away.
     pub fn cors(&self) -> Option<CorsLayer> {
         let allowed = match (self.any, self.listed.is_empty()) {
@@ -64,7 +81,7 @@ impl Origins {
             (false, true) => return None,
         };
         let cors = CorsLayer::new().allow_methods([Method::GET, Method::HEAD]);
-        let asked = [header::ACCEPT, header::IF_NONE_MATCH];
+        let asked = [header::ACCEPT, header::IF_NONE_MATCH, LAST_EVENT_ID];
         let told = [header::ETAG, header::RETRY_AFTER, AGE, STALE];
         Some(
             cors.allow_origin(allowed)
@@ -166,11 +183,29 @@ mod tests {
             "https://friend.example/",
             "ftp://a.example",
             "https://",
+            "https://a.example;script-src",
+            "https://user@a.example",
         ] {
             let error = text.parse::<Origins>().unwrap_err();
             assert!(error.contains(text), "{error}");
         }
         assert!("".parse::<Origins>().unwrap().cors().is_none());
+    }
+
+    #[test]
+    fn the_listed_pages_may_show_this_one_in_a_frame() {
+        for (listed, expected) in [
+            ("", "'none'"),
+            ("*", "*"),
+            ("https://Friend.example", "https://friend.example"),
+            (
+                "https://friend.example,http://[::1]:8080",
+                "https://friend.example http://[::1]:8080",
+            ),
+        ] {
+            let origins: Origins = listed.parse().unwrap();
+            assert_eq!(origins.frame_ancestors(), expected);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Who is let in: so many connections in all, so many from one address, and no request with an endless URL.
+//! The permits of connections and requests: so many in all, and so many from one address.
 
 use std::{
+    fmt,
     net::IpAddr,
     sync::{
         Arc,
@@ -9,18 +10,12 @@ use std::{
 };
 
 use ::metrics::{counter, gauge};
-use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, StatusCode},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
 use super::{
-    Door,
-    addresses::{AddressPermit, Addresses, FORWARDED_FOR, TrustedProxies},
+    addresses::{AddressPermit, Addresses, TrustedProxies, is_forwarded},
     settings::DoorSettings,
 };
 use crate::{
@@ -40,17 +35,34 @@ pub struct Permits {
 /// A connection that was let in, as long as anything holds it.
 #[derive(Debug)]
 pub struct ConnectionPermit {
-    from: IpAddr,
+    client: u64,
+    /// The client's address, or its proxy's.
+    pub from: IpAddr,
+    /// Whether its client took nothing for so long that it was given up.
+    pub is_stuck: Arc<AtomicBool>,
     /// None for a trusted proxy: each client that it speaks for has places of its own.
     _place: Option<AddressPermit>,
     _room: OwnedSemaphorePermit,
 }
 
-/// A request's claim to its connection, and to its place behind a proxy: what goes on after the answer holds it.
+/// A request's claim to its connection, and to its place behind a proxy. The body of its answer holds it, and a WebSocket
+/// that goes on after the answer.
 #[derive(Clone, Debug)]
 pub struct RequestPermit {
-    _connection: Arc<ConnectionPermit>,
+    connection: Arc<ConnectionPermit>,
     _place: Option<Arc<AddressPermit>>,
+}
+
+impl RequestPermit {
+    /// The number of the request's connection: of its client, in the logs.
+    pub fn client(&self) -> u64 {
+        self.connection.client
+    }
+
+    /// Whether the connection was given up because its client took nothing.
+    pub fn is_stuck(&self) -> bool {
+        self.connection.is_stuck.load(Ordering::Relaxed)
+    }
 }
 
 /// Why one is not let in.
@@ -60,6 +72,15 @@ pub enum Refusal {
     Full,
     /// There are as many from its address as there may be.
     Address,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::Full => "there are as many connections as there may be",
+            Refusal::Address => "its address has as many connections as one may have",
+        })
+    }
 }
 
 impl Refusal {
@@ -89,11 +110,11 @@ impl Permits {
         }
     }
 
-    /// Lets a connection in.
+    /// Lets a connection in, whose number is `client`.
     ///
     /// # Errors
     /// When there is no room for it.
-    pub fn connection(&self, from: IpAddr) -> Result<Arc<ConnectionPermit>, Refusal> {
+    pub fn connection(&self, client: u64, from: IpAddr) -> Result<Arc<ConnectionPermit>, Refusal> {
         let room = self.room.clone().try_acquire_owned();
         let room = room.map_err(|_| Refusal::Full)?;
         let place = match self.proxies.contains(from) {
@@ -102,39 +123,49 @@ impl Permits {
         };
         gauge!(CONNECTIONS).increment(1);
         Ok(Arc::new(ConnectionPermit {
+            client,
             from,
+            is_stuck: Arc::default(),
             _place: place,
             _room: room,
         }))
     }
 
-    /// Lets a request on a connection in.
-    fn request(
+    /// The address of the client that a trusted proxy speaks for, that of the proxy if it names none; `None` if the
+    /// connection is no trusted proxy's.
+    pub fn behind_proxy(
+        &self,
+        connection: &ConnectionPermit,
+        headers: &HeaderMap,
+    ) -> Option<IpAddr> {
+        if self.proxies.contains(connection.from) {
+            return Some(self.proxies.client(headers).unwrap_or(connection.from));
+        }
+        self.warn_of_a_proxy(headers);
+        None
+    }
+
+    /// Lets a request on a connection in, of a client `behind_proxy` or of the connection's own.
+    ///
+    /// # Errors
+    /// When the client behind the proxy has as many requests as one may have.
+    pub fn request(
         &self,
         connection: Arc<ConnectionPermit>,
-        headers: &HeaderMap,
+        behind_proxy: Option<IpAddr>,
     ) -> Result<RequestPermit, Refusal> {
-        let place = match self.proxies.contains(connection.from) {
-            true => {
-                let client = self.proxies.client(headers).unwrap_or(connection.from);
-                Some(self.addresses.enter(client).ok_or(Refusal::Address)?)
-            }
-            false => {
-                self.warn_of_a_proxy(headers);
-                None
-            }
-        };
+        let enter = |client| self.addresses.enter(client).ok_or(Refusal::Address);
         Ok(RequestPermit {
-            _connection: connection,
-            _place: place.map(Arc::new),
+            connection,
+            _place: behind_proxy.map(enter).transpose()?.map(Arc::new),
         })
     }
 
     /// Once: whoever has put a proxy in front wants to know that all its clients count as one.
     fn warn_of_a_proxy(&self, headers: &HeaderMap) {
-        if headers.contains_key(FORWARDED_FOR) && !self.has_warned.swap(true, Ordering::Relaxed) {
+        if is_forwarded(headers) && !self.has_warned.swap(true, Ordering::Relaxed) {
             warn!(
-                "X-Forwarded-For comes from an address that gateway_trusted_proxies does not name: if that is a proxy, all \
+                "X-Forwarded-For or Forwarded comes from an address that gateway_trusted_proxies does not name: if that is a proxy, all \
                  its clients count as one address"
             );
         }
@@ -145,21 +176,4 @@ impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         gauge!(CONNECTIONS).decrement(1);
     }
-}
-
-/// Lets a request in, or says why not.
-pub async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    let longest = door.limits.gateway_max_url_bytes as usize;
-    let uri = request.uri();
-    if uri.path().len() + uri.query().map_or(0, |query| query.len() + 1) > longest {
-        let detail = format!("a path with its query may have {longest} bytes");
-        return Problem::new(StatusCode::URI_TOO_LONG, detail).into_response();
-    }
-    if let Some(permit) = request.extensions_mut().remove::<Arc<ConnectionPermit>>() {
-        match door.permits.request(permit, request.headers()) {
-            Ok(permit) => request.extensions_mut().insert(permit),
-            Err(refusal) => return refusal.problem().into_response(),
-        };
-    }
-    next.run(request).await
 }

@@ -27,7 +27,8 @@ pub(crate) struct DoorSettings {
     )]
     pub gateway_max_connections_per_address: u32,
 
-    /// Proxies whose X-Forwarded-For is believed: addresses and networks such as 10.0.0.0/8, with commas between
+    /// Proxies whose X-Forwarded-For, or else Forwarded, is believed: addresses and networks such as 10.0.0.0/8, with commas
+    /// between
     #[arg(
         long,
         env = "SATSCOPE_GATEWAY_TRUSTED_PROXIES",
@@ -47,6 +48,16 @@ pub(crate) struct DoorSettings {
         value_name = "ORIGINS"
     )]
     pub gateway_allowed_origins: Origins,
+
+    /// Origins whose pages may show the page in a frame: such as https://example.org, with commas between; * for all
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_EMBEDDING_ORIGINS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "ORIGINS"
+    )]
+    pub gateway_embedding_origins: Origins,
 
     /// Seconds for a client to send the head of a request, counted from the connection or from the answer before
     #[arg(

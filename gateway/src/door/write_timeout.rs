@@ -3,6 +3,10 @@
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -16,16 +20,19 @@ use tokio::{
 pub struct WriteTimeout<S> {
     stream: S,
     patience: Duration,
+    /// Told once a write has failed so.
+    is_stuck: Arc<AtomicBool>,
     /// While a write waits; so a client that takes what it is sent costs no timer.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> WriteTimeout<S> {
-    /// Waits so long for each write to make progress.
-    pub fn new(stream: S, patience: Duration) -> Self {
+    /// Waits for `patience` for each write to make progress; `is_stuck` is set when one did not.
+    pub fn new(stream: S, patience: Duration, is_stuck: Arc<AtomicBool>) -> Self {
         WriteTimeout {
             stream,
             patience,
+            is_stuck,
             waiting: None,
         }
     }
@@ -43,6 +50,7 @@ impl<S> WriteTimeout<S> {
             .waiting
             .get_or_insert_with(|| Box::pin(sleep(self.patience)));
         ready!(waiting.as_mut().poll(context));
+        self.is_stuck.store(true, Ordering::Relaxed);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -104,7 +112,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_a_little_now_and_then_is_waited_for() {
         let (near, mut far) = duplex(10);
-        let mut near = WriteTimeout::new(near, PATIENCE);
+        let is_stuck = Arc::<AtomicBool>::default();
+        let mut near = WriteTimeout::new(near, PATIENCE, is_stuck.clone());
         let reading = tokio::spawn(async move {
             let mut taken = 0;
             while taken < 100 {
@@ -114,15 +123,18 @@ mod tests {
         });
         near.write_all(&[7; 100]).await.unwrap();
         reading.await.unwrap();
+        assert!(!is_stuck.load(Ordering::Relaxed));
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_given_up() {
         let (near, _far) = duplex(10);
-        let mut near = WriteTimeout::new(near, PATIENCE);
+        let is_stuck = Arc::<AtomicBool>::default();
+        let mut near = WriteTimeout::new(near, PATIENCE, is_stuck.clone());
         let began = Instant::now();
         let error = near.write_all(&[7; 11]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs());
+        assert!(is_stuck.load(Ordering::Relaxed));
     }
 }

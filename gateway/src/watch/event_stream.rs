@@ -1,7 +1,7 @@
 //! `/api/v1/stream`: the WebSocket's messages as Server-Sent Events (HTML Living Standard, 9.2), for `curl -N` and
 //! programs without a WebSocket library.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ::metrics::{counter, gauge};
 use axum::{
@@ -13,21 +13,28 @@ use axum::{
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tracing::{Span, debug};
 
 use super::{
     Watch,
-    handshake::{Resume, no_room},
+    handshake::{Resume, no_room, refuse},
     shared::Shared,
+    watchers::Watchers,
 };
 use crate::{
     answer::problem::Problem,
-    door::permits::RequestPermit,
-    metrics::{MESSAGES, STREAMS},
+    door::{client::share_of, origins::LAST_EVENT_ID, permits::RequestPermit},
+    metrics::{CLOSED, EVENT_STREAM, MESSAGES, WATCHERS},
     state::sequence::Sequence,
 };
 
+/// The shortest and the longest time after which a client is told to reconnect.
+const RETRY_LEAST: Duration = Duration::from_secs(1);
+const RETRY_MOST: Duration = Duration::from_secs(5);
+
 /// Answers with what holds now, and then all that is new, until the client leaves or the gateway stops. A client that
-/// returns with `Last-Event-ID`, or `?after=`, gets what it missed.
+/// returns with `Last-Event-ID`, or `?after=`, gets what it missed. The header counts before the query, because a client
+/// that reconnects asks for the same URL again.
 ///
 /// # Errors
 /// With the problem that the client is told.
@@ -36,20 +43,28 @@ pub async fn open(
     query: Result<Query<Resume>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let after = Resume::after(query)?.or(last_event(request.headers())?);
-    let room = watch.watchers.enter().map_err(no_room)?;
+    let after = Resume::after(query, EVENT_STREAM)?;
+    let after = last_event(request.headers())?.or(after);
+    let room = watch.watchers.enter();
+    let room = room.map_err(|reason| no_room(EVENT_STREAM, reason))?;
     let mut newest = watch.messages.subscribe();
     newest.mark_changed();
-    gauge!(STREAMS).increment(1);
+    gauge!(WATCHERS, "transport" => EVENT_STREAM).increment(1);
+    debug!(?after, "an event stream begins");
+    let permit = request.extensions().get::<RequestPermit>().cloned();
+    let client = permit.as_ref().map_or(0, RequestPermit::client);
     let watcher = Watcher {
         newest,
         seen: after,
-        _permit: request.extensions().get::<RequestPermit>().cloned(),
+        watchers: watch.watchers.clone(),
+        permit,
+        span: Span::current(),
         _room: room,
     };
     let turn = async move { watch.watchers.turn().await };
-    let events = stream::unfold(watcher, Watcher::next)
-        .flat_map(stream::iter)
+    let events = stream::unfold(watcher, Watcher::next).flat_map(stream::iter);
+    let events = stream::iter([retry(client)])
+        .chain(events)
         .map(Ok::<_, std::convert::Infallible>)
         .take_until(Box::pin(turn));
     let mut response = Response::new(Body::from_stream(events));
@@ -62,24 +77,38 @@ pub async fn open(
     Ok(response)
 }
 
+/// The line that tells the client after how many milliseconds to reconnect. Each client is told another time, so that those
+/// of a gateway that has ended do not all come at once.
+fn retry(client: u64) -> Bytes {
+    let after = RETRY_LEAST + share_of(RETRY_MOST - RETRY_LEAST, client);
+    Bytes::from(format!("retry: {}\n", after.as_millis()))
+}
+
+/// The sequence of the last event that a returning client has seen; `None` without the header, and if it is empty, as
+/// it is once an event without a sequence came last.
 fn last_event(headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
-    let Some(last) = headers.get("last-event-id") else {
+    let Some(last) = headers.get(LAST_EVENT_ID).filter(|last| !last.is_empty()) else {
         return Ok(None);
     };
     let sequence = last.to_str().ok().and_then(|text| text.parse::<u64>().ok());
-    sequence
-        .map(|sequence| Some(sequence.into()))
-        .ok_or_else(|| {
+    match sequence {
+        Some(sequence) => Ok(Some(sequence.into())),
+        None => {
             let detail = "Last-Event-ID: expected a sequence number";
-            Problem::new(StatusCode::BAD_REQUEST, detail)
-        })
+            let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
+            Err(refuse(EVENT_STREAM, "after", problem))
+        }
+    }
 }
 
 struct Watcher {
     newest: watch::Receiver<Arc<Shared>>,
     /// The sequence up to which the client has all.
     seen: Option<Sequence>,
-    _permit: Option<RequestPermit>,
+    watchers: Arc<Watchers>,
+    permit: Option<RequestPermit>,
+    /// Of the request, which is over when the stream ends.
+    span: Span,
     _room: OwnedSemaphorePermit,
 }
 
@@ -106,6 +135,14 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        gauge!(STREAMS).decrement(1);
+        let is_stuck = self.permit.as_ref().is_some_and(RequestPermit::is_stuck);
+        let reason = match (is_stuck, self.watchers.is_stopping()) {
+            (true, _) => "stuck",
+            (false, true) => "stopping",
+            (false, false) => "left",
+        };
+        counter!(CLOSED, "transport" => EVENT_STREAM, "reason" => reason).increment(1);
+        gauge!(WATCHERS, "transport" => EVENT_STREAM).decrement(1);
+        debug!(parent: &self.span, reason, "an event stream has ended");
     }
 }

@@ -12,11 +12,13 @@ use serde::Deserialize;
 use tokio_tungstenite::tungstenite::{
     self, error::ProtocolError, handshake::server::create_response_with_body,
 };
-use tracing::debug;
+use tracing::{Instrument as _, debug};
 
 use super::{Watch, socket, watchers::NoRoom};
 use crate::{
-    answer::problem::Problem, door::permits::RequestPermit, metrics::REFUSED,
+    answer::problem::Problem,
+    door::permits::RequestPermit,
+    metrics::{REFUSED, WEBSOCKET},
     state::sequence::Sequence,
 };
 
@@ -33,6 +35,7 @@ impl Resume {
     /// With the problem that the client is told.
     pub fn after(
         query: Result<Query<Resume>, QueryRejection>,
+        transport: &'static str,
     ) -> Result<Option<Sequence>, Problem> {
         match query {
             Ok(Query(resume)) => {
@@ -42,6 +45,7 @@ impl Resume {
             Err(error) => {
                 let detail = format!("after: expected a sequence number: {}", error.body_text());
                 Err(refuse(
+                    transport,
                     "after",
                     Problem::new(StatusCode::BAD_REQUEST, detail),
                 ))
@@ -60,7 +64,7 @@ pub async fn open(
     mut request: Request,
 ) -> Result<Response, Problem> {
     let response = create_response_with_body(&request, Body::empty)
-        .map_err(|error| refuse("handshake", no_handshake(&error)))?;
+        .map_err(|error| refuse(WEBSOCKET, "handshake", no_handshake(&error)))?;
     if !watch
         .door
         .origins
@@ -68,35 +72,42 @@ pub async fn open(
     {
         let detail = "a page of another origin may not read this socket";
         return Err(refuse(
+            WEBSOCKET,
             "origin",
             Problem::new(StatusCode::FORBIDDEN, detail),
         ));
     }
-    let after = Resume::after(query)?;
-    let room = watch.watchers.enter().map_err(no_room)?;
+    let after = Resume::after(query, WEBSOCKET)?;
+    let room = watch.watchers.enter();
+    let room = room.map_err(|reason| no_room(WEBSOCKET, reason))?;
     let permit = request.extensions().get::<RequestPermit>().cloned();
     let upgrade = hyper::upgrade::on(&mut request);
     let connections = watch.door.connections.clone();
-    connections.spawn(async move {
+    let watching = async move {
+        let client = permit.as_ref().map_or(0, RequestPermit::client);
         match upgrade.await {
-            Ok(upgraded) => socket::serve(TokioIo::new(upgraded), after, &watch).await,
+            Ok(upgraded) => socket::serve(TokioIo::new(upgraded), after, &watch, client).await,
             Err(error) => debug!(%error, "a client left in the middle of its handshake"),
         }
         drop((room, permit));
-    });
+    };
+    connections.spawn(watching.in_current_span());
     Ok(response)
 }
 
 /// For a watcher whom there is no room for.
-pub fn no_room(reason: NoRoom) -> Problem {
-    match reason {
-        NoRoom::Full => refuse("full", Problem::later("no more watchers are taken now")),
-        NoRoom::Stopping => refuse("stopping", Problem::later("this gateway stops")),
-    }
+pub fn no_room(transport: &'static str, reason: NoRoom) -> Problem {
+    let (reason, detail) = match reason {
+        NoRoom::Full => ("full", "no more watchers are taken now"),
+        NoRoom::Stopping => ("stopping", "this gateway stops"),
+    };
+    refuse(transport, reason, Problem::later(detail))
 }
 
-fn refuse(reason: &'static str, problem: Problem) -> Problem {
-    counter!(REFUSED, "reason" => reason).increment(1);
+/// The problem, once it is counted and logged.
+pub fn refuse(transport: &'static str, reason: &'static str, problem: Problem) -> Problem {
+    counter!(REFUSED, "transport" => transport, "reason" => reason).increment(1);
+    debug!(transport, reason, "a watcher is refused");
     problem
 }
 

@@ -29,6 +29,7 @@ use super::{Watch, shared::Shared};
 use crate::{
     door::{
         CLOSING,
+        client::share_of,
         rate_limit::{RateLimit, RateLimited},
     },
     metrics,
@@ -106,35 +107,34 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     after: Option<Sequence>,
     watch: &Watch,
+    client_id: u64,
 ) {
     let limits = &watch.limits;
     let (largest, many) = (
         limits.gateway_client_message_bytes,
         limits.gateway_client_messages_per_second,
     );
-    let largest_message = Some(largest as usize);
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_write_buffer_size(4 * FRAME)
-        .max_message_size(largest_message)
-        .max_frame_size(largest_message);
     let bytes = RateLimit::new((largest + FRAME_HEAD).saturating_mul(many));
     let stream = RateLimited::new(stream, bytes);
     let mut client = Client {
-        socket: WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await,
+        socket: WebSocketStream::from_raw_socket(stream, Role::Server, Some(config(largest))).await,
         seen: after,
         ping_every: limits.ping_every(),
+        first_ping_after: share_of(limits.ping_every(), client_id),
         stuck_after: watch.stuck_after,
+        unanswered_since: None,
         messages: RateLimit::new(many),
     };
-    gauge!(metrics::CLIENTS).increment(1);
+    debug!(?after, "a WebSocket client watches");
+    gauge!(metrics::WATCHERS, "transport" => metrics::WEBSOCKET).increment(1);
     let end = tokio::select! {
         end = client.converse(watch.messages.subscribe()) => end,
         () = watch.watchers.turn() => End::Stopping,
     };
-    counter!(metrics::CLOSED, "reason" => end.reason()).increment(1);
-    gauge!(metrics::CLIENTS).decrement(1);
+    counter!(metrics::CLOSED, "transport" => metrics::WEBSOCKET, "reason" => end.reason())
+        .increment(1);
+    gauge!(metrics::WATCHERS, "transport" => metrics::WEBSOCKET).decrement(1);
+    debug!(reason = end.reason(), "a WebSocket client has ended");
     if let Some(farewell) = end.farewell()
         && timeout(CLOSING, client.part(farewell)).await.is_err()
     {
@@ -142,13 +142,29 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
+/// A client may say at most `largest` bytes at a time. What it is told is written frame by frame, and not gathered before.
+fn config(largest: u32) -> WebSocketConfig {
+    let largest_message = Some(largest as usize);
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(4 * FRAME)
+        .max_message_size(largest_message)
+        .max_frame_size(largest_message)
+}
+
 struct Client<S> {
     socket: WebSocketStream<RateLimited<S>>,
     /// The sequence up to which the client has all.
     seen: Option<Sequence>,
     ping_every: Duration,
-    /// For a message to be taken, and for a ping to be answered.
+    /// Another for each client, because thousands that came together would else be pinged in the same moment.
+    first_ping_after: Duration,
+    /// For the next frame to be taken, and for a ping to be answered.
     stuck_after: Duration,
+    /// Since when a ping has been unanswered; the time that the client took for messages is not counted, because no answer
+    /// is read in it.
+    unanswered_since: Option<Instant>,
     /// What the client may say.
     messages: RateLimit,
 }
@@ -157,10 +173,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Tells the client all that is new until something ends it.
     async fn converse(&mut self, mut newest: watch::Receiver<Arc<Shared>>) -> End {
         newest.mark_changed();
-        let first_ping = Instant::now() + self.ping_every;
+        let first_ping = Instant::now() + self.first_ping_after;
         let mut pings = interval_at(first_ping, self.ping_every);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut unanswered_since: Option<Instant> = None;
         loop {
             let step = tokio::select! {
                 changed = newest.changed() => match changed {
@@ -169,14 +184,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 },
                 heard = self.socket.next() => hear(heard).and_then(|heard| {
                     // The answer to a ping is asked for.
-                    let is_answer = heard == Heard::Pong && unanswered_since.take().is_some();
+                    let is_answer = heard == Heard::Pong && self.unanswered_since.take().is_some();
                     match is_answer || self.messages.take(1) {
                         true => Ok(()),
                         false => Err(End::TooMany),
                     }
                 }),
                 _ = pings.tick() => {
-                    let since = *unanswered_since.get_or_insert_with(Instant::now);
+                    let since = *self.unanswered_since.get_or_insert_with(Instant::now);
                     match since.elapsed() < self.stuck_after {
                         true => self.send([Message::Ping(Bytes::new())]).await,
                         false => Err(End::Stuck),
@@ -201,19 +216,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Ok(())
     }
 
-    /// Hands over to the connection, frame by frame, as fast as the client takes them.
+    /// Hands over to the connection, frame by frame, as fast as the client takes them. A client is stuck if it takes no
+    /// frame for `stuck_after`; the whole may take longer.
     async fn send(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), End> {
-        let sent = async {
-            for message in messages {
-                self.socket.feed(message).await?;
-            }
-            self.socket.flush().await
-        };
-        match timeout(self.stuck_after, sent).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(end_of(&error)),
-            Err(_) => Err(End::Stuck),
+        let began = Instant::now();
+        for message in messages {
+            in_time(self.stuck_after, self.socket.feed(message)).await?;
         }
+        in_time(self.stuck_after, self.socket.flush()).await?;
+        if let Some(since) = &mut self.unanswered_since {
+            *since += began.elapsed();
+        }
+        Ok(())
     }
 
     /// Closes, and waits for the client to do the same.
@@ -223,6 +237,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             return;
         }
         while let Some(Ok(_)) = self.socket.next().await {}
+    }
+}
+
+/// Waits for `patience` for a frame to be taken.
+async fn in_time(
+    patience: Duration,
+    taken: impl Future<Output = Result<(), tungstenite::Error>>,
+) -> Result<(), End> {
+    match timeout(patience, taken).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(end_of(&error)),
+        Err(_) => Err(End::Stuck),
     }
 }
 
@@ -268,8 +294,63 @@ fn end_of(error: &tungstenite::Error) -> End {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
+
     use super::*;
+
+    const STUCK_AFTER: Duration = Duration::from_secs(30);
+
+    /// A client over a line that holds as many bytes as a frame, and the client's end of that line.
+    async fn client() -> (Client<DuplexStream>, DuplexStream) {
+        let (near, far) = duplex(FRAME);
+        let near = RateLimited::new(near, RateLimit::new(1000));
+        let client = Client {
+            socket: WebSocketStream::from_raw_socket(near, Role::Server, Some(config(1024))).await,
+            seen: None,
+            ping_every: Duration::from_secs(20),
+            first_ping_after: Duration::from_secs(20),
+            stuck_after: STUCK_AFTER,
+            unanswered_since: None,
+            messages: RateLimit::new(1),
+        };
+        (client, far)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_that_goes_on_taking_is_waited_for() {
+        let (mut client, mut far) = client().await;
+        client.unanswered_since = Some(Instant::now());
+        let text = Bytes::from(vec![b'x'; 256 * 1024]);
+        let reading = tokio::spawn(async move {
+            let mut taken = 0;
+            while taken < 256 * 1024 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                taken += far.read(&mut [0; FRAME]).await.unwrap();
+            }
+            far
+        });
+        let began = Instant::now();
+        assert_eq!(client.send(frames(&text)).await, Ok(()));
+        assert!(began.elapsed() > 2 * STUCK_AFTER, "{:?}", began.elapsed());
+        let unanswered = client.unanswered_since.unwrap().elapsed();
+        assert!(unanswered < STUCK_AFTER, "{unanswered:?}");
+        reading.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_no_more_is_stuck() {
+        let (mut client, mut far) = client().await;
+        let text = Bytes::from(vec![b'x'; 256 * 1024]);
+        let reading = tokio::spawn(async move {
+            far.read_exact(&mut vec![0; 100_000]).await.unwrap();
+            (far, Instant::now())
+        });
+        assert_eq!(client.send(frames(&text)).await, Err(End::Stuck));
+        let (_far, last) = reading.await.unwrap();
+        assert_eq!(last.elapsed().as_secs(), STUCK_AFTER.as_secs());
+    }
 
     #[test]
     fn a_message_is_one_text_frame_and_its_continuations() {

@@ -56,11 +56,16 @@ impl Watchers {
     /// # Errors
     /// When there is none.
     pub fn enter(&self) -> Result<OwnedSemaphorePermit, NoRoom> {
-        if self.stop.is_cancelled() {
+        if self.is_stopping() {
             return Err(NoRoom::Stopping);
         }
         let room = self.room.clone().try_acquire_owned();
         room.map_err(|_| NoRoom::Full)
+    }
+
+    /// Whether the gateway stops, and the watchers leave.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     /// Waits for the moment when the watcher who asks has to leave.

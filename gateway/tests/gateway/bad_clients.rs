@@ -20,10 +20,11 @@ use crate::support::{
     updates::{update, window},
 };
 
-const STUCK: &str = "satscope_gateway_websocket_clients_closed_total{reason=\"stuck\"}";
+const STUCK: &str =
+    "satscope_gateway_watchers_closed_total{transport=\"websocket\",reason=\"stuck\"}";
 
 fn closed_for(reason: &str) -> String {
-    format!("satscope_gateway_websocket_clients_closed_total{{reason=\"{reason}\"}}")
+    format!("satscope_gateway_watchers_closed_total{{transport=\"websocket\",reason=\"{reason}\"}}")
 }
 
 fn cut_for(reason: &str) -> String {
@@ -80,7 +81,8 @@ async fn garbage_is_no_handshake() {
 #[tokio::test]
 async fn a_handshake_that_is_none_is_told_what_it_lacks() {
     let (gateway, bystander) = Bystander::of(&[]).await;
-    let series = "satscope_gateway_websocket_clients_refused_total{reason=\"handshake\"}";
+    let series =
+        "satscope_gateway_watchers_refused_total{transport=\"websocket\",reason=\"handshake\"}";
     let before = metric(series).await;
     for (headers, expected) in [
         ("", "426"),
@@ -165,9 +167,32 @@ async fn another_page_may_not_listen() {
         assert_eq!(status, 403, "{origin}");
         assert_eq!(problem["status"], 403);
     }
-    let series = "satscope_gateway_websocket_clients_refused_total{reason=\"origin\"}";
+    let series =
+        "satscope_gateway_watchers_refused_total{transport=\"websocket\",reason=\"origin\"}";
     assert!(metric(series).await >= 3.0);
     bystander.saw_nothing().await;
+}
+
+#[tokio::test]
+async fn only_a_listed_page_may_show_the_page_in_a_frame() {
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    for (flags, expected) in [
+        (&[][..], "frame-ancestors 'none'"),
+        (
+            &[
+                "--gateway-embedding-origins",
+                "https://a.example, http://b.example:8080",
+            ],
+            "frame-ancestors https://a.example http://b.example:8080",
+        ),
+        (&["--gateway-embedding-origins", "*"], "frame-ancestors *"),
+    ] {
+        let gateway = gateway(analyzer.address, flags).await;
+        let answer = gateway.get("/?compact").await;
+        let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str();
+        let policy = policy.unwrap();
+        assert!(policy.ends_with(expected), "{policy}");
+    }
 }
 
 #[tokio::test]

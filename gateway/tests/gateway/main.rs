@@ -6,6 +6,7 @@ mod age;
 mod bad_clients;
 mod description;
 mod http;
+mod logs;
 mod programs;
 mod proxies;
 mod socket;

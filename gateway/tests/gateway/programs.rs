@@ -8,7 +8,9 @@ use crate::support::{
     Gateway,
     analyzer::Analyzer,
     client::{Client as Socket, checked, points},
-    gateway, metric, until,
+    gateway, metric,
+    raw::Raw,
+    until,
     updates::{START_MS, update, window},
     within_patience,
 };
@@ -80,6 +82,9 @@ async fn the_stream_tells_what_the_socket_tells() {
         ("?after=11", None),
         ("", Some("11")),
         ("?after=0", Some("11")),
+        // A browser that reconnects asks for the URL that it began with.
+        ("?after=10", Some("11")),
+        ("?after=11", Some("")),
     ] {
         let mut returned = Events::open(&gateway, query, last).await;
         let (id, message) = returned.next().await.unwrap();
@@ -97,10 +102,71 @@ async fn a_stream_has_its_place_among_the_watchers() {
     let mut events = Events::open(&gateway, "", None).await;
     events.to(10).await;
     assert_eq!(gateway.get("/api/v1/stream").await.status(), 503);
-    assert!(metric("satscope_gateway_event_streams").await >= 1.0);
+    assert!(metric("satscope_gateway_watchers{transport=\"event_stream\"}").await >= 1.0);
     drop(events);
     until("its place", async || {
         gateway.get("/api/v1/stream").await.status() == 200
+    })
+    .await;
+}
+
+/// The milliseconds of the `retry:` line that a stream begins with.
+async fn retry_ms(gateway: &Gateway) -> u64 {
+    let mut answer = gateway.get("/api/v1/stream").await;
+    let first = within_patience("the first line", answer.chunk()).await;
+    let first = first.unwrap().unwrap();
+    let line = std::str::from_utf8(&first).unwrap().lines().next().unwrap();
+    line.strip_prefix("retry: ").unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn each_stream_is_told_another_time_to_come_back() {
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    let mut times = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        times.insert(retry_ms(&gateway).await);
+    }
+    assert!(times.len() > 10, "{times:?}");
+    assert!(
+        times.iter().all(|ms| (1000..5000).contains(ms)),
+        "{times:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_ends_of_streams_are_counted_by_reason() {
+    let ended = async |reason: &str| {
+        let series = "satscope_gateway_watchers_closed_total{transport=\"event_stream\",reason=";
+        metric(&format!("{series}\"{reason}\"}}")).await
+    };
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let gateway = gateway(analyzer.address, &["--gateway-stuck-seconds", "1"]).await;
+    let mut quick = Events::open(&gateway, "", None).await;
+    quick.to(10).await;
+    let (left, stuck) = (ended("left").await, ended("stuck").await);
+    drop(Events::open(&gateway, "", None).await);
+    until("the one that left", async || ended("left").await > left).await;
+
+    let mut slow = Raw::connect_narrow(gateway.address).await;
+    slow.send(b"GET /api/v1/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await;
+    slow.head().await;
+    let large_id = "x".repeat(200_000);
+    for sequence in 11..=20 {
+        analyzer.play(update(sequence, &[&large_id]));
+        quick.to(sequence).await;
+    }
+    until("the one that is stuck", async || {
+        ended("stuck").await > stuck
+    })
+    .await;
+
+    let stopping = ended("stopping").await;
+    gateway.context.tasks.stop().cancel();
+    while quick.next().await.is_some() {}
+    until("the one that was told to leave", async || {
+        ended("stopping").await > stopping
     })
     .await;
 }
@@ -161,7 +227,10 @@ async fn from_page(gateway: &Gateway, method: Method, origin: &str) -> Response 
     let request = request
         .header(header::ORIGIN, origin)
         .header(header::ACCESS_CONTROL_REQUEST_METHOD, "GET")
-        .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "if-none-match");
+        .header(
+            header::ACCESS_CONTROL_REQUEST_HEADERS,
+            "if-none-match,last-event-id",
+        );
     request.send().await.unwrap()
 }
 
@@ -188,6 +257,11 @@ async fn pages_of_other_origins_read_only_where_they_are_listed() {
         let answer = from_page(&listed, method.clone(), FRIEND).await;
         assert_eq!(allowed(&answer).as_deref(), Some(FRIEND), "{method}");
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+        if method == Method::OPTIONS {
+            let headers = answer.headers()["access-control-allow-headers"].to_str();
+            let headers = headers.unwrap();
+            assert!(headers.contains("last-event-id"), "{headers}");
+        }
         let answer = from_page(&listed, method, "https://evil.example").await;
         assert_eq!(allowed(&answer), None);
     }

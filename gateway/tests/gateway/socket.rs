@@ -1,5 +1,7 @@
 //! What a client is told: at once, only once, and all of it.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -8,6 +10,7 @@ use crate::support::{
     analyzer::Analyzer,
     client::{Client, points},
     gateway,
+    raw::Raw,
     updates::{confirmed, price, update, window, without_estimate},
 };
 
@@ -126,6 +129,23 @@ async fn a_slow_client_gets_the_newest_with_the_points_it_missed() {
     assert!(told.iter().all(|message| message["data"]["reset"] == false));
     let received: Vec<String> = told.iter().flat_map(points).collect();
     assert!(received == sent, "each point once and in order");
+}
+
+/// A line of 40 kB/s: the message takes several times as long as a client that takes nothing is waited for.
+#[tokio::test]
+async fn a_large_message_goes_through_a_slow_line() {
+    const LENGTH: usize = 300_000;
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let flags = ["--gateway-stuck-seconds", "2"];
+    let gateway = gateway(analyzer.address, &flags).await;
+    let mut slow = Raw::connect_narrow(gateway.address).await;
+    slow.handshake("").await;
+    slow.take_until("\"sequence\":10").await;
+    analyzer.play(update(11, &[&"x".repeat(LENGTH)]));
+    let began = Instant::now();
+    let taken = slow.take_slowly(LENGTH).await;
+    assert!(taken >= LENGTH, "closed after {taken} bytes");
+    assert!(began.elapsed() > Duration::from_secs(6), "it was slow");
 }
 
 #[tokio::test]

@@ -15,6 +15,10 @@ pub use count::describe as describe_metrics;
 
 use crate::{Context, health::Readiness, net::warn_if_open, token};
 
+/// Calls that one connection may have open at a time, streams too. A gateway has one stream and a few questions; an
+/// honest client that has as many open waits with its next call (RFC 9113, 5.1.2).
+const MAX_CALLS: u32 = 64;
+
 /// Serves `service` with health and reflection until the process stops.
 ///
 /// `name` is the service's full name; `descriptors` its encoded `FileDescriptorSet`.
@@ -64,7 +68,8 @@ pub async fn serve(
         .layer(methods)
         .http2_keepalive_interval(Some(std::time::Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(std::time::Duration::from_secs(10)))
-        .concurrency_limit_per_connection(64)
+        // Not `concurrency_limit_per_connection`: that counts a stream only until it begins.
+        .max_concurrent_streams(MAX_CALLS)
         .add_routes(routes)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
@@ -100,5 +105,58 @@ async fn report(readiness: Readiness, reporter: HealthReporter, name: &'static s
         if conditions.changed().await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::task::JoinSet;
+    use tonic::transport::Channel;
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    async fn connect(address: std::net::SocketAddr) -> HealthClient<Channel> {
+        let channel = Channel::from_shared(format!("http://{address}")).unwrap();
+        HealthClient::new(channel.connect().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_streams_of_a_connection_are_bounded() {
+        let context = Context::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let descriptors = tonic_health::pb::FILE_DESCRIPTOR_SET;
+        serve(listener, "test", Routes::default(), descriptors, &context)
+            .await
+            .unwrap();
+        let (greedy, mut other) = (connect(address).await, connect(address).await);
+        let mut watching = JoinSet::new();
+        for _ in 0..=MAX_CALLS {
+            let mut greedy = greedy.clone();
+            let watch = async move { greedy.watch(HealthCheckRequest::default()).await };
+            watching.spawn(watch);
+        }
+        let mut open = Vec::new();
+        for _ in 0..MAX_CALLS {
+            let next = tokio::time::timeout(PATIENCE, watching.join_next());
+            open.push(next.await.unwrap().unwrap().unwrap().unwrap());
+        }
+        // Time enough for one more to begin.
+        for _ in 0..100 {
+            other.check(HealthCheckRequest::default()).await.unwrap();
+        }
+        assert!(
+            watching.try_join_next().is_none(),
+            "one more than there may be"
+        );
+        open.pop();
+        let last = tokio::time::timeout(PATIENCE, watching.join_next());
+        last.await.unwrap().unwrap().unwrap().unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::Mutex,
     task::JoinSet,
 };
@@ -51,7 +51,8 @@ impl Tasks {
         self.stop.clone()
     }
 
-    /// Runs a task in the background; to be called before [`Tasks::run`]. Its error, its panic, and its end before it is told to stop, stop the process.
+    /// Runs a task in the background; to be called before [`Tasks::run`]. Its error, its panic, and its
+    /// end before it is told to stop, stop the process. A task whose end is no error cancels [`Tasks::stop`] itself first.
     pub async fn spawn(
         &self,
         name: &'static str,
@@ -63,29 +64,60 @@ impl Tasks {
             .spawn(async move { (name, task.await) });
     }
 
-    /// Waits for SIGTERM, SIGINT or the first task that ends; then stops the others, within [`Tasks::drain`].
+    /// Waits for SIGTERM, SIGINT or the first task that ends; then stops the others, within [`Tasks::drain`]. A signal that
+    /// comes while they are stopping cuts them off at once.
     ///
     /// # Errors
     /// With the first task's error, if that is why the process stops.
     pub async fn run(self) -> anyhow::Result<()> {
         let drain = self.drain;
-        let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+        let mut signals = Signals::listen()?;
         let mut set = self.set.lock().await;
         let outcome = tokio::select! {
-            _ = terminate.recv() => { info!("SIGTERM: draining"); Ok(()) }
-            _ = interrupt.recv() => { info!("SIGINT: draining"); Ok(()) }
-            Some(ended) = set.join_next() => Err(match ended {
-                Ok((_, Err(error))) => error,
-                Ok((name, Ok(()))) => anyhow!("{name} ended by itself"),
-                Err(error) => anyhow!("a task did not finish: {error}"),
-            }),
+            signal = signals.next() => { info!("{signal}: draining"); Ok(()) }
+            Some(ended) = set.join_next() => match ended {
+                Ok((_, Err(error))) => Err(error),
+                Ok((_, Ok(()))) if self.stop.is_cancelled() => Ok(()),
+                Ok((name, Ok(()))) => Err(anyhow!("{name} ended by itself")),
+                Err(error) => Err(anyhow!("a task did not finish: {error}")),
+            },
         };
         self.stop.cancel();
-        if tokio::time::timeout(drain, finish(&mut set)).await.is_err() {
-            warn!(tasks = set.len(), "not drained in {drain:?}: cut off");
+        let again = tokio::select! {
+            finished = tokio::time::timeout(drain, finish(&mut set)) => match finished {
+                Ok(()) => return outcome,
+                Err(_) => None,
+            },
+            signal = signals.next() => Some(signal),
+        };
+        match again {
+            Some(signal) => warn!(tasks = set.len(), "{signal} while draining: cut off"),
+            None => warn!(tasks = set.len(), "not drained in {drain:?}: cut off"),
         }
         outcome
+    }
+}
+
+/// The signals that ask a process to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("listening for SIGINT")?,
+        })
+    }
+
+    /// Waits for the next one; its name.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
     }
 }
 
@@ -119,6 +151,25 @@ mod tests {
             .await;
         let error = tasks.run().await.unwrap_err();
         assert_eq!(error.to_string(), "no more paper");
+    }
+
+    #[tokio::test]
+    async fn a_task_that_has_done_its_work_stops_the_others() {
+        let tasks = Tasks::default();
+        let (stop, done) = (tasks.stop(), tasks.stop());
+        tasks
+            .spawn("patient", async move {
+                stop.cancelled().await;
+                Ok(())
+            })
+            .await;
+        tasks
+            .spawn("done", async move {
+                done.cancel();
+                Ok(())
+            })
+            .await;
+        tasks.run().await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

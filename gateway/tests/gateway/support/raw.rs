@@ -1,6 +1,9 @@
 //! A client that sends bytes as they are; a library would not.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -30,7 +33,13 @@ impl Raw {
 
     /// With a receive buffer so small that what it does not read waits at the gateway.
     pub async fn connect_narrow(gateway: SocketAddr) -> Self {
+        Raw::connect_narrow_from([127, 0, 0, 1].into(), gateway).await
+    }
+
+    /// The same, from another address of this machine.
+    pub async fn connect_narrow_from(from: IpAddr, gateway: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         Raw(socket.connect(gateway).await.unwrap())
     }
@@ -56,6 +65,32 @@ impl Raw {
         })
         .await;
         String::from_utf8(head).unwrap()
+    }
+
+    /// Reads on until this comes.
+    pub async fn take_until(&mut self, text: &str) {
+        let mut taken = Vec::new();
+        within_patience(text, async {
+            while !String::from_utf8_lossy(&taken).contains(text) {
+                taken.push(self.0.read_u8().await.unwrap());
+            }
+        })
+        .await;
+    }
+
+    /// Takes 4 kB each 100 ms until there are so many bytes; how many there were when it was closed, if it was.
+    pub async fn take_slowly(&mut self, length: usize) -> usize {
+        let mut taken = 0;
+        while taken < length {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let mut piece = [0; 4096];
+            let reading = self.0.read(&mut piece);
+            match within_patience("a piece", reading).await {
+                Ok(0) | Err(_) => break,
+                Ok(count) => taken += count,
+            }
+        }
+        taken
     }
 
     /// All that comes until it is closed, or cut.
