@@ -1,6 +1,7 @@
 // The plot: confirmed payments on the left, the mempool on the right, and the estimate drawn through both. Three canvases
 // lie upon each other: what is behind the dots, the dots, and what is in front of them.
 
+import { staleReason } from "./age.js";
 import { rendererFor } from "./dots.js";
 import { formatCount, formatUsd } from "./format.js";
 import { drawBlocks, drawFrames, drawHeights, drawPriceTicks, drawTitles } from "./grid.js";
@@ -198,7 +199,7 @@ function drawBehind(context, layout, state, counts, theme) {
   drawTitles(context, layout, counts, theme);
   if (!priceAxis) return;
   drawPriceTicks(context, layout, estimate?.price ?? null, theme);
-  if (!view.hides.has("interval")) drawInterval(context, layout, history.entries, theme);
+  if (!view.hides.has("interval")) drawInterval(context, layout, history.entries, staleReason(state) === null, theme);
   if (!view.hides.has("blocks")) drawBlocks(context, layout, blocks, theme);
 }
 
@@ -214,7 +215,7 @@ function drawInFront(context, layout, state, theme) {
   context.textBaseline = "middle";
   if (!priceAxis) return;
   if (!view.hides.has("blocks")) drawHeights(context, layout, blocks, theme);
-  if (!view.hides.has("estimate")) drawEstimates(context, layout, history.entries, theme);
+  if (!view.hides.has("estimate")) drawEstimates(context, layout, history.entries, staleReason(state) === null, theme);
   if (hiddenPriceUsd !== null && !view.hides.has("hidden")) {
     drawHiddenPrice(context, layout, hiddenPriceUsd, estimate?.price ?? null, theme);
   }

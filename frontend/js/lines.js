@@ -41,9 +41,10 @@ export function stretches(entries, { start, end }) {
  * @param {Context} context
  * @param {Layout} layout
  * @param {Past[]} entries
+ * @param {boolean} holds whether the last estimate is of this moment
  * @param {Theme} theme
  */
-export function drawInterval(context, layout, entries, theme) {
+export function drawInterval(context, layout, entries, holds, theme) {
   context.save();
   context.fillStyle = theme.level;
   context.globalAlpha = theme.band;
@@ -53,8 +54,9 @@ export function drawInterval(context, layout, entries, theme) {
         context.beginPath();
         for (const past of stretch) context.lineTo(xOf(part, past.timestamp), yOf(layout, past.high));
         const last = stretch[stretch.length - 1];
-        context.lineTo(endOf(part, last), yOf(layout, last.high));
-        context.lineTo(endOf(part, last), yOf(layout, last.low));
+        const end = endOf(part, last, holds);
+        context.lineTo(end, yOf(layout, last.high));
+        context.lineTo(end, yOf(layout, last.low));
         for (const past of stretch.slice().reverse()) context.lineTo(xOf(part, past.timestamp), yOf(layout, past.low));
         context.fill();
       }
@@ -67,9 +69,10 @@ export function drawInterval(context, layout, entries, theme) {
  * @param {Context} context
  * @param {Layout} layout
  * @param {Past[]} entries
+ * @param {boolean} holds whether the last estimate is of this moment
  * @param {Theme} theme
  */
-export function drawEstimates(context, layout, entries, theme) {
+export function drawEstimates(context, layout, entries, holds, theme) {
   context.save();
   context.lineJoin = "round";
   for (const [width, colour] of /** @type {const} */ ([[4, theme.ground], [1.75, theme.level]])) {
@@ -78,7 +81,7 @@ export function drawEstimates(context, layout, entries, theme) {
     context.globalAlpha = colour === theme.ground ? 0.55 : 1;
     for (const part of [layout.confirmed, layout.mempool]) {
       within(context, layout, part, () => {
-        for (const stretch of stretches(entries, part)) strokeStretch(context, layout, part, stretch);
+        for (const stretch of stretches(entries, part)) strokeStretch(context, layout, part, stretch, holds);
       });
     }
   }
@@ -90,22 +93,24 @@ export function drawEstimates(context, layout, entries, theme) {
  * @param {Layout} layout
  * @param {Part} part
  * @param {Past[]} stretch
+ * @param {boolean} holds
  */
-function strokeStretch(context, layout, part, stretch) {
+function strokeStretch(context, layout, part, stretch, holds) {
   context.beginPath();
   for (const past of stretch) context.lineTo(xOf(part, past.timestamp), yOf(layout, past.price));
   const last = stretch[stretch.length - 1];
-  context.lineTo(endOf(part, last), yOf(layout, last.price));
+  context.lineTo(endOf(part, last, holds), yOf(layout, last.price));
   context.stroke();
 }
 
 /**
- * How far to the right an estimate holds: what is live, to the edge.
+ * The right end of a stretch, in CSS pixels: the edge if its last estimate still holds, else that estimate's own place.
  * @param {Part} part
  * @param {Past} last of its stretch
+ * @param {boolean} holds whether the newest estimate is of this moment
  */
-function endOf(part, { timestamp }) {
-  return part.live && timestamp > part.end - GAP_SECONDS ? part.right : xOf(part, timestamp);
+export function endOf(part, { timestamp }, holds) {
+  return holds && part.live && timestamp > part.end - GAP_SECONDS ? part.right : xOf(part, timestamp);
 }
 
 /**

@@ -1,6 +1,7 @@
 // Puts the page together: messages and gestures change the state, and each change asks for a frame that shows it.
 
 import { staleReason } from "./age.js";
+import { buildIn, Renewal } from "./build.js";
 import { Chart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { listenToControls, showControls } from "./controls.js";
@@ -16,7 +17,7 @@ import { Glide, spanOf, Strength } from "./motion.js";
 import { showNotice } from "./notice.js";
 import { showOrigin } from "./origin.js";
 import { showPrice } from "./price.js";
-import { amountsWhile, pastEstimates, restOfPoints } from "./rest.js";
+import { amountsWhile, pastEstimates, resetDelayMs, restOfPoints } from "./rest.js";
 import { setUpScreen } from "./screen.js";
 import { listenToShare } from "./share.js";
 import { applyPast, applyRest, applyUpdate, createState } from "./state.js";
@@ -110,8 +111,10 @@ function changed() {
   requestFrame();
 }
 
+let hadPicture = false;
 const rest = restOfPoints((picture) => {
   const isTaken = applyRest(state, picture);
+  hadPicture ||= isTaken;
   if (isTaken) changed();
   return isTaken;
 });
@@ -134,9 +137,11 @@ function onMessage(message) {
   const hadSince = state.historySince;
   const first = state.updates === 0;
   const { isBegun, isTurned } = applyUpdate(state, update, clockNow(), !document.hidden);
-  if (isBegun) void rest.fetch();
+  renewal.hear(update.build, state.clock);
+  const delayMs = resetDelayMs(!hadPicture, Math.random());
+  if (isBegun) void rest.fetch(delayMs);
   // The clock was set, more of the past has become known, or some of it went by while the gateway was away.
-  if (isTurned || update.reset || state.historySince < hadSince) void past.fetch();
+  if (isTurned || update.reset || state.historySince < hadSince) void past.fetch(delayMs);
   if (isTurned) showLink();
   if (first || (update.reset && !state.amounts)) askForAmounts();
   changed();
@@ -186,8 +191,23 @@ function showLink() {
   window.history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);
 }
 
-const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-const connection = new Connection(`${scheme}//${location.host}/ws/mempool`, {
+const renewal = new Renewal(buildIn(import.meta.url), {
+  random: Math.random,
+  wallNow: () => Date.now(),
+  storage: () => sessionStorage,
+  offered: async () => {
+    const response = await fetch(location.href, { cache: "no-cache" });
+    return response.ok ? buildIn(await response.text()) : null;
+  },
+  reload: () => location.reload(),
+});
+for (const move of ["pointermove", "pointerdown", "pointerup", "pointercancel", "wheel", "keydown"]) {
+  addEventListener(move, (event) => renewal.touch(clockNow(), "buttons" in event && event.buttons !== 0), { passive: true, capture: true });
+}
+
+const socketAddress = new URL("ws/mempool", document.baseURI);
+socketAddress.protocol = socketAddress.protocol === "https:" ? "wss:" : "ws:";
+const connection = new Connection(socketAddress.href, {
   after: () => state.sequence,
   onMessage,
   onLink(link) {
@@ -227,6 +247,12 @@ document.addEventListener("visibilitychange", () => {
   followsFrameAt = -Infinity;
   draw();
 });
+
+function leisure() {
+  if (document.hidden) return "hidden";
+  return query.has("kiosk") ? "kiosk" : "watched";
+}
+
 /** Lets ages and countdowns run on. The plot does not move by itself, but is dimmed when the price becomes stale. */
 function tick() {
   state.clock = clockNow();
@@ -235,6 +261,7 @@ function tick() {
     connection.renew("this computer was asleep");
   }
   showTab(state);
+  if (state.link.phase === "connected" && !document.fullscreenElement) void renewal.tick(state.clock, leisure());
   if (document.hidden) return;
   if (document.body.dataset.stale !== (staleReason(state) ?? undefined)) requestFrame();
   for (const show of runningViews) show(state);

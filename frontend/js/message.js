@@ -51,6 +51,7 @@
  * @property {Block | null} block the newest
  * @property {Block[] | null} blocks those of the last three hours, oldest first
  * @property {number | null} historySince since when there are estimates to be fetched, Unix seconds
+ * @property {string | null} build the build of the page that the gateway serves
  */
 /** @typedef {Record<string, unknown>} Json */
 
@@ -109,6 +110,7 @@ export function readMessage(message) {
     block: readBlock(fields.block)[0] ?? null,
     blocks: Array.isArray(fields.blocks) ? fields.blocks.flatMap(readBlock) : null,
     historySince: positive(fields.history_since),
+    build: text(fields.build),
   };
 }
 

@@ -146,8 +146,9 @@ export class Points {
   }
 
   /**
-   * Takes in the rest of the picture, as it stood at `sequence`. What the socket brought later is newer and wins;
-   * what the picture has ahead of the socket comes again by the socket, and does no harm. Returns `false` and takes nothing
+   * Takes in the rest of the picture, as it stood at `sequence`. A change that the socket brought at that sequence or later
+   * wins: the parts of a split update bear the sequence of the update before, and a change that the picture already has
+   * does no harm. What the picture has ahead of the socket comes again by the socket. Returns `false` and takes nothing
    * if the picture is of another epoch than the socket: their sequences and stamps cannot be compared.
    * @param {Point[]} points
    * @param {number} sequence
@@ -158,7 +159,7 @@ export class Points {
     for (const point of points) {
       if (this.#slots.has(point.id)) continue;
       const change = this.#sinceReset?.get(point.id);
-      if (change && change.sequence > sequence) {
+      if (change && change.sequence >= sequence) {
         if (change.state === "removed") continue;
         point.state = change.state;
       }

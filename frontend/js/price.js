@@ -1,8 +1,8 @@
 // The price in large type with its age, and beside it how much to trust it and how it has moved.
 
-import { ageWords, staleReason } from "./age.js";
+import { ageOf, ageWords, eventNow, staleReason } from "./age.js";
 import { byId, setText } from "./dom.js";
-import { formatCount, formatSignedPercent, formatUsd } from "./format.js";
+import { formatCount, formatLocalTime, formatSignedPercent, formatUsd } from "./format.js";
 import { confidenceLevel } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -46,9 +46,15 @@ export function showPrice(state) {
   showChange(state);
   const old = ageWords(state);
   setText(priceAge, reason ? `Last price${old ? `, ${old} old` : ""}` : old ? `${old} old` : "");
-  setText(age, old ? `${old} ago` : "–");
+  setText(age, old ? (reason ? momentOfPayment(state) : `${old} ago`) : "–");
   setText(payments, estimate?.payments != null ? `of ${formatCount(estimate.payments)}` : "");
   if (estimate && !reason) speak(`${formatUsd(estimate.price)}, ${level} confidence`);
+}
+
+/** When the newest payment was made: the age of a stale price stands beside the price already. @param {State} state */
+function momentOfPayment(state) {
+  const [now, age] = [eventNow(state), ageOf(state)];
+  return now === null || age === null ? "–" : `at ${formatLocalTime(now - age)}`;
 }
 
 /** @param {Estimate | null} estimate */

@@ -8,6 +8,9 @@ import { readAmounts, readHistory, readPoints } from "./message.js";
 /** How often the amounts are asked for while somebody looks at them, in milliseconds. */
 const AMOUNTS_EVERY_MS = 10_000;
 
+/** The time over which the pages of a gateway spread what they ask after a reset, in milliseconds. */
+const RESET_SPREAD_MS = 30_000;
+
 /** Something that is fetched until it is there and can be used; a later call supersedes an earlier one. @template T */
 export class Fetched {
   /** @type {AbortController | null} */
@@ -17,7 +20,7 @@ export class Fetched {
   #onAnswer;
 
   /**
-   * @param {string} address
+   * @param {string} address relative to the page
    * @param {(answer: unknown) => T} read throws what is wrong with an answer
    * @param {(answer: T) => boolean | void} onAnswer returns `false` for an answer that is to be asked for again
    */
@@ -27,9 +30,11 @@ export class Fetched {
     this.#onAnswer = onAnswer;
   }
 
-  async fetch() {
+  /** @param {number} [delayMs] milliseconds before the first attempt */
+  async fetch(delayMs = 0) {
     this.#fetching?.abort();
     const { signal } = (this.#fetching = new AbortController());
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     for (let failures = 0; !signal.aborted; failures += 1) {
       const answer = await this.#ask(signal);
       if (signal.aborted) return;
@@ -59,14 +64,24 @@ export class Fetched {
   }
 }
 
+/**
+ * The wait before a page asks for what a reset left out: none for its first picture, and a share of `RESET_SPREAD_MS` later,
+ * because a reset comes to all pages at once.
+ * @param {boolean} isFirst whether the page has had no whole picture yet
+ * @param {number} random 0 to 1
+ */
+export function resetDelayMs(isFirst, random) {
+  return isFirst ? 0 : RESET_SPREAD_MS * random;
+}
+
 /** @param {(rest: Rest) => boolean} onAnswer returns whether it could be used */
 export function restOfPoints(onAnswer) {
-  return new Fetched("/api/v1/points", readRest, onAnswer);
+  return new Fetched("api/v1/points", readRest, onAnswer);
 }
 
 /** @param {(past: import("./history.js").Past[]) => void} onAnswer */
 export function pastEstimates(onAnswer) {
-  return new Fetched("/api/v1/history?range=3h&step=10s", readHistory, onAnswer);
+  return new Fetched("api/v1/history?range=3h&step=10s", readHistory, onAnswer);
 }
 
 /**
@@ -75,7 +90,7 @@ export function pastEstimates(onAnswer) {
  * @param {(amounts: import("./message.js").Amounts | null) => void} onAnswer
  */
 export function amountsWhile(wanted, onAnswer) {
-  const amounts = new Fetched("/api/v1/evidence", readAmounts, onAnswer);
+  const amounts = new Fetched("api/v1/evidence", readAmounts, onAnswer);
   const ask = () => {
     if (wanted()) void amounts.fetch();
     else amounts.stop();

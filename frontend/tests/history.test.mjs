@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { History } from "../js/history.js";
-import { stretches } from "../js/lines.js";
+import { endOf, stretches } from "../js/lines.js";
 
 const estimate = (price) => ({ price, interval: { low: price - 1, high: price + 1 } });
 const past = (timestamp, price = 10) => ({ timestamp, price, low: price - 1, high: price + 1 });
@@ -50,4 +50,11 @@ test("a line is drawn through what belongs together, with one beyond each edge",
   const shown = stretches(entries, { start: 150, end: 950 });
   assert.deepEqual(shown.map((stretch) => stretch.map(({ timestamp }) => timestamp)), [[100, 200, 300], [900, 1000]]);
   assert.deepEqual(stretches(entries, { start: 5000, end: 6000 }), []);
+});
+
+test("the line goes on to the right edge only while its last estimate holds", () => {
+  const part = { start: 0, end: 1000, left: 0, right: 1000, inset: 0, live: true };
+  assert.equal(endOf(part, past(900), true), 1000);
+  assert.equal(endOf(part, past(900), false), 900);
+  assert.equal(endOf({ ...part, live: false }, past(900), true), 900);
 });

@@ -22,7 +22,7 @@ test("an update is read whole", () => {
     transactions: [{ id: "a:0", timestamp: 99, price: 1e5, value_sats: 50_000, round_usd: 50, state: "confirmed" }],
     changes: [{ id: "b:1", state: "removed" }], hops: [{ name: "node", state: "connected", detail: "" }],
     stats: { total_received: 5, total_filtered: 2, active_in_window: 3, uptime_seconds: 9, mempool_transactions: 4 },
-    simulated: true, hidden_price_usd: 100_100, chain: "regtest", block: { height: 9, timestamp: 90 }, blocks: [{ timestamp: 80 }, {}], history_since: 70, later: "field",
+    simulated: true, hidden_price_usd: 100_100, chain: "regtest", block: { height: 9, timestamp: 90 }, blocks: [{ timestamp: 80 }, {}], history_since: 70, build: "0123456789abcdef", later: "field",
   });
   assert.deepEqual(update, {
     sequence: 7, reset: true, timestamp: 100.5,
@@ -31,7 +31,7 @@ test("an update is read whole", () => {
     points: [{ id: "a:0", timestamp: 99, price: 1e5, valueSats: 50_000, roundUsd: 50, state: "confirmed" }],
     changes: [{ id: "b:1", state: "removed" }], hops: [{ name: "node", state: "connected", detail: "" }],
     stats: { received: 5, filtered: 2, active: 3, uptimeSeconds: 9, mempool: 4 },
-    simulated: true, hiddenPriceUsd: 100_100, chain: "regtest", block: { height: 9, timestamp: 90 }, blocks: [{ height: null, timestamp: 80 }], historySince: 70,
+    simulated: true, hiddenPriceUsd: 100_100, chain: "regtest", block: { height: 9, timestamp: 90 }, blocks: [{ height: null, timestamp: 80 }], historySince: 70, build: "0123456789abcdef",
   });
 });
 

@@ -38,6 +38,14 @@ test("the rest of the picture wins over changes that it already holds", () => {
   assert.deepEqual(states(points), { reorged: "mempool" });
 });
 
+test("a change of the picture's own sequence wins over it: it may be part of a later update", () => {
+  const points = new Points();
+  points.reset();
+  points.apply([], [{ id: "mined", state: "confirmed" }, { id: "gone", state: "removed" }], 11);
+  points.mergeRest([point("mined"), point("gone")], 11, 11);
+  assert.deepEqual(states(points), { mined: "confirmed" });
+});
+
 test("a picture of another epoch is not taken, and the one of this epoch still is", () => {
   const epoch = (/** @type {number} */ number) => number * 2 ** 33;
   const points = new Points();

@@ -6,6 +6,8 @@ import { test } from "node:test";
 
 const folder = new URL("../js/", import.meta.url);
 const modules = readdirSync(folder).map((name) => [name, readFileSync(new URL(name, folder), "utf8")]);
+const start = readFileSync(new URL("../start.js", import.meta.url), "utf8");
+modules.push(["start.js", start]);
 const page = readFileSync(new URL("../index.html", import.meta.url), "utf8");
 
 test("no text becomes HTML or code", () => {
@@ -17,7 +19,16 @@ test("no text becomes HTML or code", () => {
 
 test("no other host is named, and nothing is written into the page that the policy forbids", () => {
   for (const [name, source] of [...modules, ["index.html", page]]) assert.doesNotMatch(source, /https?:\/\//, name);
-  assert.doesNotMatch(page, /\sstyle=|\son\w+=|<style|<script(?! type="module" src="\/js\/)/);
+  assert.doesNotMatch(page, /\sstyle=|\son\w+=|<style|<script(?! type="module" src="js\/| src="start.js">)/);
+});
+
+test("every address is relative to the page, which may lie under any path", () => {
+  const absolute = /(?:href|src)="\/|["'`]\/(?:api|ws|js|assets)\b|url\(["']?\//;
+  const style = readFileSync(new URL("../style.css", import.meta.url), "utf8");
+  for (const [name, source] of [...modules, ["index.html", page], ["style.css", style]]) {
+    const code = source.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+    assert.doesNotMatch(code, absolute, name);
+  }
 });
 
 test("each module says in its first line what it is for", () => {

@@ -2,10 +2,12 @@
 //!
 //! Five rooms: [`answer`] is how anything is answered, [`door`] who comes in, [`state`] what the analyzer has said,
 //! [`watch`] those who stay, [`rest`] those who ask once. `watch` and `rest` know the others, and nobody knows them.
+//! [`files`] is what the page is made of, and names its build to `state` and `rest`.
 //! No client's doing reaches another's, nor the analyzer.
 
 mod answer;
 mod door;
+mod files;
 mod metrics;
 mod rest;
 mod settings;

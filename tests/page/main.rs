@@ -5,6 +5,7 @@
 mod access;
 mod age;
 mod link;
+mod proxied;
 #[path = "../support/mod.rs"]
 mod support;
 mod things;

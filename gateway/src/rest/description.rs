@@ -5,30 +5,44 @@ use std::sync::LazyLock;
 use axum::{http::HeaderMap, response::Response};
 use bytes::Bytes;
 
-use crate::answer::{encoded::Encoded, etag::revalidated};
+use crate::{
+    answer::{encoded::Encoded, etag::revalidated},
+    files::hash_of,
+};
 
 /// Where the description is.
 pub const OPENAPI: &str = "/api/v1/openapi.yaml";
 /// Where the schema is; the description refers to it by its name.
 pub const MESSAGES: &str = "/api/v1/websocket-message.schema.json";
 
-/// The version is the tag: neither changes while the program runs.
-const TAG: &str = env!("CARGO_PKG_VERSION");
+/// A document, and the hash of its content.
+struct Document {
+    tag: String,
+    body: Encoded,
+}
 
-static OPENAPI_YAML: LazyLock<Encoded> =
-    LazyLock::new(|| Encoded::best(Bytes::from_static(include_bytes!("../../openapi.yaml"))));
-static MESSAGE_SCHEMA: LazyLock<Encoded> = LazyLock::new(|| {
-    Encoded::best(Bytes::from_static(include_bytes!(
-        "../../websocket-message.schema.json"
-    )))
-});
+impl Document {
+    fn new(text: &'static str) -> Self {
+        Document {
+            tag: hash_of([text.as_bytes()]),
+            body: Encoded::best(Bytes::from_static(text.as_bytes())),
+        }
+    }
+}
+
+static OPENAPI_YAML: LazyLock<Document> =
+    LazyLock::new(|| Document::new(include_str!("../../openapi.yaml")));
+static MESSAGE_SCHEMA: LazyLock<Document> =
+    LazyLock::new(|| Document::new(include_str!("../../websocket-message.schema.json")));
 
 /// `/api/v1/openapi.yaml`
 pub async fn openapi(headers: HeaderMap) -> Response {
-    revalidated(&headers, TAG, "application/yaml", &OPENAPI_YAML)
+    let Document { tag, body } = &*OPENAPI_YAML;
+    revalidated(&headers, tag, "application/yaml", body)
 }
 
 /// `/api/v1/websocket-message.schema.json`
 pub async fn messages(headers: HeaderMap) -> Response {
-    revalidated(&headers, TAG, "application/schema+json", &MESSAGE_SCHEMA)
+    let Document { tag, body } = &*MESSAGE_SCHEMA;
+    revalidated(&headers, tag, "application/schema+json", body)
 }

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     answer::json::{json, seconds},
+    files::BUILD,
     state::{
         freshness::{Age, Stale},
         sequence::Sequence,
@@ -242,6 +243,7 @@ pub fn message(current: &Current, news: &News<'_>) -> Bytes {
     }
     #[derive(Serialize)]
     struct Data<'a> {
+        build: &'a str,
         reset: bool,
         #[serde(flatten)]
         current: &'a Current,
@@ -256,6 +258,7 @@ pub fn message(current: &Current, news: &News<'_>) -> Bytes {
             None => "status",
         },
         data: Data {
+            build: &BUILD,
             reset: news.reset,
             current,
             transactions: &news.points,

@@ -467,7 +467,15 @@ async fn no_path_leads_out_of_the_page() {
     let (gateway, bystander) = Bystander::of(&[]).await;
     let series = "satscope_gateway_http_requests_total{path=\"other\",status=\"404\"}";
     let before = metric(series).await;
-    for path in [
+    let build = gateway.build().await;
+    let out_of_the_assets = [
+        format!("/assets/{build}/../../Cargo.toml"),
+        format!("/assets/{build}/js/../style.css"),
+        format!("/assets/{build}/..%2f..%2fCargo.toml"),
+        format!("/assets/{build}//etc/passwd"),
+    ];
+    let out_of_the_assets = out_of_the_assets.iter().map(String::as_str);
+    let out_of_the_root = [
         "/../Cargo.toml",
         "/js/../../Cargo.toml",
         "/%2e%2e/Cargo.toml",
@@ -476,7 +484,8 @@ async fn no_path_leads_out_of_the_page() {
         "//etc/passwd",
         "/./../../../../etc/passwd",
         "/index.html%00.js",
-    ] {
+    ];
+    for path in out_of_the_root.into_iter().chain(out_of_the_assets) {
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         let mut raw = Raw::connect(gateway.address).await;
         raw.send(request.as_bytes()).await;

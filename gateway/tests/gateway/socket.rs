@@ -24,6 +24,7 @@ async fn the_first_message_comes_at_once_and_those_after_it_bring_only_news() {
     let first = client.next().await;
     assert_eq!(first["type"], "mempool_update");
     assert_eq!(first["data"]["reset"], true);
+    assert_eq!(first["data"]["build"], gateway.build().await);
     assert_eq!(first["data"]["price"], price(10));
     assert_eq!(points(&first), ["a", "b"]);
 

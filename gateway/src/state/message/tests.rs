@@ -130,6 +130,7 @@ fn every_field_is_written_under_its_name() {
         value!({
             "type": "mempool_update",
             "data": {
+                "build": *BUILD,
                 "sequence": 42,
                 "reset": true,
                 "timestamp": 1_700_000_000.25,

@@ -71,6 +71,13 @@ impl Gateway {
     pub async fn get(&self, path: &str) -> reqwest::Response {
         reqwest::get(self.url(path)).await.unwrap()
     }
+
+    /// The build of the page, as its document names it.
+    pub async fn build(&self) -> String {
+        let document = self.get("/").await.text().await.unwrap();
+        let (_, rest) = document.split_once("assets/").unwrap();
+        rest.split_once('/').unwrap().0.to_owned()
+    }
 }
 
 /// The process's metrics as Prometheus reads them; all tests share them.

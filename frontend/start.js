@@ -1,0 +1,99 @@
+// Loads the page again when some of its files were refused. Behind one balancer, a gateway of another build does not have
+// them. This script lies at the same address in every build; it fetches each file until a gateway of the right build
+// answers, and then the browser has them all in its cache.
+
+(() => {
+  /** Refusals after which a file is given up, because the gateway that named it may be gone. */
+  const MOST_REFUSALS = 20;
+
+  /** The wait between two attempts, in milliseconds. */
+  const PAUSE_MS = 250;
+
+  /** The longest wait before the page is loaded again, in milliseconds. */
+  const LONGEST_WAIT_MS = 60_000;
+
+  const REPAIRS = "satscope.repairs";
+  const FRAGMENT = "satscope.fragment";
+  let isBroken = false;
+
+  /** @param {string} name */
+  function remembered(name) {
+    try {
+      return sessionStorage.getItem(name);
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {string | null} value `null` to forget
+   */
+  function remember(name, value) {
+    try {
+      if (value === null) sessionStorage.removeItem(name);
+      else sessionStorage.setItem(name, value);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** @param {number} ms */
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms * (0.5 + Math.random() / 2)));
+
+  /** Until it is there, or was refused `MOST_REFUSALS` times. @param {string} address */
+  async function fetchPatiently(address) {
+    for (let refusals = 0; refusals < MOST_REFUSALS; ) {
+      try {
+        const response = await fetch(address);
+        if (response.ok) return response.arrayBuffer();
+        refusals += 1;
+        await pause(PAUSE_MS);
+      } catch {
+        // No gateway answers: a page that is loaded again now would be the browser's own page of errors.
+        await pause(20 * PAUSE_MS);
+      }
+    }
+  }
+
+  async function repair() {
+    const repairs = Number(remembered(REPAIRS) ?? "0");
+    const isRemembered = remember(REPAIRS, String(repairs + 1));
+    /** @type {NodeListOf<HTMLLinkElement>} */
+    const links = document.querySelectorAll('link[rel="stylesheet"], link[rel="modulepreload"]');
+    /** @type {NodeListOf<HTMLScriptElement>} */
+    const scripts = document.querySelectorAll('script[type="module"]');
+    const addresses = [...[...links].map(({ href }) => href), ...[...scripts].map(({ src }) => src)];
+    await Promise.all(addresses.map(fetchPatiently));
+    // The first times at once; a page that is still broken then waits ever longer.
+    await pause(isRemembered ? Math.min(LONGEST_WAIT_MS, repairs < 3 ? 0 : 1000 * 2 ** (repairs - 3)) : LONGEST_WAIT_MS);
+    loadAgain();
+  }
+
+  /**
+   * Goes to this page's own address. A reload would ask for each file again where the browser has it already, and an
+   * address with a fragment would load nothing: the fragment is kept apart.
+   */
+  function loadAgain() {
+    const address = location.pathname + location.search;
+    if (location.hash && remember(FRAGMENT, location.hash)) history.replaceState(null, "", address);
+    if (location.hash) location.reload();
+    else location.replace(address);
+  }
+
+  const fragment = remembered(FRAGMENT);
+  if (fragment !== null) {
+    remember(FRAGMENT, null);
+    history.replaceState(null, "", fragment);
+  }
+  // What fails to load tells only its element, so that this is heard on the way down.
+  const onError = (/** @type {Event} */ { target }) => {
+    isBroken ||= target instanceof HTMLScriptElement || (target instanceof HTMLLinkElement && target.rel === "stylesheet");
+  };
+  addEventListener("error", onError, true);
+  addEventListener("load", () => {
+    if (isBroken) void repair();
+    else remember(REPAIRS, null);
+  });
+})();
