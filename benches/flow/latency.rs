@@ -16,37 +16,65 @@ use crate::{
     traffic::Traffic,
 };
 
+/// The rates of a node whose clock comes with its messages: each transaction is published at once.
 const RATES: [u32; 4] = [10, 100, 1_000, 10_000];
+/// The rate of a node like a real one: a transaction waits until it is no part of an import. More than 50 a second may be one.
+const REAL_RATE: u32 = 10;
 /// Payments of the window before the first that is timed.
 const BEFORE: u32 = 50_000;
+/// The same beside a real node, which may not send them at once.
+const REAL_BEFORE: (u32, Duration) = (40, Duration::from_secs(40));
 const UPDATE_EVERY: Duration = Duration::from_millis(500);
+
+/// Whose clock stamps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Node {
+    StandIn,
+    Real,
+}
 
 /// Prints a row for each rate.
 pub async fn run() {
     println!("From ZMQ in to WebSocket out, in ms beyond the {UPDATE_EVERY:?} between updates:");
-    println!("  a second     timed       p50       p99     p99.9");
+    println!("  a second     timed       p50       p99     p99.9      most");
     for rate in RATES {
-        let mut delays = at_rate(rate).await;
-        delays.sort_unstable();
-        let beyond = |share: f64| (percentile(&delays, share) as f64 - 500_000.0) / 1000.0;
-        println!(
-            "  {rate:>8}  {:>8}  {:>8.1}  {:>8.1}  {:>8.1}",
-            delays.len(),
-            beyond(0.5),
-            beyond(0.99),
-            beyond(0.999)
-        );
+        print(&rate.to_string(), at_rate(Node::StandIn, rate).await);
     }
+    let delays = at_rate(Node::Real, REAL_RATE).await;
+    print(&format!("real {REAL_RATE}"), delays);
+}
+
+fn print(rate: &str, mut delays: Vec<u64>) {
+    delays.sort_unstable();
+    let beyond = |share: f64| (percentile(&delays, share) as f64 - 500_000.0) / 1000.0;
+    println!(
+        "  {rate:>8}  {:>8}  {:>8.1}  {:>8.1}  {:>8.1}  {:>8.1}",
+        delays.len(),
+        beyond(0.5),
+        beyond(0.99),
+        beyond(0.999),
+        beyond(1.0)
+    );
 }
 
 /// The delays at a rate, in microseconds.
-async fn at_rate(rate: u32) -> Vec<u64> {
+async fn at_rate(node: Node, rate: u32) -> Vec<u64> {
     let mut traffic = Traffic::bind();
-    let ingest = Served::ingest(&traffic.publisher.endpoint, &["--node-is-standin"]).await;
+    let flags: &[&str] = match node {
+        Node::StandIn => &["--node-is-standin"],
+        Node::Real => &[],
+    };
+    let ingest = Served::ingest(&traffic.publisher.endpoint, flags).await;
     traffic.publisher.wait_for_subscriber();
     let analyzer = Served::analyzer(ingest.address).await;
     let gateway = Served::gateway(analyzer.address).await;
-    traffic.burst(BEFORE);
+    match node {
+        Node::StandIn => traffic.burst(BEFORE),
+        Node::Real => {
+            let (rate, length) = REAL_BEFORE;
+            traffic = traffic.flow(rate, length, false).join().unwrap().0;
+        }
+    }
     let mut client = prices(analyzer.address).await;
     until("a price", async || {
         let answer = client.get_price(GetPriceRequest {}).await.ok()?;

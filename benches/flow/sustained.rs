@@ -12,6 +12,8 @@ const RATES: [u32; 6] = [25_000, 50_000, 75_000, 100_000, 125_000, 150_000];
 const LENGTH: Duration = Duration::from_secs(60);
 /// What is still on its way at the end may take so long.
 const REST: Duration = Duration::from_secs(1);
+/// Once nothing more has been taken in for this long, the rest is lost.
+const STILL: Duration = Duration::from_secs(3);
 
 /// Prints a row for each rate.
 pub async fn run() {
@@ -50,16 +52,16 @@ async fn at_rate(rate: u32) -> bool {
         let scrape = Scrape::of(ingest.metrics).await;
         scrape.sum("satscope_ingest_transactions_total", "")
     };
-    let mut before = -1.0;
+    let (mut before, mut changed) = (-1.0, Instant::now());
     let all = until("all that comes", async || {
         let now = received().await;
-        let is_all = now >= sent || now == before;
-        before = now;
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        is_all.then_some(now)
+        if now != before {
+            (before, changed) = (now, Instant::now());
+        }
+        (now >= sent || changed.elapsed() > STILL).then_some(now)
     })
     .await;
-    let rest = ended.elapsed();
+    let rest = changed.duration_since(ended);
     let level = until("an analyzer that has what ingest has", async || {
         let window = async |metrics, name: &str| Scrape::of(metrics).await.sum(name, "");
         let here = window(ingest.metrics, "satscope_ingest_window_transactions").await;

@@ -24,7 +24,8 @@ const SUMS_USD: [f64; 12] = [
 const SATS_PER_USD: f64 = 1000.0;
 const AFTER_A_BREATH: Duration = Duration::from_micros(500);
 /// What comes as fast as here is asked about at a real node; a stand-in says what time it is.
-const TIME_EVERY: Duration = Duration::from_millis(100);
+/// Each whole multiple of this of the system clock, milliseconds: so that whole half seconds are entered on time.
+const TIME_EVERY_MS: u64 = 100;
 
 /// The sending end of a node, and how much it has sent.
 pub struct Traffic {
@@ -66,11 +67,12 @@ impl Traffic {
     ) -> JoinHandle<(Traffic, Vec<Sent>)> {
         std::thread::spawn(move || {
             let (began, first, mut round) = (Instant::now(), self.sent, Vec::new());
-            let mut said: Option<Instant> = None;
+            let mut said_tenth = 0;
             while began.elapsed() < length {
-                if said.is_none_or(|said| said.elapsed() >= TIME_EVERY) {
+                let tenth = unix_ms() / TIME_EVERY_MS;
+                if tenth > said_tenth {
                     self.say_time();
-                    said = Some(Instant::now());
+                    said_tenth = tenth;
                 }
                 let due = (began.elapsed().as_secs_f64() * f64::from(per_second)) as u32;
                 while self.sent - first < due {
@@ -87,9 +89,7 @@ impl Traffic {
     }
 
     fn say_time(&mut self) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let unix_ms = since.expect("a clock after 1970").as_millis();
-        self.publisher.say_time(unix_ms as u64);
+        self.publisher.say_time(unix_ms());
     }
 
     /// `rawtx`, then `A`.
@@ -102,6 +102,11 @@ impl Traffic {
         self.sent += 1;
         txid
     }
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.expect("a clock after 1970").as_millis() as u64
 }
 
 /// A raw transaction, different for each number: one input without witness and two outputs; where it is no payment, the second

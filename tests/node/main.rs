@@ -8,7 +8,6 @@
 
 mod bitcoind;
 mod checks;
-mod clock;
 mod coins;
 mod ledger;
 mod market;
@@ -23,6 +22,7 @@ mod watcher;
 #[path = "../support"]
 mod support {
     pub mod chain;
+    pub mod clock;
     pub mod grpc;
     pub mod lossy;
     pub mod metrics;

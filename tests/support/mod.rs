@@ -7,6 +7,7 @@
 
 pub mod browser;
 pub mod chain;
+pub mod clock;
 pub mod data;
 pub mod grpc;
 pub mod lossy;

@@ -1,8 +1,9 @@
 //! A node that sends whatever a test wants it to, over a real ZMQ socket.
 
 use bitcoin::{
-    Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness,
-    absolute::LockTime, consensus::serialize, hashes::Hash as _, transaction::Version,
+    Amount, BlockHash, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness,
+    absolute::LockTime, consensus::serialize, hashes::Hash as _, script::Builder,
+    transaction::Version,
 };
 use satscope_bitcoin::frame::{SequenceEvent, StandInLabels};
 
@@ -65,6 +66,32 @@ impl Publisher {
         txid
     }
 
+    /// A transaction leaves the mempool: `R`.
+    pub fn leave(&mut self, txid: Txid) {
+        let removed = SequenceEvent::Removed(txid, self.mempool_sequence);
+        self.mempool_sequence += 1;
+        self.sequence(&removed.encode());
+    }
+
+    /// The `rawtx` of each transaction of a block, in their order.
+    pub fn run(&mut self, transactions: &[Transaction]) {
+        for transaction in transactions {
+            self.rawtx(&serialize(transaction));
+        }
+    }
+
+    /// A block joins the best chain: the `rawtx` of its transactions, then `C`.
+    pub fn connect(&mut self, hash: BlockHash, transactions: &[Transaction]) {
+        self.run(transactions);
+        self.sequence(&SequenceEvent::BlockConnected(hash).encode());
+    }
+
+    /// A block leaves the best chain: the `rawtx` of its transactions, then `D`.
+    pub fn disconnect(&mut self, hash: BlockHash, transactions: &[Transaction]) {
+        self.run(transactions);
+        self.sequence(&SequenceEvent::BlockDisconnected(hash).encode());
+    }
+
     /// A `rawtx` message with the next counter.
     pub fn rawtx(&mut self, body: &[u8]) {
         self.send(&[b"rawtx", body, &self.rawtx.to_le_bytes()]);
@@ -75,6 +102,12 @@ impl Publisher {
     pub fn sequence(&mut self, body: &[u8]) {
         self.send(&[b"sequence", body, &self.sequence.to_le_bytes()]);
         self.sequence += 1;
+    }
+
+    /// The next messages of both topics are lost: their counters go on without them.
+    pub fn lose(&mut self, rawtx: u32, sequence: u32) {
+        self.rawtx += rawtx;
+        self.sequence += sequence;
     }
 
     /// A stand-in's word on the time, Unix milliseconds: its messages are stamped by it, however many come at once.
@@ -123,5 +156,24 @@ pub fn with_witness(number: u32, item: Vec<u8>) -> Transaction {
             output(51_234 + u64::from(number)),
             output(1_234_567 + 3 * u64::from(number)),
         ],
+    }
+}
+
+/// The coinbase of a block of this height, which stands at the beginning of its script (BIP 34).
+pub fn coinbase(height: u32) -> Transaction {
+    let script = Builder::new().push_int(i64::from(height)).push_int(0);
+    Transaction {
+        version: Version::TWO,
+        lock_time: LockTime::ZERO,
+        input: vec![TxIn {
+            previous_output: OutPoint::null(),
+            script_sig: script.into_script(),
+            sequence: Sequence::MAX,
+            witness: Witness::new(),
+        }],
+        output: vec![TxOut {
+            value: Amount::from_sat(312_500_000),
+            script_pubkey: ScriptBuf::from_bytes([&[0x00, 0x14][..], &[0x77; 20]].concat()),
+        }],
     }
 }

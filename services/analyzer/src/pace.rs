@@ -1,4 +1,4 @@
-//! How often an estimate may be made: about twice a second, however fast a replay's event clock runs.
+//! How often the event clock may have an estimate made: about twice a second, however fast a replay's clock runs.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use satscope_kit::clock::Steady;
 
 /// Steady time that one estimate takes from the pace: a little less than the boundaries of a live clock lie apart.
 const COST: Duration = Duration::from_millis(450);
-/// Steady time by which an estimate may come before its turn, milliseconds. After a boundary that was passed late, because its
-/// event came late, the next one is passed in time all the same.
-const EARLY_MS: u64 = 400;
+/// Steady time by which an estimate may come before its turn: two boundaries may follow each other at once. The one that was
+/// passed late, because its event came late, does not cost the next one its turn.
+const EARLY: Duration = COST;
 
-/// The pace of the estimates.
+/// The pace of the estimates at boundaries. What is estimated at other moments takes nothing from it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pace {
     /// When the next estimate has its turn; `None` before the first.
@@ -20,7 +20,8 @@ pub struct Pace {
 impl Pace {
     /// Whether an estimate may be made now.
     pub fn allows(&self, now: Steady) -> bool {
-        self.turn.is_none_or(|turn| turn.since_ms(now) <= EARLY_MS)
+        self.turn
+            .is_none_or(|turn| turn.since_ms(now) <= EARLY.as_millis() as u64)
     }
 
     /// An estimate has been made.
@@ -51,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_boundary_that_is_passed_late_does_not_cost_the_next_one() {
-        let moments = [0, 500, 1300, 1500, 2000, 2890, 3000, 3500];
+        let moments = [0, 500, 1499, 1500, 2000, 2990, 3000, 3500];
         assert_eq!(made(moments), moments);
     }
 
@@ -63,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_live_clock_gets_every_estimate_for_hours() {
-        let jitter = |number: u64| number * 500 + (number * 7919) % 390;
+        let jitter = |number: u64| number * 500 + (number * 7919) % 490;
         assert_eq!(made((0..20_000).map(jitter)).len(), 20_000);
     }
 }

@@ -225,6 +225,7 @@ impl Publisher {
         let is_always_due = boundary_ms / ALWAYS_MS > self.state.time_ms() / ALWAYS_MS;
         self.state.advance(boundary_ms);
         if (self.is_changed || is_always_due) && self.pace.allows(now) {
+            self.pace.take(now);
             self.estimate(now);
             self.publish(now);
         }
@@ -235,7 +236,6 @@ impl Publisher {
         self.state.estimate();
         report::estimated(started.elapsed(), self.state.active());
         self.is_changed = false;
-        self.pace.take(now);
         let Some(price) = self.state.price() else {
             return;
         };

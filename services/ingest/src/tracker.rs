@@ -179,14 +179,20 @@ impl Tracker {
 
     /// Lets time pass: what nothing settled is settled, what is long over is forgotten. Returns the transactions whose entry
     /// times decide their stamps.
+    ///
+    /// What is decided happened before the tick, and stands before it on the event clock: the update at the tick has it.
     pub fn tick(&mut self, now_ms: u64, gate: &mut Gate) -> Vec<Txid> {
         gate.tick(now_ms);
+        let decided_from = self.out.events.len();
         let asked = self.decide(now_ms, gate);
         self.settle_old_departures(now_ms);
         self.settle_pending(now_ms);
         let is_alone = matches!(gate, Gate::Alone(_));
         self.expire_undated(now_ms, is_alone);
         self.sweep(now_ms, is_alone);
+        for (time_ms, _) in self.out.events.iter_mut().skip(decided_from) {
+            *time_ms = (*time_ms).min(now_ms.saturating_sub(1));
+        }
         asked
     }
 

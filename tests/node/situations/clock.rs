@@ -7,11 +7,11 @@ use satscope_kit::clock::unix_ms;
 
 use crate::{
     bitcoind::Bitcoind,
-    clock::SetClock,
     coins::Purse,
     scene::PRICE_USD,
     support::{
         chain::{FREE, Served},
+        clock::SetClock,
         grpc::{list_mempool, list_window},
         part::{Part, satscope},
         wait::until,

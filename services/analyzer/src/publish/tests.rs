@@ -175,6 +175,28 @@ fn something_is_said_at_least_every_two_seconds() {
 }
 
 #[test]
+fn after_a_pause_of_the_event_clock_no_boundary_is_left_out() {
+    for after_ms in [0, 20, 60, 200, 449] {
+        let mut rig = Rig::whole();
+        let more = payments(610);
+        rig.take(&more[600], SENT + 10);
+        rig.wait(QUIET_MS);
+        rig.beat();
+        assert_eq!(rig.update().active, 601, "said though the clock stands");
+        // The first comes just before a boundary, and the next at it.
+        rig.wait(after_ms);
+        rig.take(&more[601], SENT + 2_490);
+        rig.wait(10);
+        for (number, event) in (0..).zip(&more[602..]) {
+            let boundary_ms = SENT + 2_500 + number * TICK_MS;
+            rig.take(event, boundary_ms);
+            assert_eq!(rig.update().time_ms, boundary_ms, "{after_ms} ms after");
+            rig.wait(TICK_MS);
+        }
+    }
+}
+
+#[test]
 fn a_lost_ingest_is_said_at_once_and_the_price_ages_until_it_returns() {
     let mut rig = Rig::whole();
     let fresh = rig.estimate();

@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::support::part::Folder;
+use super::part::Folder;
 
 /// The clock of the processes that are started with it.
 pub struct SetClock {
@@ -53,7 +53,7 @@ fn library() -> &'static Path {
     LIBRARY.get_or_init(|| {
         let name = format!("clock-{}.so", std::process::id());
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node/clock.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/clock.c");
         let compiled = Command::new("cc")
             .args(["-shared", "-fPIC", "-O1", "-o"])
             .args([&path, &source])
