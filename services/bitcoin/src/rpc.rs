@@ -95,6 +95,8 @@ impl Rpc {
             .timeout(TIMEOUT)
             .connect_timeout(Duration::from_secs(2))
             .no_proxy()
+            // A node sends no client elsewhere, and its login is for it alone.
+            .redirect(reqwest::redirect::Policy::none())
             // A connection that died without a word is noticed, so that a question does not wait for its time-out.
             .tcp_keepalive(Duration::from_secs(1))
             .tcp_keepalive_interval(Duration::from_secs(1))
@@ -204,9 +206,9 @@ impl Rpc {
             .map_err(|error| self.failed(method, &error))?
         {
             if body.len() + piece.len() > LONGEST_ANSWER {
-                return Err(RpcError::Unreachable {
-                    url: self.url.clone(),
-                    reason: format!("an answer of more than {LONGEST_ANSWER} bytes"),
+                return Err(RpcError::TooLong {
+                    method,
+                    limit: LONGEST_ANSWER,
                 });
             }
             body.extend_from_slice(&piece);
@@ -215,9 +217,13 @@ impl Rpc {
     }
 
     fn failed(&self, method: &'static str, error: &reqwest::Error) -> RpcError {
-        match error.is_timeout() && !error.is_connect() {
-            true => RpcError::Slow(method),
-            false => unreachable(&self.url, error),
+        match (error.is_connect(), error.is_timeout()) {
+            (true, _) => unreachable(&self.url, error),
+            (false, true) => RpcError::Slow(method),
+            (false, false) => RpcError::Cut {
+                url: self.url.clone(),
+                reason: innermost(error),
+            },
         }
     }
 
@@ -264,12 +270,16 @@ fn request(id: usize, (method, params): &Call) -> Value {
 }
 
 fn unreachable(url: &str, error: &dyn std::error::Error) -> RpcError {
+    RpcError::Unreachable {
+        url: url.to_owned(),
+        reason: innermost(error),
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    RpcError::Unreachable {
-        url: url.to_owned(),
-        reason: innermost.to_string(),
-    }
+    innermost.to_string()
 }
