@@ -4,9 +4,10 @@ use satscope_log::HopState;
 use super::*;
 
 const ENDPOINT: &str = "tcp://127.0.0.1:1";
+const HOST: &str = "127.0.0.1";
 
 fn awaited(has_rpc: bool) -> Link {
-    let mut link = Link::new(has_rpc);
+    let mut link = Link::new(has_rpc.then(|| HOST.to_owned()));
     link.subscribe(subscriptions(
         ENDPOINT,
         None,
@@ -143,7 +144,7 @@ fn a_topic_that_is_not_published_is_never_called_connected() {
 #[test]
 fn a_stand_in_is_healthy_once_it_is_connected_and_polled_only_after_a_loss() {
     let topics = vec![Topic::StandIn, Topic::Sequence, Topic::RawTx];
-    let mut link = Link::new(true);
+    let mut link = Link::new(Some(HOST.to_owned()));
     link.subscribe(subscriptions(ENDPOINT, None, topics));
     let soon = || Instant::now() + PAUSE_BEFORE_POLL;
     assert!(!link.wants_poll(soon()), "its clock must not run ahead");
@@ -192,7 +193,7 @@ fn a_node_that_cannot_be_heard_is_polled_for_a_tenth_of_its_time() {
 
 #[test]
 fn where_the_node_publishes_is_asked_at_each_connection_and_while_it_is_not_heard() {
-    let mut link = Link::new(true);
+    let mut link = Link::new(Some(HOST.to_owned()));
     assert!(link.wants_listing(Instant::now()), "nothing is set");
     let mut link = awaited(true);
     let now = Instant::now();
@@ -247,4 +248,28 @@ fn one_that_was_refused_is_asked_ever_more_seldom_until_the_node_comes_back() {
     assert!(link.wants_reading(Instant::now()));
     link.failed(plain("silent"), false, now, None);
     assert!(link.wants_reading(now + PAUSE_AFTER_FAILURE));
+}
+
+#[test]
+fn a_login_that_is_refused_is_not_tried_by_polls_and_questions_meanwhile() {
+    let mut link = Link::new(Some(HOST.to_owned()));
+    let began = Instant::now();
+    let seconds = |count: u64| began + Duration::from_secs(count);
+    let mut asked = 0;
+    for second in 0..20 {
+        let now = seconds(second);
+        asked += u32::from(link.wants_listing(now));
+        if link.wants_poll(now) {
+            asked += 1;
+            link.polled(false, now, now);
+            link.refused(now);
+        }
+    }
+    assert_eq!(
+        asked, 6,
+        "at 0 s where it publishes; at 1, 2, 4, 8 and 16 s its mempool"
+    );
+    assert!(link.is_refused());
+    link.try_again();
+    assert!(!link.is_refused() && link.wants_poll(Instant::now()));
 }
