@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod part;
 pub mod proxy;
 pub mod publisher;
+pub mod rpc_node;
 pub mod script;
 pub mod socket;
 pub mod wait;
