@@ -30,6 +30,13 @@ const PAUSE_BETWEEN_LINES: Duration = Duration::from_secs(1);
 /// tenth of its time on it.
 const PAUSE_BEFORE_POLL: Duration = Duration::from_secs(1);
 const POLL_SHARE: u32 = 9;
+/// The longest pause after the first poll, which reads all that the later ones need not ask for again.
+const PAUSE_AFTER_FIRST_POLL: Duration = Duration::from_secs(60);
+/// A poll is slow, and tells of no moment any more, once it has taken `SLOW_POLL_TIMES` as long as the one before it: after
+/// `SLOW_POLL` at the earliest, and `SLOWEST_POLL` at the latest.
+const SLOW_POLL: Duration = Duration::from_secs(5);
+const SLOWEST_POLL: Duration = Duration::from_secs(60);
+const SLOW_POLL_TIMES: u32 = 3;
 
 /// What the node's ZMQ is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +54,8 @@ enum Zmq {
 struct Poll {
     not_before: Instant,
     succeeded: bool,
+    /// How long the last one took.
+    took: Duration,
 }
 
 /// How far the picture is the node's.
@@ -118,6 +127,7 @@ impl Link {
             poll: Poll {
                 not_before: now + PAUSE_BEFORE_POLL,
                 succeeded: false,
+                took: Duration::ZERO,
             },
             ask_not_before: now,
             patient_until: now,
@@ -185,6 +195,7 @@ impl Link {
             self.poll = Poll {
                 not_before: now + PAUSE_BEFORE_POLL,
                 succeeded: false,
+                took: Duration::ZERO,
             };
         }
         if let Sync::Reading { .. } = self.sync {
@@ -283,16 +294,25 @@ impl Link {
         if succeeded && !self.poll.succeeded {
             info!("the node's ZMQ cannot be heard; asking for its mempool over RPC meanwhile");
         }
-        let pause = (now - began) * POLL_SHARE;
+        let took = now - began;
+        let longest = match self.poll.succeeded {
+            true => Duration::MAX,
+            false => PAUSE_AFTER_FIRST_POLL,
+        };
+        let pause = (took * POLL_SHARE).max(PAUSE_BEFORE_POLL).min(longest);
         self.poll = Poll {
-            not_before: now + pause.max(PAUSE_BEFORE_POLL),
+            not_before: now + pause,
             succeeded,
+            took,
         };
     }
 
-    /// The poll is not answered: what the last one told is old.
-    pub fn poll_is_slow(&mut self) {
-        self.poll.succeeded = false;
+    /// A poll goes on since `began`. Once it is slow, what the last one told is old.
+    pub fn polling(&mut self, began: Instant, now: Instant) {
+        let patience = self.poll.took * SLOW_POLL_TIMES;
+        if now - began > patience.clamp(SLOW_POLL, SLOWEST_POLL) {
+            self.poll.succeeded = false;
+        }
     }
 
     /// Whether to ask the node where it publishes: at each connection, and every ten seconds while it is not heard.

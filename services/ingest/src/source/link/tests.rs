@@ -185,10 +185,26 @@ fn a_node_that_cannot_be_heard_is_polled_for_a_tenth_of_its_time() {
     assert!(link.wants_poll(ended + Duration::from_secs(27)));
     assert_eq!(state(&link), HopState::Degraded);
     assert!(link.is_alive());
-    link.poll_is_slow();
+    link.polling(ended, ended + Duration::from_secs(9));
+    assert!(link.is_alive(), "no slower than the one before");
+    link.polling(ended, ended + Duration::from_secs(10));
     assert_eq!(state(&link), HopState::Disconnected);
     up(&mut link);
     assert!(!link.wants_poll(ended + Duration::from_secs(60)));
+}
+
+#[test]
+fn the_first_poll_which_reads_all_is_not_paid_for_with_a_long_silence() {
+    let mut link = awaited(true);
+    let began = Instant::now();
+    let first = began + Duration::from_secs(180);
+    link.polled(true, began, first);
+    assert!(!link.wants_poll(first + Duration::from_secs(59)));
+    assert!(link.wants_poll(first + PAUSE_AFTER_FIRST_POLL));
+    let second = first + PAUSE_AFTER_FIRST_POLL;
+    link.polled(true, second, second + Duration::from_secs(10));
+    assert!(!link.wants_poll(second + Duration::from_secs(99)));
+    assert!(link.wants_poll(second + Duration::from_secs(100)));
 }
 
 #[test]
