@@ -295,7 +295,7 @@ async fn a_taken_port_is_named_with_its_setting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_publishes_one_topic_is_told_the_exact_line_for_the_other() {
+async fn a_node_that_publishes_one_topic_is_polled_and_its_operator_is_told_the_exact_line() {
     let node = StandIn::simulate(&[]).await;
     let rpc = scripted(
         |method, zmq| match method {
@@ -308,8 +308,12 @@ async fn a_node_that_publishes_one_topic_is_told_the_exact_line_for_the_other() 
         &node.zmq,
     );
     let checked = Checked::run(&with_ports(&[&rpc_flag(rpc)]));
-    let (name, what_to_do) = checked.first_to_fix();
-    assert_eq!(name, "topics");
+    assert_eq!(checked.code, Some(0), "{}", checked.all);
+    let topics = checked.finding("topics");
+    assert_eq!(topics["state"], "warning");
+    let said = topics["said"].as_str().unwrap();
+    assert!(said.contains("works by polling"), "{said}");
+    let what_to_do = topics["what_to_do"].as_str().unwrap();
     let line = format!("add zmqpubsequence={} to bitcoin.conf", node.zmq);
     assert!(what_to_do.starts_with(&line), "{what_to_do}");
     let queues = checked.finding("queues");

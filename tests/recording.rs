@@ -22,7 +22,7 @@ use support::{
     chain::{FREE, Served, StandIn},
     data::data,
     grpc::{list_mempool, next, status, stream_transactions},
-    metrics::Scrape,
+    metrics::{Scrape, get},
     part::{Part, satscope},
     publisher::{Publisher, payment},
     wait::until,
@@ -370,4 +370,40 @@ async fn the_configuration_of_the_recorder_is_shown() {
     ] {
         assert!(shown.contains(key), "{key} is not in {shown}");
     }
+}
+
+/// What the recorder says that it waits for; `None` if all is well.
+async fn waits_for(recorder: &Recorder) -> Option<String> {
+    let (_, text) = get(&format!("http://{}/readyz", recorder.metrics)).await;
+    let said: serde_json::Value = serde_json::from_str(&text).unwrap();
+    Some(said["waiting_for"]["node"].as_str()?.to_owned())
+}
+
+async fn waits_for_words(recorder: &Recorder, words: &str) {
+    until(&format!("word of {words:?}"), async || {
+        waits_for(recorder).await?.contains(words).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_is_no_connection_before_both_topics_have_come() {
+    let folder = Folder::new("handshake");
+    let mut publisher = Publisher::bind();
+    let recorder = recorder_of(&publisher, &folder).await;
+    waits_for_words(
+        &recorder,
+        "no rawtx and sequence message has come from tcp://",
+    )
+    .await;
+    publisher.rawtx(b"a transaction");
+    waits_for_words(&recorder, "no sequence message has come from tcp://").await;
+    publisher.sequence(&[b'A'; 41]);
+    until("a recorder that waits for nothing", async || {
+        waits_for(&recorder).await.is_none().then_some(())
+    })
+    .await;
+    drop(publisher);
+    waits_for_words(&recorder, "the node's ZMQ").await;
+    recorder.end().await;
 }

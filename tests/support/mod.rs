@@ -16,6 +16,7 @@ pub mod part;
 pub mod proxy;
 pub mod publisher;
 pub mod reverse;
+pub mod rpc_node;
 pub mod script;
 pub mod socket;
 pub mod wait;

@@ -1,6 +1,7 @@
 //! The amounts that the price is read from.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
+use satscope_kit::upstream::unanswered;
 use satscope_proto::v1::{Amounts, GetAmountsRequest};
 use serde::Serialize;
 
@@ -35,7 +36,7 @@ impl Questions {
             .clone()
             .get_amounts(GetAmountsRequest {})
             .await;
-        let answer = answer.map_err(|status| status.message().to_owned())?;
+        let answer = answer.map_err(|status| unanswered(&status).to_owned())?;
         let amounts = answer.into_inner().amounts;
         let amounts = amounts.ok_or("no amounts have been counted yet")?;
         Ok(Answer {

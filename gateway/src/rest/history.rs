@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
-use satscope_kit::upstream::{Connection, Upstream};
+use satscope_kit::upstream::{Connection, Upstream, unanswered};
 use satscope_proto::v1::{GetHistoryRequest, price_service_client::PriceServiceClient};
 use serde::Deserialize;
 
@@ -54,7 +54,7 @@ impl Questions {
             step_ms: step_s * 1000,
         };
         let answer = self.analyzer.clone().get_history(request).await;
-        let entries = answer.map_err(|status| status.message().to_owned())?;
+        let entries = answer.map_err(|status| unanswered(&status).to_owned())?;
         let estimates: Vec<Past> = entries
             .into_inner()
             .entries

@@ -30,6 +30,7 @@ pub use chain::Chain;
 pub use cookie::{Cookie, CookieError, CookieFile, read_cookie};
 pub use entry::{Spot, ZmqTopic};
 pub use error::{DiscoveryError, FolderSource, LineFault, ValueFault};
+pub(crate) use guard::read_chosen;
 pub use guard::{Access, FileError, FileFault, Owners};
 pub use places::Places;
 

@@ -8,9 +8,8 @@ mod shapes;
 
 use std::{
     fmt,
-    fs::File,
     hash::{BuildHasher as _, RandomState},
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -19,7 +18,7 @@ use std::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::discovery::CookieFile;
+use crate::discovery::{CookieFile, read_chosen};
 pub use answer::Answer;
 pub use error::RpcError;
 use error::TIMEOUT;
@@ -28,7 +27,7 @@ pub use shapes::{
     Notification,
 };
 
-/// Bytes that are read of a cookie file that was set by hand.
+/// The longest cookie file that is read if it was set by hand, in bytes.
 const LONGEST_COOKIE: u64 = 1024;
 /// The longest answer that is taken, in bytes: the txids of three million transactions, or a batch of large ones.
 const LONGEST_ANSWER: usize = 256 << 20;
@@ -95,6 +94,8 @@ impl Rpc {
             .timeout(TIMEOUT)
             .connect_timeout(Duration::from_secs(2))
             .no_proxy()
+            // A node sends no client elsewhere, and its login is for it alone.
+            .redirect(reqwest::redirect::Policy::none())
             // A connection that died without a word is noticed, so that a question does not wait for its time-out.
             .tcp_keepalive(Duration::from_secs(1))
             .tcp_keepalive_interval(Duration::from_secs(1))
@@ -204,9 +205,9 @@ impl Rpc {
             .map_err(|error| self.failed(method, &error))?
         {
             if body.len() + piece.len() > LONGEST_ANSWER {
-                return Err(RpcError::Unreachable {
-                    url: self.url.clone(),
-                    reason: format!("an answer of more than {LONGEST_ANSWER} bytes"),
+                return Err(RpcError::TooLong {
+                    method,
+                    limit: LONGEST_ANSWER,
                 });
             }
             body.extend_from_slice(&piece);
@@ -215,9 +216,13 @@ impl Rpc {
     }
 
     fn failed(&self, method: &'static str, error: &reqwest::Error) -> RpcError {
-        match error.is_timeout() && !error.is_connect() {
-            true => RpcError::Slow(method),
-            false => unreachable(&self.url, error),
+        match (error.is_connect(), error.is_timeout()) {
+            (true, _) => unreachable(&self.url, error),
+            (false, true) => RpcError::Slow(method),
+            (false, false) => RpcError::Cut {
+                url: self.url.clone(),
+                reason: innermost(error),
+            },
         }
     }
 
@@ -243,11 +248,13 @@ impl Rpc {
 
 /// User and password in a cookie file that was set by hand.
 fn cookie(path: &Path) -> io::Result<(String, String)> {
-    let mut cookie = String::new();
-    File::open(path)?
-        .take(LONGEST_COOKIE)
-        .read_to_string(&mut cookie)?;
-    match cookie.trim().split_once(':') {
+    let content = read_chosen(path, LONGEST_COOKIE)?;
+    let login = std::str::from_utf8(&content)
+        .ok()
+        .map(str::trim)
+        .filter(|line| !line.contains(char::is_control))
+        .and_then(|line| line.split_once(':'));
+    match login {
         Some((user, password)) => Ok((user.to_owned(), password.to_owned())),
         None => Err(io::Error::other("expected one line, USER:PASSWORD")),
     }
@@ -264,12 +271,59 @@ fn request(id: usize, (method, params): &Call) -> Value {
 }
 
 fn unreachable(url: &str, error: &dyn std::error::Error) -> RpcError {
+    RpcError::Unreachable {
+        url: url.to_owned(),
+        reason: innermost(error),
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    RpcError::Unreachable {
-        url: url.to_owned(),
-        reason: innermost.to_string(),
+    innermost.to_string()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_that_was_set_by_hand_is_one_line_of_a_regular_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cookie");
+        let read = |content: &[u8]| {
+            std::fs::write(&path, content).unwrap();
+            cookie(&path)
+        };
+        let login = |user: &str, password: &str| (user.to_owned(), password.to_owned());
+        let cookie_of_node = read(b"__cookie__:a:b\r\n").unwrap();
+        assert_eq!(cookie_of_node, login("__cookie__", "a:b"));
+        for content in [
+            &b"no colon"[..],
+            b"rpcport=1\nrpcauth=a:b\n",
+            b"\xff:a",
+            b"",
+            b"a:\0",
+        ] {
+            let error = read(content).unwrap_err().to_string();
+            assert_eq!(error, "expected one line, USER:PASSWORD");
+        }
+        let long = [b"a:", &[b'x'; LONGEST_COOKIE as usize][..]].concat();
+        assert!(read(&long).unwrap_err().to_string().contains("longer than"));
+    }
+
+    #[test]
+    fn a_pipe_or_folder_in_place_of_a_cookie_is_refused_without_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        for path in [pipe.as_path(), folder.path()] {
+            let error = cookie(path).unwrap_err().to_string();
+            assert!(error.contains("not a regular file"), "{error}");
+        }
     }
 }

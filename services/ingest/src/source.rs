@@ -77,7 +77,7 @@ impl Source {
     ) -> Source {
         Source {
             clock,
-            link: Link::new(endpoints.rpc_host.is_some()),
+            link: Link::new(endpoints.rpc_host.clone()),
             endpoints,
             subscribed: watch::Sender::default(),
             condition,

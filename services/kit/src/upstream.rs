@@ -182,6 +182,19 @@ fn innermost(error: &dyn std::error::Error) -> String {
     innermost.to_string()
 }
 
+/// What the public reads of a question that was not answered; it calls the upstream "it". A status has words of libraries and of
+/// proxies, with addresses in them.
+pub fn unanswered(status: &Status) -> &'static str {
+    let failed_here = std::error::Error::source(status).is_some();
+    match status.code() {
+        _ if failed_here => "it cannot be reached",
+        Code::Unauthenticated | Code::PermissionDenied => "it refuses to answer",
+        Code::DeadlineExceeded | Code::Cancelled => "it does not answer in time",
+        Code::Unavailable => "it is not ready yet",
+        _ => "it cannot answer",
+    }
+}
+
 /// The fault that a gRPC status tells of.
 fn refused(status: &Status) -> Fault {
     let public = match status.code() {

@@ -51,10 +51,13 @@ pub async fn start_recording(settings: RecordSettings, context: &Context) -> any
     let zmq = settings.zmq;
     let elsewhere = zmq.zmq_sequence_endpoint.as_deref();
     let subscriptions = subscriptions(zmq.rawtx(), elsewhere, topics);
+    let endpoints = subscriptions.iter().map(|used| used.endpoint.clone());
     let node = Node {
         condition: context.readiness.condition("node", "the node's ZMQ"),
-        endpoints: subscriptions.len(),
+        endpoints: endpoints.collect(),
         up: BTreeSet::new(),
+        heard: BTreeSet::new(),
+        is_healthy: false,
         brake: Brake::default(),
     };
     let (stop, tasks) = (context.tasks.stop(), &context.tasks);
@@ -73,11 +76,17 @@ async fn blocking<E: std::error::Error + Send + Sync + 'static>(
     Ok(tokio::task::spawn_blocking(work).await??)
 }
 
+/// The topics without which a recording cannot be played.
+const NEEDED: [Topic; 2] = [Topic::RawTx, Topic::Sequence];
+
 /// What is known of the node.
 struct Node {
     condition: Condition,
-    endpoints: usize,
+    endpoints: Vec<String>,
     up: BTreeSet<String>,
+    /// The needed topics of which a message has come since all endpoints are up.
+    heard: BTreeSet<&'static str>,
+    is_healthy: bool,
     brake: Brake,
 }
 
@@ -91,6 +100,7 @@ impl Node {
         while let Some(received) = incoming.recv().await {
             let entry = match received {
                 Incoming::Message(received, Ok(frame)) => {
+                    self.hear(frame.topic);
                     let ago_ms = received.elapsed().as_millis() as u64;
                     Entry::Frame(unix_ms().saturating_sub(ago_ms), frame)
                 }
@@ -107,20 +117,53 @@ impl Node {
     }
 
     fn up(&mut self, endpoint: String) -> Entry {
-        tracing::info!("connected to the node at {endpoint}");
+        tracing::info!("reached the node's ZMQ at {endpoint}");
         let note = Entry::note(unix_ms(), CONNECTED, [("endpoint", json!(endpoint))]);
         self.up.insert(endpoint);
-        if self.up.len() == self.endpoints {
-            self.condition.met();
-        }
+        self.report();
         note
     }
 
     fn down(&mut self, endpoint: String) -> Entry {
         tracing::warn!("lost the node at {endpoint}; trying again");
         self.up.remove(&endpoint);
-        self.condition.unmet(Fault::plain("the node's ZMQ"));
+        self.heard.clear();
+        self.report();
         Entry::note(unix_ms(), DISCONNECTED, [("endpoint", json!(endpoint))])
+    }
+
+    fn hear(&mut self, topic: Topic) {
+        if !self.is_healthy && NEEDED.contains(&topic) && self.heard.insert(topic.name()) {
+            self.report();
+        }
+    }
+
+    /// Tells operators how the link is. A handshake alone is no connection, because a publisher accepts subscriptions to
+    /// topics that it does not have.
+    fn report(&mut self) {
+        let was_healthy = std::mem::replace(&mut self.is_healthy, false);
+        if self.up.len() < self.endpoints.len() {
+            return self.condition.unmet(Fault::plain("the node's ZMQ"));
+        }
+        let silent = NEEDED.map(Topic::name).into_iter();
+        let silent: Vec<&str> = silent.filter(|name| !self.heard.contains(name)).collect();
+        if !silent.is_empty() {
+            let lines: Vec<String> = silent.iter().map(|name| format!("zmqpub{name}")).collect();
+            return self.condition.unmet(Fault::new(
+                format!("no {} message has come yet", silent.join(" and ")),
+                format!(
+                    "no {} message has come from {} yet: does the node's bitcoin.conf have {} there?",
+                    silent.join(" and "),
+                    self.endpoints.join(" and "),
+                    lines.join(" and ")
+                ),
+            ));
+        }
+        self.is_healthy = true;
+        self.condition.met();
+        if !was_healthy {
+            tracing::info!("connected to the node: rawtx and sequence come in");
+        }
     }
 
     /// What is no message of Core's cannot be kept as one.

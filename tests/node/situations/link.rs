@@ -85,6 +85,7 @@ const PACKAGES: [(&str, &[(&str, usize)]); 5] = [
             ("rawtx", 1),
             ("hashblock", 2),
             ("sequence", 3),
+            ("hashtx", 4),
         ],
     ),
     (
@@ -115,7 +116,7 @@ async fn the_ports_of_each_package_are_found_with_host_and_login_alone() {
     says(&ingest, "polling").await;
     for (package, topics) in PACKAGES {
         println!("{package}: {topics:?}");
-        let ports = [(); 4].map(|()| reserve_address().port());
+        let ports = [(); 5].map(|()| reserve_address().port());
         let line = |(topic, port): &(&str, usize)| {
             format!("-zmqpub{topic}=tcp://0.0.0.0:{}", ports[*port])
         };
@@ -248,5 +249,25 @@ async fn a_node_whose_work_queue_is_full_is_read_all_the_same() {
     })
     .await;
     node.send(&purse.payments(20, PRICE_USD)).await;
+    agrees(&ingest, &node).await;
+}
+
+/// A node with the smallest queue, one thread and its REST interface on, which Satscope does not use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_with_the_smallest_queue_and_rest_is_read() {
+    let flags = ["-rpcworkqueue=1", "-rpcthreads=1", "-rest"];
+    let mut node = Bitcoind::start("smallest-queue", &flags).await;
+    let mut purse = purse(&node, 300).await;
+    node.send(&purse.payments(200, PRICE_USD)).await;
+    let ingest = ingest(&host_and_login(&node)).await;
+    is_well(&ingest).await;
+    agrees(&ingest, &node).await;
+    let cookie = std::fs::read_to_string(node.cookie()).unwrap();
+    node.stop().await;
+    node.run(&[]).await;
+    let new = std::fs::read_to_string(node.cookie()).unwrap();
+    assert_ne!(cookie, new, "the node has another cookie");
+    is_well(&ingest).await;
+    node.send(&purse.payments(2, PRICE_USD)).await;
     agrees(&ingest, &node).await;
 }

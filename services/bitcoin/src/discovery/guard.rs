@@ -197,6 +197,23 @@ pub(super) fn read(path: &Path, owners: Owners, limit: u64) -> Result<Vec<u8>, F
     }
 }
 
+/// The content of a regular file of at most `limit` bytes that an operator chose, whoever owns it.
+///
+/// # Errors
+/// When it cannot be read, is no regular file, or is longer.
+pub(crate) fn read_chosen(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other(FileFault::NotRegular.to_string()));
+    }
+    let mut content = Vec::new();
+    file.take(limit + 1).read_to_end(&mut content)?;
+    match content.len() as u64 > limit {
+        true => Err(io::Error::other(FileFault::TooLong { limit }.to_string())),
+        false => Ok(content),
+    }
+}
+
 /// The open file. A pipe is opened without waiting for its other end.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;

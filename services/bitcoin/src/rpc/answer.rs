@@ -70,17 +70,25 @@ impl Answer {
     }
 
     fn parse<T: DeserializeOwned>(&self, method: &'static str) -> Result<T, RpcError> {
-        serde_json::from_slice(&self.body).map_err(|error| match self.status {
-            200 => RpcError::Answer {
-                method,
-                reason: error.to_string(),
-            },
-            status => RpcError::Http {
-                method,
-                status,
-                words: words(&self.body),
-            },
+        serde_json::from_slice(&self.body).map_err(|error| {
+            match self.status == 200 && self.looks_like_json() {
+                true => RpcError::Answer {
+                    method,
+                    reason: error.to_string(),
+                },
+                false => RpcError::Http {
+                    method,
+                    status: self.status,
+                    words: words(&self.body),
+                },
+            }
         })
+    }
+
+    /// Whether the body begins as an answer of Core does; the page of a proxy does not.
+    fn looks_like_json(&self) -> bool {
+        let first = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
+        first.is_some_and(|byte| b"{[".contains(byte))
     }
 }
 
@@ -137,6 +145,7 @@ mod tests {
             ),
             (200, r#"{"result":{"chain":5},"id":0}"#, "invalid type"),
             (500, "[]", "HTTP status 500"),
+            (200, "<html>\n  Sign in", "HTTP status 200: <html> Sign in"),
         ] {
             let body = body.into();
             let error = Answer { status, body }.single::<BlockchainInfo>("getblockchaininfo");

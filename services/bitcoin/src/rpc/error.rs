@@ -21,6 +21,22 @@ pub enum RpcError {
         /// The innermost cause.
         reason: String,
     },
+    /// A connection that ended before the answer.
+    #[error("{url}: the connection was cut: {reason}")]
+    Cut {
+        /// Where.
+        url: String,
+        /// The innermost cause.
+        reason: String,
+    },
+    /// An answer that is too long to be taken.
+    #[error("{method}: an answer of more than {limit} bytes")]
+    TooLong {
+        /// The call.
+        method: &'static str,
+        /// The longest answer that is taken, in bytes.
+        limit: usize,
+    },
     /// No answer in time.
     #[error("{0}: no answer within {TIMEOUT:?}")]
     Slow(&'static str),
@@ -95,10 +111,12 @@ impl RpcError {
     /// Whether the same question may be answered in a moment: the node, or what stands before it, is busy.
     pub fn is_passing(&self) -> bool {
         match self {
-            RpcError::Http { status, .. } => *status == 429 || *status >= 500,
+            // A status of success came with a page of what stands before the node.
+            RpcError::Http { status, .. } => *status == 429 || *status >= 500 || *status < 300,
             RpcError::Node { code, .. } => *code == INTERNAL,
-            RpcError::Answer { .. } => true,
+            RpcError::Answer { .. } | RpcError::Cut { .. } => true,
             RpcError::Unreachable { .. }
+            | RpcError::TooLong { .. }
             | RpcError::Slow(_)
             | RpcError::Cookie(..)
             | RpcError::FoundCookie(_)

@@ -1,6 +1,6 @@
 //! Whether `rawtx` and `sequence` can be heard from here, and how many messages the node keeps for a slow subscriber.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt::Display, time::Duration};
 
 use satscope_bitcoin::{
     discovery::ZmqPublisher,
@@ -11,7 +11,7 @@ use satscope_bitcoin::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{answers::has_no_method, ask::Answer, files::of_fault, finding::Finding};
+use super::{answers::has_no_method, ask::Answer, finding::Finding};
 use crate::source::topics::{Endpoints, Listing, NEEDED, Topics, is_published, lines_of};
 
 /// The finding about the topics.
@@ -73,10 +73,9 @@ pub async fn published(
         Ok(published) => {
             let used = endpoints.of(published);
             let up = reach(&used).await;
-            judge(published, &used, up.len() == used.len(), in_files)
+            judge(endpoints, published, up.len() == used.len(), in_files)
         }
-        Err(_) if has_no_method(answer) => Finding::wrong(
-            TOPICS,
+        Err(_) if has_no_method(answer) => polled(
             "the node's program is built without ZMQ",
             "replace it by one with ZMQ, such as those of bitcoincore.org",
         ),
@@ -111,16 +110,26 @@ pub async fn unlisted(endpoints: &Endpoints, in_files: &[ZmqPublisher]) -> Findi
     }
 }
 
+/// What is wrong with topics is a warning, because ingest asks for the mempool over RPC meanwhile.
+fn polled(what: impl Display, what_to_do: impl AsRef<str>) -> Finding {
+    Finding::warning(
+        TOPICS,
+        format!("{what}; satscope run works by polling the mempool, which is slower"),
+        what_to_do,
+    )
+}
+
 fn judge(
+    endpoints: &Endpoints,
     published: &[Notification],
-    used: &[Subscription],
     is_up: bool,
     in_files: &[ZmqPublisher],
 ) -> Finding {
-    let mut topics = Topics::default();
+    let used = endpoints.of(published);
+    let mut topics = Topics::of_node_at(endpoints.rpc_host.clone());
     topics.list(Listing::Known(published.to_vec()));
-    let Some(fault) = topics.fault(used, is_up) else {
-        return Finding::ok(TOPICS, heard(used));
+    let Some(fault) = topics.fault(&used, is_up) else {
+        return Finding::ok(TOPICS, heard(&used));
     };
     let is_unpublished = |name: &str| {
         let mut needed = NEEDED.into_iter().filter(|topic| topic.name() == name);
@@ -131,21 +140,17 @@ fn judge(
         .filter(|line| is_unpublished(line.topic.name()))
         .cloned()
         .collect();
-    let are_published = NEEDED
-        .into_iter()
-        .all(|topic| is_published(published, topic));
-    match (in_files.is_empty(), are_published && used.is_empty()) {
-        (false, _) => Finding::wrong(
-            TOPICS,
+    match in_files.is_empty() {
+        false => polled(
             fault.what(),
             format!("restart the node: its files say {}", listed(&in_files)),
         ),
-        (true, true) => Finding::wrong(
-            TOPICS,
-            "the node publishes at addresses of its own machine only",
-            fault.remedy().unwrap_or(&fault.operator),
+        true => polled(
+            fault.what(),
+            fault
+                .remedy()
+                .unwrap_or("look at getzmqnotifications of the node"),
         ),
-        (true, false) => of_fault(TOPICS, &fault, "look at getzmqnotifications of the node"),
     }
 }
 

@@ -12,13 +12,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tracing::info;
 
-use super::patience::patiently;
+use super::patience::{patiently, pauses};
 use crate::tracker::FetchedBlock;
 
 /// Transactions asked for in one request.
 pub const BATCH: usize = 500;
-/// How often the tip may move while the mempool is read before it is given up.
-const TRIES: usize = 5;
 /// A window of three hours holds about 18 blocks; ten times that has never happened on main.
 const MOST_BLOCKS: usize = 200;
 
@@ -132,9 +130,10 @@ pub struct Branch {
     pub abandoned: Option<Vec<BlockHash>>,
 }
 
-/// Reads tip and mempool so that they belong together: the tip is the same before and after.
+/// Reads tip and mempool so that they belong together: the tip is the same before and after. While it moves, both are read
+/// again after a growing pause.
 async fn moment(rpc: &Rpc, is_standin: bool) -> Result<Moment, RpcError> {
-    for _ in 0..TRIES {
+    for pause in pauses() {
         let info: BlockchainInfo = call(rpc, "getblockchaininfo", json!([])).await?;
         if info.initial_block_download {
             return Ok(Moment {
@@ -159,10 +158,11 @@ async fn moment(rpc: &Rpc, is_standin: bool) -> Result<Moment, RpcError> {
                 standin_ms,
             });
         }
+        tokio::time::sleep(pause).await;
     }
     Err(RpcError::Answer {
         method: "getbestblockhash",
-        reason: format!("the tip moved {TRIES} times while the mempool was read"),
+        reason: "the tip moved each time while the mempool was read".to_owned(),
     })
 }
 

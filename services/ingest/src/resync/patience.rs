@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use satscope_bitcoin::rpc::RpcError;
 use tracing::debug;
 
@@ -11,14 +11,19 @@ use tracing::debug;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const PAUSES: usize = 5;
 
+/// The pauses, each twice the one before it.
+pub fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_times(PAUSES)
+        .build()
+}
+
 /// Asks again, with a growing pause, while the node or what stands before it is busy.
 pub async fn patiently<T, F: Future<Output = Result<T, RpcError>>>(
     ask: impl Fn() -> F,
 ) -> Result<T, RpcError> {
-    let pauses = ExponentialBuilder::default()
-        .with_min_delay(FIRST_PAUSE)
-        .with_max_times(PAUSES);
-    for pause in pauses.build() {
+    for pause in pauses() {
         match ask().await {
             Err(error) if error.is_passing() => {
                 debug!("asking again: {error}");

@@ -17,7 +17,8 @@ pub fn of_rpc(error: &RpcError, url: &str) -> Fault {
             code: IN_WARMUP, ..
         } => "the node is starting",
         RpcError::Http { .. } | RpcError::Node { .. } => "the node answers with an error",
-        RpcError::Answer { .. } => "the node's answer cannot be read",
+        RpcError::Cut { .. } => "the node ended the connection before its answer",
+        RpcError::Answer { .. } | RpcError::TooLong { .. } => "the node's answer cannot be read",
     };
     match error {
         RpcError::Unreachable { url, reason } => Fault::with_remedy(
@@ -36,7 +37,7 @@ pub fn of_rpc(error: &RpcError, url: &str) -> Fault {
             "is the node running?",
         ),
         RpcError::FoundCookie(cookie) => Fault::new(public, cookie.to_string()),
-        RpcError::Unauthorized(_) => Fault::new(public, error.to_string()),
+        RpcError::Unauthorized(_) | RpcError::Cut { .. } => Fault::new(public, error.to_string()),
         other => Fault::new(public, format!("{url}: {other}")),
     }
 }

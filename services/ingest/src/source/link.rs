@@ -19,6 +19,8 @@ use super::{
 /// The pause after a reading that succeeded, after one that failed, and while the node is in its initial download.
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// The pause after a failure is doubled so many times at most while the node refuses to answer.
+const MOST_DOUBLINGS: u32 = 5;
 const PAUSE_IN_DOWNLOAD: Duration = Duration::from_secs(60);
 /// A connection may take this long before the node is asked why there is none.
 const FIRST_QUESTION: Duration = Duration::from_secs(3);
@@ -28,6 +30,13 @@ const PAUSE_BETWEEN_LINES: Duration = Duration::from_secs(1);
 /// tenth of its time on it.
 const PAUSE_BEFORE_POLL: Duration = Duration::from_secs(1);
 const POLL_SHARE: u32 = 9;
+/// The longest pause after the first poll, which reads all that the later ones need not ask for again.
+const PAUSE_AFTER_FIRST_POLL: Duration = Duration::from_secs(60);
+/// A poll is slow, and tells of no moment any more, once it has taken `SLOW_POLL_TIMES` as long as the one before it: after
+/// `SLOW_POLL` at the earliest, and `SLOWEST_POLL` at the latest.
+const SLOW_POLL: Duration = Duration::from_secs(5);
+const SLOWEST_POLL: Duration = Duration::from_secs(60);
+const SLOW_POLL_TIMES: u32 = 3;
 
 /// What the node's ZMQ is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +54,8 @@ enum Zmq {
 struct Poll {
     not_before: Instant,
     succeeded: bool,
+    /// How long the last one took.
+    took: Duration,
 }
 
 /// How far the picture is the node's.
@@ -92,8 +103,10 @@ pub struct Link {
     patient_until: Instant,
     /// When the next reading may begin.
     read_not_before: Option<Instant>,
-    /// Readings in a row that the node refused.
+    /// Readings and polls in a row that the node refused.
     refusals: u32,
+    /// Nothing is asked of a node that refused to answer before this moment; `None` if it did not refuse.
+    refused_until: Option<Instant>,
     /// When progress was last written to the log.
     said: Option<Instant>,
     /// The fault of the topics that was written to the log last.
@@ -101,24 +114,26 @@ pub struct Link {
 }
 
 impl Link {
-    /// Not connected to anything.
-    pub fn new(has_rpc: bool) -> Link {
+    /// Not connected to anything; `rpc_host` is the host of the node's RPC, `None` without RPC.
+    pub fn new(rpc_host: Option<String>) -> Link {
         let now = Instant::now();
         Link {
-            has_rpc,
+            has_rpc: rpc_host.is_some(),
             used: Vec::new(),
             up: Vec::new(),
             zmq: Zmq::Awaited,
-            topics: Topics::default(),
+            topics: Topics::of_node_at(rpc_host),
             sync: Sync::Wanted { not_before: now },
             poll: Poll {
                 not_before: now + PAUSE_BEFORE_POLL,
                 succeeded: false,
+                took: Duration::ZERO,
             },
             ask_not_before: now,
             patient_until: now,
             read_not_before: None,
             refusals: 0,
+            refused_until: None,
             said: None,
             complained: None,
         }
@@ -152,7 +167,7 @@ impl Link {
         self.up.retain(|held| *held != endpoint);
         self.up.push(endpoint);
         if self.refusals > 0 {
-            self.refusals = 0;
+            self.forgive();
             self.read_not_before = None;
         }
         self.topics.forget();
@@ -180,6 +195,7 @@ impl Link {
             self.poll = Poll {
                 not_before: now + PAUSE_BEFORE_POLL,
                 succeeded: false,
+                took: Duration::ZERO,
             };
         }
         if let Sync::Reading { .. } = self.sync {
@@ -255,36 +271,55 @@ impl Link {
             | Sync::Downloading { not_before, .. } => *not_before,
             Sync::Alone { .. } | Sync::Reading { .. } | Sync::InStep { .. } => return false,
         };
-        self.is_up() && not_before <= now
+        self.is_up() && not_before <= now && self.may_be_asked(now)
+    }
+
+    /// Whether the pause after a refusal is over, if there was one.
+    fn may_be_asked(&self, now: Instant) -> bool {
+        self.refused_until.is_none_or(|until| until <= now)
     }
 
     /// Whether to read the node now because its ZMQ cannot be heard. A stand-in is polled only after a loss, because a poll moves its
     /// clock ahead of the messages that are on their way.
     pub fn wants_poll(&self, now: Instant) -> bool {
         let may_be_polled = self.zmq == Zmq::Lost || !is_standin(&self.used);
-        may_be_polled && !self.is_healthy() && self.poll.not_before <= now
+        may_be_polled && !self.is_healthy() && self.poll.not_before <= now && self.may_be_asked(now)
     }
 
     /// The node was polled, or could not be, since `began`.
     pub fn polled(&mut self, succeeded: bool, began: Instant, now: Instant) {
+        if succeeded {
+            self.forgive();
+        }
         if succeeded && !self.poll.succeeded {
             info!("the node's ZMQ cannot be heard; asking for its mempool over RPC meanwhile");
         }
-        let pause = (now - began) * POLL_SHARE;
+        let took = now - began;
+        let longest = match self.poll.succeeded {
+            true => Duration::MAX,
+            false => PAUSE_AFTER_FIRST_POLL,
+        };
+        let pause = (took * POLL_SHARE).max(PAUSE_BEFORE_POLL).min(longest);
         self.poll = Poll {
-            not_before: now + pause.max(PAUSE_BEFORE_POLL),
+            not_before: now + pause,
             succeeded,
+            took,
         };
     }
 
-    /// The poll is not answered: what the last one told is old.
-    pub fn poll_is_slow(&mut self) {
-        self.poll.succeeded = false;
+    /// A poll goes on since `began`. Once it is slow, what the last one told is old.
+    pub fn polling(&mut self, began: Instant, now: Instant) {
+        let patience = self.poll.took * SLOW_POLL_TIMES;
+        if now - began > patience.clamp(SLOW_POLL, SLOWEST_POLL) {
+            self.poll.succeeded = false;
+        }
     }
 
     /// Whether to ask the node where it publishes: at each connection, and every ten seconds while it is not heard.
     pub fn wants_listing(&mut self, now: Instant) -> bool {
-        let is_due = self.ask_not_before <= now && (!self.is_healthy() || !self.topics.is_listed());
+        let is_due = self.ask_not_before <= now
+            && self.may_be_asked(now)
+            && (!self.is_healthy() || !self.topics.is_listed());
         if is_due {
             self.ask_not_before = now + PAUSE_BETWEEN_QUESTIONS;
         }
@@ -328,7 +363,7 @@ impl Link {
     /// A reading has ended, and the picture is the node's.
     pub fn in_step(&mut self, is_loaded: bool, now: Instant) {
         self.read_not_before = Some(now + PAUSE);
-        self.refusals = 0;
+        self.forgive();
         self.said = None;
         self.sync = Sync::InStep {
             caveat: (!is_loaded).then_some(Caveat::Loading),
@@ -336,27 +371,46 @@ impl Link {
     }
 
     /// A reading has failed. What stays as it was is on the page, and need not fill the log.
-    /// One that was refused is not soon answered: the pauses grow, until the node is connected anew.
     pub fn failed(&mut self, why: Fault, is_refused: bool, now: Instant, last: Option<&Fault>) {
         if last != Some(&why) {
             warn!("not in step with the node: {}", why.operator);
         }
-        self.refusals = if is_refused { self.refusals + 1 } else { 0 };
-        let pause = PAUSE_AFTER_FAILURE * 2_u32.pow(self.refusals.saturating_sub(1).min(5));
-        let not_before = now + pause;
+        let not_before = match is_refused {
+            true => self.refused(now),
+            false => {
+                self.forgive();
+                now + PAUSE_AFTER_FAILURE
+            }
+        };
         self.read_not_before = Some(not_before);
         self.sync = Sync::Failed { why, not_before };
     }
 
-    /// Whether the node refused the last reading.
-    pub fn is_refused(&self) -> bool {
-        self.refusals > 0 && matches!(self.sync, Sync::Failed { .. })
+    /// The node refused to answer, and is not asked again before the returned moment: the pauses grow, because Core logs each
+    /// refusal and waits a quarter of a second over it.
+    pub fn refused(&mut self, now: Instant) -> Instant {
+        let pause = PAUSE_AFTER_FAILURE * 2_u32.pow(self.refusals.min(MOST_DOUBLINGS));
+        self.refusals += 1;
+        *self.refused_until.insert(now + pause)
     }
 
-    /// There is another login: the next reading may begin.
-    pub fn try_again(&mut self) {
+    fn forgive(&mut self) {
         self.refusals = 0;
+        self.refused_until = None;
+    }
+
+    /// Whether the node refused the last reading or poll.
+    pub fn is_refused(&self) -> bool {
+        self.refusals > 0
+    }
+
+    /// There is another login: the node may be asked again at once.
+    pub fn try_again(&mut self) {
+        let now = Instant::now();
+        self.forgive();
         self.read_not_before = None;
+        self.poll.not_before = self.poll.not_before.min(now);
+        self.ask_not_before = self.ask_not_before.min(now);
         self.missed_something();
     }
 

@@ -78,20 +78,23 @@ impl Endpoints {
             .collect()
     }
 
-    /// An address as a subscriber connects to it: every wildcard means the host of the RPC. `None` if it is an address of the
-    /// node's machine alone, and that is another one.
     fn connectable(&self, address: &str) -> Option<String> {
-        let host = self.rpc_host.as_deref()?;
-        let is_elsewhere = !is_loopback(host);
-        if let Some(path) = path(address) {
-            return (!is_elsewhere).then(|| format!("ipc://{path}"));
-        }
-        let (bound, port) = host_and_port(address)?;
-        if is_wildcard(bound) {
-            return Some(format!("tcp://{host}:{port}"));
-        }
-        (!(is_loopback(bound) && is_elsewhere)).then(|| format!("tcp://{bound}:{port}"))
+        connectable(self.rpc_host.as_deref()?, address)
     }
+}
+
+/// An address of a node as a subscriber connects to it: every wildcard means `host`, which is the host of the node's RPC. `None`
+/// if it is an address of the node's machine alone, and that is another one.
+fn connectable(host: &str, address: &str) -> Option<String> {
+    let is_elsewhere = !is_loopback(host);
+    if let Some(path) = path(address) {
+        return (!is_elsewhere).then(|| format!("ipc://{path}"));
+    }
+    let (bound, port) = host_and_port(address)?;
+    if is_wildcard(bound) {
+        return Some(format!("tcp://{host}:{port}"));
+    }
+    (!(is_loopback(bound) && is_elsewhere)).then(|| format!("tcp://{bound}:{port}"))
 }
 
 /// What the node says of where it publishes.
@@ -111,9 +114,19 @@ pub enum Listing {
 pub struct Topics {
     heard: Vec<Topic>,
     listing: Listing,
+    /// The host of the node's RPC; `None` without RPC.
+    rpc_host: Option<String>,
 }
 
 impl Topics {
+    /// Nothing is known yet of the topics of a node whose RPC is at this host.
+    pub fn of_node_at(rpc_host: Option<String>) -> Topics {
+        Topics {
+            rpc_host,
+            ..Topics::default()
+        }
+    }
+
     /// A connection began or ended: what was heard before it tells nothing any more.
     pub fn forget(&mut self) {
         self.heard.clear();
@@ -184,7 +197,7 @@ impl Topics {
             .filter(|topic| !is_published(published, *topic) && !self.heard.contains(topic))
             .collect();
         if !missing.is_empty() {
-            return Some(unpublished(&missing, published, used));
+            return Some(self.unpublished(&missing, published, used));
         }
         let unheard = self.unhealthy(used);
         Some(match (unheard.is_empty(), is_up) {
@@ -197,7 +210,7 @@ impl Topics {
                 ),
                 "is a firewall in the way?",
             ),
-            (false, _) => elsewhere(&unheard, published, used),
+            (false, _) => self.elsewhere(&unheard, published, used),
         })
     }
 
@@ -215,6 +228,99 @@ impl Topics {
             ),
         )
     }
+
+    /// The lines that are missing in `bitcoin.conf`.
+    fn unpublished(
+        &self,
+        missing: &[Topic],
+        published: &[Notification],
+        used: &[Subscription],
+    ) -> Fault {
+        let lacking = names(missing, " or ");
+        let other = NEEDED.into_iter().find(|topic| !missing.contains(topic));
+        let beside = other.and_then(|topic| of_topic(published, topic).next().map(str::to_owned));
+        let address = beside.unwrap_or_else(|| self.advised(used));
+        let lines = |at: &str| {
+            let lines: Vec<String> = missing
+                .iter()
+                .map(|topic| format!("zmqpub{}{at}", topic.name()))
+                .collect();
+            lines.join(" and ")
+        };
+        let plain = lines("");
+        let exact = lines(&format!("={address}"));
+        Fault::with_remedy(
+            format!("add {plain} to the node's bitcoin.conf to see every transaction at once"),
+            format!("the node does not publish {lacking}"),
+            format!(
+                "add {exact} to bitcoin.conf and restart the node to see every transaction at once"
+            ),
+        )
+    }
+
+    /// Where a node that publishes nothing is best told to publish: the endpoint in use if that is an address, else the usual
+    /// port. A node on another machine must publish to all, because its loopback is not heard from here.
+    fn advised(&self, used: &[Subscription]) -> String {
+        let endpoint = used.first().map(|used| used.endpoint.as_str());
+        let place = endpoint.and_then(host_and_port);
+        match (place, self.rpc_host.as_deref()) {
+            (Some((host, port)), _) if ip(host).is_some() => format!("tcp://{host}:{port}"),
+            (Some((_, port)), _) => format!("tcp://0.0.0.0:{port}"),
+            (None, Some(host)) if !is_loopback(host) => format!("tcp://0.0.0.0:{USUAL_PORT}"),
+            (None, _) => match endpoint {
+                Some(socket) => socket.to_owned(),
+                None => format!("tcp://127.0.0.1:{USUAL_PORT}"),
+            },
+        }
+    }
+
+    /// The topics are published, and not where they are expected.
+    fn elsewhere(
+        &self,
+        unheard: &[Topic],
+        published: &[Notification],
+        used: &[Subscription],
+    ) -> Fault {
+        let shown = |address: &str| {
+            let host = self.rpc_host.as_deref();
+            host.and_then(|host| connectable(host, address))
+        };
+        let places = unheard.iter().map(|topic| {
+            let addresses: Vec<String> = of_topic(published, *topic)
+                .map(|address| shown(address).unwrap_or_else(|| address.to_owned()))
+                .collect();
+            format!("{} at {}", topic.name(), addresses.join(" and "))
+        });
+        let places = places.collect::<Vec<_>>().join(", ");
+        let settings: Option<Vec<String>> = unheard
+            .iter()
+            .map(|topic| {
+                let endpoint = of_topic(published, *topic).find_map(shown)?;
+                Some(format!("{} to {endpoint}", setting(*topic)))
+            })
+            .collect();
+        let what_to_do = match settings {
+            Some(settings) => format!(
+                "the node publishes {places}: remove zmq_endpoint and zmq_sequence_endpoint to take what the node says, or set {}",
+                settings.join(" and ")
+            ),
+            None => format!(
+                "the node publishes {places}, which only its own machine reaches: let bitcoin.conf name an address that can be \
+                 reached from here"
+            ),
+        };
+        Fault::with_remedy(
+            format!(
+                "no {} message has come from the node yet",
+                names(unheard, " and ")
+            ),
+            match used.is_empty() {
+                true => "no endpoint of the node can be reached from here".to_owned(),
+                false => format!("nothing comes from {}", endpoints(used)),
+            },
+            what_to_do,
+        )
+    }
 }
 
 /// Whether what is subscribed to is a stand-in.
@@ -223,51 +329,12 @@ pub fn is_standin(used: &[Subscription]) -> bool {
         .any(|used| used.topics.contains(&Topic::StandIn))
 }
 
-/// The lines that are missing in `bitcoin.conf`.
-fn unpublished(missing: &[Topic], published: &[Notification], used: &[Subscription]) -> Fault {
-    let lacking = names(missing, " or ");
-    let other = NEEDED.into_iter().find(|topic| !missing.contains(topic));
-    let beside = other.and_then(|topic| of_topic(published, topic).next().map(str::to_owned));
-    let address = beside
-        .or_else(|| used.first().map(|used| used.endpoint.clone()))
-        .unwrap_or_else(|| format!("tcp://127.0.0.1:{USUAL_PORT}"));
-    let lines = |at: &str| {
-        let lines: Vec<String> = missing
-            .iter()
-            .map(|topic| format!("zmqpub{}{at}", topic.name()))
-            .collect();
-        lines.join(" and ")
-    };
-    let plain = lines("");
-    let exact = lines(&format!("={address}"));
-    Fault::with_remedy(
-        format!("add {plain} to the node's bitcoin.conf to see every transaction at once"),
-        format!("the node does not publish {lacking}"),
-        format!(
-            "add {exact} to bitcoin.conf and restart the node to see every transaction at once"
-        ),
-    )
-}
-
-/// The topics are published, and not where they are expected.
-fn elsewhere(unheard: &[Topic], published: &[Notification], used: &[Subscription]) -> Fault {
-    let places = |topic: &Topic| {
-        let addresses: Vec<&str> = of_topic(published, *topic).collect();
-        format!("{} at {}", topic.name(), addresses.join(" and "))
-    };
-    let places: Vec<String> = unheard.iter().map(places).collect();
-    Fault::with_remedy(
-        format!(
-            "no {} message has come from the node yet",
-            names(unheard, " and ")
-        ),
-        format!("nothing comes from {}", endpoints(used)),
-        format!(
-            "the node publishes {}; remove zmq_endpoint and zmq_sequence_endpoint to take what the node says, or set them to \
-             where these can be reached from here",
-            places.join(", ")
-        ),
-    )
+/// The setting with the endpoint of a topic.
+fn setting(topic: Topic) -> &'static str {
+    match topic {
+        Topic::Sequence => "zmq_sequence_endpoint",
+        _ => "zmq_endpoint",
+    }
 }
 
 fn names(topics: &[Topic], between: &str) -> String {

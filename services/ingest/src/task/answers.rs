@@ -225,6 +225,9 @@ impl Task {
             debug!("cannot poll the node: {}", why.operator);
             self.metrics.polled(false);
             self.source.link.polled(false, reading.began(), now);
+            if failure == Failure::Refused {
+                self.source.link.refused(now);
+            }
         } else {
             self.metrics.resync(false);
             let last = self.last_failure.replace(why.clone());

@@ -20,8 +20,6 @@ use crate::{
 const EVERY_MS: u64 = 500;
 /// So long after the last beat, this process did not run meanwhile, milliseconds.
 const STANDSTILL_MS: u64 = 1500;
-/// A poll that takes longer than this tells of no moment any more.
-const SLOW_POLL: Duration = Duration::from_secs(5);
 /// In step, a live entry is asked for its entry time at each of the first beats, then each this many: by it the node's clock
 /// is compared with ours.
 const FIRST_SAMPLES: u64 = 12;
@@ -48,10 +46,9 @@ impl Task {
         {
             self.fail_reading(why, Failure::Silent);
         }
-        if let Some(reading) = self.reading.as_ref().filter(|_| self.is_poll)
-            && reading.began().elapsed() > SLOW_POLL
-        {
-            self.source.link.poll_is_slow();
+        if let Some(reading) = self.reading.as_ref().filter(|_| self.is_poll) {
+            let began = reading.began();
+            self.source.link.polling(began, Instant::now());
         }
         // While the node is being read, what it said last must come first.
         if self.reading.is_none() {

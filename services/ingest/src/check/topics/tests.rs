@@ -28,8 +28,16 @@ fn endpoints(rpc_host: &str) -> Endpoints {
 
 /// As a node on this machine is judged that publishes this, and whose endpoints answer.
 fn judged(published: &[Notification], in_files: &[ZmqPublisher]) -> Finding {
-    let used = endpoints("127.0.0.1").of(published);
-    judge(published, &used, true, in_files)
+    judge(&endpoints("127.0.0.1"), published, true, in_files)
+}
+
+/// What to do about a finding that is a warning.
+fn advice(finding: &Finding) -> &str {
+    assert!(
+        matches!(finding.state(), State::Warning { .. }),
+        "{finding:?}"
+    );
+    finding.state().what_to_do().unwrap()
 }
 
 #[test]
@@ -59,9 +67,15 @@ fn both_topics_are_named_with_their_endpoints() {
 #[test]
 fn a_topic_that_is_missing_is_the_exact_line_to_add() {
     let finding = judged(&lines(&[("pubrawtx", AT, 1000)]), &[]);
-    assert_eq!(finding.said(), "the node does not publish sequence");
+    assert_eq!(
+        finding.said(),
+        "the node does not publish sequence; satscope run works by polling the mempool, which is slower"
+    );
     let line = format!("add zmqpubsequence={AT} to bitcoin.conf");
-    assert!(finding.to_fix().unwrap().starts_with(&line), "{finding:?}");
+    assert!(advice(&finding).starts_with(&line), "{finding:?}");
+    let finding = judged(&[], &[]);
+    let lines = format!("add zmqpubrawtx={AT} and zmqpubsequence={AT} to bitcoin.conf");
+    assert!(advice(&finding).starts_with(&lines), "{finding:?}");
 }
 
 #[test]
@@ -72,25 +86,23 @@ fn a_line_that_is_in_the_files_already_asks_for_a_restart() {
     });
     let finding = judged(&lines(&[("pubrawtx", AT, 1000)]), &in_files);
     assert_eq!(
-        finding.to_fix().unwrap(),
+        advice(&finding),
         format!("restart the node: its files say zmqpubsequence={AT}")
     );
 }
 
 #[test]
-fn a_publisher_that_cannot_be_reached_is_wrong() {
+fn a_publisher_that_cannot_be_reached_is_a_warning() {
     let both = lines(&[("pubrawtx", AT, 1000), ("pubsequence", AT, 1000)]);
-    let used = endpoints("127.0.0.1").of(&both);
-    let finding = judge(&both, &used, false, &[]);
-    assert_eq!(finding.to_fix().unwrap(), "is a firewall in the way?");
+    let finding = judge(&endpoints("127.0.0.1"), &both, false, &[]);
+    assert_eq!(advice(&finding), "is a firewall in the way?");
     // The same addresses are of another machine's loopback.
-    let used = endpoints("10.0.0.9").of(&both);
-    let finding = judge(&both, &used, true, &[]);
+    let finding = judge(&endpoints("10.0.0.9"), &both, true, &[]);
     assert!(
-        finding.said().contains("its own machine only"),
+        advice(&finding).contains("which only its own machine reaches"),
         "{finding:?}"
     );
-    assert!(finding.to_fix().unwrap().contains(AT), "{finding:?}");
+    assert!(advice(&finding).contains(AT), "{finding:?}");
 }
 
 #[test]

@@ -4,9 +4,10 @@ use satscope_log::HopState;
 use super::*;
 
 const ENDPOINT: &str = "tcp://127.0.0.1:1";
+const HOST: &str = "127.0.0.1";
 
 fn awaited(has_rpc: bool) -> Link {
-    let mut link = Link::new(has_rpc);
+    let mut link = Link::new(has_rpc.then(|| HOST.to_owned()));
     link.subscribe(subscriptions(
         ENDPOINT,
         None,
@@ -143,7 +144,7 @@ fn a_topic_that_is_not_published_is_never_called_connected() {
 #[test]
 fn a_stand_in_is_healthy_once_it_is_connected_and_polled_only_after_a_loss() {
     let topics = vec![Topic::StandIn, Topic::Sequence, Topic::RawTx];
-    let mut link = Link::new(true);
+    let mut link = Link::new(Some(HOST.to_owned()));
     link.subscribe(subscriptions(ENDPOINT, None, topics));
     let soon = || Instant::now() + PAUSE_BEFORE_POLL;
     assert!(!link.wants_poll(soon()), "its clock must not run ahead");
@@ -184,15 +185,31 @@ fn a_node_that_cannot_be_heard_is_polled_for_a_tenth_of_its_time() {
     assert!(link.wants_poll(ended + Duration::from_secs(27)));
     assert_eq!(state(&link), HopState::Degraded);
     assert!(link.is_alive());
-    link.poll_is_slow();
+    link.polling(ended, ended + Duration::from_secs(9));
+    assert!(link.is_alive(), "no slower than the one before");
+    link.polling(ended, ended + Duration::from_secs(10));
     assert_eq!(state(&link), HopState::Disconnected);
     up(&mut link);
     assert!(!link.wants_poll(ended + Duration::from_secs(60)));
 }
 
 #[test]
+fn the_first_poll_which_reads_all_is_not_paid_for_with_a_long_silence() {
+    let mut link = awaited(true);
+    let began = Instant::now();
+    let first = began + Duration::from_secs(180);
+    link.polled(true, began, first);
+    assert!(!link.wants_poll(first + Duration::from_secs(59)));
+    assert!(link.wants_poll(first + PAUSE_AFTER_FIRST_POLL));
+    let second = first + PAUSE_AFTER_FIRST_POLL;
+    link.polled(true, second, second + Duration::from_secs(10));
+    assert!(!link.wants_poll(second + Duration::from_secs(99)));
+    assert!(link.wants_poll(second + Duration::from_secs(100)));
+}
+
+#[test]
 fn where_the_node_publishes_is_asked_at_each_connection_and_while_it_is_not_heard() {
-    let mut link = Link::new(true);
+    let mut link = Link::new(Some(HOST.to_owned()));
     assert!(link.wants_listing(Instant::now()), "nothing is set");
     let mut link = awaited(true);
     let now = Instant::now();
@@ -247,4 +264,28 @@ fn one_that_was_refused_is_asked_ever_more_seldom_until_the_node_comes_back() {
     assert!(link.wants_reading(Instant::now()));
     link.failed(plain("silent"), false, now, None);
     assert!(link.wants_reading(now + PAUSE_AFTER_FAILURE));
+}
+
+#[test]
+fn a_login_that_is_refused_is_not_tried_by_polls_and_questions_meanwhile() {
+    let mut link = Link::new(Some(HOST.to_owned()));
+    let began = Instant::now();
+    let seconds = |count: u64| began + Duration::from_secs(count);
+    let mut asked = 0;
+    for second in 0..20 {
+        let now = seconds(second);
+        asked += u32::from(link.wants_listing(now));
+        if link.wants_poll(now) {
+            asked += 1;
+            link.polled(false, now, now);
+            link.refused(now);
+        }
+    }
+    assert_eq!(
+        asked, 6,
+        "at 0 s where it publishes; at 1, 2, 4, 8 and 16 s its mempool"
+    );
+    assert!(link.is_refused());
+    link.try_again();
+    assert!(!link.is_refused() && link.wants_poll(Instant::now()));
 }

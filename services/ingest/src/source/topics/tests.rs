@@ -167,7 +167,7 @@ fn faults(topics: &Topics, used: &[Subscription], is_up: bool) -> Fault {
 #[test]
 fn the_one_thing_to_change_is_named() {
     let used = set("tcp://127.0.0.1:28332").usual();
-    let mut topics = Topics::default();
+    let mut topics = Topics::of_node_at(Some("127.0.0.1".to_owned()));
     topics.list(Listing::Known(vec![line("rawtx", "tcp://0.0.0.0:28332")]));
     assert_eq!(
         faults(&topics, &used, true),
@@ -186,9 +186,55 @@ fn the_one_thing_to_change_is_named() {
         line("sequence", "tcp://0.0.0.0:28332"),
     ]));
     let fault = faults(&topics, &used, true);
-    let operator = "nothing comes from tcp://127.0.0.1:28332: the node publishes rawtx at tcp://0.0.0.0:28333; remove";
+    let operator = "nothing comes from tcp://127.0.0.1:28332: the node publishes rawtx at tcp://127.0.0.1:28333: remove";
     assert!(fault.operator.starts_with(operator), "{}", fault.operator);
+    let ends = "or set zmq_endpoint to tcp://127.0.0.1:28333";
+    assert!(fault.operator.ends_with(ends), "{}", fault.operator);
     assert_eq!(fault.public, "no rawtx message has come from the node yet");
+}
+
+#[test]
+fn a_node_on_another_machine_is_told_to_publish_where_it_can_be_heard() {
+    let lines = |host: &str, endpoint: Option<&str>| {
+        let used = endpoint.map_or(Vec::new(), |endpoint| set(endpoint).usual());
+        let mut topics = Topics::of_node_at(Some(host.to_owned()));
+        topics.list(Listing::Known(Vec::new()));
+        faults(&topics, &used, false).operator
+    };
+    for (host, endpoint, address) in [
+        ("10.0.0.7", None, "tcp://0.0.0.0:28332"),
+        ("127.0.0.1", None, "tcp://127.0.0.1:28332"),
+        (
+            "bitcoind",
+            Some("tcp://bitcoind:29000"),
+            "tcp://0.0.0.0:29000",
+        ),
+        (
+            "10.0.0.7",
+            Some("tcp://10.0.0.7:29000"),
+            "tcp://10.0.0.7:29000",
+        ),
+        (
+            "localhost",
+            Some("ipc:///run/node.sock"),
+            "ipc:///run/node.sock",
+        ),
+    ] {
+        let said = lines(host, endpoint);
+        let expected = format!("add zmqpubrawtx={address} and zmqpubsequence={address} to");
+        assert!(said.contains(&expected), "{said}");
+    }
+    let mut topics = Topics::of_node_at(Some("10.0.0.7".to_owned()));
+    let at = "tcp://127.0.0.1:28332";
+    topics.list(Listing::Known(vec![
+        line("rawtx", at),
+        line("sequence", at),
+    ]));
+    let said = faults(&topics, &[], false).operator;
+    assert!(
+        said.contains("which only its own machine reaches"),
+        "{said}"
+    );
 }
 
 #[test]
