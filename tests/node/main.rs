@@ -10,6 +10,9 @@ mod bitcoind;
 mod checks;
 mod clock;
 mod coins;
+#[path = "../../benches/watchers/cost.rs"]
+#[allow(dead_code)]
+mod cost;
 mod ledger;
 mod market;
 mod mempool_dat;
