@@ -127,6 +127,11 @@ impl Bitcoind {
         }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.part.as_ref().expect("a running node").id()
+    }
+
     /// Its data folder.
     pub fn folder(&self) -> &str {
         self.folder.path()

@@ -19,8 +19,10 @@ const SPLIT_FEE_SATS: u64 = 200_000;
 const COINS_OF_A_COINBASE: usize = 200;
 /// Small coins made of one; the transaction stays below 100,000 virtual bytes, so that the node relays it.
 const SMALL_COINS_OF_A_COINBASE: usize = 2000;
-/// A coinbase on regtest before block 150, in satoshi.
+/// A coinbase on regtest before the first halving, in satoshi, and the blocks between two halvings. Source: Core,
+/// `src/kernel/chainparams.cpp`.
 const SUBSIDY_SATS: u64 = 5_000_000_000;
+const HALVING_BLOCKS: usize = 150;
 /// Splits that one block holds.
 const SPLITS_A_BLOCK: usize = 10;
 /// Blocks until a coinbase may be spent.
@@ -108,7 +110,9 @@ impl Purse {
         let mature = node.generate(all as u32 + MATURITY).await;
         for (number, hash) in mature[..all].iter().enumerate() {
             let coinbase = coinbase_of(node, *hash).await;
-            let split = purse.split(coinbase, number >= splits);
+            // The chain was empty: this is the block of height `number + 1`.
+            let value_sats = SUBSIDY_SATS >> ((number + 1) / HALVING_BLOCKS);
+            let split = purse.split(coinbase, value_sats, number >= splits);
             node.send(&[split]).await;
             if number % SPLITS_A_BLOCK == SPLITS_A_BLOCK - 1 {
                 node.generate(1).await;
@@ -120,20 +124,20 @@ impl Purse {
     }
 
     /// Many coins of different values: change of equal coins would be as regular as round sums.
-    fn split(&mut self, coinbase: Txid, small: bool) -> Transaction {
+    fn split(&mut self, coinbase: Txid, value_sats: u64, small: bool) -> Transaction {
         let count = if small {
             SMALL_COINS_OF_A_COINBASE
         } else {
             COINS_OF_A_COINBASE
         };
-        let mean = (SUBSIDY_SATS - SPLIT_FEE_SATS) / count as u64;
+        let mean = (value_sats - SPLIT_FEE_SATS) / count as u64;
         let outputs = (0..count / 2).flat_map(|_| {
             let less = self.random.below(mean / 4);
             [output(mean - less), output(mean + less)]
         });
         let coin = Coin {
             outpoint: OutPoint::new(coinbase, 0),
-            value_sats: SUBSIDY_SATS,
+            value_sats,
         };
         let transaction = spend(2, &[coin], outputs.collect());
         let txid = transaction.compute_txid();

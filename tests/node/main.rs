@@ -9,6 +9,9 @@
 mod bitcoind;
 mod checks;
 mod coins;
+#[path = "../../benches/watchers/cost.rs"]
+#[allow(dead_code)]
+mod cost;
 mod ledger;
 mod market;
 mod mempool_dat;

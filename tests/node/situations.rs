@@ -7,6 +7,7 @@ mod eviction;
 mod link;
 mod old;
 mod payments;
+mod polling;
 mod reorg;
 mod replacement;
 mod restart;
