@@ -28,7 +28,7 @@ pub async fn run(count: u32) {
     stage.analyzer.stop().await;
     tokio::time::sleep(AWAY).await;
     // Another epoch, the same window but for what came meanwhile: its last dot says when it was told.
-    stage.now.sequence = (stage.now.sequence >> 33) + 1 << 33;
+    stage.now.sequence = ((stage.now.sequence >> 33) + 1) << 33;
     stage.now.time_ms += 4000;
     let mut points = dots(WINDOW);
     let mark = format!("{MARK}{:016}", super::crowd::micros());
