@@ -2,7 +2,7 @@
 //! their content never changes, so that browsers keep them without asking. Every address in the page is relative, because
 //! a proxy may serve the page under a path of its own.
 
-use std::{fmt::Write as _, sync::LazyLock};
+use std::sync::LazyLock;
 
 use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
@@ -106,12 +106,11 @@ fn served(file: &File, build: &str) -> (String, Served) {
 
 /// The document with the addresses that its files have in this build, and with a line for each module.
 fn document(index: &str, files: &[File], build: &str) -> String {
-    let mut modules = String::new();
-    for File { name, .. } in files.iter().filter(|file| file.name.starts_with("js/")) {
-        // Writing to a string does not fail.
-        let _ = write!(modules, "<link rel=\"modulepreload\" href=\"{name}\">\n  ");
-    }
-    let index = index.replacen(MODULES, modules.trim_end(), 1);
+    let modules = files.iter().filter(|file| file.name.starts_with("js/"));
+    let lines: Vec<String> = modules
+        .map(|File { name, .. }| format!("<link rel=\"modulepreload\" href=\"{name}\">"))
+        .collect();
+    let index = index.replacen(MODULES, &lines.join("\n  "), 1);
     files.iter().fold(index, |index, File { name, .. }| {
         index.replace(
             &format!("\"{name}\""),
