@@ -46,8 +46,9 @@ struct Shared {
     gateway: SocketAddr,
     prefix: &'static str,
     build: String,
-    /// Connections end at each change.
-    builds: watch::Sender<Builds>,
+    builds: Mutex<Builds>,
+    /// Connections end when it is told.
+    cuts: watch::Sender<()>,
     turn: AtomicUsize,
     asked: Mutex<Vec<Asked>>,
 }
@@ -74,7 +75,8 @@ impl Reverse {
             gateway,
             prefix,
             build: build.clone(),
-            builds: watch::channel(Builds::Own).0,
+            builds: Mutex::new(Builds::Own),
+            cuts: watch::channel(()).0,
             turn: AtomicUsize::new(0),
             asked: Mutex::default(),
         });
@@ -92,9 +94,14 @@ impl Reverse {
         format!("http://{}{}/{rest}", self.address, self.shared.prefix)
     }
 
-    /// Puts other builds behind the proxy, and ends all connections.
+    /// Puts other builds behind the proxy, for new connections.
     pub fn set(&self, builds: Builds) {
-        self.shared.builds.send_replace(builds);
+        *self.shared.builds.lock().unwrap() = builds;
+    }
+
+    /// Ends all connections.
+    pub fn cut(&self) {
+        self.shared.cuts.send_replace(());
     }
 
     /// All requests that were answered so far.
@@ -120,11 +127,11 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         let shared = shared.clone();
         tokio::spawn(async move {
-            let mut builds = shared.builds.subscribe();
+            let mut cuts = shared.cuts.subscribe();
             tokio::select! {
                 // A side that ends, or breaks off, ends the connection: the other side hears of it.
                 _ = carry(client, &shared) => {}
-                _ = builds.changed() => {}
+                _ = cuts.changed() => {}
             }
         });
     }
@@ -158,7 +165,7 @@ async fn carry(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
         let answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         return client.write_all(answer.as_bytes()).await;
     };
-    let is_other = match *shared.builds.borrow() {
+    let is_other = match *shared.builds.lock().unwrap() {
         Builds::Own => false,
         Builds::Other => true,
         Builds::InTurn => shared.turn.fetch_add(1, Ordering::Relaxed) % 2 == 1,

@@ -107,11 +107,10 @@ fn served(file: &File, build: &str) -> (String, Served) {
 /// The document with the addresses that its files have in this build, and with a line for each module.
 fn document(index: &str, files: &[File], build: &str) -> String {
     let modules = files.iter().filter(|file| file.name.starts_with("js/"));
-    let modules: Vec<String> = modules
-        .map(|File { name, .. }| format!("<link rel=\"modulepreload\" href=\"{name}\">\n  "))
+    let lines: Vec<String> = modules
+        .map(|File { name, .. }| format!("<link rel=\"modulepreload\" href=\"{name}\">"))
         .collect();
-    let modules = modules.concat();
-    let index = index.replacen(MODULES, modules.trim_end(), 1);
+    let index = index.replacen(MODULES, &lines.join("\n  "), 1);
     files.iter().fold(index, |index, File { name, .. }| {
         index.replace(
             &format!("\"{name}\""),
