@@ -7,25 +7,41 @@ mod page;
 mod past;
 mod points;
 mod price;
+mod questions;
+mod span;
 
 use std::time::Duration;
 
-use crate::state::Newest;
 use axum::{Router, routing::get};
-pub use history::Questions;
+
+use crate::{
+    answer::made_once::Wanted,
+    state::{Newest, sequence::Sequence},
+};
+pub use questions::Questions;
 
 /// What answers are made of.
 #[derive(Clone, Debug)]
 pub struct Rest {
     /// What holds now.
     pub state: Newest,
-    /// What is asked of the analyzer.
+    /// What is asked on demand, and answered once for all.
     pub questions: Questions,
     /// For how long a stale price is given without a body that says so.
     pub stale_after: Duration,
 }
 
 impl Rest {
+    /// What an answer of the analyzer must be made of. When the analyzer's clock is set, its history begins anew: an answer
+    /// of before is no answer any more.
+    fn of_this_second(&self) -> Wanted {
+        let sequence = self.state.borrow().current().sequence;
+        Wanted {
+            epoch: sequence.map_or(0, Sequence::epoch),
+            version: None,
+        }
+    }
+
     /// All of `/api/v1` but the event stream, and the page.
     pub fn routes(&self) -> Router {
         Router::new()

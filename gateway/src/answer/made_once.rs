@@ -1,140 +1,293 @@
-//! What is asked of the analyzer only when somebody wants it. Each answer is kept for a moment, and so is each failure:
-//! the analyzer is asked no more often, however many ask here.
+//! Answers that are made once for all clients that wait for them, whichever of those clients hang up.
+//!
+//! A task of its own makes an answer: the task asks for what is needed, then encodes it on a blocking thread. A client only
+//! waits for the task's result, so a client that hangs up takes nothing with it. No lock is held meanwhile.
+//!
+//! Memory is bounded by the number of questions: each has one kept answer and at most one task. At most [`ENCODERS`] tasks
+//! encode at a time; the others hold only what they were told.
 
 use std::{
     future::Future,
-    sync::Arc,
-    time::{Duration, Instant},
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rustc_hash::FxHashMap;
-use tokio::sync::Mutex;
+use tokio::{
+    sync::{Semaphore, watch},
+    task::spawn_blocking,
+    time::{Duration, Instant, sleep_until, timeout_at},
+};
+use tracing::error;
 
 use crate::answer::encoded::Encoded;
 
-/// How long an answer is as good as new.
-const FRESH: Duration = Duration::from_secs(2);
-/// Questions whose answers are kept.
-const QUESTIONS: usize = 16;
+/// Shortest time from one making of an answer to the next. A client that has waited this long gets the kept answer.
+pub const EVERY: Duration = Duration::from_secs(1);
+/// Answers encoded at a time: cores beyond these stay free for watchers, however many questions come at once.
+const ENCODERS: usize = 2;
 
 /// An answer, ready to be sent.
 #[derive(Debug)]
 pub struct Answer {
     /// Changes with the body.
     pub tag: String,
+    /// Rises with what the answer is made of; compared with [`Wanted::version`].
+    pub version: u64,
     /// What is sent.
     pub body: Encoded,
 }
 
-/// The answers of this moment, by question.
+/// What an answer must be made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// An answer of another epoch is dropped.
+    pub epoch: u64,
+    /// Least version of an answer that is up to date. `None` if every answer is whose making began within [`EVERY`].
+    pub version: Option<u64>,
+}
+
+/// An answer for one client.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The answer, shared with all clients that asked for the same.
+    pub answer: Arc<Answer>,
+    /// Time since the answer was made; `None` if the answer is up to date.
+    pub age: Option<Duration>,
+}
+
+/// Why there is no answer, for the client.
+pub type Failure = Arc<str>;
+
+/// The answers to the questions `Q`.
 #[derive(Debug)]
-pub struct MadeOnce {
-    fresh: Duration,
-    answers: Mutex<FxHashMap<String, Held>>,
+pub struct MadeOnce<Q> {
+    most: usize,
+    held: Mutex<FxHashMap<Q, Held>>,
+    encoders: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
 struct Held {
+    epoch: u64,
     asked_at: Instant,
-    /// The newest, or why there has never been one.
-    answer: Result<Arc<Answer>, String>,
+    run: Run,
 }
 
-impl Default for MadeOnce {
-    fn default() -> Self {
-        MadeOnce::for_so_long(FRESH)
-    }
+/// The newest making of an answer.
+#[derive(Clone, Debug)]
+struct Run {
+    begins_at: Instant,
+    outcome: watch::Receiver<Outcome>,
 }
 
-impl MadeOnce {
-    fn for_so_long(fresh: Duration) -> Self {
+/// What a making has come to, and what came of those before it.
+#[derive(Debug, Default)]
+struct Outcome {
+    is_done: bool,
+    /// `None` if the making did not fail.
+    failure: Option<Failure>,
+    last_good: Option<Kept>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    answer: Arc<Answer>,
+    made_at: Instant,
+}
+
+impl<Q: Clone + Eq + Hash> MadeOnce<Q> {
+    /// Holds the answers to at most `most` questions; the one that was asked longest ago makes room.
+    pub fn new(most: usize) -> Self {
         MadeOnce {
-            fresh,
-            answers: Mutex::default(),
+            most,
+            held: Mutex::default(),
+            encoders: Arc::new(Semaphore::new(ENCODERS)),
         }
     }
 
-    /// The answer to a question: the one kept while it is fresh, else what `ask` gives. When that fails, the one before it;
-    /// or why there is none.
-    pub async fn get<F>(
-        &self,
-        question: &str,
-        ask: impl FnOnce() -> F,
-    ) -> Result<Arc<Answer>, String>
+    /// The answer to a question. It is the kept one while that is up to date, else the result of a task that runs `make` and
+    /// then the encoder that `make` gives. Where that fails or takes longer than [`EVERY`], it is the last good answer.
+    ///
+    /// # Errors
+    /// With the reason if the answer could not be made and there is no older one.
+    pub async fn get<M, F, E>(&self, question: Q, wanted: Wanted, make: M) -> Result<Given, Failure>
     where
-        F: Future<Output = Result<Answer, String>>,
+        M: Fn() -> F + Clone + Send + 'static,
+        F: Future<Output = Result<E, String>> + Send,
+        E: FnOnce() -> Answer + Send + 'static,
     {
-        let mut answers = self.answers.lock().await;
-        if let Some(held) = answers.get(question)
-            && held.asked_at.elapsed() < self.fresh
-        {
-            return held.answer.clone();
+        let given = self.join(&question, wanted, &make)?.given().await;
+        let is_behind = |given: &Given| given.age.is_none() && !wanted.is_met_by(&given.answer);
+        match given {
+            // The task had begun before the wanted version was there; the next one begins after.
+            Ok(given) if is_behind(&given) => self.join(&question, wanted, &make)?.given().await,
+            given => given,
         }
-        let before = answers.remove(question).and_then(|held| held.answer.ok());
-        let answer = match (ask().await, before) {
-            (Ok(answer), _) => Ok(Arc::new(answer)),
-            (Err(_), Some(before)) => Ok(before),
-            (Err(reason), None) => Err(reason),
+    }
+
+    /// The making that serves a client: the newest one, or one that is started for it.
+    fn join<M, F, E>(&self, question: &Q, wanted: Wanted, make: &M) -> Result<Run, Failure>
+    where
+        M: Fn() -> F + Clone + Send + 'static,
+        F: Future<Output = Result<E, String>> + Send,
+        E: FnOnce() -> Answer + Send + 'static,
+    {
+        let now = Instant::now();
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = all.get_mut(question);
+        let before = before.filter(|held| held.epoch == wanted.epoch);
+        let (begins_at, last_good) = match before {
+            Some(held) if held.run.serves(wanted, now) => {
+                held.asked_at = now;
+                return Ok(held.run.clone());
+            }
+            Some(held) => {
+                let last_good = held.run.outcome.borrow().last_good.clone();
+                (now.max(held.run.begins_at + EVERY), last_good)
+            }
+            None => {
+                make_room(&mut all, question, self.most)?;
+                (now, None)
+            }
         };
-        if answers.len() >= QUESTIONS {
-            answers.clear();
-        }
+        let run = Run::start(begins_at, last_good, self.encoders.clone(), make.clone());
         let held = Held {
-            asked_at: Instant::now(),
-            answer: answer.clone(),
+            epoch: wanted.epoch,
+            asked_at: now,
+            run: run.clone(),
         };
-        answers.insert(question.to_owned(), held);
-        answer
+        all.insert(question.clone(), held);
+        Ok(run)
+    }
+}
+
+/// Drops the question that was asked longest ago if a new one would be more than `most`. A running one stays, because its
+/// clients wait for it.
+fn make_room<Q: Clone + Eq + Hash>(
+    all: &mut FxHashMap<Q, Held>,
+    question: &Q,
+    most: usize,
+) -> Result<(), Failure> {
+    if all.len() < most || all.contains_key(question) {
+        return Ok(());
+    }
+    let idle = all.iter().filter(|(_, held)| !held.run.is_running());
+    let oldest = idle.min_by_key(|(_, held)| held.asked_at);
+    let oldest = oldest.map(|(question, _)| question.clone());
+    let oldest = oldest.ok_or("too many different questions are being answered")?;
+    all.remove(&oldest);
+    Ok(())
+}
+
+impl Wanted {
+    fn is_met_by(self, answer: &Answer) -> bool {
+        self.version.is_none_or(|version| answer.version >= version)
+    }
+}
+
+impl Run {
+    /// Starts the task that makes an answer at `begins_at`.
+    fn start<M, F, E>(
+        begins_at: Instant,
+        last_good: Option<Kept>,
+        encoders: Arc<Semaphore>,
+        make: M,
+    ) -> Self
+    where
+        M: Fn() -> F + Send + 'static,
+        F: Future<Output = Result<E, String>> + Send,
+        E: FnOnce() -> Answer + Send + 'static,
+    {
+        let (sender, outcome) = watch::channel(Outcome {
+            last_good,
+            ..Outcome::default()
+        });
+        tokio::spawn(async move {
+            sleep_until(begins_at).await;
+            let made = match make().await {
+                Ok(encode) => encoded(&encoders, encode).await,
+                Err(reason) => Err(reason.into()),
+            };
+            sender.send_modify(|outcome| outcome.end(made));
+        });
+        Run { begins_at, outcome }
+    }
+
+    /// Whether the task has not ended.
+    fn is_running(&self) -> bool {
+        // A task that panicked has dropped its sender.
+        !self.outcome.borrow().is_done && self.outcome.has_changed().is_ok()
+    }
+
+    /// Whether a client that asks now is served by this making.
+    fn serves(&self, wanted: Wanted, now: Instant) -> bool {
+        if self.is_running() {
+            return true;
+        }
+        let is_recent = now < self.begins_at + EVERY;
+        let outcome = self.outcome.borrow();
+        match (&outcome.last_good, wanted.version) {
+            (Some(kept), Some(_)) if outcome.failure.is_none() => wanted.is_met_by(&kept.answer),
+            _ => is_recent,
+        }
+    }
+
+    /// Waits for the answer; at most until [`EVERY`] after the beginning if there is an older one.
+    async fn given(mut self) -> Result<Given, Failure> {
+        let has_older = self.outcome.borrow().last_good.is_some();
+        let ended = self.outcome.wait_for(|outcome| outcome.is_done);
+        // Whether it has ended is looked at below.
+        match has_older {
+            true => drop(timeout_at(self.begins_at + EVERY, ended).await),
+            false => drop(ended.await),
+        }
+        self.outcome.borrow().given()
+    }
+}
+
+impl Outcome {
+    fn end(&mut self, made: Result<Kept, Failure>) {
+        self.is_done = true;
+        match made {
+            Ok(kept) => self.last_good = Some(kept),
+            Err(failure) => self.failure = Some(failure),
+        }
+    }
+
+    fn given(&self) -> Result<Given, Failure> {
+        let is_up_to_date = self.is_done && self.failure.is_none();
+        match (&self.last_good, &self.failure) {
+            (Some(kept), _) => Ok(Given {
+                answer: kept.answer.clone(),
+                age: (!is_up_to_date).then(|| kept.made_at.elapsed()),
+            }),
+            (None, Some(failure)) => Err(failure.clone()),
+            (None, None) => Err("the answer could not be made".into()),
+        }
+    }
+}
+
+/// Encodes on a blocking thread, when it is its turn.
+async fn encoded<E>(encoders: &Semaphore, encode: E) -> Result<Kept, Failure>
+where
+    E: FnOnce() -> Answer + Send + 'static,
+{
+    let turn = encoders.acquire().await;
+    let answer = spawn_blocking(encode).await;
+    drop(turn);
+    match answer {
+        Ok(answer) => Ok(Kept {
+            answer: Arc::new(answer),
+            made_at: Instant::now(),
+        }),
+        Err(fault) => {
+            error!("an answer could not be written: {fault}");
+            Err("the answer could not be written".into())
+        }
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn answer(tag: &str) -> Answer {
-        Answer {
-            tag: tag.to_owned(),
-            body: Encoded::fast(Bytes::new()),
-        }
-    }
-
-    async fn tag(kept: &MadeOnce, next: Result<&str, &str>) -> Result<String, String> {
-        let next = next.map(answer).map_err(str::to_owned);
-        let answer = kept.get("question", async || next).await;
-        answer.map(|answer| answer.tag.clone())
-    }
-
-    #[tokio::test]
-    async fn it_is_asked_again_only_when_the_answer_is_old() {
-        let kept = MadeOnce::for_so_long(Duration::from_secs(3600));
-        assert_eq!(tag(&kept, Ok("a")).await.unwrap(), "a");
-        assert_eq!(tag(&kept, Ok("b")).await.unwrap(), "a");
-        let kept = MadeOnce::for_so_long(Duration::ZERO);
-        assert_eq!(tag(&kept, Ok("a")).await.unwrap(), "a");
-        assert_eq!(tag(&kept, Ok("b")).await.unwrap(), "b");
-    }
-
-    #[tokio::test]
-    async fn a_failure_leaves_the_answer_before_it_and_is_kept_when_there_is_none() {
-        let kept = MadeOnce::for_so_long(Duration::from_secs(3600));
-        assert_eq!(tag(&kept, Err("gone")).await.unwrap_err(), "gone");
-        assert_eq!(tag(&kept, Ok("a")).await.unwrap_err(), "gone");
-        let kept = MadeOnce::for_so_long(Duration::ZERO);
-        assert_eq!(tag(&kept, Ok("a")).await.unwrap(), "a");
-        assert_eq!(tag(&kept, Err("gone")).await.unwrap(), "a");
-    }
-
-    #[tokio::test]
-    async fn no_more_than_so_many_are_kept() {
-        let kept = MadeOnce::default();
-        for number in 0..3 * QUESTIONS {
-            let question = number.to_string();
-            kept.get(&question, async || Ok(answer("a"))).await.unwrap();
-        }
-        assert!(kept.answers.lock().await.len() <= QUESTIONS);
-    }
-}
+mod tests;

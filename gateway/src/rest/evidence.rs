@@ -1,22 +1,20 @@
 //! The amounts that the price is read from.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use satscope_kit::upstream::unanswered;
 use satscope_proto::v1::{Amounts, GetAmountsRequest};
 use serde::Serialize;
 
-use crate::{
-    answer::{
-        encoded::Encoded,
-        json::{json, seconds},
-        made_once::Answer,
-        problem::Problem,
-    },
-    rest::{
-        Rest,
-        history::{Questions, answered},
-        past::Form,
-    },
+use super::{
+    Rest,
+    history::labelled,
+    past::Form,
+    questions::{Question, Questions, told},
+};
+use crate::answer::{
+    encoded::Encoded,
+    json::{json, seconds},
+    made_once::Answer,
+    problem::Problem,
 };
 
 /// `/api/v1/evidence`: how many amounts lie in each bin of a logarithmic scale, and the ladder of round sums.
@@ -24,26 +22,24 @@ use crate::{
 /// # Errors
 /// With the problem that the client is told.
 pub async fn amounts(State(rest): State<Rest>, headers: HeaderMap) -> Result<Response, Problem> {
-    let questions = &rest.questions;
-    let asked = questions.kept.get("amounts", || questions.amounts());
-    answered(&rest, asked.await, Form::Json.content_type(), &headers)
+    let questions = rest.questions.clone();
+    let make = move || asked(questions.clone());
+    let given = rest
+        .questions
+        .answer(Question::Amounts, rest.of_this_second(), make);
+    labelled(&rest, given.await, Form::Json.content_type(), &headers)
 }
 
-impl Questions {
-    async fn amounts(&self) -> Result<Answer, String> {
-        let answer = self
-            .analyzer
-            .clone()
-            .get_amounts(GetAmountsRequest {})
-            .await;
-        let answer = answer.map_err(|status| unanswered(&status).to_owned())?;
-        let amounts = answer.into_inner().amounts;
-        let amounts = amounts.ok_or("no amounts have been counted yet")?;
-        Ok(Answer {
-            tag: amounts.time_ms.to_string(),
-            body: Encoded::fast(json(&evidence(&amounts))),
-        })
-    }
+/// Asks the analyzer; gives what writes its answer.
+async fn asked(questions: Questions) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
+    let mut analyzer = questions.analyzer();
+    let answer = told(analyzer.get_amounts(GetAmountsRequest {})).await?;
+    let amounts = answer.amounts.ok_or("no amounts have been counted yet")?;
+    Ok(move || Answer {
+        tag: amounts.time_ms.to_string(),
+        version: 0,
+        body: Encoded::fast(json(&evidence(&amounts))),
+    })
 }
 
 /// The answer to `/api/v1/evidence`.

@@ -1,155 +1,139 @@
-//! What the analyzer is asked for on demand: the estimates of the last hours, and the amounts that they are read from.
-
-use std::{sync::Arc, time::Duration};
+//! The estimates of the last hours, asked of the analyzer on demand.
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
-use satscope_kit::upstream::{Connection, Upstream, unanswered};
-use satscope_proto::v1::{GetHistoryRequest, price_service_client::PriceServiceClient};
-use serde::Deserialize;
+use satscope_proto::v1::GetHistoryRequest;
 
-use crate::{
-    answer::{
-        encoded::Encoded,
-        etag::revalidated,
-        made_once::{Answer, MadeOnce},
-        problem::Problem,
-    },
-    rest::{
-        Rest,
-        past::{self, Form, Past},
-        price::label,
-    },
-    state::sequence::Sequence,
+use super::{
+    Rest,
+    past::{self, Form, Past},
+    price::label,
+    questions::{Question, Questions, response, told},
+    span::Span,
+};
+use crate::answer::{
+    encoded::Encoded,
+    made_once::{Answer, Failure, Given},
+    problem::Problem,
 };
 
-/// For the analyzer to be reached, and again for it to answer.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// The longest history, and what is answered when no range is given.
-const LONGEST_S: u64 = 3 * 3600;
-const USUAL_STEP_S: u64 = 10;
+/// Name and value of each parameter of a query.
+type Parameters = Vec<(String, String)>;
 
-/// The analyzer, and its answers of this moment.
-#[derive(Clone, Debug)]
-pub struct Questions {
-    pub(super) analyzer: PriceServiceClient<Connection>,
-    pub(super) kept: Arc<MadeOnce>,
-}
-
-impl Questions {
-    /// Connects when the first question comes.
-    pub fn to(analyzer: &Upstream) -> Self {
-        Questions {
-            analyzer: PriceServiceClient::new(analyzer.when_asked(PATIENCE)),
-            kept: Arc::default(),
-        }
-    }
-
-    async fn history(&self, after_ms: u64, step_s: u64, form: Form) -> Result<Answer, String> {
-        let request = GetHistoryRequest {
-            after_ms,
-            step_ms: step_s * 1000,
-        };
-        let answer = self.analyzer.clone().get_history(request).await;
-        let entries = answer.map_err(|status| unanswered(&status).to_owned())?;
-        let estimates: Vec<Past> = entries
-            .into_inner()
-            .entries
-            .iter()
-            .filter_map(past::read)
-            .collect();
-        let newest_ms = estimates.last().map_or(0, |past| past.time_ms);
-        let body = match form {
-            Form::Json => past::as_json(step_s, &estimates),
-            Form::Csv => past::as_csv(&estimates),
-        };
-        Ok(Answer {
-            tag: format!("{}-{newest_ms}-{form:?}", estimates.len()),
-            body: Encoded::fast(body),
-        })
-    }
-}
-
-/// The query of `/api/v1/history`.
-#[derive(Deserialize)]
-pub struct Span {
-    range: Option<String>,
-    step: Option<String>,
-    format: Option<Form>,
+/// What a client asks of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    range: Span,
+    step: Span,
+    form: Form,
 }
 
 /// `/api/v1/history?range=3h&step=10s`: the estimates of the last `range`, at most one in each `step`, oldest first; as
-/// CSV for who prefers `text/csv`, or asks for `format=csv`.
+/// CSV for a client that prefers `text/csv`, or asks for `format=csv`.
 ///
 /// # Errors
 /// With the problem that the client is told.
 pub async fn history(
     State(rest): State<Rest>,
-    query: Result<Query<Span>, QueryRejection>,
+    query: Result<Query<Parameters>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let Query(span) = query.map_err(|error| bad(error.body_text()))?;
-    let range_s = duration("range", span.range.as_deref(), LONGEST_S).map_err(bad)?;
-    let step_s = duration("step", span.step.as_deref(), USUAL_STEP_S).map_err(bad)?;
-    let current = rest.state.borrow().current().clone();
-    let now_ms = current.time_ms.unwrap_or(0);
-    let after_ms = now_ms.saturating_sub(range_s * 1000);
-    let form = span.format.unwrap_or_else(|| Form::wanted(&headers));
-    let questions = &rest.questions;
-    // When the analyzer's clock is set, its history begins anew: an answer of before must not be given.
-    let epoch = current.sequence.map_or(0, Sequence::epoch);
-    let question = format!("history {epoch} {range_s} {step_s} {form:?}");
-    let asked = questions
-        .kept
-        .get(&question, || questions.history(after_ms, step_s, form));
-    answered(&rest, asked.await, form.content_type(), &headers)
+    let query = query.map_err(|_| bad("the query: expected name=value pairs".to_owned()))?;
+    let asked = Asked::read(&query, &headers).map_err(bad)?;
+    let Asked { range, step, form } = asked;
+    let now_ms = rest.state.borrow().current().time_ms.unwrap_or(0);
+    let after_ms = now_ms.saturating_sub(range.ms());
+    let questions = rest.questions.clone();
+    let make = move || asked.of(questions.clone(), after_ms);
+    let question = Question::History { range, step, form };
+    let given = rest.questions.answer(question, rest.of_this_second(), make);
+    labelled(&rest, given.await, form.content_type(), &headers)
 }
 
-/// Answers with what was asked of the analyzer, labelled with the age of the price.
-pub fn answered(
+/// The answer to what the analyzer was asked, labelled with the age of the price.
+///
+/// # Errors
+/// With the problem that the client is told.
+pub fn labelled(
     rest: &Rest,
-    answer: Result<Arc<Answer>, String>,
+    given: Result<Given, Failure>,
     content_type: &'static str,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    match answer {
-        Ok(answer) => {
-            let mut response =
-                revalidated(headers, &answer.tag, content_type, &answer.body).into_response();
-            if let Some(estimate) = &rest.state.borrow().current().estimate {
-                label(response.headers_mut(), estimate);
-            }
-            Ok(response)
+    let unanswered = |reason| Problem::later(format!("the analyzer has no answer: {reason}"));
+    let mut response = response(&given.map_err(unanswered)?, content_type, headers);
+    if let Some(estimate) = &rest.state.borrow().current().estimate {
+        label(response.headers_mut(), estimate);
+    }
+    Ok(response)
+}
+
+impl Asked {
+    /// All that is held, 10 s apart, in the form that `Accept` names, where the query says nothing else.
+    fn read(query: &Parameters, headers: &HeaderMap) -> Result<Self, String> {
+        Ok(Asked {
+            range: parameter(query, "range", Span::read)?.unwrap_or(Span::DAY),
+            step: parameter(query, "step", Span::read)?.unwrap_or(Span::TEN_SECONDS),
+            form: parameter(query, "format", Form::read)?.unwrap_or_else(|| Form::wanted(headers)),
+        })
+    }
+
+    /// Asks the analyzer for the estimates after `after_ms`, Unix milliseconds; gives what writes its answer.
+    async fn of(
+        self,
+        questions: Questions,
+        after_ms: u64,
+    ) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
+        let request = GetHistoryRequest {
+            after_ms,
+            step_ms: self.step.ms(),
+        };
+        let mut analyzer = questions.analyzer();
+        let entries = told(analyzer.get_history(request)).await?.entries;
+        Ok(move || {
+            let estimates: Vec<Past> = entries.iter().filter_map(past::read).collect();
+            self.answer(&estimates)
+        })
+    }
+
+    fn answer(self, estimates: &[Past]) -> Answer {
+        let Asked { range, step, form } = self;
+        let newest_ms = estimates.last().map_or(0, |past| past.time_ms);
+        let body = match form {
+            Form::Json => past::as_json(range, step, estimates),
+            Form::Csv => past::as_csv(estimates),
+        };
+        Answer {
+            tag: format!("{}-{newest_ms}-{form:?}", estimates.len()),
+            version: 0,
+            body: Encoded::fast(body),
         }
-        Err(reason) => Err(Problem::later(format!(
-            "the analyzer has no answer: {reason}"
-        ))),
     }
 }
 
-/// A span such as `90s`, `15m` or `3h`, in seconds: 1 s to 3 h.
-fn duration(name: &str, text: Option<&str>, usual: u64) -> Result<u64, String> {
-    let Some(text) = text else {
-        return Ok(usual);
+/// The value of a parameter, as `read` reads it; `None` if the query does not have the parameter.
+///
+/// # Errors
+/// With the name, the value and what was expected.
+fn parameter<T>(
+    query: &Parameters,
+    name: &str,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    let mut values = query.iter().filter(|(named, _)| named == name);
+    let Some((_, value)) = values.next() else {
+        return Ok(None);
     };
-    let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" | "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    let seconds = digits.parse::<u64>().ok().zip(unit);
-    seconds
-        .and_then(|(number, unit)| number.checked_mul(unit))
-        .filter(|seconds| (1..=LONGEST_S).contains(seconds))
-        .ok_or_else(|| {
-            format!("{name}: expected a span of 1s to 3h such as 90s, 15m or 3h; got {text:?}")
-        })
+    if values.next().is_some() {
+        return Err(format!("{name}: expected one value; got more"));
+    }
+    let value =
+        read(value).map_err(|expected| format!("{name}: expected {expected}; got {value:?}"));
+    value.map(Some)
 }
 
 #[cfg(test)]
@@ -157,26 +141,39 @@ fn duration(name: &str, text: Option<&str>, usual: u64) -> Result<u64, String> {
 mod tests {
     use super::*;
 
+    fn asked(query: &[(&str, &str)]) -> Result<Asked, String> {
+        let query = query
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Asked::read(&query.collect(), &HeaderMap::new())
+    }
+
     #[test]
-    fn spans_are_read_in_their_units() {
-        for (text, seconds) in [("90s", 90), ("15m", 900), ("3h", 10_800), ("7", 7)] {
-            assert_eq!(duration("range", Some(text), 1), Ok(seconds));
-        }
-        assert_eq!(duration("step", None, 10), Ok(10));
-        for text in [
-            "",
-            "s",
-            "0s",
-            "4h",
-            "-1s",
-            "1.5h",
-            "3 h",
-            "3d",
-            "99999999999999999h",
-            "1é",
-        ] {
-            let error = duration("step", Some(text), 10).unwrap_err();
-            assert!(error.starts_with("step: expected"), "{text}: {error}");
-        }
+    fn what_a_query_leaves_out_is_all_that_is_held_as_json() {
+        let all = Asked {
+            range: Span::DAY,
+            step: Span::TEN_SECONDS,
+            form: Form::Json,
+        };
+        assert_eq!(asked(&[]), Ok(all));
+        assert_eq!(
+            asked(&[("step", "7"), ("range", "3h"), ("other", "x")]),
+            Ok(all)
+        );
+    }
+
+    #[test]
+    fn a_bad_parameter_is_named_with_its_value_and_what_was_expected() {
+        let span = "expected a span from 1s to 1d, such as 90s, 15m, 3h or 1d";
+        let error = |query: &[(&str, &str)]| asked(query).unwrap_err();
+        assert_eq!(
+            error(&[("range", "2d")]),
+            format!("range: {span}; got \"2d\"")
+        );
+        assert_eq!(error(&[("step", "")]), format!("step: {span}; got \"\""));
+        let expected = "format: expected json or csv; got \"xml\"";
+        assert_eq!(error(&[("format", "xml")]), expected);
+        let expected = "range: expected one value; got more";
+        assert_eq!(error(&[("range", "1h"), ("range", "1h")]), expected);
     }
 }

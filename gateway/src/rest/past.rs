@@ -3,8 +3,9 @@
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use satscope_proto::v1::{Estimate, HistoryEntry};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::span::Span;
 use crate::{
     answer::{
         accept,
@@ -14,8 +15,7 @@ use crate::{
 };
 
 /// How they are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Form {
     Json,
@@ -28,6 +28,18 @@ impl Form {
         match accept::prefers("text/csv", headers) {
             true => Form::Csv,
             false => Form::Json,
+        }
+    }
+
+    /// As a query names it.
+    ///
+    /// # Errors
+    /// With what was expected.
+    pub fn read(name: &str) -> Result<Self, String> {
+        match name {
+            "json" => Ok(Form::Json),
+            "csv" => Ok(Form::Csv),
+            _ => Err("json or csv".to_owned()),
         }
     }
 
@@ -74,15 +86,17 @@ pub fn read(entry: &HistoryEntry) -> Option<Past> {
     })
 }
 
-/// The answer to `/api/v1/history`.
-pub fn as_json(step_seconds: u64, estimates: &[Past]) -> Bytes {
+/// The answer to `/api/v1/history`, with the range and the step that the estimates were chosen by.
+pub fn as_json(range: Span, step: Span, estimates: &[Past]) -> Bytes {
     #[derive(Serialize)]
     struct History<'a> {
-        step_seconds: u64,
+        range_seconds: u32,
+        step_seconds: u32,
         estimates: &'a [Past],
     }
     json(&History {
-        step_seconds,
+        range_seconds: range.seconds(),
+        step_seconds: step.seconds(),
         estimates,
     })
 }

@@ -13,7 +13,11 @@ use satscope_proto::v1::{
     PriceUpdate, PriceUpdatesRequest, PriceUpdatesResponse,
     price_service_server::{PriceService, PriceServiceServer},
 };
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 use tokio_stream::{Stream, wrappers::UnboundedReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -39,17 +43,21 @@ struct Script {
 }
 
 #[derive(Clone, Default)]
-pub struct Player(Arc<Mutex<Script>>);
+pub struct Player {
+    script: Arc<Mutex<Script>>,
+    /// Whether questions other than for updates wait.
+    is_frozen: Arc<watch::Sender<bool>>,
+}
 
 impl Player {
     /// What subscriptions begin with from now on.
     pub fn opens_with(&self, opening: Vec<PriceUpdate>) {
-        self.0.lock().unwrap().opening = opening;
+        self.script.lock().unwrap().opening = opening;
     }
 
     /// Sends to all subscribers; says whether there is any.
     pub fn tell(&self, response: &PriceUpdatesResponse) -> bool {
-        let mut script = self.0.lock().unwrap();
+        let mut script = self.script.lock().unwrap();
         let told = |subscriber: &mpsc::UnboundedSender<Sent>| {
             let sent = subscriber.send(Ok(response.clone()));
             sent.is_ok()
@@ -113,26 +121,40 @@ impl Analyzer {
 
     /// The `after_sequence` of each subscription so far.
     pub fn asked_after(&self) -> Vec<u64> {
-        self.player.0.lock().unwrap().asked_after.clone()
+        self.player.script.lock().unwrap().asked_after.clone()
     }
 
     /// What it answers when it is asked for the past and for the amounts.
     pub fn knows(&self, history: Vec<HistoryEntry>, amounts: Option<Amounts>) {
-        let mut script = self.player.0.lock().unwrap();
+        let mut script = self.player.script.lock().unwrap();
         (script.history, script.amounts) = (history, amounts);
     }
 
     /// How often it has been asked for these.
     pub fn asked(&self) -> u64 {
-        self.player.0.lock().unwrap().asked
+        self.player.script.lock().unwrap().asked
+    }
+
+    /// Leaves the same questions without an answer, or answers them from now on.
+    pub fn freeze(&self, is_frozen: bool) {
+        self.player.is_frozen.send_replace(is_frozen);
     }
 
     /// Ends all subscriptions and frees the port.
     pub async fn stop(self) -> SocketAddr {
         self.stop.cancel();
-        self.player.0.lock().unwrap().subscribers.clear();
+        self.player.script.lock().unwrap().subscribers.clear();
         self.server.await.unwrap();
         self.address
+    }
+}
+
+impl Player {
+    /// Counts a question, and waits while the analyzer is frozen.
+    async fn hear(&self) {
+        self.script.lock().unwrap().asked += 1;
+        let mut is_frozen = self.is_frozen.subscribe();
+        is_frozen.wait_for(|is_frozen| !is_frozen).await.unwrap();
     }
 }
 
@@ -146,7 +168,7 @@ impl PriceService for Player {
         &self,
         request: Request<PriceUpdatesRequest>,
     ) -> Result<Response<Self::PriceUpdatesStream>, Status> {
-        let mut script = self.0.lock().unwrap();
+        let mut script = self.script.lock().unwrap();
         let (sender, receiver) = mpsc::unbounded_channel();
         for update in &script.opening {
             let update = Some(update.clone());
@@ -171,10 +193,9 @@ impl PriceService for Player {
         request: Request<GetHistoryRequest>,
     ) -> Result<Response<GetHistoryResponse>, Status> {
         let GetHistoryRequest { after_ms, step_ms } = request.into_inner();
-        let mut script = self.0.lock().unwrap();
-        script.asked += 1;
+        self.hear().await;
         let mut due_ms = 0;
-        let mut entries = script.history.clone();
+        let mut entries = self.script.lock().unwrap().history.clone();
         entries.retain(|entry| {
             let due = entry.time_ms > after_ms && entry.time_ms >= due_ms;
             due_ms = if due { entry.time_ms + step_ms } else { due_ms };
@@ -187,9 +208,8 @@ impl PriceService for Player {
         &self,
         _: Request<GetAmountsRequest>,
     ) -> Result<Response<GetAmountsResponse>, Status> {
-        let mut script = self.0.lock().unwrap();
-        script.asked += 1;
-        let amounts = script.amounts.clone();
+        self.hear().await;
+        let amounts = self.script.lock().unwrap().amounts.clone();
         Ok(Response::new(GetAmountsResponse { amounts }))
     }
 

@@ -1,0 +1,103 @@
+//! Spans of time in a query. Each is rounded up to one of a short list, so that all clients ask the same few questions.
+
+/// The spans that history is answered for, seconds.
+const SPANS_S: [u32; 13] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 86_400];
+
+/// One of the spans of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    seconds: u32,
+}
+
+impl Span {
+    /// The number of different spans.
+    pub const COUNT: usize = SPANS_S.len();
+    /// 10 s.
+    pub const TEN_SECONDS: Span = Span { seconds: 10 };
+    /// One day.
+    pub const DAY: Span = Span { seconds: 86_400 };
+
+    /// The shortest span of the list that is not shorter than `text`, which is a number of seconds or bears a unit: `90s`,
+    /// `15m`, `3h`, `1d`.
+    ///
+    /// # Errors
+    /// If `text` is no span, or is not from 1 s to 1 d. The error names what was expected.
+    pub fn read(text: &str) -> Result<Span, String> {
+        let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
+        let unit = match &text[digits.len()..] {
+            "" | "s" => Some(1),
+            "m" => Some(60),
+            "h" => Some(3600),
+            "d" => Some(86_400),
+            _ => None,
+        };
+        // A sign is no digit.
+        let number = digits.bytes().all(|digit| digit.is_ascii_digit());
+        let number = number.then(|| digits.parse::<u32>().ok()).flatten();
+        let asked = number
+            .zip(unit)
+            .and_then(|(number, unit)| number.checked_mul(unit));
+        let asked = asked.filter(|asked| *asked > 0);
+        asked
+            .and_then(|asked| SPANS_S.into_iter().find(|seconds| *seconds >= asked))
+            .map(|seconds| Span { seconds })
+            .ok_or_else(|| "a span from 1s to 1d, such as 90s, 15m, 3h or 1d".to_owned())
+    }
+
+    /// Its length.
+    pub fn seconds(self) -> u32 {
+        self.seconds
+    }
+
+    /// Its length.
+    pub fn ms(self) -> u64 {
+        u64::from(self.seconds) * 1000
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_round_up_to_those_of_the_list() {
+        for (text, seconds) in [
+            ("1", 1),
+            ("3", 5),
+            ("10s", 10),
+            ("11s", 20),
+            ("90s", 120),
+            ("1m", 60),
+            ("15m", 1800),
+            ("3h", 86_400),
+            ("1d", 86_400),
+            ("86400", 86_400),
+        ] {
+            assert_eq!(Span::read(text).unwrap().seconds(), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_span_of_a_day_is_refused() {
+        for text in [
+            "",
+            "s",
+            "0",
+            "0s",
+            "-1s",
+            "+1s",
+            "1.5h",
+            "3 h",
+            "2d",
+            "25h",
+            "86401",
+            "1é",
+            "1w",
+            "99999999999999999h",
+            "4294967295d",
+        ] {
+            assert!(Span::read(text).is_err(), "{text}");
+        }
+    }
+}
