@@ -26,10 +26,10 @@ const HEARTBEAT_TIMEOUT_MS: i32 = 5000;
 const CONNECT_TIMEOUT_MS: i32 = 3000;
 /// Messages taken from one endpoint before the others get their turn.
 const AT_ONCE: i32 = 1000;
-/// The longest wait for room in a full queue. After it, messages are dropped until there is room, and their counters show the
-/// gap. A socket that is not read for longer than its heartbeat takes the node for dead, and once it is connected anew libzmq
+/// The longest wait for room in a full queue; shorter than `HEARTBEAT_TIMEOUT_MS`. After it, messages are dropped until there is
+/// room, and their counters show the gap. A socket that is not read for longer than its heartbeat takes the node for dead, and once it is connected anew libzmq
 /// may abort the process. Source: <https://github.com/zeromq/libzmq/issues/3937>.
-const WAIT_FOR_ROOM: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 2 });
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 4 });
 /// Pause between two tries to put a message into a full queue.
 const FULL_PAUSE: Duration = Duration::from_millis(1);
 /// How soon a stop is noticed.
