@@ -38,6 +38,21 @@ fn txids(payments: &[Transaction]) -> Vec<Txid> {
     payments.iter().map(Transaction::compute_txid).collect()
 }
 
+/// Says the time, lets these enter, and subscribes once ingest has them: before the first word of the time there is no log to
+/// follow.
+async fn hear_entered(node: &mut Publisher, ingest: &Served, payments: &[Transaction]) -> Ear {
+    node.say_time(NOW_MS);
+    for payment in payments {
+        node.enter(payment);
+    }
+    until("all in the mempool", async || {
+        let mempool = list_mempool(ingest.address).await;
+        (mempool.len() == payments.len()).then_some(())
+    })
+    .await;
+    Ear::of(ingest.address).await
+}
+
 /// What a subscriber heard of a connected block: its hash's first byte, its height, and its accepted transactions.
 fn told(ear: &Ear) -> Vec<(u8, Option<u32>, Vec<Txid>)> {
     let told = ear.connected().into_iter().map(|connected| {
@@ -54,13 +69,9 @@ async fn a_reorg_whose_blocks_lie_four_seconds_apart_takes_no_transaction_out() 
     let mut node = Publisher::bind();
     let ingest = Served::ingest(&node.endpoint, &["--node-is-standin"]).await;
     node.wait_for_subscriber();
-    let mut ear = Ear::of(ingest.address).await;
     let paid = payments(0..20);
     let mut time_ms = NOW_MS;
-    node.say_time(time_ms);
-    for payment in &paid {
-        node.enter(payment);
-    }
+    let mut ear = hear_entered(&mut node, &ingest, &paid).await;
     node.connect(hash(1), &block(HEIGHT, &paid));
     node.disconnect(hash(1), &block(HEIGHT, &paid));
     while time_ms < NOW_MS + 4000 {
@@ -98,12 +109,9 @@ async fn without_rpc_a_cut_in_a_blocks_run_leaves_the_next_block_whole() {
     let zmq = format!("tcp://{}", to_node.address);
     let ingest = Served::ingest(&zmq, &["--node-is-standin"]).await;
     node.wait_for_subscriber();
-    let mut ear = Ear::of(ingest.address).await;
     let (first, second, third) = (payments(0..10), payments(10..20), payments(20..30));
-    node.say_time(NOW_MS);
-    for payment in [&first[..], &second[..]].concat() {
-        node.enter(&payment);
-    }
+    let entered = [&first[..], &second[..]].concat();
+    let mut ear = hear_entered(&mut node, &ingest, &entered).await;
     let cut = block(HEIGHT, &first);
     node.run(&cut[..5]);
     node.say_time(NOW_MS + HALF_SECOND_MS);

@@ -22,7 +22,8 @@ async fn a_link_that_dies_while_the_node_is_being_read_is_reported_before_the_an
     let (to_zmq, to_rpc) = (Proxy::before(zmq).await, Proxy::before(node.rpc).await);
     let zmq = format!("tcp://{}", to_zmq.address);
     let rpc = format!("--rpc-url=http://{}", to_rpc.address);
-    let ingest = Served::ingest(&zmq, &["--node-is-standin", &rpc]).await;
+    let mut ingest = Served::ingest(&zmq, &["--node-is-standin", &rpc]).await;
+    ingest.part.line("in step with the node").await;
     let mut ear = Ear::of(ingest.address).await;
     ear.until_node("a node in step", |node| node.state() == HopState::Connected)
         .await;
