@@ -1,8 +1,8 @@
 //! What ten thousand watchers cost the gateway, and what they get: the real gateway, an analyzer that plays two updates a
 //! second, and the watchers in a process of their own.
 //!
-//! `cargo bench --bench watchers` runs all of it; `-- watchers`, `-- naive`, `-- churn`, `-- restart` or
-//! `-- chain` one part.
+//! `cargo bench --bench watchers` runs all of it; `-- watchers`, `-- naive`, `-- churn`, `-- hang-up`,
+//! `-- restart` or `-- chain` one part.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -13,6 +13,7 @@ mod chain;
 mod churn;
 mod cost;
 mod crowd;
+mod hang_up;
 mod naive;
 mod restart;
 
@@ -47,6 +48,7 @@ fn main() {
         ["watch", address] => crowd::run(address.parse().unwrap()),
         ["naive-to", address] => naive::run(address.parse().unwrap()),
         ["churn-from", address] => churn::run(address.parse().unwrap()),
+        ["hang-up-on", address] => hang_up::run(address.parse().unwrap()),
         _ => {
             let wanted = |part: &str| {
                 let named = words.iter().filter(|word| !word.starts_with("--"));
@@ -64,6 +66,9 @@ fn main() {
                 }
                 if wanted("churn") {
                     churn().await;
+                }
+                if wanted("hang-up") {
+                    hang_up::beside().await;
                 }
                 if wanted("restart") {
                     restart::run(10_000).await;

@@ -82,7 +82,7 @@ impl Origins {
         };
         let cors = CorsLayer::new().allow_methods([Method::GET, Method::HEAD]);
         let asked = [header::ACCEPT, header::IF_NONE_MATCH, LAST_EVENT_ID];
-        let told = [header::ETAG, header::RETRY_AFTER, AGE, STALE];
+        let told = [header::AGE, header::ETAG, header::RETRY_AFTER, AGE, STALE];
         Some(
             cors.allow_origin(allowed)
                 .allow_headers(asked)
