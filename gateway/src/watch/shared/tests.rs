@@ -383,6 +383,17 @@ fn whole(update: Update) -> Update {
     }
 }
 
+/// Of a node on this chain.
+fn of(chain: &str, update: Update) -> Update {
+    Update {
+        current: Current {
+            chain: Some(chain.to_owned()),
+            ..update.current
+        },
+        ..update
+    }
+}
+
 /// In another epoch.
 fn anew(tick: u64, update: Update) -> Update {
     let sequence = Sequence::from((7 << 33) | tick);
@@ -507,13 +518,6 @@ fn an_analyzer_that_begins_again_takes_nothing_away_before_it_has_its_window() {
 
 #[test]
 fn the_price_of_another_node_is_not_held() {
-    let of = |chain: &str, update: Update| Update {
-        current: Current {
-            chain: Some(chain.to_owned()),
-            ..update.current
-        },
-        ..update
-    };
     let mut state = Gateway::new(10, PLENTY);
     let first = Update {
         reset: true,
@@ -588,13 +592,6 @@ fn a_difference_that_is_too_large_is_a_reset() {
 
 #[test]
 fn an_analyzer_of_another_node_or_another_clock_begins_anew() {
-    let of = |chain: &str, update: Update| Update {
-        current: Current {
-            chain: Some(chain.to_owned()),
-            ..update.current
-        },
-        ..update
-    };
     let mut state = Gateway::new(10, PLENTY);
     state.take(of("main", whole(update(300, &["a"], Vec::new()))));
     state.take(anew(
