@@ -129,7 +129,8 @@ impl Snapshot {
                 .get(key)
                 .map_or(PointState::Removed, |point| point.state),
         });
-        Some((points.clone(), changes.collect()))
+        let changes = changes.collect();
+        Some((points, changes))
     }
 
     /// What is remembered, for the next snapshot to go on from.
