@@ -13,6 +13,14 @@ use crate::support::{
 
 const PROXY: &str = "127.0.0.9";
 
+/// Two connections of an address, and of each client of these proxies.
+const BEHIND_PROXIES: [&str; 4] = [
+    "--gateway-trusted-proxies",
+    "127.0.0.9,10.0.0.0/8",
+    "--gateway-max-connections-per-address",
+    "2",
+];
+
 /// A watcher whose request bears this header; what it is answered.
 async fn watch(gateway: &Gateway, from: &str, forwarded_for: &str) -> (String, Raw) {
     let from: IpAddr = from.parse().unwrap();
@@ -26,13 +34,7 @@ async fn watch(gateway: &Gateway, from: &str, forwarded_for: &str) -> (String, R
 #[tokio::test]
 async fn a_trusted_proxys_clients_count_each_for_itself() {
     let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
-    let flags = [
-        "--gateway-trusted-proxies",
-        "127.0.0.9,10.0.0.0/8",
-        "--gateway-max-connections-per-address",
-        "2",
-    ];
-    let gateway = gateway(analyzer.address, &flags).await;
+    let gateway = gateway(analyzer.address, &BEHIND_PROXIES).await;
     let mut held = Vec::new();
     // What a client claims for itself stands before what the proxy adds.
     for list in [
@@ -64,13 +66,7 @@ async fn a_trusted_proxys_clients_count_each_for_itself() {
 #[tokio::test]
 async fn clients_with_private_addresses_count_each_for_itself() {
     let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
-    let flags = [
-        "--gateway-trusted-proxies",
-        "127.0.0.9,10.0.0.0/8",
-        "--gateway-max-connections-per-address",
-        "2",
-    ];
-    let gateway = gateway(analyzer.address, &flags).await;
+    let gateway = gateway(analyzer.address, &BEHIND_PROXIES).await;
     let mut held = Vec::new();
     for list in [
         "10.0.1.1",
