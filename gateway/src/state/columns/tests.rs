@@ -217,16 +217,16 @@ fn no_points_are_two_empty_sections() {
 
 /// Points of all kinds: alike ones, ids of either form, more round sums than one byte numbers, both sections.
 fn samples() -> Vec<Point> {
-    let made = (0..400_u64).map(|at| {
+    let made = (0..150_u64).map(|at| {
         let round_usd =
-            [20.0, 50.0, 100.0, f64::from(0.1_f32)][(at % 4) as usize] * (1 + at / 5) as f64;
+            [20.0, 50.0, 100.0, f64::from(0.1_f32)][(at % 4) as usize] * (1 + at / 2) as f64;
         let expected_sats = round_usd / 65_432.1 * 1e8;
         let value_sats = (expected_sats * (0.97 + 0.06 * (at % 17) as f64 / 17.0)).ceil() as u64;
         let id = match at % 7 {
             0 => format!("ünlike {at}"),
             _ => format!("{:016x}-{at}", at.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
         };
-        let time_ms = 1_763_800_000_000 - at * at * 67;
+        let time_ms = 1_763_800_000_000 - at * at * 200;
         point(&id, time_ms, round_usd, value_sats, at % 3 != 0)
     });
     let alike = (0..3).map(|at| {
