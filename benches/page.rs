@@ -1,24 +1,32 @@
 //! What the page costs, in Chromium with its software renderer on this machine: script for each frame, bytes over the wire,
 //! the time to the first price, and memory over an hour that is run through in a minute.
 //!
-//! `cargo bench --bench page`
+//! `cargo bench --bench page`; with `-- points` the bytes of the points alone, which take no browser.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::time::Duration;
+use std::{
+    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
+    time::Duration,
+};
 
+use satscope_proto::v1::{Point, TransactionState};
 use serde_json::{Value, json};
 use support::{
     browser::Browser,
-    script::{PRICE, Script, dot, dots},
+    script::{PRICE, START_MS, Script, dot, dots},
 };
 
 /// Updates in an hour, and how many of them a second are run through here.
 const HOUR: u32 = 7200;
 const QUICKLY: u32 = 100;
+/// Points of a full window on main.
+const POINTS: u32 = 53_000;
+/// The most that they may take on their way to a page, bytes.
+const POINTS_BYTES: usize = 300_000;
 /// Frames that are timed.
 const FRAMES: u32 = 120;
 
@@ -54,6 +62,10 @@ const SWEEP: &str = "new Promise((done) => {
 
 #[tokio::main]
 async fn main() {
+    points_over_the_wire().await;
+    if std::env::args().any(|argument| argument == "points") {
+        return;
+    }
     for count in [2000, 50_000] {
         let mut script = Script::start(dots(count)).await;
         let browser = open(&script, count).await;
@@ -62,6 +74,60 @@ async fn main() {
             first_price(&browser, &script).await;
             hour(&browser, &mut script).await;
         }
+    }
+}
+
+/// All points as programs get them, and as the page does.
+async fn points_over_the_wire() {
+    let script = Script::start((0..POINTS).map(like_main).collect()).await;
+    let client = reqwest::Client::new();
+    let size = async |form: &str| {
+        let url = script.url(&format!("api/v1/points?format={form}"));
+        let asked = client.get(url).header("accept-encoding", "gzip");
+        let answer = asked.send().await.ok()?;
+        let is_whole = answer.status().is_success() && answer.headers().contains_key("etag");
+        let body = answer.bytes().await.ok()?;
+        is_whole.then_some(body.len())
+    };
+    let json = support::wait::until("the points", async || size("json").await).await;
+    let columns = size("columns").await.expect("the same in columns");
+    println!(
+        "{POINTS} points, gzip: {:.1} kB in columns, {:.1} kB as JSON",
+        columns as f64 / 1000.0,
+        json as f64 / 1000.0,
+    );
+    assert!(columns < POINTS_BYTES, "more than {POINTS_BYTES} bytes");
+}
+
+/// A point as main has them after three hours of listening: stamps, amounts and ids are noise, and half of those that are ten
+/// minutes old are in a block.
+fn like_main(number: u32) -> Point {
+    const SUMS_USD: [f64; 11] = [
+        2.0, 5.0, 10.0, 20.0, 25.0, 50.0, 60.0, 100.0, 150.0, 300.0, 500.0,
+    ];
+    let hash = |what: u8| BuildHasherDefault::<DefaultHasher>::new().hash_one((number, what));
+    let share = |what: u8| hash(what) as f64 / u64::MAX as f64;
+    let round_usd =
+        SUMS_USD[hash(0) as usize % SUMS_USD.len()] * [1.0, 1.5, 2.0, 4.0][hash(1) as usize % 4];
+    let width = if number.is_multiple_of(3) {
+        0.004
+    } else {
+        0.07
+    };
+    let value_sats = (round_usd / PRICE * 1e8 * (1.0 + width * (share(2) - 0.5))) as u64;
+    let age_ms = (10_800_000.0 * share(3)) as u64;
+    let is_confirmed = share(4) > 0.5_f64.powf(age_ms as f64 / 600_000.0);
+    let state = match is_confirmed {
+        true => TransactionState::Confirmed,
+        false => TransactionState::Mempool,
+    };
+    Point {
+        id: format!("{:016x}-{}", hash(5), hash(6) % 3),
+        time_ms: START_MS - age_ms,
+        price_usd: round_usd / (value_sats as f64 / 1e8),
+        value_sats,
+        round_usd,
+        state: state.into(),
     }
 }
 
@@ -148,8 +214,12 @@ async fn hour(browser: &Browser, script: &mut Script) {
         let ago = -f64::from(update) / 2.0;
         let fresh = |number: u32| {
             let price = PRICE * (1.0 + 0.001 * f64::from(number));
-            let state = satscope_proto::v1::TransactionState::Mempool;
-            dot(&format!("{update:08x}-{number}"), ago, price, state)
+            dot(
+                &format!("{update:08x}-{number}"),
+                ago,
+                price,
+                TransactionState::Mempool,
+            )
         };
         script.say((1..=3).map(fresh).collect());
         if update.is_multiple_of(HOUR / 4) {

@@ -114,7 +114,7 @@ function changed() {
 let hadPicture = false;
 const rest = restOfPoints((picture) => {
   const isTaken = applyRest(state, picture);
-  hadPicture ||= isTaken;
+  hadPicture ||= isTaken && picture.isLast;
   if (isTaken) changed();
   return isTaken;
 });

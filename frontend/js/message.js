@@ -10,7 +10,13 @@
  * @property {number} roundUsd the round sum that it most likely is
  * @property {"mempool" | "confirmed"} state
  */
-/** @typedef {{ id: string, state: "mempool" | "confirmed" | "removed" }} Change */
+/**
+ * @typedef {object} Change
+ * @property {string} id
+ * @property {"mempool" | "confirmed" | "removed"} state
+ * @property {number | null} timestamp the point's, Unix seconds; `null` if the state is `confirmed` or the gateway does not know it
+ * @property {number | null} valueSats likewise
+ */
 /** @typedef {{ name: string, state: string, detail: string }} Hop */
 /** @typedef {{ height: number | null, timestamp: number }} Block */
 /**
@@ -162,9 +168,10 @@ function readEstimate(fields) {
  * @returns {Change[]}
  */
 function readChange(value) {
-  const { id, state } = object(value);
+  const { id, state, timestamp, value_sats: valueSats } = object(value);
   if (typeof id !== "string") return [];
-  return state === "mempool" || state === "confirmed" || state === "removed" ? [{ id, state }] : [];
+  if (state !== "mempool" && state !== "confirmed" && state !== "removed") return [];
+  return [{ id, state, timestamp: positive(timestamp), valueSats: notNegative(valueSats) }];
 }
 
 /**

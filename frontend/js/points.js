@@ -6,6 +6,8 @@ import { epochOf } from "./epoch.js";
 /** @typedef {import("./message.js").Point} Point */
 /** @typedef {import("./message.js").Change} Change */
 /** @typedef {import("./spread.js").Spread} Spread */
+/** @typedef {Omit<Point, "id"> & { id: string | null }} Pictured a point of the picture by REST, without an id if it is confirmed */
+/** @typedef {Change & { sequence: number }} Heard a change, and the sequence of the message that brought it */
 
 /** The window, in seconds: older points are forgotten. */
 export const WINDOW_SECONDS = 3 * 3600;
@@ -25,6 +27,15 @@ const FIRST_ROOM = 2048;
 /** The arrival of a point that was there before the page looked. */
 const LONG_AGO = -1e6;
 
+/** Begins the names that stand in place of ids which are not known. */
+const NAMELESS = "~";
+
+/**
+ * What a point without an id is found by: the same for all alike, which are interchangeable. Stamps are whole milliseconds.
+ * @param {{ timestamp: number, valueSats: number }} point
+ */
+const spotOf = ({ timestamp, valueSats }) => `${NAMELESS}${Math.round(timestamp * 1000)}:${valueSats}`;
+
 export class Points {
   /** How many there are. The columns hold them from 0 to `count - 1`, in no particular order. */
   count = 0;
@@ -40,7 +51,7 @@ export class Points {
   confirmed = new Uint8Array(FIRST_ROOM);
   /** When the page learned of it, in seconds of the page's own clock. */
   arrivals = new Float64Array(FIRST_ROOM);
-  /** @type {string[]} */
+  /** A name made of its stamp and amount where the id is not known. @type {string[]} */
   ids = [];
   /** The latest of all arrivals. */
   newestArrival = LONG_AGO;
@@ -52,8 +63,8 @@ export class Points {
   /** @type {Spread} */
   #spread = { placeOf: (timestamp) => timestamp };
   /**
-   * Changes since the last reset, kept until the rest of the picture has come: that is fetched apart and may be older.
-   * @type {Map<string, { state: Change["state"], sequence: number }> | null}
+   * Changes since the last reset by ids, kept until the rest of the picture has come: that is fetched apart and may be older.
+   * @type {Map<string, Heard> | null}
    */
   #sinceReset = null;
 
@@ -134,39 +145,118 @@ export class Points {
    * @param {number} [arrival] seconds of the page's clock; none for what is not news
    */
   apply(added, changes, sequence, arrival = LONG_AGO) {
-    for (const point of added) this.#put(point, arrival);
+    for (const point of added) {
+      if (!this.#slots.has(point.id)) this.#adopt(point.id, point);
+      this.#put(point, arrival);
+    }
     if (added.length > 0) this.newestArrival = Math.max(this.newestArrival, arrival);
-    for (const { id, state } of changes) {
-      this.#sinceReset?.set(id, { state, sequence });
-      const slot = this.#slots.get(id);
+    for (const change of changes) {
+      this.#sinceReset?.set(change.id, { ...change, sequence });
+      const slot = this.#slots.get(change.id) ?? this.#adopt(change.id, change);
       if (slot === undefined) continue;
-      if (state === "removed") this.#remove(slot);
-      else this.#move(slot, state);
+      if (change.state === "removed") this.#remove(slot);
+      else this.#move(slot, change.state);
     }
   }
 
   /**
-   * Takes in the rest of the picture, as it stood at `sequence`. A change that the socket brought at that sequence or later
-   * wins: the parts of a split update bear the sequence of the update before, and a change that the picture already has
-   * does no harm. What the picture has ahead of the socket comes again by the socket. Returns `false` and takes nothing
-   * if the picture is of another epoch than the socket: their sequences and stamps cannot be compared.
-   * @param {Point[]} points
+   * Takes in the rest of the picture, or a part of it, as it stood at `sequence`. A change that the socket brought at that
+   * sequence or later wins: the parts of a split update bear the sequence of the update before, and a change that the picture
+   * already has does no harm. What the picture has ahead of the socket comes again by the socket. Returns `false` and takes
+   * nothing if the picture is of another epoch than the socket: their sequences and stamps cannot be compared.
+   * @param {Pictured[]} points all points of the picture that bear their stamps
    * @param {number} sequence
    * @param {number} heard the sequence of the socket's last message
+   * @param {boolean} [isLast] whether no part is left
    */
-  mergeRest(points, sequence, heard) {
+  mergeRest(points, sequence, heard, isLast = true) {
     if (epochOf(sequence) !== epochOf(heard)) return false;
+    /** @type {Set<string>} */
+    const named = new Set();
     for (const point of points) {
-      if (this.#slots.has(point.id)) continue;
-      const change = this.#sinceReset?.get(point.id);
-      if (change && change.sequence >= sequence) {
-        if (change.state === "removed") continue;
-        point.state = change.state;
-      }
-      this.#put(point, LONG_AGO);
+      const { id } = point;
+      if (id === null) continue;
+      named.add(id);
+      if (this.#slots.has(id)) continue;
+      const change = this.#sinceReset?.get(id);
+      const state = change && change.sequence >= sequence ? change.state : point.state;
+      if (state === "removed") continue;
+      this.#adopt(id, point);
+      this.#put({ ...point, id, state }, LONG_AGO);
     }
-    this.#sinceReset = null;
+    this.#mergeNameless(points, named, sequence);
+    if (isLast) this.#sinceReset = null;
     return true;
+  }
+
+  /**
+   * Puts the points of the picture that have no id. One that is held already is not put again, and one that was removed or
+   * went back to the mempool since is that; of several alike, each stands for one.
+   * @param {Pictured[]} points
+   * @param {Set<string>} named the ids in the picture
+   * @param {number} sequence the picture's
+   */
+  #mergeNameless(points, named, sequence) {
+    /** @type {Map<string, number>} by spot, how many points are held that the picture may have without their ids */
+    const held = new Map();
+    for (let slot = 0; slot < this.count; slot += 1) {
+      if (named.has(this.ids[slot])) continue;
+      const spot = spotOf({ timestamp: this.timestamps[slot], valueSats: this.valuesSats[slot] });
+      held.set(spot, (held.get(spot) ?? 0) + 1);
+    }
+    /** @type {Map<string, Heard[]>} by spot, the changes of points that are not held */
+    const changed = new Map();
+    for (const change of this.#sinceReset?.values() ?? []) {
+      const { id, timestamp, valueSats } = change;
+      if (timestamp === null || valueSats === null || change.sequence < sequence) continue;
+      if (named.has(id) || this.#slots.has(id)) continue;
+      const spot = spotOf({ timestamp, valueSats });
+      changed.set(spot, [...(changed.get(spot) ?? []), change]);
+    }
+    /** @type {Map<string, number>} by spot, how many points have a name, where they are several */
+    const names = new Map();
+    for (const point of points) {
+      if (point.id !== null) continue;
+      const spot = spotOf(point);
+      const left = held.get(spot) ?? 0;
+      if (left > 0) {
+        held.set(spot, left - 1);
+        continue;
+      }
+      const change = changed.get(spot)?.pop();
+      if (change?.state === "removed") continue;
+      if (change) {
+        this.#put({ ...point, id: change.id, state: change.state }, LONG_AGO);
+        continue;
+      }
+      const number = names.get(spot) ?? this.#nameless(spot);
+      if (number > 0) names.set(spot, number + 1);
+      this.#put({ ...point, id: `${spot}:${number}` }, LONG_AGO);
+    }
+  }
+
+  /** How many points without an id lie at a spot; they are numbered from 0. @param {string} spot */
+  #nameless(spot) {
+    let number = 0;
+    while (this.#slots.has(`${spot}:${number}`)) number += 1;
+    return number;
+  }
+
+  /**
+   * Gives an id to a point at this spot that has none; returns its slot, or `undefined` if there is none.
+   * @param {string} id
+   * @param {{ timestamp: number | null, valueSats: number | null }} of
+   */
+  #adopt(id, { timestamp, valueSats }) {
+    if (timestamp === null || valueSats === null) return undefined;
+    const spot = spotOf({ timestamp, valueSats });
+    const name = `${spot}:${this.#nameless(spot) - 1}`;
+    const slot = this.#slots.get(name);
+    if (slot === undefined) return undefined;
+    this.#slots.delete(name);
+    this.#slots.set(id, slot);
+    this.ids[slot] = id;
+    return slot;
   }
 
   /**

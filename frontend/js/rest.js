@@ -1,9 +1,12 @@
 // What comes beside the socket: the points that a reset leaves out, the estimates of the past, and the amounts.
 
+import { COLUMNS, ColumnsReader } from "./columns.js";
 import { retryDelayMs } from "./connection.js";
-import { readAmounts, readHistory, readPoints } from "./message.js";
+import { readAmounts, readHistory } from "./message.js";
 
-/** @typedef {{ sequence: number, points: import("./message.js").Point[] }} Rest */
+/** @typedef {import("./columns.js").Part} Part */
+
+const JSON_TYPE = "application/json";
 
 /** How often the amounts are asked for while somebody looks at them, in milliseconds. */
 const AMOUNTS_EVERY_MS = 10_000;
@@ -16,16 +19,19 @@ export class Fetched {
   /** @type {AbortController | null} */
   #fetching = null;
   #address;
+  #accept;
   #read;
   #onAnswer;
 
   /**
    * @param {string} address relative to the page
-   * @param {(answer: unknown) => T} read throws what is wrong with an answer
+   * @param {string} accept the media type of the answer
+   * @param {(response: Response, signal: AbortSignal) => Promise<T>} read throws what is wrong with an answer
    * @param {(answer: T) => boolean | void} onAnswer returns `false` for an answer that is to be asked for again
    */
-  constructor(address, read, onAnswer) {
+  constructor(address, accept, read, onAnswer) {
     this.#address = address;
+    this.#accept = accept;
     this.#read = read;
     this.#onAnswer = onAnswer;
   }
@@ -54,9 +60,9 @@ export class Fetched {
    */
   async #ask(signal) {
     try {
-      const response = await fetch(this.#address, { signal });
+      const response = await fetch(this.#address, { signal, headers: { accept: this.#accept } });
       if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-      return { read: this.#read(await response.json()) };
+      return { read: await this.#read(response, signal) };
     } catch (error) {
       if (!signal.aborted) console.info(`${this.#address} could not be read, will be tried again:`, error);
       return null;
@@ -74,14 +80,17 @@ export function resetDelayMs(isFirst, random) {
   return isFirst ? 0 : RESET_SPREAD_MS * random;
 }
 
-/** @param {(rest: Rest) => boolean} onAnswer returns whether it could be used */
-export function restOfPoints(onAnswer) {
-  return new Fetched("api/v1/points", readRest, onAnswer);
+/**
+ * All points, in parts: the newest quarter of an hour is given while the others are on their way.
+ * @param {(part: Part) => boolean} onPart returns whether it could be used; if not, all are asked for again
+ */
+export function restOfPoints(onPart) {
+  return new Fetched("api/v1/points", COLUMNS, (response, signal) => readParts(response, signal, onPart), (isTaken) => isTaken);
 }
 
 /** @param {(past: import("./history.js").Past[]) => void} onAnswer */
 export function pastEstimates(onAnswer) {
-  return new Fetched("api/v1/history?range=3h&step=10s", readHistory, onAnswer);
+  return new Fetched("api/v1/history?range=3h&step=10s", JSON_TYPE, read(readHistory), onAnswer);
 }
 
 /**
@@ -90,7 +99,7 @@ export function pastEstimates(onAnswer) {
  * @param {(amounts: import("./message.js").Amounts | null) => void} onAnswer
  */
 export function amountsWhile(wanted, onAnswer) {
-  const amounts = new Fetched("api/v1/evidence", readAmounts, onAnswer);
+  const amounts = new Fetched("api/v1/evidence", JSON_TYPE, read(readAmounts), onAnswer);
   const ask = () => {
     if (wanted()) void amounts.fetch();
     else amounts.stop();
@@ -100,11 +109,37 @@ export function amountsWhile(wanted, onAnswer) {
 }
 
 /**
- * @param {unknown} answer
- * @returns {Rest}
+ * How an answer in JSON is read.
+ * @template T
+ * @param {(answer: unknown) => T} readAnswer
+ * @returns {(response: Response) => Promise<T>}
  */
-function readRest(answer) {
-  const { sequence, points } = /** @type {Record<string, unknown>} */ (answer);
-  if (typeof sequence !== "number") throw new Error("no sequence in it");
-  return { sequence, points: readPoints(points) };
+function read(readAnswer) {
+  return async (response) => readAnswer(await response.json());
+}
+
+/**
+ * Reads an answer in columns as it comes.
+ * @param {Response} response
+ * @param {AbortSignal} signal after which no part is given
+ * @param {(part: Part) => boolean} onPart returns whether it could be used
+ * @returns {Promise<boolean>} whether all parts could be used
+ * @throws {Error} if the answer is not as it should be, perhaps after some of its parts were given
+ */
+export async function readParts(response, signal, onPart) {
+  const stream = response.body?.getReader();
+  if (!stream) throw new Error("an answer without a body");
+  const columns = new ColumnsReader();
+  try {
+    for (let next = await stream.read(); !next.done; next = await stream.read()) {
+      for (const part of columns.take(next.value)) {
+        if (signal.aborted || !onPart(part)) return false;
+      }
+    }
+    columns.end();
+    return true;
+  } finally {
+    // An error of the stream was thrown by `read` already.
+    stream.cancel().catch(() => {});
+  }
 }

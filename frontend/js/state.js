@@ -208,12 +208,12 @@ function takePoints(state, { reset, estimate, points, changes }, isTurned, isSee
 }
 
 /**
- * Takes in the rest of the picture after a reset; `false` if it is of another epoch than the socket's.
+ * Takes in a part of the rest of the picture after a reset; `false` if it is of another epoch than the socket's.
  * @param {State} state
- * @param {{ sequence: number, points: import("./message.js").Point[] }} rest
+ * @param {import("./columns.js").Part} part
  */
-export function applyRest(state, rest) {
-  const isTaken = state.points.mergeRest(rest.points, rest.sequence, state.sequence ?? rest.sequence);
+export function applyRest(state, { points, sequence, isLast }) {
+  const isTaken = state.points.mergeRest(points, sequence, state.sequence ?? sequence, isLast);
   if (isTaken) boundPoints(state);
   return isTaken;
 }

@@ -20,7 +20,7 @@ test("an update is read whole", () => {
     stale: true, stale_reason: "no_payments", as_of: 99.5, age_seconds: 720.25,
     evidence: { payments: 12, margin: 3, newest_payment_age_seconds: 2 },
     transactions: [{ id: "a:0", timestamp: 99, price: 1e5, value_sats: 50_000, round_usd: 50, state: "confirmed" }],
-    changes: [{ id: "b:1", state: "removed" }], hops: [{ name: "node", state: "connected", detail: "" }],
+    changes: [{ id: "b:1", state: "removed", timestamp: 98.125, value_sats: 40_000 }], hops: [{ name: "node", state: "connected", detail: "" }],
     stats: { total_received: 5, total_filtered: 2, active_in_window: 3, uptime_seconds: 9, mempool_transactions: 4 },
     simulated: true, hidden_price_usd: 100_100, chain: "regtest", block: { height: 9, timestamp: 90 }, blocks: [{ timestamp: 80 }, {}], history_since: 70, build: "0123456789abcdef", later: "field",
   });
@@ -29,7 +29,7 @@ test("an update is read whole", () => {
     estimate: { price: 1e5, confidence: 0.9, interval: { low: 9e4, high: 11e4 }, payments: 12, newestPaymentAgeSeconds: 2,
       stale: true, staleReason: "no_payments", asOf: 99.5, ageSeconds: 720.25 },
     points: [{ id: "a:0", timestamp: 99, price: 1e5, valueSats: 50_000, roundUsd: 50, state: "confirmed" }],
-    changes: [{ id: "b:1", state: "removed" }], hops: [{ name: "node", state: "connected", detail: "" }],
+    changes: [{ id: "b:1", state: "removed", timestamp: 98.125, valueSats: 40_000 }], hops: [{ name: "node", state: "connected", detail: "" }],
     stats: { received: 5, filtered: 2, active: 3, uptimeSeconds: 9, mempool: 4 },
     simulated: true, hiddenPriceUsd: 100_100, chain: "regtest", block: { height: 9, timestamp: 90 }, blocks: [{ height: null, timestamp: 80 }], historySince: 70, build: "0123456789abcdef",
   });
@@ -53,7 +53,7 @@ test("unusable points, changes and hops are left out, the others kept", () => {
     transactions: [{ id: "a" }, null, { timestamp: 1, price: 2 }], changes: [{ id: "x", state: "lost" }, { id: "y", state: "mempool" }], hops: ["node"],
   });
   assert.deepEqual(update.points.map(({ id }) => id), ["1:2"]);
-  assert.deepEqual(update.changes, [{ id: "y", state: "mempool" }]);
+  assert.deepEqual(update.changes, [{ id: "y", state: "mempool", timestamp: null, valueSats: null }]);
   assert.deepEqual(update.hops, []);
 });
 

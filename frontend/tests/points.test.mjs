@@ -124,3 +124,79 @@ test("what is known only from its block is spread over the time since the block 
   assert.deepEqual([points.isSpread(0), points.isSpread(200)], [true, false]);
   assert.equal(share("id7"), share("id7"));
 });
+
+/** As the picture in columns has it: without an id if it is confirmed. */
+const nameless = (timestamp = 1000, valueSats = 1) => ({ ...point("", timestamp, "confirmed"), id: null, valueSats });
+const change = (id, state, timestamp = 1000, valueSats = 1) => ({ id, state, timestamp, valueSats });
+const told = (points) => [...points.values()].map(({ id, state, timestamp }) => `${id.startsWith("~") ? "" : id} ${state} ${timestamp}`).sort();
+const merged = (...picture) => {
+  const points = new Points();
+  points.reset();
+  points.mergeRest(picture, 10, 10);
+  return points;
+};
+
+test("a confirmed point without its id is removed, or goes back to the mempool, by its stamp and amount", () => {
+  const points = merged(nameless(1000.001), nameless(1000.002), nameless(1000.002, 2));
+  points.apply([], [change("a", "removed", 1000.002), change("b", "mempool", 1000.001), change("c", "removed", 1000.003)], 11);
+  assert.deepEqual(told(points), [" confirmed 1000.002", "b mempool 1000.001"]);
+  points.apply([], [{ id: "b", state: "confirmed", timestamp: null, valueSats: null }], 12);
+  assert.deepEqual(told(points), [" confirmed 1000.002", "b confirmed 1000.001"]);
+  assert.equal(points.ids[points.slotOf("b")], "b");
+});
+
+test("stamps are compared as whole milliseconds, whatever their floats are", () => {
+  for (let ms = 1_763_800_000_000; ms < 1_763_800_001_000; ms += 1) {
+    const points = merged(nameless(ms / 1000));
+    points.apply([], [change("a", "removed", Number((ms / 1000).toFixed(3)) + 1e-7)], 11);
+    assert.equal(points.size, 0, `${ms}`);
+  }
+});
+
+test("of several alike each stands for one", () => {
+  const points = merged(nameless(), nameless(), nameless(), nameless(), nameless(1001));
+  points.apply([], [change("a", "removed"), change("b", "mempool")], 11);
+  points.apply([{ ...point("c"), price: 2e5 }], [], 12);
+  assert.deepEqual(told(points), [" confirmed 1000", " confirmed 1001", "b mempool 1000", "c mempool 1000"]);
+  assert.equal(points.at(points.slotOf("c")).price, 2e5, "it is replaced");
+  points.apply([], [change("d", "removed"), change("e", "removed")], 13);
+  assert.deepEqual(told(points), [" confirmed 1001", "b mempool 1000", "c mempool 1000"]);
+});
+
+test("a point that the socket brought with its id is not there twice", () => {
+  const points = new Points();
+  points.reset();
+  points.apply([point("a", 1000, "confirmed"), point("b"), point("c", 1001)], [], 10);
+  points.mergeRest([nameless(), nameless(), nameless(), point("c", 1001), nameless(1001)], 9, 10);
+  assert.deepEqual(told(points), [" confirmed 1000", " confirmed 1001", "a confirmed 1000", "b mempool 1000", "c mempool 1001"]);
+});
+
+test("a picture that is asked for again, as its parts came or not, brings nothing twice", () => {
+  const points = new Points();
+  points.reset();
+  const [newest, others] = [[nameless(2000), nameless(2000), point("m", 2001)], [nameless(1000)]];
+  points.mergeRest(newest, 10, 10, false);
+  points.apply([], [change("x", "removed"), { id: "m", state: "confirmed", timestamp: null, valueSats: null }], 11);
+  points.mergeRest(newest, 10, 11, false);
+  points.mergeRest(others, 10, 11);
+  assert.deepEqual(told(points), [" confirmed 2000", " confirmed 2000", "m confirmed 2001"], "and what went between its parts stays away");
+});
+
+test("what the socket said after the picture was taken holds for its points without ids too", () => {
+  const points = new Points();
+  points.reset();
+  points.apply([], [change("before", "removed", 1001)], 10);
+  points.apply([], [change("gone", "removed"), change("back", "mempool"), change("known", "removed", 1002)], 12);
+  const picture = [nameless(), nameless(), nameless(), nameless(1001), point("known", 1002), nameless(1002)];
+  points.mergeRest(picture, 11, 12);
+  assert.deepEqual(told(points), [" confirmed 1000", " confirmed 1001", " confirmed 1002", "back mempool 1000"]);
+});
+
+test("points without ids are forgotten with their window, and the columns stay whole", () => {
+  const points = merged(...Array.from({ length: 3000 }, (_, at) => nameless(1000 + (at % 100))), point("m", 1050));
+  points.trim(1050 + WINDOW_SECONDS);
+  assert.equal(points.size, 1501);
+  points.apply([], [change("a", "removed", 1060), change("b", "removed", 1040)], 11);
+  assert.equal(points.size, 1500);
+  for (let slot = 0; slot < points.count; slot += 1) assert.equal(points.slotOf(points.ids[slot]), slot);
+});

@@ -1,6 +1,7 @@
 //! What the analyzer has said, made whole and kept: the only room that hears from upstream.
 
 mod assemble;
+pub mod columns;
 pub mod freshness;
 mod link;
 pub mod message;

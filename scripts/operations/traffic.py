@@ -41,7 +41,7 @@ def main(binary):
         print(f"a gateway's subscription, at first     {first:,} bytes")
         print(f"and then                               {(whole - first) / took:,.0f} bytes/s")
         print(f"blocks meanwhile                       {blocks(chain, SECONDS)}")
-        for path in ("/", "/api/v1/points", "/api/v1/price"):
+        for path in ("/", "/api/v1/points", "/api/v1/points?format=columns", "/api/v1/price"):
             print(f"{path:<38} {size(chain, path):,} bytes, gzip")
         for part in PARTS:
             print(f"CPU of the {part:<27} {100 * used[part]:.1f} % of a core")

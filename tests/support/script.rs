@@ -285,11 +285,13 @@ pub fn hops(name: &str, state: HopState, detail: &str) -> Vec<Hop> {
 
 /// So many seconds before the start.
 pub fn dot(id: &str, seconds: f64, price_usd: f64, state: TransactionState) -> Point {
+    let value_sats = (20.0 / price_usd * 1e8).round();
     Point {
         id: id.to_owned(),
         time_ms: START_MS - (seconds * 1000.0) as u64,
-        price_usd,
-        value_sats: (20.0 / price_usd * 1e8) as u64,
+        // That of the whole amount, as an analyzer has it.
+        price_usd: 20.0 / (value_sats / 1e8),
+        value_sats: value_sats as u64,
         round_usd: 20.0,
         state: state.into(),
     }

@@ -2,8 +2,8 @@
 
 use axum::http::{HeaderMap, header};
 
-/// Whether `Accept` puts a text type, such as `text/plain`, before JSON; JSON when it does not say.
-pub fn prefers(text: &str, headers: &HeaderMap) -> bool {
+/// Whether `Accept` puts another type, such as `text/plain`, before JSON; JSON when it does not say.
+pub fn prefers(other: &str, headers: &HeaderMap) -> bool {
     let listed: Vec<(&str, f32)> = headers
         .get_all(header::ACCEPT)
         .iter()
@@ -17,7 +17,8 @@ pub fn prefers(text: &str, headers: &HeaderMap) -> bool {
             .find_map(|name| listed.iter().find(|(range, _)| range == name));
         named.map_or(0.0, |(_, weight)| *weight)
     };
-    weight(&[text, "text/*", "*/*"]) > weight(&["application/json", "application/*", "*/*"])
+    let of_its_kind = format!("{}/*", other.split('/').next().unwrap_or_default());
+    weight(&[other, &of_its_kind, "*/*"]) > weight(&["application/json", "application/*", "*/*"])
 }
 
 /// `type/subtype; q=0.5` as its name and weight.
@@ -51,5 +52,21 @@ mod tests {
         assert!(!prefers_text("text/html, application/xml;q=0.9"));
         assert!(!prefers_text("text/csv"));
         assert!(!prefers("text/plain", &HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_type_that_is_no_text_must_be_named() {
+        let prefers_binary = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            prefers("application/vnd.satscope.points", &headers)
+        };
+        assert!(prefers_binary("application/vnd.satscope.points"));
+        assert!(prefers_binary(
+            "application/vnd.satscope.points, application/json;q=0.5"
+        ));
+        for other in ["*/*", "text/*", "text/html, */*;q=0.8", "application/*"] {
+            assert!(!prefers_binary(other), "{other}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use satscope_proto::v1::price_service_client::PriceServiceClient;
 use tokio::time::timeout;
 use tonic::Status;
 
-use super::{past::Form, span::Span};
+use super::{past, points, span::Span};
 use crate::answer::{
     etag::revalidated,
     made_once::{Answer, Failure, Given, MadeOnce, Wanted},
@@ -19,13 +19,13 @@ use crate::answer::{
 const PATIENCE: Duration = Duration::from_secs(3);
 /// All questions that there are. The answers of history together are below 20 MB, because a longer step leaves fewer of the
 /// 10,800 estimates.
-const QUESTIONS: usize = 2 + 2 * Span::COUNT * Span::COUNT;
+const QUESTIONS: usize = 3 + 2 * Span::COUNT * Span::COUNT;
 
 /// A question; equal ones have the same answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Question {
-    /// All points of the plot.
-    Points,
+    /// All points of the plot, in this form.
+    Points(points::Form),
     /// The amounts that the price is read from.
     Amounts,
     /// The estimates of the last `range`, at most one in each `step`.
@@ -35,7 +35,7 @@ pub enum Question {
         /// From one estimate to the next.
         step: Span,
         /// How they are written.
-        form: Form,
+        form: past::Form,
     },
 }
 

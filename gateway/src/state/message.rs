@@ -215,10 +215,24 @@ pub enum PointState {
 
 /// What has become of a point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
 pub struct Change {
+    /// The point's.
     pub id: Arc<str>,
+    /// The new one.
     pub state: PointState,
+    /// Absent if the point was confirmed, or is not held here.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub spot: Option<Spot>,
+}
+
+/// What a client that had a confirmed point without its id finds the point by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Spot {
+    /// The point's stamp, Unix milliseconds.
+    #[serde(rename = "timestamp", serialize_with = "seconds")]
+    pub time_ms: u64,
+    /// The output's amount.
+    pub value_sats: u64,
 }
 
 /// The points that go with what holds now.

@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use satscope_log::Replay;
 
 use super::{
-    message::{Change, Current, Point, PointState},
+    message::{Change, Current, Point, PointState, Spot},
     points::{Key, Points},
     read::Update,
     sequence::Sequence,
@@ -30,8 +30,8 @@ const CHANGES: usize = 20_000;
 /// What only the writer needs.
 #[derive(Debug)]
 pub struct Model {
-    /// The stamp of each point.
-    stamps: FxHashMap<Arc<str>, u64>,
+    /// The spot of each point.
+    spots: FxHashMap<Arc<str>, Spot>,
     /// Points held; the oldest of more are forgotten.
     capacity: usize,
     /// New points of a difference that is told, at most: those of one message.
@@ -49,7 +49,7 @@ impl Model {
     /// Holds at most `capacity` points. A difference whose points are not sure to fit into `largest_message` bytes is a reset.
     pub fn new(capacity: usize, largest_message: usize) -> Self {
         Model {
-            stamps: FxHashMap::default(),
+            spots: FxHashMap::default(),
             capacity,
             points_told: largest_message / POINT_BYTES,
         }
@@ -79,23 +79,33 @@ impl Model {
         brought: Difference,
     ) -> Result<Difference, Difference> {
         if !update.reset {
-            let goes_on = before
-                .current()
-                .sequence
-                .is_some_and(|last| update.sequence >= last);
-            return if goes_on { Ok(brought) } else { Err(brought) };
+            let last = before.current().sequence;
+            let goes_on = last.is_some_and(|last| update.sequence >= last);
+            let is_told = goes_on && !self.moves_confirmed(before.points(), &brought.points);
+            return if is_told { Ok(brought) } else { Err(brought) };
         }
         if !is_comparable(before.current(), &update.current) {
             return Err(brought);
         }
         let difference = self.compare(before.points(), &brought.points);
-        let is_told =
-            difference.points.len() <= self.points_told && difference.changes.len() <= CHANGES;
+        let is_told = difference.points.len() <= self.points_told
+            && difference.changes.len() <= CHANGES
+            && !self.moves_confirmed(before.points(), &difference.points);
         if is_told {
             Ok(difference)
         } else {
             Err(brought)
         }
+    }
+
+    /// Whether one of `points` gets another stamp or amount while it is confirmed. Clients may hold it without its id, as
+    /// columns have it, and would not find what it replaces.
+    fn moves_confirmed(&self, before: &Points, points: &[Point]) -> bool {
+        points.iter().any(|point| {
+            let key = self.key(&point.id).filter(|key| *key != point.key());
+            let held = key.and_then(|key| before.get(&key));
+            held.is_some_and(|held| held.state == PointState::Confirmed)
+        })
     }
 
     /// What makes `whole` of `before`.
@@ -111,8 +121,9 @@ impl Model {
                         ..held.clone()
                     }) == *point =>
                 {
-                    let (id, state) = (point.id.clone(), point.state);
-                    difference.changes.push(Change { id, state });
+                    difference
+                        .changes
+                        .push(Change::at(&held.key(), point.state));
                 }
                 _ => difference.points.push(point.clone()),
             }
@@ -121,25 +132,25 @@ impl Model {
         let gone = before
             .iter()
             .filter(|point| !there.contains(point.id.as_ref()));
-        difference.changes.extend(gone.map(|point| Change {
-            id: point.id.clone(),
-            state: PointState::Removed,
-        }));
+        let gone = gone.map(|point| Change::at(&point.key(), PointState::Removed));
+        difference.changes.extend(gone);
         difference
     }
 
     fn go_on(&mut self, before: &Snapshot, update: &Update, difference: Difference) -> Taken {
         let mut points = before.points().clone();
         let added: Vec<Key> = difference.points.iter().map(Point::key).collect();
-        let changed = difference
-            .changes
-            .iter()
-            .filter_map(|change| self.key(&change.id));
-        let changed: Vec<Key> = changed.collect();
         let Difference {
             points: new,
-            changes,
+            mut changes,
         } = difference;
+        let mut changed = Vec::with_capacity(changes.len());
+        for change in &mut changes {
+            if let Some(key) = self.key(&change.id) {
+                *change = Change::at(&key, change.state);
+                changed.push(key);
+            }
+        }
         self.draw(&mut points, update, new, &changes);
         let mut recent = before.recent().clone();
         recent.push(update.sequence, added.clone(), changed);
@@ -166,7 +177,7 @@ impl Model {
             false => before.points().clone(),
         };
         if update.reset {
-            self.stamps.clear();
+            self.spots.clear();
         }
         self.draw(&mut points, update, brought.points, &brought.changes);
         let mut recent: Replay<Sequence, Key> = Replay::new(RECENT);
@@ -181,20 +192,19 @@ impl Model {
     /// Takes new points and changes in, and forgets what is older than the window or too much.
     fn draw(&mut self, points: &mut Points, update: &Update, new: Vec<Point>, changes: &[Change]) {
         for point in new {
-            if let Some(key) = self
-                .key(&point.id)
-                .filter(|key| key.time_ms != point.time_ms)
-            {
-                points.remove(&key);
+            let key = point.key();
+            if let Some(before) = self.key(&point.id).filter(|before| *before != key) {
+                points.remove(&before);
             }
-            self.stamps.insert(point.id.clone(), point.time_ms);
+            let spot = key.spot();
+            self.spots.insert(key.id, spot);
             points.insert(point);
         }
-        for Change { id, state } in changes {
+        for Change { id, state, .. } in changes {
             match (self.key(id), state) {
                 (Some(key), PointState::Removed) => {
                     points.remove(&key);
-                    self.stamps.remove(id);
+                    self.spots.remove(id);
                 }
                 (Some(key), state) => points.set_state(&key, *state),
                 (None, _) => {}
@@ -209,15 +219,19 @@ impl Model {
                 break;
             }
             points.remove(&key);
-            self.stamps.remove(&key.id);
+            self.spots.remove(&key.id);
         }
     }
 
     fn key(&self, id: &Arc<str>) -> Option<Key> {
-        let time_ms = *self.stamps.get(id)?;
+        let Spot {
+            time_ms,
+            value_sats,
+        } = *self.spots.get(id)?;
         Some(Key {
             time_ms,
             id: id.clone(),
+            value_sats,
         })
     }
 }

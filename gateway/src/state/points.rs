@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::state::message::{Point, PointState};
+use crate::state::message::{Change, Point, PointState, Spot};
 
 const SLICE_MS: u64 = 60_000;
 
@@ -14,6 +14,8 @@ pub struct Key {
     pub time_ms: u64,
     /// The point's own.
     pub id: Arc<str>,
+    /// The output's amount.
+    pub value_sats: u64,
 }
 
 /// Points, each key once.
@@ -24,17 +26,39 @@ pub struct Points {
     count: usize,
 }
 
+impl Key {
+    /// What a client without ids finds the point by.
+    pub fn spot(&self) -> Spot {
+        Spot {
+            time_ms: self.time_ms,
+            value_sats: self.value_sats,
+        }
+    }
+}
+
 impl Point {
     /// Its place in the order.
     pub fn key(&self) -> Key {
         Key {
             time_ms: self.time_ms,
             id: self.id.clone(),
+            value_sats: self.value_sats,
         }
     }
 
     fn is_at(&self, key: &Key) -> std::cmp::Ordering {
-        (self.time_ms, &self.id).cmp(&(key.time_ms, &key.id))
+        (self.time_ms, &self.id, self.value_sats).cmp(&(key.time_ms, &key.id, key.value_sats))
+    }
+}
+
+impl Change {
+    /// Of the point at `key`; it bears its spot unless `state` is `Confirmed`, which clients know by ids alone.
+    pub fn at(key: &Key, state: PointState) -> Self {
+        Change {
+            id: key.id.clone(),
+            state,
+            spot: (state != PointState::Confirmed).then(|| key.spot()),
+        }
     }
 }
 

@@ -217,6 +217,7 @@ fn read_change(change: &v1::PointChange) -> Result<Change, String> {
     Ok(Change {
         id: Arc::from(change.id.as_str()),
         state,
+        spot: None,
     })
 }
 

@@ -110,7 +110,8 @@ impl Snapshot {
     }
 
     /// What the newest `updates` touched, as it is now, the oldest point first; `None` when that is over `most` points and
-    /// changes.
+    /// changes, or when a point that had changed has got another stamp or amount: a client that holds it without its id
+    /// would not know it again.
     pub fn touched(&self, updates: usize, most: usize) -> Option<(Vec<&Point>, Vec<Change>)> {
         let Missed { added, changed } = self.recent.touched(updates, most)?;
         let points: Vec<&Point> = added
@@ -118,16 +119,15 @@ impl Snapshot {
             .filter_map(|key| self.points.get(key))
             .collect();
         let told: BTreeSet<&str> = points.iter().map(|point| point.id.as_ref()).collect();
+        if changed.iter().any(|key| told.contains(key.id.as_ref())) {
+            return None;
+        }
         let gone = added.iter().filter(|key| self.points.get(key).is_none());
         // What is told as a point may have had another stamp before.
-        let changes = changed.iter().chain(gone);
-        let changes = changes.filter(|key| !told.contains(key.id.as_ref()));
-        let changes = changes.map(|key| Change {
-            id: key.id.clone(),
-            state: self
-                .points
-                .get(key)
-                .map_or(PointState::Removed, |point| point.state),
+        let gone = gone.filter(|key| !told.contains(key.id.as_ref()));
+        let changes = changed.iter().chain(gone).map(|key| {
+            let held = self.points.get(key);
+            Change::at(key, held.map_or(PointState::Removed, |point| point.state))
         });
         let changes = changes.collect();
         Some((points, changes))

@@ -37,6 +37,7 @@ const fn ask(path: &'static str, status: u16, content_type: &'static str) -> Ask
 }
 
 const JSON: &str = "application/json";
+const COLUMNS: &str = "application/vnd.satscope.points";
 const PROBLEM: &str = "application/problem+json";
 const ANY_TAG: &[(&str, &str)] = &[("if-none-match", "*")];
 
@@ -57,7 +58,7 @@ const NOT_YET: [Ask; 5] = [
 ];
 
 /// When there is one.
-const THEN: [Ask; 24] = [
+const THEN: [Ask; 26] = [
     ask("/api/v1/price", 200, JSON),
     Ask {
         headers: &[("accept", "text/plain")],
@@ -76,6 +77,14 @@ const THEN: [Ask; 24] = [
         ..ask("/api/v1/history", 400, PROBLEM)
     },
     ask("/api/v1/points", 200, JSON),
+    Ask {
+        headers: &[("accept", COLUMNS)],
+        ..ask("/api/v1/points", 200, COLUMNS)
+    },
+    Ask {
+        query: "?format=csv",
+        ..ask("/api/v1/points", 400, PROBLEM)
+    },
     unchanged("/api/v1/points"),
     ask("/api/v1/evidence", 200, JSON),
     unchanged("/api/v1/evidence"),

@@ -124,6 +124,48 @@ async fn all_points_are_to_be_had_and_not_twice() {
 }
 
 #[tokio::test]
+async fn the_points_are_to_be_had_in_columns() {
+    const COLUMNS: &str = "application/vnd.satscope.points";
+    let analyzer = Analyzer::start(vec![window(10, &["a", "b"])]).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    answered(&gateway, "/api/v1/points", 200).await;
+    let ask = async |query: &str, accept: &str, tag: &str| {
+        let request = Client::new().get(gateway.url(&format!("/api/v1/points{query}")));
+        let request = request.header(header::ACCEPT, accept);
+        let request = request.header(header::IF_NONE_MATCH, tag);
+        request.send().await.unwrap()
+    };
+    let mut tags = Vec::new();
+    for (query, accept, content_type) in [
+        ("", "*/*", "application/json"),
+        ("", "application/*", "application/json"),
+        ("", COLUMNS, COLUMNS),
+        ("?format=columns", "*/*", COLUMNS),
+        ("?format=json", COLUMNS, "application/json"),
+    ] {
+        let response = ask(query, accept, "").await;
+        assert_eq!(header_of(&response, "content-type"), content_type);
+        assert!(header_of(&response, "vary").starts_with("accept,"));
+        let tag = header_of(&response, "etag").to_owned();
+        assert_eq!(ask(query, accept, &tag).await.status(), 304);
+        let is_columns = response.bytes().await.unwrap().starts_with(b"satscope");
+        assert_eq!(is_columns, content_type == COLUMNS, "{query} {accept}");
+        tags.push((content_type, tag));
+    }
+    tags.sort();
+    tags.dedup();
+    assert_eq!(tags.len(), 2, "one tag for each form: {tags:?}");
+    assert_eq!(ask("", "*/*", &tags[1].1).await.status(), 200);
+    let unknown = ask("?format=csv", "*/*", "").await;
+    assert_eq!(unknown.status(), 400);
+    let detail = problem(unknown).await["detail"].to_string();
+    assert!(
+        detail.contains("format") && detail.contains("`json` or `columns`"),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
 async fn the_past_is_asked_of_the_analyzer_once_for_many() {
     let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
     let gateway = gateway(analyzer.address, &[]).await;

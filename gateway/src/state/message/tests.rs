@@ -74,6 +74,10 @@ fn full_message() -> Value {
         changes: &[Change {
             id: "cd:0".into(),
             state: PointState::Removed,
+            spot: Some(Spot {
+                time_ms: 1_699_999_998_500,
+                value_sats: 40_000,
+            }),
         }],
         blocks: Some(&blocks),
     };
@@ -150,7 +154,12 @@ fn every_field_is_written_under_its_name() {
                     "round_usd": 20.0,
                     "state": "confirmed"
                 }],
-                "changes": [{ "id": "cd:0", "state": "removed" }],
+                "changes": [{
+                    "id": "cd:0",
+                    "state": "removed",
+                    "timestamp": 1_699_999_998.5,
+                    "value_sats": 40_000
+                }],
                 "hops": [{ "name": "node", "state": "degraded", "detail": "no RPC" }],
                 "stats": {
                     "total_received": 1000,
