@@ -119,6 +119,13 @@ async fn an_analyzer_that_starts_without_ingest_has_the_last_price() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_analyzer_that_starts_again_takes_no_price_from_any_socket() {
     let mut stage = Stage::set("no-reset").await;
+    until("a node that has been read whole", async || {
+        let price = price(&stage.gateway).await?;
+        let hops = price["hops"].as_array()?;
+        let is_connected = |hop: &Value| hop["state"] == "connected";
+        hops.iter().all(is_connected).then_some(())
+    })
+    .await;
     let mut sockets = Vec::new();
     for _ in 0..5 {
         sockets.push(Socket::connect(stage.gateway.address).await);
@@ -132,6 +139,11 @@ async fn an_analyzer_that_starts_again_takes_no_price_from_any_socket() {
             .read_until("the new analyzer's window", |message| {
                 assert_eq!(message["type"], "mempool_update", "{message}");
                 assert!(message["data"]["price"].is_number());
+                let is_greeting = epoch(message) == before;
+                assert!(
+                    is_greeting || message["data"]["reset"] == false,
+                    "{message}"
+                );
                 epoch(message) != before && message["data"]["stale"] == false
             })
             .await;

@@ -5,6 +5,7 @@
 //! and knows what each subscriber has missed; [`last`] keeps the last price on disk.
 
 mod age;
+mod course;
 mod feed;
 mod follow;
 mod history;

@@ -4,13 +4,10 @@ use std::{fmt, sync::Arc};
 
 use rustc_hash::FxHashMap;
 use satscope_log::{Accepted, State, Txid, Window};
-use satscope_oracle::Estimate;
 use satscope_proto::v1::TransactionState;
 
-use crate::wire::transaction_state;
+use crate::{course::Course, wire::transaction_state};
 
-/// A new estimate further than this from the one that the dots were made by has locked on elsewhere: ln 1.1.
-const ELSEWHERE: f64 = 0.095;
 /// Satoshi in one bitcoin.
 const SATS_PER_BTC: f64 = 1e8;
 
@@ -18,8 +15,8 @@ const SATS_PER_BTC: f64 = 1e8;
 #[derive(Debug, Default)]
 pub struct Points {
     by_txid: FxHashMap<u64, Box<[u32]>>,
-    /// The estimate that decides which round sum an output stands for.
-    made_by: Option<Estimate>,
+    /// The estimates that decide which round sum an output stands for; `None` before the first.
+    made_by: Option<Course>,
 }
 
 /// What a dot is known by: the first 8 bytes of its txid as that is displayed, which are enough among a window's, and the
@@ -97,15 +94,14 @@ impl News {
 }
 
 impl Points {
-    /// Takes a new estimate; all dots are made anew when there were none yet or the price is elsewhere now.
-    pub fn follow(&mut self, estimate: &Estimate, window: &Window) -> News {
-        let elsewhere = self
-            .made_by
-            .is_none_or(|before| (estimate.price_usd / before.price_usd).ln().abs() > ELSEWHERE);
-        self.made_by = Some(*estimate);
-        if !elsewhere {
-            return News::default();
-        }
+    /// What they are made by, to go on.
+    pub fn course(&mut self) -> Option<&mut Course> {
+        self.made_by.as_mut()
+    }
+
+    /// Makes all dots anew.
+    pub fn begin(&mut self, course: Course, window: &Window) -> News {
+        self.made_by = Some(course);
         self.by_txid.clear();
         let mut news = News {
             reset: true,
@@ -120,7 +116,8 @@ impl Points {
 
     /// Makes the dots of a transaction that entered the window.
     pub fn enter(&mut self, accepted: &Arc<Accepted>, state: State) -> Vec<(DotId, Dot)> {
-        let Some(estimate) = self.made_by else {
+        let course = self.made_by.as_ref();
+        let Some(estimate) = course.and_then(|course| course.at(accepted.first_seen_ms)) else {
             return Vec::new();
         };
         let (numbers, points): (Vec<u32>, Vec<_>) = accepted

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use satscope_log::{Block, Change, Event, NodeStatus, Window};
 use satscope_oracle::{Amounts, Estimate};
 
-use crate::points::{News, Points};
+use crate::{
+    course::{self, Course},
+    points::{News, Points},
+};
 
 /// The state.
 #[derive(Debug, Default)]
@@ -110,7 +113,22 @@ impl State {
             as_of_ms: self.time_ms,
             is_own: true,
         });
-        let news = self.points.follow(&estimate, &self.window);
+        let now_ms = self.time_ms;
+        let course = self.points.course();
+        if !course.is_some_and(|course| course.reaches(now_ms, estimate)) {
+            self.make_dots(estimate);
+        }
+    }
+
+    /// Makes all dots anew: there were none yet, or the price is elsewhere now.
+    fn make_dots(&mut self, estimate: Estimate) {
+        let past = self.past(course::moments(self.time_ms));
+        let past: Vec<_> = past
+            .into_iter()
+            .map(|price| (price.as_of_ms, price.estimate))
+            .collect();
+        let course = Course::new(&past, self.time_ms, estimate);
+        let news = self.points.begin(course, &self.window);
         self.news.extend(news);
     }
 
@@ -212,7 +230,7 @@ mod tests {
     use satscope_log::{Accepted, RemovalReason};
 
     use super::*;
-    use crate::sample::{NOW, payments};
+    use crate::sample::{NOW, payments, payments_at};
 
     fn filled(count: u64) -> State {
         let mut state = State::default();
@@ -258,6 +276,43 @@ mod tests {
         );
         state.estimate();
         assert_eq!(state.price(), before);
+    }
+
+    #[test]
+    fn a_state_that_is_read_again_has_the_dots_of_one_that_lived_through_a_fall_of_the_price() {
+        const COUNT: u64 = 20_000;
+        let price_usd = |number: u64| 50_000.0 * (1.0 - 0.04 * number as f64 / COUNT as f64);
+        let events = payments_at(COUNT, price_usd);
+        let mut lived = State::default();
+        let mut dots = std::collections::BTreeMap::new();
+        for (event, number) in events.iter().zip(0..) {
+            let now_ms = NOW + number * 100;
+            lived.advance(now_ms);
+            if number >= 600 && now_ms.is_multiple_of(1000) {
+                lived.estimate();
+            }
+            lived.apply(event, now_ms);
+            let news = lived.take_news();
+            if news.reset {
+                dots.clear();
+            }
+            dots.extend(news.points);
+        }
+        let mut again = State::default();
+        for event in &events {
+            again.apply(event, NOW + COUNT * 100);
+        }
+        again.estimate();
+        let made = again.take_news().points;
+        let is_same = |(id, dot): &&(_, _)| dots.get(id) == Some(dot);
+        let same = made.iter().filter(is_same).count();
+        let other = made.len() + dots.len() - 2 * same;
+        assert!(
+            other < dots.len() / 100,
+            "{other} dots of {} and {} differ",
+            dots.len(),
+            made.len()
+        );
     }
 
     #[test]
