@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use satscope_kit::clock::Steady;
 use serde::Serialize;
 
 use crate::{
@@ -64,7 +65,8 @@ pub async fn prices(State(rest): State<Rest>) -> Response {
 
 /// What holds now, and the estimate in it.
 fn priced(rest: &Rest) -> Result<(Current, Estimate), Problem> {
-    let current = rest.state.borrow().current().clone();
+    let snapshot = rest.state.borrow().judged_at(Steady::now());
+    let current = snapshot.current().clone();
     match current.estimate.clone() {
         Some(estimate) => Ok((current, estimate)),
         None => Err(Problem::later(why_no_price(&current))),

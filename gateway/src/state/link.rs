@@ -1,5 +1,9 @@
 //! How the links upstream are: the analyzer's word on those before it, and our own judgement on the one to it.
 
+use std::time::Duration;
+
+use satscope_kit::{clock::Steady, upstream::SILENCE};
+
 use super::{
     freshness::Stale,
     message::{Hop, HopState},
@@ -20,7 +24,9 @@ pub struct Link {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Analyzer {
-    Heard,
+    Heard {
+        at: Steady,
+    },
     /// It has not spoken yet, or not since it was lost.
     Unheard {
         state: HopState,
@@ -46,7 +52,7 @@ impl Link {
         Link {
             told_hops: hops,
             told_stale: stale,
-            analyzer: Analyzer::Heard,
+            analyzer: Analyzer::Heard { at: Steady::now() },
         }
     }
 
@@ -65,10 +71,21 @@ impl Link {
         }
     }
 
+    /// Why the analyzer counts as lost at `now` although nobody has said so: its last word is old, and has not been followed by
+    /// another or by a loss because this process, or the machine, stood still.
+    pub fn silent(&self, now: Steady) -> Option<String> {
+        let Analyzer::Heard { at } = self.analyzer else {
+            return None;
+        };
+        let silent_ms = now.since_ms(at);
+        let is_long = Duration::from_millis(silent_ms) > SILENCE;
+        is_long.then(|| format!("not heard for {} s", silent_ms / 1000))
+    }
+
     /// Why the price is stale.
     pub fn stale(&self) -> Option<Stale> {
         match self.analyzer {
-            Analyzer::Heard => self.told_stale,
+            Analyzer::Heard { .. } => self.told_stale,
             Analyzer::Unheard { .. } => Some(Stale::UpstreamLost),
         }
     }
@@ -83,12 +100,31 @@ impl Link {
         let told = self.told_hops.iter().find(|hop| hop.name == ANALYZER);
         let analyzer = match (&self.analyzer, told) {
             (Analyzer::Unheard { state, reason }, _) => hop(ANALYZER, *state, reason),
-            (Analyzer::Heard, Some(told)) => told.clone(),
-            (Analyzer::Heard, None) => hop(ANALYZER, HopState::Connected, ""),
+            (Analyzer::Heard { .. }, Some(told)) => told.clone(),
+            (Analyzer::Heard { .. }, None) => hop(ANALYZER, HopState::Connected, ""),
         };
         let is_before = |hop: &&Hop| hop.name != ANALYZER && hop.name != GATEWAY;
         let before = self.told_hops.iter().filter(is_before).cloned();
         let gateway = hop(GATEWAY, HopState::Connected, "");
         before.chain([analyzer, gateway]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_analyzer_that_was_not_heard_for_too_long_is_silent_although_nobody_noticed() {
+        let (link, now) = (Link::told(Vec::new(), None), Steady::now());
+        assert_eq!(link.silent(now.after(SILENCE)), None);
+        let later = now.after(SILENCE + Duration::from_secs(60));
+        assert!(
+            link.silent(later)
+                .is_some_and(|reason| reason.contains("65 s"))
+        );
+        let lost = link.lost(true, "closed");
+        assert_eq!(lost.silent(later), None, "that is known");
+        assert_eq!(lost.stale(), Some(Stale::UpstreamLost));
     }
 }

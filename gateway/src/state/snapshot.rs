@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use satscope_kit::clock::Steady;
 use satscope_log::{Bounds, Missed, Replay};
 
 use super::{
@@ -164,6 +165,12 @@ impl Snapshot {
             }
             .judged()
         })
+    }
+
+    /// What is to be answered from it at `now`: itself, unless the analyzer has been silent for too long and nobody has noticed.
+    pub fn judged_at(self: &Arc<Self>, now: Steady) -> Arc<Snapshot> {
+        let lost = self.link.silent(now).and_then(|reason| self.lost(&reason));
+        lost.map_or_else(|| self.clone(), Arc::new)
     }
 
     /// The next one, with this update's word on the links alone: clients keep the price, the points and the sequence.

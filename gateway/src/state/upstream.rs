@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use ::metrics::{counter, gauge};
 use satscope_kit::{
     Context,
+    clock::Steady,
     fault::Fault,
     health::Condition,
     logging::Brake,
@@ -116,7 +117,7 @@ async fn fill_silence(
 async fn look(newest: Newest, stop: CancellationToken) -> anyhow::Result<()> {
     let mut every = interval(LOOK_EVERY);
     while stop.run_until_cancelled(every.tick()).await.is_some() {
-        let snapshot = newest.borrow();
+        let snapshot = newest.borrow().judged_at(Steady::now());
         let estimate = snapshot.current().estimate.as_ref();
         show(estimate.map(|estimate| estimate.age.ms()), snapshot.stale());
     }

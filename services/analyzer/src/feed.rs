@@ -1,11 +1,14 @@
 //! The updates as subscribers get them: numbered, and with all that a subscriber has missed.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use rustc_hash::FxHashMap;
-use satscope_kit::clock::Steady;
+use satscope_kit::{clock::Steady, upstream::SILENCE};
 use satscope_log::{Bounds, Missed, Replay};
-use satscope_proto::v1::{Amounts, HistoryEntry, PriceUpdate, TransactionState};
+use satscope_proto::v1::{Amounts, HistoryEntry, PriceUpdate, StaleReason, TransactionState};
 use tokio::sync::watch;
 
 use crate::{
@@ -88,12 +91,12 @@ impl Feed {
         inner.history.set_back(clock_ms);
     }
 
-    /// The newest update, without points and with the age that it has now, and all that came after update `after`;
+    /// The newest update, without points and with the age that it has at `now`, and all that came after update `after`;
     /// everything and `reset` when that is not known. `None` before the first update, and when `after` is the newest.
     ///
     /// Before the dots of a whole window have been published there is nothing to reset to: only a subscriber that has seen
     /// nothing is told to begin.
-    pub fn since(&self, after: u64) -> Option<(PriceUpdate, News)> {
+    pub fn since(&self, after: u64, now: Steady) -> Option<(PriceUpdate, News)> {
         let (mut update, made_at, missed, points, is_whole) = {
             let inner = self.lock();
             let (update, made_at) = inner.update.clone()?;
@@ -113,7 +116,13 @@ impl Feed {
             return None;
         }
         if let Some(estimate) = &mut update.estimate {
-            estimate.age_ms = estimate.age_ms.saturating_add(made_at.elapsed_ms());
+            let since_ms = now.since_ms(made_at);
+            estimate.age_ms = estimate.age_ms.saturating_add(since_ms);
+            // There is one every two seconds: this process has stood still, and has not looked at its links since.
+            if Duration::from_millis(since_ms) > SILENCE && !estimate.stale {
+                estimate.stale = true;
+                estimate.set_stale_reason(StaleReason::UpstreamLost);
+            }
         }
         let news = match missed {
             Some(missed) => as_they_are(&missed, &points),
@@ -273,12 +282,12 @@ mod tests {
     #[test]
     fn a_subscriber_gets_what_it_missed() {
         let (feed, [first, _, last]) = feed();
-        let (update, news) = feed.since(first).unwrap();
+        let (update, news) = feed.since(first, Steady::now()).unwrap();
         assert_eq!(
             (update.sequence, news.reset, ids(&news)),
             (last, false, vec![id(2), id(3)])
         );
-        assert_eq!(feed.since(last), None);
+        assert_eq!(feed.since(last, Steady::now()), None);
     }
 
     #[test]
@@ -286,7 +295,7 @@ mod tests {
         let (feed, [first, _, last]) = feed();
         let of_another_epoch = first ^ (1 << 33);
         for unknown in [0, first - 1, last + 1, of_another_epoch] {
-            let (_, news) = feed.since(unknown).unwrap();
+            let (_, news) = feed.since(unknown, Steady::now()).unwrap();
             assert_eq!((news.reset, ids(&news)), (true, vec![id(1), id(2), id(3)]));
         }
     }
@@ -295,9 +304,9 @@ mod tests {
     fn a_reset_makes_earlier_updates_unknown() {
         let (feed, [_, _, last]) = feed();
         let reset = publish(&feed, whole(&[4]));
-        let (_, news) = feed.since(last).unwrap();
+        let (_, news) = feed.since(last, Steady::now()).unwrap();
         assert_eq!((news.reset, ids(&news)), (true, vec![id(4)]));
-        assert_eq!(feed.since(reset), None);
+        assert_eq!(feed.since(reset, Steady::now()), None);
     }
 
     #[test]
@@ -305,13 +314,13 @@ mod tests {
         let feed = Feed::default();
         let waiting = publish(&feed, News::default());
         let of_an_earlier_process = waiting ^ (1 << 33);
-        let (_, news) = feed.since(of_an_earlier_process).unwrap();
+        let (_, news) = feed.since(of_an_earlier_process, Steady::now()).unwrap();
         assert_eq!(news, News::default());
-        let (_, news) = feed.since(0).unwrap();
+        let (_, news) = feed.since(0, Steady::now()).unwrap();
         assert_eq!(news, whole(&[]), "it has nothing to lose");
         publish(&feed, whole(&[1]));
         for after in [0, waiting] {
-            let (_, news) = feed.since(after).unwrap();
+            let (_, news) = feed.since(after, Steady::now()).unwrap();
             assert_eq!((news.reset, ids(&news)), (true, vec![id(1)]));
         }
     }
@@ -324,8 +333,11 @@ mod tests {
             ..News::default()
         };
         let sequences = [half(), half(), half()].map(|news| publish(&feed, news));
-        assert!(feed.since(last).unwrap().1.reset, "too much to be told");
-        assert!(!feed.since(sequences[0]).unwrap().1.reset);
+        assert!(
+            feed.since(last, Steady::now()).unwrap().1.reset,
+            "too much to be told"
+        );
+        assert!(!feed.since(sequences[0], Steady::now()).unwrap().1.reset);
     }
 
     #[test]
@@ -345,7 +357,7 @@ mod tests {
         feed.begin_epoch(2000);
         let anew = publish(&feed, News::default());
         assert_ne!(anew >> 33, last >> 33);
-        let (update, news) = feed.since(last).unwrap();
+        let (update, news) = feed.since(last, Steady::now()).unwrap();
         assert_eq!((update.sequence, news.reset), (anew, true));
         assert_eq!(ids(&news), [id(1), id(2), id(3)]);
     }
@@ -363,7 +375,13 @@ mod tests {
         let made_at = Steady::now();
         feed.publish(update, News::default(), made_at);
         std::thread::sleep(std::time::Duration::from_millis(20));
-        let age_ms = feed.since(0).unwrap().0.estimate.unwrap().age_ms;
+        let age_ms = feed
+            .since(0, Steady::now())
+            .unwrap()
+            .0
+            .estimate
+            .unwrap()
+            .age_ms;
         assert!((7020..7020 + 60_000).contains(&age_ms), "{age_ms}");
     }
 
@@ -371,13 +389,16 @@ mod tests {
     fn an_update_says_since_when_there_is_history() {
         let feed = Feed::default();
         publish(&feed, News::default());
-        assert_eq!(feed.since(0).unwrap().0.history_since_ms, 0);
+        assert_eq!(feed.since(0, Steady::now()).unwrap().0.history_since_ms, 0);
         feed.remember(HistoryEntry {
             time_ms: 50_000,
             estimate: None,
         });
         publish(&feed, News::default());
-        assert_eq!(feed.since(0).unwrap().0.history_since_ms, 50_000);
+        assert_eq!(
+            feed.since(0, Steady::now()).unwrap().0.history_since_ms,
+            50_000
+        );
     }
 
     #[test]
@@ -391,7 +412,7 @@ mod tests {
             ..News::default()
         };
         publish(&feed, news);
-        let (_, news) = feed.since(0).unwrap();
+        let (_, news) = feed.since(0, Steady::now()).unwrap();
         assert_eq!(ids(&news), [id(2), id(3)]);
         assert_eq!(news.points[0].1.state, TransactionState::Confirmed);
     }

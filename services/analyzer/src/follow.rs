@@ -107,7 +107,7 @@ impl Shared {
             // It has yet to say something: how it is, is not known before.
             upstream::Event::Connected => {}
             upstream::Event::Message(message) => {
-                self.publisher.connected();
+                self.publisher.connected(now);
                 self.condition.met();
                 self.take(message, now);
             }

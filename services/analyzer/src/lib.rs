@@ -10,6 +10,7 @@ mod feed;
 mod follow;
 mod history;
 mod last;
+mod link;
 mod pace;
 mod points;
 mod publish;

@@ -9,8 +9,10 @@ use satscope_proto::v1::{HistoryEntry, PriceUpdate, StaleReason};
 
 use crate::{
     age::{self, Carried, EventClock, Situation},
+    course,
     feed::Feed,
     last::{Labels, LastPrice, Priced, Shelf},
+    link::Link,
     pace::Pace,
     points::News,
     report,
@@ -26,8 +28,6 @@ const ALWAYS_MS: u64 = 1000;
 const QUIET_MS: u64 = 1500;
 /// The amounts are counted anew after this much event time, milliseconds.
 const AMOUNTS_EVERY_MS: u64 = 5000;
-/// Interval of the estimates of the window's past, milliseconds.
-const PAST_STEP_MS: u64 = 120_000;
 
 /// The analyzer's state and its clocks, and the feed that they are published in.
 #[derive(Debug)]
@@ -51,13 +51,6 @@ pub struct Publisher {
     pace: Pace,
 }
 
-/// The link to ingest.
-#[derive(Debug)]
-struct Link {
-    state: HopState,
-    detail: String,
-}
-
 /// How the links and the price are.
 #[derive(Clone, Debug, PartialEq)]
 struct Standing {
@@ -74,10 +67,7 @@ impl Publisher {
             state: State::default(),
             feed,
             shelf,
-            link: Link {
-                state: HopState::Connecting,
-                detail: "waiting for ingest".to_owned(),
-            },
+            link: Link::new(),
             is_receiving: true,
             clock: EventClock::default(),
             carried: None,
@@ -111,17 +101,13 @@ impl Publisher {
     }
 
     /// Ingest has spoken.
-    pub fn connected(&mut self) {
-        self.link.state = HopState::Connected;
-        self.link.detail.clear();
+    pub fn connected(&mut self, now: Steady) {
+        self.link.heard(now);
     }
 
     /// Ingest cannot be heard, for this reason. True when its window had not come whole.
     pub fn lost(&mut self, reason: String) -> bool {
-        self.link.detail = reason;
-        if self.link.state != HopState::Connecting {
-            self.link.state = HopState::Disconnected;
-        }
+        self.link.lose(reason);
         self.is_receiving
     }
 
@@ -256,7 +242,9 @@ impl Publisher {
     /// Makes the estimates that the window's past would have had, where there are none: after a start, after ingest itself
     /// caught up, and after the clock was set back.
     fn fill_history(&mut self) {
-        let gaps = self.feed.history_gaps(self.state.time_ms(), PAST_STEP_MS);
+        let gaps = self
+            .feed
+            .history_gaps(self.state.time_ms(), course::STEP_MS);
         let past = self.state.past(gaps);
         let entry = |Price {
                          estimate, as_of_ms, ..
@@ -324,7 +312,7 @@ impl Publisher {
 
     /// How it all is at this moment.
     fn look(&mut self, now: Steady) -> Standing {
-        let mut hops = self.upstream();
+        let mut hops = self.link.hops(&self.state.status().hops, now);
         let is_resyncing = hops.iter().any(|hop| hop.state == HopState::Resyncing);
         let since = self.resyncing_since.unwrap_or(now);
         self.resyncing_since = is_resyncing.then_some(since);
@@ -341,30 +329,8 @@ impl Publisher {
         Standing { hops, stale }
     }
 
-    /// The hops before this one. What is beyond a lost link is not known.
-    fn upstream(&self) -> Vec<Hop> {
-        let is_up = self.link.state == HopState::Connected;
-        let mut hops: Vec<Hop> = self.state.status().hops.clone();
-        if hops.is_empty() {
-            let unknown = |name: &str| Hop {
-                name: name.to_owned(),
-                state: HopState::Connecting,
-                detail: String::new(),
-            };
-            hops = vec![unknown("node"), unknown("ingest")];
-        }
-        for hop in hops.iter_mut().filter(|_| !is_up) {
-            hop.state = self.link.state;
-            hop.detail = match hop.name.as_str() {
-                "ingest" => self.link.detail.clone(),
-                _ => "not known without ingest".to_owned(),
-            };
-        }
-        hops
-    }
-
     fn analyzer(&self) -> Hop {
-        let is_receiving = self.is_receiving && self.link.state == HopState::Connected;
+        let is_receiving = self.is_receiving && self.link.is_up();
         let (state, detail) = match is_receiving {
             true => (HopState::Resyncing, "the window is being received"),
             false => (HopState::Connected, ""),

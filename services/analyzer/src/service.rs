@@ -4,6 +4,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use futures_util::Stream;
+use satscope_kit::clock::Steady;
 use satscope_log::{Block, Tracked};
 use satscope_proto::v1::{
     GetAmountsRequest, GetAmountsResponse, GetHistoryRequest, GetHistoryResponse, GetPriceRequest,
@@ -62,7 +63,7 @@ impl PriceService for Service {
         &self,
         _: Request<GetPriceRequest>,
     ) -> Result<Response<GetPriceResponse>, Status> {
-        let update = self.feed.since(0).map(|(mut update, news)| {
+        let update = self.feed.since(0, Steady::now()).map(|(mut update, news)| {
             let older = news.points.len().saturating_sub(NEWEST);
             update.reset = news.reset;
             update.points = news.points[older..].iter().map(wire::point).collect();
@@ -132,7 +133,7 @@ async fn serve(
         if messages.reserve().await.is_err() {
             return;
         }
-        let missed = feed.since(after).into_iter();
+        let missed = feed.since(after, Steady::now()).into_iter();
         for update in missed.flat_map(|(update, news)| in_parts(update, news)) {
             after = update.sequence;
             let update = Some(update);

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use crate::{config::Secret, fault::Fault, token::Bearer};
 
 /// Silence after which a stream counts as lost: a sender's heartbeat comes at least every 2 s.
-const SILENCE: Duration = Duration::from_secs(5);
+pub const SILENCE: Duration = Duration::from_secs(5);
 /// How long a connection, and the answer to the request on it, may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest pause between two tries, so that a returned upstream is heard within 1 s.

@@ -24,8 +24,7 @@ struct Rig {
 
 impl Rig {
     fn new(shelf: Option<Shelf>) -> Rig {
-        // Ahead of the steady clock, so that the feed adds nothing of its own to the ages.
-        let now = Steady::now().after(Duration::from_secs(3600));
+        let now = Steady::now();
         let feed = Arc::new(Feed::default());
         let publisher = Publisher::new(feed.clone(), shelf, now);
         let mut rig = Rig {
@@ -45,7 +44,7 @@ impl Rig {
     }
 
     fn send_window(&mut self, chain: &str, simulated: Option<bool>, time_ms: u64, count: u64) {
-        self.publisher.connected();
+        self.publisher.connected(self.now);
         self.publisher.begin_window();
         for (number, event) in payments(count).iter().enumerate() {
             self.publisher.take(event, time_ms, number == 0, self.now);
@@ -57,6 +56,7 @@ impl Rig {
     }
 
     fn take(&mut self, event: &Event, time_ms: u64) {
+        self.publisher.connected(self.now);
         self.publisher.take(event, time_ms, false, self.now);
         self.beat();
     }
@@ -74,7 +74,7 @@ impl Rig {
     }
 
     fn update(&self) -> PriceUpdate {
-        self.feed.since(0).unwrap().0
+        self.feed.since(0, self.now).unwrap().0
     }
 
     fn estimate(&self) -> Estimate {
@@ -142,7 +142,7 @@ fn the_price_at_a_boundary_does_not_depend_on_what_else_was_published() {
             if with_lost_link && number == 7 {
                 rig.publisher.lost("cut".to_owned());
                 rig.beat();
-                rig.publisher.connected();
+                rig.publisher.connected(rig.now);
                 rig.beat();
             }
         }
@@ -218,7 +218,7 @@ fn a_lost_ingest_is_said_at_once_and_the_price_ages_until_it_returns() {
     let old = rig.estimate();
     assert_eq!((old.age_ms, old.as_of_ms), (300_800, SENT));
     assert_eq!(old.price_usd, fresh.price_usd);
-    rig.publisher.connected();
+    rig.publisher.connected(rig.now);
     rig.tick(SENT + 300_700);
     assert_eq!(stale(&rig.estimate()), None);
 }
@@ -228,21 +228,32 @@ fn events_that_were_held_up_do_not_make_an_old_price_young() {
     let mut rig = Rig::whole();
     rig.wait(300_000);
     rig.publisher.lost("cut".to_owned());
-    rig.publisher.connected();
+    rig.publisher.connected(rig.now);
     rig.take(&payments(601)[600], SENT + 1_000);
     rig.tick(SENT + 1_500);
     assert!(rig.estimate().age_ms > 295_000, "{:?}", rig.estimate());
 }
 
 #[test]
-fn a_price_without_payments_is_stale_after_ten_minutes_of_silence_or_of_ticks() {
+fn a_price_without_payments_is_stale_after_ten_minutes() {
     let mut rig = Rig::whole();
     rig.wait(601_000);
-    rig.beat();
-    assert_eq!(stale(&rig.estimate()), Some(StaleReason::NoPayments));
-    let mut rig = Rig::whole();
     rig.tick(SENT + 601_000);
     assert_eq!(stale(&rig.estimate()), Some(StaleReason::NoPayments));
+}
+
+#[test]
+fn a_process_that_stood_still_does_not_call_its_old_price_fresh() {
+    let mut rig = Rig::whole();
+    assert_eq!(stale(&rig.estimate()), None);
+    rig.wait(60_000);
+    let asked_first = rig.estimate();
+    assert_eq!(stale(&asked_first), Some(StaleReason::UpstreamLost));
+    assert!(asked_first.age_ms > 60_000);
+    rig.beat();
+    assert_eq!(stale(&rig.estimate()), Some(StaleReason::UpstreamLost));
+    rig.tick(SENT + 60_500);
+    assert_eq!(stale(&rig.estimate()), None);
 }
 
 #[test]
@@ -251,6 +262,7 @@ fn a_resync_is_stale_after_a_minute() {
     let resyncing = status(HopState::Resyncing, "main", None);
     rig.take(&resyncing, SENT + 10);
     rig.wait(60_000);
+    rig.publisher.connected(rig.now);
     rig.beat();
     assert_eq!(stale(&rig.estimate()), None);
     rig.wait(1_000);
@@ -263,10 +275,10 @@ fn a_resync_is_stale_after_a_minute() {
 #[test]
 fn a_window_that_is_being_sent_is_said_to_be_and_resets_nothing() {
     let mut rig = Rig::new(None);
-    rig.publisher.connected();
+    rig.publisher.connected(rig.now);
     rig.publisher.begin_window();
     rig.beat();
-    let (update, news) = rig.feed.since(7).unwrap();
+    let (update, news) = rig.feed.since(7, rig.now).unwrap();
     assert_eq!((update.estimate, news), (None, News::default()));
     assert_eq!(update.hops[2].detail, "the window is being received");
 
@@ -274,14 +286,14 @@ fn a_window_that_is_being_sent_is_said_to_be_and_resets_nothing() {
     let seen = rig.update().sequence;
     rig.publisher.begin_window();
     rig.beat();
-    let (update, news) = rig.feed.since(seen).unwrap();
+    let (update, news) = rig.feed.since(seen, rig.now).unwrap();
     assert_eq!(news, News::default(), "nothing is taken away");
     assert_eq!(
         stale(&update.estimate.unwrap()),
         Some(StaleReason::NoEstimate)
     );
     rig.send_window("main", None, SENT + 1000, 600);
-    let (update, news) = rig.feed.since(seen).unwrap();
+    let (update, news) = rig.feed.since(seen, rig.now).unwrap();
     assert!(news.reset && news.points.len() > 300);
     assert_eq!(stale(&update.estimate.unwrap()), None);
 }
@@ -301,7 +313,7 @@ fn a_clock_that_goes_back_begins_an_epoch_with_a_history_of_its_own() {
     assert_eq!(update.time_ms, SENT + 2_500);
     let epoch = |update: &PriceUpdate| update.sequence >> 33;
     assert_ne!(epoch(&update), epoch(&far));
-    assert!(rig.feed.since(far.sequence).unwrap().1.reset);
+    assert!(rig.feed.since(far.sequence, rig.now).unwrap().1.reset);
     let history = rig.feed.history(0, 0);
     let newest_ms = history.last().unwrap().time_ms;
     assert_eq!(newest_ms, SENT + 2_500, "new history at once");

@@ -1,0 +1,119 @@
+//! The link to ingest, and how the hops before this one are.
+
+use std::time::Duration;
+
+use satscope_kit::{clock::Steady, upstream::SILENCE};
+use satscope_log::{Hop, HopState};
+
+/// The link to ingest.
+#[derive(Debug)]
+pub struct Link {
+    state: HopState,
+    detail: String,
+    /// When ingest spoke last.
+    heard_at: Option<Steady>,
+}
+
+impl Link {
+    /// Before anything was heard.
+    pub fn new() -> Link {
+        Link {
+            state: HopState::Connecting,
+            detail: "waiting for ingest".to_owned(),
+            heard_at: None,
+        }
+    }
+
+    /// Ingest has spoken.
+    pub fn heard(&mut self, now: Steady) {
+        self.state = HopState::Connected;
+        self.detail.clear();
+        self.heard_at = Some(now);
+    }
+
+    /// Ingest cannot be heard, for this reason.
+    pub fn lose(&mut self, reason: String) {
+        self.detail = reason;
+        if self.state != HopState::Connecting {
+            self.state = HopState::Disconnected;
+        }
+    }
+
+    /// Whether ingest can be heard.
+    pub fn is_up(&self) -> bool {
+        self.state == HopState::Connected
+    }
+
+    /// The hops before this one, of which ingest told `told`. What is beyond a lost link is not known.
+    pub fn hops(&self, told: &[Hop], now: Steady) -> Vec<Hop> {
+        let mut hops = told.to_vec();
+        if hops.is_empty() {
+            let unknown = |name: &str| Hop {
+                name: name.to_owned(),
+                state: HopState::Connecting,
+                detail: String::new(),
+            };
+            hops = vec![unknown("node"), unknown("ingest")];
+        }
+        if let Some((state, reason)) = self.lost(now) {
+            for hop in &mut hops {
+                hop.state = state;
+                hop.detail = match hop.name.as_str() {
+                    "ingest" => reason.clone(),
+                    _ => "not known without ingest".to_owned(),
+                };
+            }
+        }
+        hops
+    }
+
+    /// How it is, and why, if ingest cannot be heard. A link whose last word is old has not been read since: this process, or
+    /// the machine, stood still.
+    fn lost(&self, now: Steady) -> Option<(HopState, String)> {
+        let silent_ms = self.heard_at.map_or(0, |at| now.since_ms(at));
+        match self.state {
+            HopState::Connected if Duration::from_millis(silent_ms) <= SILENCE => None,
+            HopState::Connected => Some((
+                HopState::Disconnected,
+                format!("not heard for {} s", silent_ms / 1000),
+            )),
+            state => Some((state, self.detail.clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn states(link: &Link, now: Steady) -> Vec<HopState> {
+        let told = [
+            ("node", HopState::Connected),
+            ("ingest", HopState::Connected),
+        ];
+        let told = told.map(|(name, state)| Hop {
+            name: name.to_owned(),
+            state,
+            detail: String::new(),
+        });
+        let hops = link.hops(&told, now);
+        hops.into_iter().map(|hop| hop.state).collect()
+    }
+
+    #[test]
+    fn a_link_that_was_not_read_for_too_long_is_lost_until_ingest_speaks() {
+        let (mut link, began) = (Link::new(), Steady::now());
+        assert_eq!(states(&link, began), [HopState::Connecting; 2]);
+        link.heard(began);
+        assert_eq!(
+            states(&link, began.after(SILENCE)),
+            [HopState::Connected; 2]
+        );
+        let later = began.after(SILENCE + Duration::from_secs(1));
+        assert_eq!(states(&link, later), [HopState::Disconnected; 2]);
+        link.heard(later);
+        assert_eq!(states(&link, later), [HopState::Connected; 2]);
+        link.lose("cut".to_owned());
+        assert_eq!(states(&link, later), [HopState::Disconnected; 2]);
+    }
+}
