@@ -22,7 +22,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use satscope_proto::v1::{PriceUpdate, TransactionState};
+use satscope_proto::v1::{Point, PriceUpdate, TransactionState};
 use support::{
     chain::Served,
     metrics::Scrape,
@@ -87,6 +87,8 @@ struct Stage {
     server: Part,
     address: SocketAddr,
     now: PriceUpdate,
+    /// The dots of all updates that were sent.
+    played: Vec<Point>,
 }
 
 impl Stage {
@@ -113,6 +115,7 @@ impl Stage {
             server: gateway.part,
             address: gateway.address,
             now,
+            played: Vec::new(),
         };
         (stage, gateway.metrics)
     }
@@ -129,6 +132,7 @@ impl Stage {
             server,
             address: address.parse().unwrap(),
             now,
+            played: Vec::new(),
         }
     }
 
@@ -143,8 +147,10 @@ impl Stage {
             at => format!("{number:014}{at:02}-0"),
         };
         let point = |at| dot(&id(at), 0.5, PRICE, TransactionState::Mempool);
+        let points: Vec<Point> = (0..NEW).map(point).collect();
+        self.played.extend(points.clone());
         self.analyzer.play(PriceUpdate {
-            points: (0..NEW).map(point).collect(),
+            points,
             ..self.now.clone()
         });
     }

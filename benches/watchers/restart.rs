@@ -31,6 +31,7 @@ pub async fn run(count: u32) {
     stage.now.sequence = ((stage.now.sequence >> 33) + 1) << 33;
     stage.now.time_ms += 4000;
     let mut points = dots(WINDOW);
+    points.append(&mut stage.played);
     let mark = format!("{MARK}{:016}", super::crowd::micros());
     points.push(dot(&mark, 0.5, PRICE, TransactionState::Mempool));
     let back = Instant::now();
