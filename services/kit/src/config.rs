@@ -23,7 +23,7 @@ pub use listing::{Row, Setting, list, settings};
 pub use secret::Secret;
 pub use shared::{RecordLimits, StateSettings, ZmqSettings};
 pub use value::{
-    bytes, finite, http_url, log_filter, node_url, positive, seconds, socket_address,
+    bytes, finite, http_url, log_filter, node_url, positive, seconds, socket_address, whole,
     without_login, zmq_endpoint,
 };
 

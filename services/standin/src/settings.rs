@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use satscope_kit::config::{RecordLimits, ZmqSettings, socket_address};
+use satscope_kit::config::{RecordLimits, ZmqSettings, socket_address, whole};
 
 use crate::simulation::Parameters;
 
@@ -14,8 +14,8 @@ pub struct ListenSettings {
     #[arg(long, env = "SATSCOPE_STANDIN_ZMQ_LISTEN", value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:28332", value_parser = endpoint)]
     pub standin_zmq_listen: String,
     /// Messages that a subscriber may fall behind before it loses some, as with Core (there 1000); 0 for no limit
-    #[arg(long, env = "SATSCOPE_STANDIN_ZMQ_HWM", value_name = "MESSAGES", default_value_t = 1_000_000, value_parser = clap::value_parser!(i32).range(0..))]
-    pub standin_zmq_hwm: i32,
+    #[arg(long, env = "SATSCOPE_STANDIN_ZMQ_HWM", value_name = "MESSAGES", default_value_t = 1_000_000, value_parser = whole(0..=i32::MAX.cast_unsigned()))]
+    pub standin_zmq_hwm: u32,
     /// Where the stand-in answers JSON-RPC; port 0 takes any free one
     #[arg(
         long,

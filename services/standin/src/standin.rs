@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use satscope_kit::config::ConfigError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -76,16 +77,18 @@ impl Sockets {
     pub(crate) async fn bind(settings: &ListenSettings) -> anyhow::Result<Sockets> {
         let listener = rpc::bind(settings.standin_rpc_listen).await?;
         let rpc_address = listener.local_addr()?;
-        let (publisher, outlet) =
-            Publisher::start(&settings.standin_zmq_listen, settings.standin_zmq_hwm)?;
-        let login = Arc::new(Login::from_settings(settings, rpc_address)?);
+        // At most `i32::MAX`.
+        let high_water_mark = settings.standin_zmq_hwm.cast_signed();
+        let (publisher, outlet) = Publisher::start(&settings.standin_zmq_listen, high_water_mark)?;
+        let login = Login::from_settings(settings, rpc_address);
+        let login = Arc::new(login.map_err(|error| ConfigError::unusable(&error))?);
         Ok(Sockets {
             publisher,
             outlet,
             listener,
             rpc_address,
             login,
-            high_water_mark: settings.standin_zmq_hwm,
+            high_water_mark,
         })
     }
 

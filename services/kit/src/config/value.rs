@@ -1,6 +1,6 @@
 //! Parsers of values whose errors say what was expected.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, ops::RangeInclusive};
 
 use tonic::transport::Uri;
 use tracing_subscriber::EnvFilter;
@@ -62,6 +62,16 @@ pub fn seconds(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected seconds, above 0 and at most 3600".to_owned())
 }
 
+/// A parser of whole numbers in `range`, which its error names.
+pub fn whole(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {
+    move |text: &str| {
+        let number = text.parse().ok();
+        let number = number.filter(|number| range.contains(number));
+        let (least, most) = (range.start(), range.end());
+        number.ok_or_else(|| format!("expected a whole number from {least} to {most}"))
+    }
+}
+
 /// A size in bytes, of a kilobyte or more.
 ///
 /// # Errors
@@ -109,13 +119,18 @@ pub fn without_login(text: &str) -> String {
     }
 }
 
-/// A ZMQ endpoint: `tcp://HOST:PORT`, or `ipc://PATH`, which Core writes as `unix:PATH`.
+/// A ZMQ endpoint to connect to: `tcp://HOST:PORT`, or `ipc://PATH`, which Core writes as `unix:PATH`.
 ///
 /// # Errors
-/// When it is none of them.
+/// When it is none of them, or is one to listen at (`tcp://*:PORT`).
 pub fn zmq_endpoint(text: &str) -> Result<String, String> {
     if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
         return Ok(format!("ipc://{path}"));
+    }
+    if text.starts_with("tcp://*:") {
+        return Err(
+            "expected the node's own address, such as tcp://127.0.0.1:28332: * is what the node listens at".to_owned(),
+        );
     }
     let tcp = || {
         let (host, port) = text.strip_prefix("tcp://")?.rsplit_once(':')?;

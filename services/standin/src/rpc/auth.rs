@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bitcoin::hex::DisplayHex;
+use satscope_kit::config::Secret;
 
 use crate::settings::ListenSettings;
 
@@ -26,10 +27,10 @@ pub enum Login {
         /// The file.
         file: PathBuf,
         /// Its content: user, colon, secret.
-        login: String,
+        login: Secret,
     },
     /// User, colon, password.
-    Password(String),
+    Password(Secret),
 }
 
 impl Login {
@@ -51,7 +52,9 @@ impl Login {
             &settings.standin_rpc_password_file,
         ) {
             (Some(user), Some(file)) => {
-                Ok(Login::Password(format!("{user}:{}", read_password(file)?)))
+                let password = Secret::from_file(file).context("standin_rpc_password_file")?;
+                let login = format!("{user}:{}", password.expose());
+                Ok(Login::Password(Secret::new(login)))
             }
             (None, None) => write_cookie(settings.standin_rpc_cookie_file.as_deref(), address),
             (Some(_), None) => {
@@ -67,7 +70,7 @@ impl Login {
     pub fn user_and_password(&self) -> Option<&str> {
         match self {
             Login::Anyone => None,
-            Login::Cookie { login, .. } | Login::Password(login) => Some(login),
+            Login::Cookie { login, .. } | Login::Password(login) => Some(login.expose()),
         }
     }
 
@@ -103,23 +106,6 @@ fn same(given: &[u8], expected: &[u8]) -> bool {
     given.len() == expected.len() && differences == 0
 }
 
-fn read_password(file: &Path) -> anyhow::Result<String> {
-    let content = fs::read_to_string(file).with_context(|| {
-        format!(
-            "standin_rpc_password_file: {} cannot be read",
-            file.display()
-        )
-    })?;
-    let password = content.lines().next().unwrap_or_default().trim_end();
-    if password.is_empty() {
-        bail!(
-            "standin_rpc_password_file: {} begins with an empty line; expected the password there",
-            file.display()
-        );
-    }
-    Ok(password.to_owned())
-}
-
 /// Writes a new secret into a file that only its owner can read, as Core does.
 fn write_cookie(file: Option<&Path>, address: SocketAddr) -> anyhow::Result<Login> {
     let file = file.map_or_else(
@@ -149,5 +135,6 @@ fn write_cookie(file: Option<&Path>, address: SocketAddr) -> anyhow::Result<Logi
         .open(&file)
         .and_then(|mut opened| opened.write_all(login.as_bytes()))
         .with_context(context)?;
+    let login = Secret::new(login);
     Ok(Login::Cookie { file, login })
 }
