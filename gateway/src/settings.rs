@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use satscope_kit::config::{http_url, socket_address};
+use satscope_kit::config::{http_url, socket_address, whole};
 
 use crate::{door::settings::DoorSettings, watch::settings::WatchSettings};
 
@@ -33,7 +33,7 @@ pub struct GatewaySettings {
         long,
         env = "SATSCOPE_GATEWAY_MAX_POINTS",
         default_value = "100000",
-        value_parser = clap::value_parser!(u32).range(1..),
+        value_parser = whole(1..=u32::MAX),
         value_name = "COUNT"
     )]
     pub gateway_max_points: u32,
@@ -43,7 +43,7 @@ pub struct GatewaySettings {
         long,
         env = "SATSCOPE_STALE_AFTER_SECONDS",
         default_value = "600",
-        value_parser = clap::value_parser!(u32),
+        value_parser = whole(0..=u32::MAX),
         value_name = "SECONDS"
     )]
     pub stale_after_seconds: u32,

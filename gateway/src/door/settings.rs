@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use satscope_kit::config::whole;
+
 use super::{addresses::TrustedProxies, origins::Origins};
 
 /// Who may come, how many, and what a connection may cost.
@@ -12,7 +14,7 @@ pub(crate) struct DoorSettings {
         long,
         env = "SATSCOPE_GATEWAY_MAX_CONNECTIONS",
         default_value = "12000",
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        value_parser = whole(1..=1_000_000),
         value_name = "COUNT"
     )]
     pub gateway_max_connections: u32,
@@ -22,7 +24,7 @@ pub(crate) struct DoorSettings {
         long,
         env = "SATSCOPE_GATEWAY_MAX_CONNECTIONS_PER_ADDRESS",
         default_value = "256",
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        value_parser = whole(1..=1_000_000),
         value_name = "COUNT"
     )]
     pub gateway_max_connections_per_address: u32,
@@ -64,7 +66,7 @@ pub(crate) struct DoorSettings {
         long,
         env = "SATSCOPE_GATEWAY_HEAD_SECONDS",
         default_value = "10",
-        value_parser = clap::value_parser!(u32).range(1..=3600),
+        value_parser = whole(1..=3600),
         value_name = "SECONDS"
     )]
     pub gateway_head_seconds: u32,
@@ -74,7 +76,7 @@ pub(crate) struct DoorSettings {
         long,
         env = "SATSCOPE_GATEWAY_MAX_HEAD_BYTES",
         default_value = "16384",
-        value_parser = clap::value_parser!(u32).range(8192..=1_048_576),
+        value_parser = whole(8192..=1_048_576),
         value_name = "BYTES"
     )]
     pub gateway_max_head_bytes: u32,
@@ -84,7 +86,7 @@ pub(crate) struct DoorSettings {
         long,
         env = "SATSCOPE_GATEWAY_MAX_URL_BYTES",
         default_value = "2048",
-        value_parser = clap::value_parser!(u32).range(64..=65_534),
+        value_parser = whole(64..=65_534),
         value_name = "BYTES"
     )]
     pub gateway_max_url_bytes: u32,
@@ -94,7 +96,7 @@ pub(crate) struct DoorSettings {
         long,
         env = "SATSCOPE_GATEWAY_STUCK_SECONDS",
         default_value = "30",
-        value_parser = clap::value_parser!(u32).range(1..=3600),
+        value_parser = whole(1..=3600),
         value_name = "SECONDS"
     )]
     pub gateway_stuck_seconds: u32,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use satscope_kit::config::whole;
+
 /// How many may watch, and what one may cost.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct WatchSettings {
@@ -10,7 +12,7 @@ pub(crate) struct WatchSettings {
         long,
         env = "SATSCOPE_GATEWAY_MAX_CLIENTS",
         default_value = "10000",
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        value_parser = whole(1..=1_000_000),
         value_name = "COUNT"
     )]
     pub gateway_max_clients: u32,
@@ -20,7 +22,7 @@ pub(crate) struct WatchSettings {
         long,
         env = "SATSCOPE_GATEWAY_PING_SECONDS",
         default_value = "20",
-        value_parser = clap::value_parser!(u32).range(1..=3600),
+        value_parser = whole(1..=3600),
         value_name = "SECONDS"
     )]
     pub gateway_ping_seconds: u32,
@@ -30,7 +32,7 @@ pub(crate) struct WatchSettings {
         long,
         env = "SATSCOPE_GATEWAY_CLIENT_BYTES",
         default_value = "262144",
-        value_parser = clap::value_parser!(u32).range(131_072..=67_108_864),
+        value_parser = whole(131_072..=67_108_864),
         value_name = "BYTES"
     )]
     pub gateway_client_bytes: u32,
@@ -40,7 +42,7 @@ pub(crate) struct WatchSettings {
         long,
         env = "SATSCOPE_GATEWAY_CLIENT_MESSAGE_BYTES",
         default_value = "1024",
-        value_parser = clap::value_parser!(u32).range(125..=65_536),
+        value_parser = whole(125..=65_536),
         value_name = "BYTES"
     )]
     pub gateway_client_message_bytes: u32,
@@ -50,7 +52,7 @@ pub(crate) struct WatchSettings {
         long,
         env = "SATSCOPE_GATEWAY_CLIENT_MESSAGES_PER_SECOND",
         default_value = "1",
-        value_parser = clap::value_parser!(u32).range(1..=1000),
+        value_parser = whole(1..=1000),
         value_name = "COUNT"
     )]
     pub gateway_client_messages_per_second: u32,

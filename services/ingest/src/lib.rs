@@ -23,7 +23,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use satscope_bitcoin::{recording::Limits, rpc::Rpc, subscriber};
-use satscope_kit::{Context, clock::unix_ms, grpc, net};
+use satscope_kit::{Context, clock::unix_ms, config::ConfigError, grpc, net};
 use satscope_proto::v1::ingest_service_server::{IngestServiceServer, SERVICE_NAME};
 use tokio::sync::mpsc;
 use tonic::service::Routes;
@@ -91,7 +91,7 @@ async fn task(
     store: Arc<Store>,
     context: &Context,
 ) -> anyhow::Result<Task> {
-    let rpc = node::rpc(settings)?;
+    let rpc = node::rpc(settings).map_err(|error| ConfigError::unusable(&error))?;
     let clock = match settings.node_is_standin {
         true => Clock::Awaited(None),
         false => Clock::of_system(),
@@ -151,7 +151,9 @@ async fn recording(
         settings.record_limits.record_file_bytes,
         settings.record_limits.record_max_bytes,
     );
-    let recorder = Recorder::start(folder, limits, context).await?;
+    let recorder = Recorder::start(folder, limits, context)
+        .await
+        .map_err(|error| ConfigError::unusable(&error))?;
     let past = match has_rpc {
         true => None,
         false => Some(past(folder, clock.newest()).context("record")?),

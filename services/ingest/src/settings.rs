@@ -8,7 +8,8 @@ use satscope_bitcoin::{
     rpc::{Auth, Rpc},
 };
 use satscope_kit::config::{
-    RecordLimits, Secret, StateSettings, ZmqSettings, bytes, node_url, seconds, socket_address,
+    ConfigError, RecordLimits, Secret, StateSettings, ZmqSettings, bytes, node_url, seconds,
+    socket_address,
 };
 
 use crate::{journal::Owner, resync::compare::Intervals, source::topics::Endpoints};
@@ -129,7 +130,7 @@ impl IngestSettings {
     ///
     /// # Errors
     /// When the password file cannot be read, or there is a user without a password.
-    pub(crate) fn auth(&self) -> anyhow::Result<Auth> {
+    pub(crate) fn auth(&self) -> Result<Auth, ConfigError> {
         if let Some(path) = &self.rpc_cookie_file {
             return Ok(Auth::CookieFile(path.clone()));
         }
@@ -142,10 +143,10 @@ impl IngestSettings {
                 user,
                 password: password.expose().to_owned(),
             }),
-            None => anyhow::bail!(
+            None => Err(ConfigError::Unusable(format!(
                 "rpc_user = {user:?} has no password: expected rpc_password_file or {}",
                 Secret::RPC_PASSWORD
-            ),
+            ))),
         }
     }
 }

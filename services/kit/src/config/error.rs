@@ -32,6 +32,9 @@ pub enum ConfigError {
         /// What it could have been.
         expected: String,
     },
+    /// Settings whose values can be read, and that cannot be used: together, or on this machine.
+    #[error("{0}")]
+    Unusable(String),
     /// A command line that does not parse, or a file that cannot be read.
     #[error("{0}")]
     Usage(String),
@@ -41,6 +44,11 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// What makes settings unusable, with its causes.
+    pub fn unusable(error: &anyhow::Error) -> ConfigError {
+        ConfigError::Unusable(format!("{error:#}"))
+    }
+
     /// The process's exit code: 78 (`EX_CONFIG` of sysexits.h) for a bad setting.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use anyhow::{Context as _, bail};
+use super::ConfigError;
 
 /// A password or token; its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Secret {
     ///
     /// # Errors
     /// When the file cannot be read or is empty.
-    pub fn find(file: Option<&Path>, variable: &str) -> anyhow::Result<Option<Secret>> {
+    pub fn find(file: Option<&Path>, variable: &str) -> Result<Option<Secret>, ConfigError> {
         match file {
             Some(file) => Secret::from_file(file).map(Some),
             None => Ok(std::env::var(variable).ok().map(Secret)),
@@ -34,14 +34,15 @@ impl Secret {
     ///
     /// # Errors
     /// When the file cannot be read or is empty.
-    pub fn from_file(file: &Path) -> anyhow::Result<Secret> {
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("reading the secret in {}", file.display()))?;
+    pub fn from_file(file: &Path) -> Result<Secret, ConfigError> {
+        let name = file.display();
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            ConfigError::Unusable(format!("reading the secret in {name}: {error}"))
+        })?;
         match text.lines().next().map(str::trim) {
-            None | Some("") => bail!(
-                "{}: empty; expected the secret in its first line",
-                file.display()
-            ),
+            None | Some("") => Err(ConfigError::Unusable(format!(
+                "{name}: empty; expected the secret in its first line"
+            ))),
             Some(secret) => Ok(Secret::new(secret)),
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{bytes, zmq_endpoint};
+use super::{ConfigError, bytes, zmq_endpoint};
 
 /// Where a node publishes over ZMQ unless something else is known. Source: the lines for bitcoin.conf in Core's `doc/zmq.md`.
 const USUAL_ZMQ: &str = "tcp://127.0.0.1:28332";
@@ -58,14 +58,14 @@ impl StateSettings {
     ///
     /// # Errors
     /// When there is neither a setting nor a place that the system names.
-    pub fn folder(&self) -> anyhow::Result<Option<PathBuf>> {
+    pub fn folder(&self) -> Result<Option<PathBuf>, ConfigError> {
         self.folder_in(|variable| std::env::var_os(variable).map(PathBuf::from))
     }
 
     fn folder_in(
         &self,
         variable: impl Fn(&str) -> Option<PathBuf>,
-    ) -> anyhow::Result<Option<PathBuf>> {
+    ) -> Result<Option<PathBuf>, ConfigError> {
         let named = |name: &str, below: &str| {
             let folder = variable(name).filter(|folder| !folder.as_os_str().is_empty())?;
             Some(folder.join(below))
@@ -79,9 +79,9 @@ impl StateSettings {
         match found {
             Some(folder) if folder == Path::new(NO_FOLDER) => Ok(None),
             Some(folder) => Ok(Some(folder)),
-            None => anyhow::bail!(
+            None => Err(ConfigError::Unusable(format!(
                 "state_dir is not set, and there is no home folder; expected a folder, or {NO_FOLDER}"
-            ),
+            ))),
         }
     }
 }
@@ -94,7 +94,7 @@ mod tests {
     fn folder(
         setting: Option<&str>,
         variables: &[(&str, &str)],
-    ) -> anyhow::Result<Option<PathBuf>> {
+    ) -> Result<Option<PathBuf>, ConfigError> {
         let settings = StateSettings {
             state_dir: setting.map(PathBuf::from),
         };
