@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use serde_json::Value;
 use support::{
     chain::Chain,
-    data::{LabelledBlock, labelled_blocks},
+    data::{LabelledBlock, fixture, labelled_blocks},
     socket::Socket,
 };
 
@@ -25,6 +25,8 @@ const FLOOR_SINCE_YEAR: usize = 55;
 const FLOOR_OF_ALL: usize = 66;
 /// Messages without a price that may follow a block, while the window is still on its way; after them there is none.
 const LOOKS: usize = 6;
+/// What one BTC costs in the blocks of `tests/fixtures/`, USD.
+const MADE_AT_USD: f64 = 60_000.0;
 /// Chains that run beside each other.
 const AT_ONCE: usize = 2;
 
@@ -91,6 +93,27 @@ fn passing<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> (usize, usize) {
     outcomes.fold((0, 0), |(passed, all), outcome| {
         (passed + usize::from(outcome.is_within_tolerance()), all + 1)
     })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_price_is_read_from_the_block_of_each_era_that_every_clone_has() {
+    let blocks = [
+        ("2015-legacy", 380_000, 2015),
+        ("2018-wrapped", 520_000, 2018),
+        ("2022-taproot", 720_000, 2022),
+        ("2024-inscriptions", 840_000, 2024),
+    ];
+    for (name, height, year) in blocks {
+        let block = LabelledBlock {
+            file: fixture(&format!("blocks/{name}.blk")),
+            height,
+            year,
+            reference_price_usd: MADE_AT_USD,
+        };
+        let outcome = price_after(block).await;
+        outcome.print();
+        assert!(outcome.is_within_tolerance(), "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ use satscope_bitcoin::recording::{Checkpoint, Event, Reader};
 use satscope_proto::v1::HopState;
 use support::{
     chain::{Served, StandIn},
-    data::data,
+    data::{data, fixture},
     grpc::{list_mempool, next, status, stream_transactions},
     wait::until,
 };
@@ -155,5 +155,18 @@ async fn re_orgs_leave_the_mempool_that_core_has() {
     for rpc in [Rpc::Without, Rpc::With] {
         let (_node, _ingest, held) = play(&recording, rpc).await;
         assert_eq!(held, 16, "checkpoints, {rpc:?} RPC");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recording_that_every_clone_has_leaves_its_mempools_too() {
+    let recording = fixture("recording.jsonl.gz");
+    let all = checkpoints(&recording).len();
+    for rpc in [Rpc::Without, Rpc::With] {
+        let (_node, _ingest, held) = play(&recording, rpc).await;
+        assert!(
+            held == all && all >= 5,
+            "{held} of {all} checkpoints, {rpc:?} RPC"
+        );
     }
 }

@@ -11,7 +11,7 @@ use bitcoin::{
 };
 use satscope_filter::{Filter, Judged as _, RawTransaction, read_block};
 use serde_json::Value;
-use support::data::data;
+use support::data::{data, fixture};
 
 /// The raw transactions of a file: the second field of each vector; lines of one field are comments.
 fn vectors(name: &str) -> Option<Vec<Vec<u8>>> {
@@ -103,5 +103,25 @@ fn every_transaction_that_consensus_accepts_is_read() {
 fn every_transaction_that_consensus_refuses_is_read_or_refused() {
     if let Some((parsed, refused)) = read("tx/tx_invalid.json") {
         assert!(parsed + refused > 80, "{parsed} parsed, {refused} refused");
+    }
+}
+
+/// What becomes of each kind of transaction, and that both readers agree on it.
+#[test]
+fn a_transaction_of_each_kind_is_kept_or_left_out_as_its_kind_says() {
+    let text = std::fs::read_to_string(fixture("transactions.json")).unwrap();
+    let rows: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert!(rows.len() > 15, "{} kinds", rows.len());
+    for row in rows {
+        let told = |field: &str| row[field].as_str().unwrap();
+        let raw = Vec::from_hex(told("raw")).unwrap();
+        let whole: Transaction = deserialize(&raw).unwrap();
+        let in_place = RawTransaction::read(&raw).unwrap();
+        assert_eq!(in_place.txid().to_string(), told("txid"));
+        let filter = Filter::default();
+        let judged = filter.judge(&in_place, |_| false);
+        assert_eq!(judged, filter.judge(&whole, |_| false));
+        let verdict = judged.map_or_else(|rejection| rejection.as_str(), |_| "payment");
+        assert_eq!(verdict, told("verdict"), "{}", told("kind"));
     }
 }

@@ -11,6 +11,13 @@ pub fn data(name: &str) -> Option<PathBuf> {
     found(folder.join(name))
 }
 
+/// A file of `tests/fixtures/`, which every clone has.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
+}
+
 /// The contract that the specification fixes for WebSocket messages; it lies beside the data.
 pub fn contract() -> Option<PathBuf> {
     found(data("")?.join("../contract/websocket-message.schema.json"))

@@ -258,6 +258,9 @@ fn stream(seed: u64, number: u64) -> ChaCha8Rng {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+mod fixtures;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod realism;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
