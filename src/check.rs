@@ -3,10 +3,7 @@
 mod ports;
 mod screen;
 
-use std::{
-    io::{IsTerminal as _, Write as _},
-    process::ExitCode,
-};
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -15,6 +12,7 @@ use serde::Serialize;
 
 use crate::{
     cli::Parts,
+    output,
     process::{self, ProcessSettings},
 };
 
@@ -43,17 +41,15 @@ pub fn run(process: &ProcessSettings, parts: &Parts, format: Format) -> anyhow::
     });
     // A name that no resolver answers, or a ZMQ thread that still ends, must not hold the process.
     runtime.shutdown_background();
-    let mut out = std::io::stdout().lock();
     let text = match format {
         Format::Text => {
             let is_color_off = std::env::var_os("NO_COLOR").is_some_and(|word| !word.is_empty());
-            let is_colored = out.is_terminal() && !is_color_off;
+            let is_colored = std::io::stdout().is_terminal() && !is_color_off;
             screen::text(&findings, is_colored)
         }
         Format::Json => as_json(&findings)?,
     };
-    out.write_all(text.as_bytes())
-        .context("writing to standard output")?;
+    output::write(&text)?;
     Ok(match first_to_fix(&findings) {
         Some(_) => ExitCode::FAILURE,
         None => ExitCode::SUCCESS,

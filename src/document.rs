@@ -1,6 +1,6 @@
 //! What the documentation and the shells are told of the program, made from its own code.
 
-use std::{fmt::Write as _, io::Write as _, sync::Mutex};
+use std::{fmt::Write as _, sync::Mutex};
 
 use clap::{CommandFactory as _, ValueEnum};
 use clap_complete::Shell;
@@ -10,7 +10,7 @@ use metrics::{
 };
 use satscope_kit::config::{Setting, settings};
 
-use crate::cli::Cli;
+use crate::{cli::Cli, output};
 
 /// The tables that are made from the code.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -33,7 +33,7 @@ pub fn print(what: Document) -> anyhow::Result<()> {
         Document::Metrics => metrics_table(),
         Document::Commands => commands(),
     };
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+    output::write(&text)
 }
 
 /// Writes a completion script to standard output.
@@ -44,7 +44,7 @@ pub fn completions(shell: Shell) -> anyhow::Result<()> {
     // Into memory first: the generator panics where it cannot write.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "satscope", &mut script);
-    Ok(std::io::stdout().write_all(&script)?)
+    output::write(&String::from_utf8(script)?)
 }
 
 fn settings_table() -> String {

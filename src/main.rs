@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod document;
 mod health;
+mod output;
 mod process;
 mod together;
 
@@ -27,11 +28,21 @@ fn main() -> ExitCode {
         }
         Ok(loaded) => match run(loaded) {
             Ok(code) => code,
+            Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("satscope: {error:#}");
-                ExitCode::FAILURE
+                exit_code(&error)
             }
         },
+    }
+}
+
+/// 78 if it is the settings' fault, so that systemd does not start again what cannot be helped by that; else 1.
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let mut causes = error.chain();
+    match causes.find_map(|cause| cause.downcast_ref::<ConfigError>()) {
+        Some(error) => ExitCode::from(error.exit_code()),
+        None => ExitCode::FAILURE,
     }
 }
 
@@ -70,10 +81,10 @@ fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<ExitCode> {
         }),
         Command::Backtest(arguments) => satscope_backtest::run(arguments),
         Command::Config { of: Some(_) } => {
-            for row in config::list(&sources) {
-                println!("{:<28} {:<36} {}", row.key, row.value, row.source);
-            }
-            Ok(())
+            let rows = config::list(&sources).into_iter();
+            let lines =
+                rows.map(|row| format!("{:<28} {:<36} {}\n", row.key, row.value, row.source));
+            output::write(&lines.collect::<String>())
         }
         Command::Config { of: None } => {
             let arguments = ["satscope", "config", "run"].map(Into::into);

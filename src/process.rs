@@ -65,7 +65,7 @@ pub fn run(
     start: impl AsyncFnOnce(&Context) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     start_logging(&settings.log)?;
-    runtime()?.block_on(async {
+    to_its_end(async {
         let drain = Duration::from_secs_f64(settings.drain_seconds);
         let context = Context {
             tasks: Tasks::with_drain(drain),
@@ -115,7 +115,7 @@ where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     start_logging(settings)?;
-    runtime()?.block_on(async {
+    to_its_end(async {
         let tasks = Tasks::default();
         let stop = tasks.stop();
         let running = start(stop.clone());
@@ -133,6 +133,15 @@ fn start_logging(settings: &LogSettings) -> anyhow::Result<()> {
     logging::start(settings.log_format, &settings.log_level).context("log_level")
 }
 
+/// Runs a process. When it has ended, what still blocks a thread, such as a name that no resolver answers, is left behind: all
+/// that must be finished is a task, and has been given its time.
+fn to_its_end<T>(process: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(process);
+    runtime.shutdown_background();
+    ended
+}
+
 /// The runtime of a process.
 ///
 /// # Errors
@@ -142,4 +151,24 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("starting the runtime")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_blocks_does_not_hold_the_process() {
+        let began = Instant::now();
+        let looking_up = Duration::from_secs(60);
+        to_its_end(async {
+            tokio::task::spawn_blocking(move || std::thread::sleep(looking_up));
+            Ok(())
+        })
+        .unwrap();
+        assert!(began.elapsed() < looking_up / 2);
+    }
 }

@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod endings;
+mod settings;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -13,7 +17,6 @@ use std::{
 
 use support::{
     chain::{Chain, FREE, FREE_PORTS, Served},
-    grpc::{next, stream_transactions},
     metrics::get,
     part::{Part, reserve_address, satscope},
     socket::Socket,
@@ -133,83 +136,6 @@ async fn a_taken_port_ends_the_start_with_1_and_one_line_that_names_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_misspelt_setting_ends_the_start_with_78_and_one_line_that_names_it() {
-    let file = File::write("misspelt.toml", "ingest_lisen = \"127.0.0.1:1\"\n");
-    for (arguments, environment, parts) in [
-        (
-            vec!["ingest", "--ingest-lisen", "127.0.0.1:1"],
-            vec![],
-            ["--ingest-lisen", "--ingest-listen"],
-        ),
-        (
-            vec!["ingest"],
-            vec![("SATSCOPE_INGEST_LISEN", "127.0.0.1:1")],
-            ["SATSCOPE_INGEST_LISEN", "SATSCOPE_INGEST_LISTEN"],
-        ),
-        (
-            vec!["ingest", "--config", file.path()],
-            vec![],
-            ["ingest_lisen", "ingest_listen"],
-        ),
-    ] {
-        let ended = run(&arguments, &environment).await;
-        let line = ended.one_line();
-        assert_eq!(ended.code, Some(78), "{line}");
-        for part in parts {
-            assert!(line.contains(part), "{part} is not in {line:?}");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bad_value_ends_the_start_with_78_and_one_line_with_key_value_and_what_was_expected() {
-    let file = File::write("bad-value.toml", "zmq_endpoint = \"localhost\"\n");
-    for (arguments, environment, parts) in [
-        (
-            vec!["ingest", "--zmq-endpoint", "localhost"],
-            vec![],
-            ["zmq_endpoint", "localhost", "tcp://HOST:PORT"],
-        ),
-        (
-            vec!["run"],
-            vec![("SATSCOPE_DRAIN_SECONDS", "soon")],
-            [
-                "SATSCOPE_DRAIN_SECONDS",
-                "soon",
-                "seconds, above 0 and at most 3600",
-            ],
-        ),
-        (
-            vec!["ingest", "--config", file.path()],
-            vec![],
-            ["zmq_endpoint", "localhost", "tcp://HOST:PORT"],
-        ),
-        (
-            vec!["gateway", "--log-format", "xml"],
-            vec![],
-            ["log_format", "xml", "text, json"],
-        ),
-        (
-            vec!["gateway", "--gateway-listen", "8000"],
-            vec![],
-            ["gateway_listen", "8000", "socket address"],
-        ),
-        (
-            vec!["gateway", "--log-level", "=loud="],
-            vec![],
-            ["log_level", "=loud=", "error, warn, info, debug, trace"],
-        ),
-    ] {
-        let ended = run(&arguments, &environment).await;
-        let line = ended.one_line();
-        assert_eq!(ended.code, Some(78), "{arguments:?}: {line}");
-        for part in parts {
-            assert!(line.contains(part), "{part} is not in {line:?}");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn parts_started_backwards_wait_for_each_other_until_there_is_a_price() {
     let [ingest, analyzer, zmq, rpc] = [(); 4].map(|()| reserve_address().to_string());
     let [ingest_url, analyzer_url, rpc_url] =
@@ -294,37 +220,6 @@ async fn parts_started_backwards_wait_for_each_other_until_there_is_a_price() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_ends_every_part_with_0_within_the_drain_time_whoever_is_connected() {
-    let mut chain = Chain::on_simulation(&[]).await;
-    let mut socket = Socket::connect(chain.gateway.address).await;
-    socket
-        .read_until("a price", |message| message["type"] == "mempool_update")
-        .await;
-    let closed = tokio::spawn(socket.closed());
-    let mut transactions = stream_transactions(chain.ingest.address, None).await;
-    assert!(next(&mut transactions).await.is_some());
-    for part in [
-        &mut chain.ingest.part,
-        &mut chain.analyzer.part,
-        &mut chain.gateway.part,
-        &mut chain.node.part,
-    ] {
-        let (status, took) = part.end().await;
-        println!("ended after {took:.2?}");
-        assert_eq!(status.code(), Some(0));
-        assert!(took < DRAIN + Duration::from_secs(1), "{took:?}");
-        let cut_off = part
-            .log()
-            .into_iter()
-            .find(|line| line.contains("not drained"));
-        assert_eq!(cut_off, None);
-    }
-    let reason = closed.await.unwrap();
-    println!("the WebSocket was closed: {reason:?}");
-    assert!(!reason.is_empty(), "a client is told why it is closed");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn health_says_with_its_exit_code_whether_a_part_can_serve() {
     let chain = Chain::on_simulation(&[]).await;
     let ask = async |metrics: SocketAddr| {
@@ -344,44 +239,4 @@ async fn health_says_with_its_exit_code_whether_a_part_can_serve() {
     let lonely = Served::analyzer(reserve_address()).await;
     let waiting = ask(lonely.metrics).await;
     assert_eq!(waiting.code, Some(0), "it can serve");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn config_lists_each_value_with_its_source_and_masks_secrets() {
-    let text = "zmq_endpoint = \"tcp://127.0.0.1:1111\"\ndrain_seconds = 2.5\n";
-    let file = File::write("listed.toml", text);
-    let arguments = [
-        "config",
-        "ingest",
-        "--config",
-        file.path(),
-        "--rpc-url",
-        "http://127.0.0.1:2222",
-    ];
-    let environment = [
-        ("SATSCOPE_RPC_USER", "alice"),
-        ("SATSCOPE_RPC_PASSWORD", "correct horse"),
-        ("SATSCOPE_DRAIN_SECONDS", "3"),
-    ];
-    let ended = run(&arguments, &environment).await;
-    let shown = ended.lines.join("\n");
-    assert_eq!(ended.code, Some(0), "{shown}");
-    assert!(!shown.contains("correct horse"), "{shown}");
-    let row = |key: &str| -> Vec<String> {
-        let line = shown
-            .lines()
-            .find(|line| line.split(' ').next() == Some(key));
-        let line = line.unwrap_or_else(|| panic!("no {key} in:\n{shown}"));
-        line.split_whitespace().map(str::to_owned).collect()
-    };
-    for (key, value, source) in [
-        ("rpc_url", "http://127.0.0.1:2222", "flag"),
-        ("rpc_user", "alice", "SATSCOPE_RPC_USER"),
-        ("rpc_password", "********", "SATSCOPE_RPC_PASSWORD"),
-        ("drain_seconds", "3", "SATSCOPE_DRAIN_SECONDS"),
-        ("zmq_endpoint", "tcp://127.0.0.1:1111", file.path()),
-        ("ingest_listen", "127.0.0.1:50051", "default"),
-    ] {
-        assert_eq!(row(key), [key, value, source]);
-    }
 }

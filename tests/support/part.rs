@@ -202,6 +202,11 @@ impl Part {
         self.send(Signal::TERM);
     }
 
+    /// Sends SIGHUP, as a terminal that is closed does.
+    pub fn hang_up(&mut self) {
+        self.send(Signal::HUP);
+    }
+
     /// Sends a signal, if it has not ended already.
     fn send(&mut self, signal: Signal) {
         if self.is_running() {

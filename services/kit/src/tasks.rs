@@ -14,6 +14,10 @@ use tracing::{info, warn};
 /// A task's name and how it ended.
 type Ended = (&'static str, anyhow::Result<()>);
 
+/// What the system says of this process, and the line with the signals that it ignores.
+const STATUS: &str = "/proc/self/status";
+const IGNORED: &str = "SigIgn:";
+
 /// How long a process may take to end, unless it is told otherwise.
 const DRAIN: Duration = Duration::from_secs(4);
 
@@ -64,7 +68,7 @@ impl Tasks {
             .spawn(async move { (name, task.await) });
     }
 
-    /// Waits for SIGTERM, SIGINT or the first task that ends; then stops the others, within [`Tasks::drain`]. A signal that
+    /// Waits for SIGTERM, SIGINT, SIGHUP or the first task that ends; then stops the others, within [`Tasks::drain`]. A signal that
     /// comes while they are stopping cuts them off at once.
     ///
     /// # Errors
@@ -98,27 +102,48 @@ impl Tasks {
     }
 }
 
-/// The signals that ask a process to end.
+/// The signals that ask a process to end. There is no file that SIGHUP could ask to be read again: it tells that the terminal
+/// is gone.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// `None` if the process was started to outlive its terminal (`nohup`).
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
     fn listen() -> anyhow::Result<Self> {
+        let hang_up = (!is_hang_up_ignored()).then(|| signal(SignalKind::hangup()));
         Ok(Signals {
             terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
             interrupt: signal(SignalKind::interrupt()).context("listening for SIGINT")?,
+            hang_up: hang_up.transpose().context("listening for SIGHUP")?,
         })
     }
 
     /// Waits for the next one; its name.
     async fn next(&mut self) -> &'static str {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            _ = hang_up => "SIGHUP",
         }
     }
+}
+
+/// Whether whoever started this process had it ignore SIGHUP. Source: proc_pid_status(5); false where there is no such file.
+fn is_hang_up_ignored() -> bool {
+    let status = std::fs::read_to_string(STATUS).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix(IGNORED));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Signal 1 is the lowest bit.
+    mask.is_some_and(|mask| mask & 1 == 1)
 }
 
 async fn finish(set: &mut JoinSet<Ended>) {

@@ -1,0 +1,21 @@
+//! What a command writes to standard output. A reader that has seen enough (`| head -1`) is no fault.
+
+use std::io::{self, Write as _};
+
+use anyhow::Context as _;
+
+/// Writes all of `text`.
+///
+/// # Errors
+/// When standard output cannot be written to, or its reader is gone: [`is_closed`].
+pub fn write(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.context("writing to standard output")
+}
+
+/// Whether nobody reads any more what a command writes.
+pub fn is_closed(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
