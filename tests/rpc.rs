@@ -84,6 +84,17 @@ async fn four_hundred_of_the_largest_standard_transactions_are_fetched_in_batche
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_small_computer_that_lists_its_mempool_for_half_a_minute_is_waited_for() {
+    let (_publisher, node, ingest) = in_step((0..3).map(payment), |method, before| {
+        let is_first = method == "getrawmempool" && before == 0;
+        is_first.then_some(Other::Late(Duration::from_secs(32)))
+    })
+    .await;
+    assert_eq!(resyncs(&ingest, "failed").await, 0.0);
+    assert_eq!(node.called("getrawmempool"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_fails_now_and_then_is_asked_again_and_the_others_are_not() {
     const COUNT: u32 = 10_000;
     fn every(before: usize) -> bool {

@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bitcoin::{
@@ -34,6 +35,8 @@ pub enum Other {
     Error(i64, &'static str),
     /// The connection ends without an answer.
     Cut,
+    /// The usual answer, so much later.
+    Late(Duration),
 }
 
 /// The node.
@@ -157,6 +160,10 @@ impl RpcNode {
                 Some(Other::Cut) => return None,
                 Some(Other::Error(code, message)) => Err((code, message)),
                 Some(Other::Result(result)) => Ok(result),
+                Some(Other::Late(pause)) => {
+                    std::thread::sleep(pause);
+                    self.result(method, &call["params"])
+                }
                 None => self.result(method, &call["params"]),
             };
             answers.push(match answer {
