@@ -1,13 +1,15 @@
 //! The updates as subscribers get them: numbered, and with all that a subscriber has missed.
 
+mod news;
+
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
-use rustc_hash::FxHashMap;
 use satscope_kit::{clock::Steady, upstream::SILENCE};
-use satscope_log::{Bounds, Missed, Replay};
+use satscope_log::{Bounds, Replay};
 use satscope_proto::v1::{Amounts, HistoryEntry, PriceUpdate, StaleReason, TransactionState};
 use tokio::sync::watch;
 
@@ -16,6 +18,8 @@ use crate::{
     points::{Dot, DotId, News},
     sequence::Sequence,
 };
+pub use news::Told;
+use news::{Whole, as_they_are, oldest_first};
 
 /// What is kept for those who return: five minutes at two updates a second, and ten times the dots that they usually touch.
 const KEPT: Bounds = Bounds {
@@ -37,9 +41,11 @@ struct Inner {
     /// The newest update, without points, and when it was made.
     update: Option<(PriceUpdate, Steady)>,
     /// All dots as of that update. Shared, so that a subscriber reads them while the next update is made.
-    points: Arc<FxHashMap<DotId, Dot>>,
+    points: Arc<HashMap<DotId, Dot>>,
     /// The dots of a whole window have been published.
     is_whole: bool,
+    /// The newest copy of all dots, while a subscriber is being sent it.
+    whole: Weak<Whole>,
     recent: Replay<u64, DotId>,
     history: History,
     /// The newest count of amounts.
@@ -54,6 +60,7 @@ impl Default for Feed {
             update: None,
             points: Arc::default(),
             is_whole: false,
+            whole: Weak::new(),
             recent: Replay::new(KEPT),
             history: History::default(),
             amounts: None,
@@ -96,43 +103,57 @@ impl Feed {
     ///
     /// Before the dots of a whole window have been published there is nothing to reset to: only a subscriber that has seen
     /// nothing is told to begin.
-    pub fn since(&self, after: u64, now: Steady) -> Option<(PriceUpdate, News)> {
-        let (mut update, made_at, missed, points, is_whole) = {
+    pub fn since(&self, after: u64, now: Steady) -> Option<(PriceUpdate, Told)> {
+        self.since_within(after, now, Duration::ZERO)
+    }
+
+    /// The same. All dots are those of an update made at most `within` before `now`, while a subscriber is being sent a copy
+    /// of them: what followed that update comes with the next call.
+    pub fn since_within(
+        &self,
+        after: u64,
+        now: Steady,
+        within: Duration,
+    ) -> Option<(PriceUpdate, Told)> {
+        let (update, made_at, missed, points, reset) = {
             let inner = self.lock();
             let (update, made_at) = inner.update.clone()?;
             let recent = &inner.recent;
             let missed = recent
                 .behind(after)
                 .and_then(|behind| recent.touched(behind, KEPT.ids));
-            (
-                update,
-                made_at,
-                missed,
-                inner.points.clone(),
-                inner.is_whole,
-            )
+            let reset = inner.is_whole || after == 0;
+            if update.sequence != after
+                && missed.is_none()
+                && let Some(whole) = inner.shared(update.sequence, reset, now, within)
+            {
+                drop(inner);
+                let update = as_of(whole.update.clone(), whole.made_at, now);
+                return Some((update, Told::All(whole)));
+            }
+            (update, made_at, missed, inner.points.clone(), reset)
         };
         if update.sequence == after {
             return None;
         }
-        if let Some(estimate) = &mut update.estimate {
-            let since_ms = now.since_ms(made_at);
-            estimate.age_ms = estimate.age_ms.saturating_add(since_ms);
-            // There is one every two seconds: this process has stood still, and has not looked at its links since.
-            if Duration::from_millis(since_ms) > SILENCE && !estimate.stale {
-                estimate.stale = true;
-                estimate.set_stale_reason(StaleReason::UpstreamLost);
+        let told = match missed {
+            Some(missed) => Told::Missed(as_they_are(&missed, &points)),
+            None => {
+                let points = points.iter().map(|(id, dot)| (*id, *dot)).collect();
+                let whole = Arc::new(Whole {
+                    update: update.clone(),
+                    made_at,
+                    news: News {
+                        reset,
+                        points: oldest_first(points),
+                        changes: Vec::new(),
+                    },
+                });
+                self.lock().whole = Arc::downgrade(&whole);
+                Told::All(whole)
             }
-        }
-        let news = match missed {
-            Some(missed) => as_they_are(&missed, &points),
-            None => News {
-                reset: is_whole || after == 0,
-                points: oldest_first(points.iter().map(|(id, dot)| (*id, *dot)).collect()),
-                changes: Vec::new(),
-            },
         };
-        Some((update, news))
+        Some((as_of(update, made_at, now), told))
     }
 
     /// Keeps an estimate for the history.
@@ -180,7 +201,35 @@ impl Feed {
     }
 }
 
+/// An update that was made at `made_at`, with the age that its estimate has at `now`.
+fn as_of(mut update: PriceUpdate, made_at: Steady, now: Steady) -> PriceUpdate {
+    if let Some(estimate) = &mut update.estimate {
+        let since_ms = now.since_ms(made_at);
+        estimate.age_ms = estimate.age_ms.saturating_add(since_ms);
+        // There is one every two seconds: this process has stood still, and has not looked at its links since.
+        if Duration::from_millis(since_ms) > SILENCE && !estimate.stale {
+            estimate.stale = true;
+            estimate.set_stale_reason(StaleReason::UpstreamLost);
+        }
+    }
+    update
+}
+
 impl Inner {
+    /// The newest copy of all dots, if it [serves](Whole::serves) and what followed it is known.
+    fn shared(
+        &self,
+        sequence: u64,
+        reset: bool,
+        now: Steady,
+        within: Duration,
+    ) -> Option<Arc<Whole>> {
+        let whole = self.whole.upgrade()?;
+        let goes_on = self.recent.behind(whole.update.sequence).is_some();
+        let is_same = whole.news.reset == reset && whole.serves(sequence, now, within);
+        (goes_on && is_same).then_some(whole)
+    }
+
     fn draw(&mut self, news: &News) {
         let points = Arc::make_mut(&mut self.points);
         if news.reset {
@@ -207,29 +256,6 @@ impl Inner {
         self.recent
             .push(sequence, added.collect(), changed.collect());
     }
-}
-
-/// What was touched, as it is now: a dot that is gone was removed.
-fn as_they_are(missed: &Missed<DotId>, points: &FxHashMap<DotId, Dot>) -> News {
-    let (there, gone): (Vec<&DotId>, Vec<&DotId>) =
-        missed.added.iter().partition(|id| points.contains_key(*id));
-    let dots = there
-        .into_iter()
-        .filter_map(|id| Some((*id, *points.get(id)?)));
-    let changed = missed.changed.iter().chain(gone).map(|id| {
-        let state = points.get(id).map(|dot| dot.state);
-        (*id, state.unwrap_or(TransactionState::Removed))
-    });
-    News {
-        reset: false,
-        points: oldest_first(dots.collect()),
-        changes: changed.collect(),
-    }
-}
-
-fn oldest_first(mut dots: Vec<(DotId, Dot)>) -> Vec<(DotId, Dot)> {
-    dots.sort_unstable_by_key(|(id, dot)| (dot.time_ms, *id));
-    dots
 }
 
 #[cfg(test)]
@@ -415,5 +441,30 @@ mod tests {
         let (_, news) = feed.since(0, Steady::now()).unwrap();
         assert_eq!(ids(&news), [id(2), id(3)]);
         assert_eq!(news.points[0].1.state, TransactionState::Confirmed);
+    }
+
+    #[test]
+    fn subscribers_of_one_moment_share_all_dots_and_go_on_with_what_followed() {
+        let (feed, now) = (Feed::default(), Steady::now());
+        let within = Duration::from_secs(2);
+        let publish = |news: News| feed.publish(PriceUpdate::default(), news, now);
+        let all = |within| match feed.since_within(0, now, within).unwrap() {
+            (update, Told::All(whole)) => (update.sequence, whole),
+            (_, Told::Missed(news)) => panic!("{news:?}"),
+        };
+        publish(News {
+            reset: true,
+            ..news(1)
+        });
+        let (sequence, first) = all(within);
+        publish(news(2));
+        let (shared, same) = all(within);
+        assert!(Arc::ptr_eq(&first, &same));
+        assert_eq!(shared, sequence, "it bears the sequence of its dots");
+        let (_, followed) = feed.since_within(shared, now, within).unwrap();
+        assert_eq!(ids(&followed), [id(2)], "what followed is not lost");
+        assert_eq!(all(Duration::ZERO).1.news.points.len(), 2, "the newest");
+        drop((first, same));
+        assert_eq!(all(within).1.news.points.len(), 2, "none is being sent");
     }
 }
