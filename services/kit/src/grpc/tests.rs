@@ -1,5 +1,5 @@
 //! The limits of a gRPC port, on real sockets.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::Duration;
 
