@@ -236,7 +236,7 @@ async fn one_subscriber_too_many_is_told_the_limit_until_another_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_asks_for_gzip_gets_it_of_each_part() {
+async fn each_part_answers_in_gzip_where_the_caller_asks_for_it() {
     const GZIP: CompressionEncoding = CompressionEncoding::Gzip;
     let chain = Chain::on_simulation(&[]).await;
     let encoding = |metadata: &tonic::metadata::MetadataMap| {
@@ -290,16 +290,25 @@ async fn closed_after(address: SocketAddr, said: &[u8], drips: bool) -> Duration
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_send_a_head_is_cut_at_the_operators_and_the_grpc_ports() {
+async fn a_client_that_sends_no_head_is_cut_at_the_operators_and_the_grpc_ports() {
     let ingest = Served::ingest(&format!("tcp://{}", reserve_address()), &[]).await;
     let (operators, grpc) = (ingest.metrics, ingest.address);
-    let (silent, dripping, mute, partial) = tokio::join!(
+    // The preface, SETTINGS, and of a HEADERS frame of 200 bytes no more than its beginning.
+    let head: &[u8] =
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\xc8\x01\x04\0\0\0\x01\x82\x82";
+    let (silent, dripping, mute, partial, cut_head, dripping_head) = tokio::join!(
         closed_after(operators, b"", false),
         closed_after(operators, b"GET /metrics HTTP/1.1\r\nx: y", true),
         closed_after(grpc, b"", false),
         closed_after(grpc, b"PRI * HTTP/2.0\r\n\r\nS", false),
+        closed_after(grpc, head, false),
+        closed_after(grpc, head, true),
     );
-    println!("{silent:?} {dripping:?} {mute:?} {partial:?}");
+    println!("{silent:?} {dripping:?} {mute:?} {partial:?} {cut_head:?} {dripping_head:?}");
+    // A ping after 10 s, which it cannot answer, and 10 s for that.
+    for took in [cut_head, dripping_head] {
+        assert!((15.0..45.0).contains(&took.as_secs_f64()), "{took:?}");
+    }
     for took in [silent, dripping] {
         assert!((25.0..50.0).contains(&took.as_secs_f64()), "{took:?}");
     }

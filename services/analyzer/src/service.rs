@@ -111,7 +111,7 @@ impl PriceService for Service {
     ) -> Result<Response<Self::PriceUpdatesStream>, Status> {
         let place = self.subscribers.enter()?;
         let after = request.into_inner().after_sequence;
-        // One message at most waits: whoever is slow gets the next one with all that it missed in it.
+        // One message at most waits: a slow subscriber gets the next one with all that it missed in it.
         let (messages, receiver) = mpsc::channel(1);
         let (feed, stop) = (self.feed.clone(), self.stop.clone());
         tokio::spawn(async move {

@@ -109,6 +109,7 @@ async fn serve_within(
     let server = Server::builder()
         .layer(methods)
         .layer(unread::ReadWithin(limits.read))
+        .timeout(limits.answer)
         .http2_keepalive_interval(Some(PING))
         .http2_keepalive_timeout(Some(PING))
         // Not `concurrency_limit_per_connection`: that counts a stream only until it begins.

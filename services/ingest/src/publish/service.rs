@@ -24,9 +24,8 @@ use super::{store::Store, wire};
 use crate::metrics;
 use mempool::Mempool;
 pub use mempool::MempoolQuery;
+use window::BATCH;
 
-/// Events in one message: a few hundred kilobytes, well below gRPC's limit of 4 MB.
-const BATCH: usize = 1000;
 /// Messages that may wait for a subscriber; what comes after them waits in the log.
 const AHEAD: usize = 1;
 /// Calls of StreamTransactions that may be open at a time.

@@ -9,6 +9,8 @@ use tonic::Status;
 /// For a client to send the 24 bytes with which an HTTP/2 connection begins. After that, pings find one that stops in the
 /// middle of a frame.
 pub const BEGIN_WITHIN: Duration = Duration::from_secs(10);
+/// For a caller to send its question, and for the answer to begin; after it, the call ends.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// For a client to take the next 32 kB of an answer; after it, the connection is cut.
 pub const READ_WITHIN: Duration = Duration::from_secs(30);
 /// For a client to take a whole window, or all points of the plot; after it, the stream ends.
@@ -23,6 +25,7 @@ const REFUSED: &str = "satscope_grpc_refused_total";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub begin: Duration,
+    pub answer: Duration,
     pub read: Duration,
     pub connections: usize,
 }
@@ -31,6 +34,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             begin: BEGIN_WITHIN,
+            answer: ANSWER_WITHIN,
             read: READ_WITHIN,
             connections: MAX_CONNECTIONS,
         }
@@ -66,7 +70,9 @@ pub struct Places {
 
 /// The place of one call; free again when it is dropped.
 #[derive(Debug)]
-pub struct Place(#[allow(dead_code)] OwnedSemaphorePermit);
+pub struct Place {
+    _permit: OwnedSemaphorePermit,
+}
 
 impl Places {
     /// As many as `limit` says; a call that is refused is told the limit's name and size.
@@ -84,8 +90,8 @@ impl Places {
     /// # Errors
     /// RESOURCE_EXHAUSTED when all places are taken.
     pub fn enter(&self) -> Result<Place, Status> {
-        let place = self.free.clone().try_acquire_owned();
-        place.map(Place).map_err(|_| {
+        let permit = self.free.clone().try_acquire_owned();
+        permit.map(|_permit| Place { _permit }).map_err(|_| {
             counter!(REFUSED, "method" => self.method).increment(1);
             let (method, (name, most)) = (self.method, self.limit);
             Status::resource_exhausted(format!(

@@ -72,6 +72,7 @@ async fn serve_short(limits: Limits, routes: Routes) -> std::net::SocketAddr {
 
 const SHORT: Limits = Limits {
     begin: Duration::from_millis(300),
+    answer: Duration::from_millis(300),
     read: Duration::from_millis(400),
     connections: 3,
 };
@@ -192,7 +193,30 @@ async fn a_client_that_leaves_an_answer_unread_is_cut_and_one_that_reads_slowly_
 }
 
 #[tokio::test]
-async fn who_asks_for_gzip_gets_it_and_others_do_not() {
+async fn a_call_whose_question_does_not_come_is_ended() {
+    let address = serve_short(SHORT, Routes::default()).await;
+    let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+    let mut channel = endpoint.connect().await.unwrap();
+    let never = tonic::body::Body::new(http_body_util::StreamBody::new(
+        futures_util::stream::pending::<Result<http_body::Frame<hyper::body::Bytes>, tonic::Status>>(
+        ),
+    ));
+    let request = http::Request::post("/grpc.health.v1.Health/Check")
+        .header("content-type", "application/grpc")
+        .body(never);
+    std::future::poll_fn(|context| channel.poll_ready(context))
+        .await
+        .unwrap();
+    let answer = tokio::time::timeout(PATIENCE, channel.call(request.unwrap()));
+    let answer = answer.await.unwrap().unwrap();
+    let code = answer.headers().get("grpc-status").unwrap();
+    let code = tonic::Code::from_bytes(code.as_bytes());
+    let is_late = matches!(code, tonic::Code::Cancelled | tonic::Code::DeadlineExceeded);
+    assert!(is_late, "{code:?}");
+}
+
+#[tokio::test]
+async fn a_caller_that_asks_for_gzip_gets_it_and_others_do_not() {
     let address = serve_short(SHORT, Routes::default()).await;
     let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
     let channel = endpoint.connect().await.unwrap();

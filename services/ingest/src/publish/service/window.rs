@@ -2,10 +2,10 @@
 
 use satscope_proto::v1::{BlockConnected, CaughtUp, StreamTransactionsResponse, event::Kind};
 
-use super::{
-    super::{store::Snapshot, wire},
-    BATCH,
-};
+use crate::publish::{store::Snapshot, wire};
+
+/// Events in one message: a few hundred kilobytes, well below gRPC's limit of 4 MB.
+pub const BATCH: usize = 1000;
 
 /// How many messages the window takes: its transactions, and in the last one its blocks, the status and `caught_up`.
 pub fn parts(snapshot: &Snapshot) -> usize {
