@@ -37,6 +37,19 @@ const EFFECTS: [&str; 9] = [
     "tracing",
 ];
 
+/// Hashers without a key, or with one that is the same in each process. A stranger chooses txids, addresses and questions so
+/// that a table of theirs becomes a list.
+const UNKEYED: [&str; 8] = [
+    "ahash",
+    "fnv",
+    "fxhash",
+    "metrohash",
+    "nohash-hasher",
+    "rustc-hash",
+    "seahash",
+    "twox-hash",
+];
+
 const PREFIX: &str = "satscope-";
 
 fn workspace() -> Vec<Package> {
@@ -96,4 +109,20 @@ fn crates_that_only_compute_have_no_sockets_clocks_or_logs() {
             assert!(found.is_empty(), "{name} is pure, and has {found:?}");
         }
     }
+}
+
+#[test]
+fn no_crate_hashes_without_a_key() {
+    let unkeyed: Vec<(String, String)> = workspace()
+        .iter()
+        .flat_map(|package| {
+            let of_package = dependencies(package).into_iter();
+            let found = of_package.filter(|name| UNKEYED.contains(name));
+            let found: Vec<_> = found
+                .map(|name| (package.name.to_string(), name.to_owned()))
+                .collect();
+            found
+        })
+        .collect();
+    assert_eq!(unkeyed, [], "crate and hasher");
 }

@@ -11,7 +11,6 @@ pub mod origins;
 pub mod permits;
 pub mod rate_limit;
 pub mod settings;
-mod write_timeout;
 
 use std::{sync::Arc, time::Duration};
 

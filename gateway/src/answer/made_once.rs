@@ -7,12 +7,12 @@
 //! encode at a time; the others hold only what they were told.
 
 use std::{
+    collections::HashMap,
     future::Future,
     hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rustc_hash::FxHashMap;
 use tokio::{
     sync::{Semaphore, watch},
     task::spawn_blocking,
@@ -63,7 +63,7 @@ pub type Failure = Arc<str>;
 #[derive(Debug)]
 pub struct MadeOnce<Q> {
     most: usize,
-    held: Mutex<FxHashMap<Q, Held>>,
+    held: Mutex<HashMap<Q, Held>>,
     encoders: Arc<Semaphore>,
 }
 
@@ -165,7 +165,7 @@ impl<Q: Clone + Eq + Hash> MadeOnce<Q> {
 /// Drops the question that was asked longest ago if a new one would be more than `most`. A running one stays, because its
 /// clients wait for it.
 fn make_room<Q: Clone + Eq + Hash>(
-    all: &mut FxHashMap<Q, Held>,
+    all: &mut HashMap<Q, Held>,
     question: &Q,
     most: usize,
 ) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! Where clients come from: the proxies that are believed, and how many may come from one address at a time.
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,7 +9,6 @@ use std::{
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
-use rustc_hash::FxHashMap;
 
 /// Where proxies list the addresses that a request has come from; each adds its own client at the end.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -103,7 +103,7 @@ fn address(text: &str) -> Option<IpAddr> {
 #[derive(Debug)]
 pub struct Addresses {
     most: u32,
-    now: Mutex<FxHashMap<IpAddr, u32>>,
+    now: Mutex<HashMap<IpAddr, u32>>,
 }
 
 /// A place taken; free again when it is dropped.
@@ -137,7 +137,7 @@ impl Addresses {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, FxHashMap<IpAddr, u32>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

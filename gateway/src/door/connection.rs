@@ -9,6 +9,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use satscope_kit::write_timeout::WriteTimeout;
 use tokio::{
     io::AsyncWriteExt as _,
     net::TcpStream,
@@ -17,7 +18,7 @@ use tokio::{
 use tower::ServiceExt as _;
 use tracing::debug;
 
-use super::{Door, permits::ConnectionPermit, write_timeout::WriteTimeout};
+use super::{Door, permits::ConnectionPermit};
 use crate::{answer::problem::Problem, metrics::CUT_CONNECTIONS};
 
 /// For who is turned away or cut off to say what it wanted and to hear why not.

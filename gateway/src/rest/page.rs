@@ -2,13 +2,12 @@
 //! their content never changes, so that browsers keep them without asking. Every address in the page is relative, because
 //! a proxy may serve the page under a path of its own.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use rustc_hash::FxHashMap;
 
 use crate::{
     answer::{encoded::Encoded, etag::revalidated, problem::Problem},
@@ -39,7 +38,7 @@ struct Served {
 }
 
 /// The page's files by their paths, without the slash in front.
-static PAGE: LazyLock<FxHashMap<String, Served>> =
+static PAGE: LazyLock<HashMap<String, Served>> =
     LazyLock::new(|| FILES.iter().map(|file| served(file, &BUILD)).collect());
 
 /// Answers every path that is no route. Paths are looked up as they stand, in a table, so that none leads out of it.

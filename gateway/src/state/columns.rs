@@ -3,8 +3,9 @@
 //! JSON takes 137 bytes a point. Here a point takes about 5 once gzip has packed the columns, because neighbours in a column
 //! are alike. The low bytes of differences are a column of their own, because they are noise that gzip leaves as it is.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
-use rustc_hash::FxHashMap;
 
 use super::{
     message::{Point, PointState},
@@ -57,12 +58,12 @@ pub fn columns(sequence: Sequence, points: &Points) -> Bytes {
 /// The round sums that there are, the most frequent first: their numbers take one byte.
 struct Sums {
     usd: Vec<f64>,
-    numbers: FxHashMap<u64, u64>,
+    numbers: HashMap<u64, u64>,
 }
 
 impl Sums {
     fn of(points: &[&Point]) -> Self {
-        let mut counts: FxHashMap<u64, usize> = FxHashMap::default();
+        let mut counts: HashMap<u64, usize> = HashMap::new();
         for point in points {
             *counts.entry(point.round_usd.to_bits()).or_default() += 1;
         }

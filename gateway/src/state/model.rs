@@ -3,9 +3,11 @@
 //! An analyzer that begins again sends its whole picture. That is no reason for clients to begin again too: it is compared
 //! with what they have, and they are told the difference.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use rustc_hash::{FxHashMap, FxHashSet};
 use satscope_log::Replay;
 
 use super::{
@@ -31,7 +33,7 @@ const CHANGES: usize = 20_000;
 #[derive(Debug)]
 pub struct Model {
     /// The spot of each point.
-    spots: FxHashMap<Arc<str>, Spot>,
+    spots: HashMap<Arc<str>, Spot>,
     /// Points held; the oldest of more are forgotten.
     capacity: usize,
     /// New points of a difference that is told, at most: those of one message.
@@ -49,7 +51,7 @@ impl Model {
     /// Holds at most `capacity` points. A difference whose points are not sure to fit into `largest_message` bytes is a reset.
     pub fn new(capacity: usize, largest_message: usize) -> Self {
         Model {
-            spots: FxHashMap::default(),
+            spots: HashMap::new(),
             capacity,
             points_told: largest_message / POINT_BYTES,
         }
@@ -128,7 +130,7 @@ impl Model {
                 _ => difference.points.push(point.clone()),
             }
         }
-        let there: FxHashSet<&str> = whole.iter().map(|point| point.id.as_ref()).collect();
+        let there: HashSet<&str> = whole.iter().map(|point| point.id.as_ref()).collect();
         let gone = before
             .iter()
             .filter(|point| !there.contains(point.id.as_ref()));

@@ -1,13 +1,17 @@
 //! The updates as subscribers get them: numbered, and with all that a subscriber has missed.
 
+mod news;
+#[cfg(test)]
+mod tests;
+
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
-use rustc_hash::FxHashMap;
 use satscope_kit::{clock::Steady, upstream::SILENCE};
-use satscope_log::{Bounds, Missed, Replay};
+use satscope_log::{Bounds, Replay};
 use satscope_proto::v1::{Amounts, HistoryEntry, PriceUpdate, StaleReason, TransactionState};
 use tokio::sync::watch;
 
@@ -16,6 +20,8 @@ use crate::{
     points::{Dot, DotId, News},
     sequence::Sequence,
 };
+pub use news::Told;
+use news::{Whole, as_they_are, oldest_first};
 
 /// What is kept for those who return: five minutes at two updates a second, and ten times the dots that they usually touch.
 const KEPT: Bounds = Bounds {
@@ -37,9 +43,11 @@ struct Inner {
     /// The newest update, without points, and when it was made.
     update: Option<(PriceUpdate, Steady)>,
     /// All dots as of that update. Shared, so that a subscriber reads them while the next update is made.
-    points: Arc<FxHashMap<DotId, Dot>>,
+    points: Arc<HashMap<DotId, Dot>>,
     /// The dots of a whole window have been published.
     is_whole: bool,
+    /// The newest copy of all dots, while a subscriber is being sent it.
+    whole: Weak<Whole>,
     recent: Replay<u64, DotId>,
     history: History,
     /// The newest count of amounts.
@@ -54,6 +62,7 @@ impl Default for Feed {
             update: None,
             points: Arc::default(),
             is_whole: false,
+            whole: Weak::new(),
             recent: Replay::new(KEPT),
             history: History::default(),
             amounts: None,
@@ -96,43 +105,57 @@ impl Feed {
     ///
     /// Before the dots of a whole window have been published there is nothing to reset to: only a subscriber that has seen
     /// nothing is told to begin.
-    pub fn since(&self, after: u64, now: Steady) -> Option<(PriceUpdate, News)> {
-        let (mut update, made_at, missed, points, is_whole) = {
+    pub fn since(&self, after: u64, now: Steady) -> Option<(PriceUpdate, Told)> {
+        self.since_within(after, now, Duration::ZERO)
+    }
+
+    /// The same. All dots are those of an update made at most `within` before `now`, while a subscriber is being sent a copy
+    /// of them: what followed that update comes with the next call.
+    pub fn since_within(
+        &self,
+        after: u64,
+        now: Steady,
+        within: Duration,
+    ) -> Option<(PriceUpdate, Told)> {
+        let (update, made_at, missed, points, reset) = {
             let inner = self.lock();
             let (update, made_at) = inner.update.clone()?;
             let recent = &inner.recent;
             let missed = recent
                 .behind(after)
                 .and_then(|behind| recent.touched(behind, KEPT.ids));
-            (
-                update,
-                made_at,
-                missed,
-                inner.points.clone(),
-                inner.is_whole,
-            )
+            let reset = inner.is_whole || after == 0;
+            if update.sequence != after
+                && missed.is_none()
+                && let Some(whole) = inner.shared(update.sequence, reset, now, within)
+            {
+                drop(inner);
+                let update = as_of(whole.update.clone(), whole.made_at, now);
+                return Some((update, Told::All(whole)));
+            }
+            (update, made_at, missed, inner.points.clone(), reset)
         };
         if update.sequence == after {
             return None;
         }
-        if let Some(estimate) = &mut update.estimate {
-            let since_ms = now.since_ms(made_at);
-            estimate.age_ms = estimate.age_ms.saturating_add(since_ms);
-            // There is one every two seconds: this process has stood still, and has not looked at its links since.
-            if Duration::from_millis(since_ms) > SILENCE && !estimate.stale {
-                estimate.stale = true;
-                estimate.set_stale_reason(StaleReason::UpstreamLost);
+        let told = match missed {
+            Some(missed) => Told::Missed(as_they_are(&missed, &points)),
+            None => {
+                let points = points.iter().map(|(id, dot)| (*id, *dot)).collect();
+                let whole = Arc::new(Whole {
+                    update: update.clone(),
+                    made_at,
+                    news: News {
+                        reset,
+                        points: oldest_first(points),
+                        changes: Vec::new(),
+                    },
+                });
+                self.lock().whole = Arc::downgrade(&whole);
+                Told::All(whole)
             }
-        }
-        let news = match missed {
-            Some(missed) => as_they_are(&missed, &points),
-            None => News {
-                reset: is_whole || after == 0,
-                points: oldest_first(points.iter().map(|(id, dot)| (*id, *dot)).collect()),
-                changes: Vec::new(),
-            },
         };
-        Some((update, news))
+        Some((as_of(update, made_at, now), told))
     }
 
     /// Keeps an estimate for the history.
@@ -180,7 +203,35 @@ impl Feed {
     }
 }
 
+/// An update that was made at `made_at`, with the age that its estimate has at `now`.
+fn as_of(mut update: PriceUpdate, made_at: Steady, now: Steady) -> PriceUpdate {
+    if let Some(estimate) = &mut update.estimate {
+        let since_ms = now.since_ms(made_at);
+        estimate.age_ms = estimate.age_ms.saturating_add(since_ms);
+        // There is one every two seconds: this process has stood still, and has not looked at its links since.
+        if Duration::from_millis(since_ms) > SILENCE && !estimate.stale {
+            estimate.stale = true;
+            estimate.set_stale_reason(StaleReason::UpstreamLost);
+        }
+    }
+    update
+}
+
 impl Inner {
+    /// The newest copy of all dots, if it [serves](Whole::serves) and what followed it is known.
+    fn shared(
+        &self,
+        sequence: u64,
+        reset: bool,
+        now: Steady,
+        within: Duration,
+    ) -> Option<Arc<Whole>> {
+        let whole = self.whole.upgrade()?;
+        let goes_on = self.recent.behind(whole.update.sequence).is_some();
+        let is_same = whole.news.reset == reset && whole.serves(sequence, now, within);
+        (goes_on && is_same).then_some(whole)
+    }
+
     fn draw(&mut self, news: &News) {
         let points = Arc::make_mut(&mut self.points);
         if news.reset {
@@ -206,214 +257,5 @@ impl Inner {
         let changed = news.changes.into_iter().map(|(id, _)| id);
         self.recent
             .push(sequence, added.collect(), changed.collect());
-    }
-}
-
-/// What was touched, as it is now: a dot that is gone was removed.
-fn as_they_are(missed: &Missed<DotId>, points: &FxHashMap<DotId, Dot>) -> News {
-    let (there, gone): (Vec<&DotId>, Vec<&DotId>) =
-        missed.added.iter().partition(|id| points.contains_key(*id));
-    let dots = there
-        .into_iter()
-        .filter_map(|id| Some((*id, *points.get(id)?)));
-    let changed = missed.changed.iter().chain(gone).map(|id| {
-        let state = points.get(id).map(|dot| dot.state);
-        (*id, state.unwrap_or(TransactionState::Removed))
-    });
-    News {
-        reset: false,
-        points: oldest_first(dots.collect()),
-        changes: changed.collect(),
-    }
-}
-
-fn oldest_first(mut dots: Vec<(DotId, Dot)>) -> Vec<(DotId, Dot)> {
-    dots.sort_unstable_by_key(|(id, dot)| (dot.time_ms, *id));
-    dots
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn id(name: u8) -> DotId {
-        DotId::new(&[name; 32], 0)
-    }
-
-    fn news(name: u8) -> News {
-        let dot = Dot {
-            time_ms: 1,
-            value_sats: 40_000,
-            round_usd: 20.0,
-            state: TransactionState::Mempool,
-        };
-        News {
-            points: vec![(id(name), dot)],
-            ..News::default()
-        }
-    }
-
-    fn ids(news: &News) -> Vec<DotId> {
-        news.points.iter().map(|(id, _)| *id).collect()
-    }
-
-    /// Publishes an update at the next tick.
-    fn publish(feed: &Feed, news: News) -> u64 {
-        feed.publish(PriceUpdate::default(), news, Steady::now());
-        feed.lock().sequence.get()
-    }
-
-    fn whole(names: &[u8]) -> News {
-        News {
-            reset: true,
-            points: names.iter().flat_map(|name| news(*name).points).collect(),
-            ..News::default()
-        }
-    }
-
-    /// A feed of a window with dot 1, to which 2 and 3 came; and the sequences.
-    fn feed() -> (Feed, [u64; 3]) {
-        let feed = Feed::default();
-        let sequences = [whole(&[1]), news(2), news(3)].map(|news| publish(&feed, news));
-        (feed, sequences)
-    }
-
-    #[test]
-    fn a_subscriber_gets_what_it_missed() {
-        let (feed, [first, _, last]) = feed();
-        let (update, news) = feed.since(first, Steady::now()).unwrap();
-        assert_eq!(
-            (update.sequence, news.reset, ids(&news)),
-            (last, false, vec![id(2), id(3)])
-        );
-        assert_eq!(feed.since(last, Steady::now()), None);
-    }
-
-    #[test]
-    fn one_that_is_not_known_gets_everything() {
-        let (feed, [first, _, last]) = feed();
-        let of_another_epoch = first ^ (1 << 33);
-        for unknown in [0, first - 1, last + 1, of_another_epoch] {
-            let (_, news) = feed.since(unknown, Steady::now()).unwrap();
-            assert_eq!((news.reset, ids(&news)), (true, vec![id(1), id(2), id(3)]));
-        }
-    }
-
-    #[test]
-    fn a_reset_makes_earlier_updates_unknown() {
-        let (feed, [_, _, last]) = feed();
-        let reset = publish(&feed, whole(&[4]));
-        let (_, news) = feed.since(last, Steady::now()).unwrap();
-        assert_eq!((news.reset, ids(&news)), (true, vec![id(4)]));
-        assert_eq!(feed.since(reset, Steady::now()), None);
-    }
-
-    #[test]
-    fn before_the_window_is_whole_there_is_no_reset_and_then_there_is() {
-        let feed = Feed::default();
-        let waiting = publish(&feed, News::default());
-        let of_an_earlier_process = waiting ^ (1 << 33);
-        let (_, news) = feed.since(of_an_earlier_process, Steady::now()).unwrap();
-        assert_eq!(news, News::default());
-        let (_, news) = feed.since(0, Steady::now()).unwrap();
-        assert_eq!(news, whole(&[]), "it has nothing to lose");
-        publish(&feed, whole(&[1]));
-        for after in [0, waiting] {
-            let (_, news) = feed.since(after, Steady::now()).unwrap();
-            assert_eq!((news.reset, ids(&news)), (true, vec![id(1)]));
-        }
-    }
-
-    #[test]
-    fn a_flood_of_news_is_not_kept() {
-        let (feed, [_, _, last]) = feed();
-        let half = || News {
-            changes: vec![(id(1), TransactionState::Confirmed); KEPT.ids / 2],
-            ..News::default()
-        };
-        let sequences = [half(), half(), half()].map(|news| publish(&feed, news));
-        assert!(
-            feed.since(last, Steady::now()).unwrap().1.reset,
-            "too much to be told"
-        );
-        assert!(!feed.since(sequences[0], Steady::now()).unwrap().1.reset);
-    }
-
-    #[test]
-    fn a_new_epoch_has_no_dots_of_the_future_and_knows_no_earlier_update() {
-        let (feed, [_, _, last]) = feed();
-        let late = News {
-            points: vec![(
-                id(9),
-                Dot {
-                    time_ms: 5000,
-                    ..news(9).points[0].1
-                },
-            )],
-            ..News::default()
-        };
-        publish(&feed, late);
-        feed.begin_epoch(2000);
-        let anew = publish(&feed, News::default());
-        assert_ne!(anew >> 33, last >> 33);
-        let (update, news) = feed.since(last, Steady::now()).unwrap();
-        assert_eq!((update.sequence, news.reset), (anew, true));
-        assert_eq!(ids(&news), [id(1), id(2), id(3)]);
-    }
-
-    #[test]
-    fn the_age_grows_until_the_update_is_sent() {
-        let feed = Feed::default();
-        let update = PriceUpdate {
-            estimate: Some(satscope_proto::v1::Estimate {
-                age_ms: 7000,
-                ..Default::default()
-            }),
-            ..PriceUpdate::default()
-        };
-        let made_at = Steady::now();
-        feed.publish(update, News::default(), made_at);
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        let age_ms = feed
-            .since(0, Steady::now())
-            .unwrap()
-            .0
-            .estimate
-            .unwrap()
-            .age_ms;
-        assert!((7020..7020 + 60_000).contains(&age_ms), "{age_ms}");
-    }
-
-    #[test]
-    fn an_update_says_since_when_there_is_history() {
-        let feed = Feed::default();
-        publish(&feed, News::default());
-        assert_eq!(feed.since(0, Steady::now()).unwrap().0.history_since_ms, 0);
-        feed.remember(HistoryEntry {
-            time_ms: 50_000,
-            estimate: None,
-        });
-        publish(&feed, News::default());
-        assert_eq!(
-            feed.since(0, Steady::now()).unwrap().0.history_since_ms,
-            50_000
-        );
-    }
-
-    #[test]
-    fn changes_reach_those_who_begin_later() {
-        let (feed, _) = feed();
-        let news = News {
-            changes: vec![
-                (id(1), TransactionState::Removed),
-                (id(2), TransactionState::Confirmed),
-            ],
-            ..News::default()
-        };
-        publish(&feed, news);
-        let (_, news) = feed.since(0, Steady::now()).unwrap();
-        assert_eq!(ids(&news), [id(2), id(3)]);
-        assert_eq!(news.points[0].1.state, TransactionState::Confirmed);
     }
 }

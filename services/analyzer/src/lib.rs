@@ -52,15 +52,11 @@ pub async fn start(
     let condition = context.readiness.condition("ingest", "ingest");
     let publisher = publish::Publisher::new(feed.clone(), shelf.clone(), Steady::now());
     let follower = follow::Follower::new(publisher, condition);
-    let service = service::Service {
-        feed,
-        follower: follower.clone(),
-        stop: context.tasks.stop(),
-    };
+    let service = service::Service::new(feed, follower.clone(), context.tasks.stop());
     grpc::serve(
         listener,
         SERVICE_NAME,
-        Routes::new(PriceServiceServer::new(service)),
+        Routes::new(grpc::compressed!(PriceServiceServer::new(service))),
         satscope_proto::DESCRIPTORS,
         context,
     )

@@ -1,8 +1,7 @@
 //! The dots of the plot: each output of the window that stands for a round sum, and what happened to it.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
-use rustc_hash::FxHashMap;
 use satscope_log::{Accepted, State, Txid, Window};
 use satscope_proto::v1::TransactionState;
 
@@ -14,7 +13,7 @@ const SATS_PER_BTC: f64 = 1e8;
 /// Which outputs have a dot, by the beginning of their transaction's id. The dots themselves are in the feed.
 #[derive(Debug, Default)]
 pub struct Points {
-    by_txid: FxHashMap<u64, Box<[u32]>>,
+    by_txid: HashMap<u64, Box<[u32]>>,
     /// The estimates that decide which round sum an output stands for; `None` before the first.
     made_by: Option<Course>,
 }

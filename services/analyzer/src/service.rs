@@ -1,38 +1,101 @@
 //! The gRPC service: the newest state to each subscriber, with what it has missed and never a backlog; and the window
 //! behind it.
+//!
+//! A subscriber that does not read holds the one message that waits for it, and its share of a copy of all points or of the
+//! window. After [`satscope_kit::grpc`]'s time its connection is cut.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
+};
 
 use futures_util::Stream;
-use satscope_kit::clock::Steady;
+use satscope_kit::{
+    clock::Steady,
+    grpc::{Places, WHOLE_WITHIN},
+};
 use satscope_log::{Block, Tracked};
 use satscope_proto::v1::{
     GetAmountsRequest, GetAmountsResponse, GetHistoryRequest, GetHistoryResponse, GetPriceRequest,
     GetPriceResponse, ListWindowRequest, ListWindowResponse, PriceUpdate, PriceUpdatesRequest,
     PriceUpdatesResponse, price_service_server::PriceService,
 };
-use tokio::sync::mpsc;
-use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+use tokio::{sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::{feed::Feed, follow::Follower, points::News, wire};
+use crate::{
+    feed::{Feed, Told},
+    follow::Follower,
+    wire,
+};
 
 /// Points that GetPrice gives.
 const NEWEST: usize = 500;
-/// Points in one message: under 1 MB, well below gRPC's limit of 4 MB.
-const POINTS: usize = 10_000;
+/// Points in one message: some 200 kB, well below gRPC's limit of 4 MB.
+const POINTS: usize = 2000;
 /// Transactions in one message: likewise.
-const TRANSACTIONS: usize = 10_000;
+const TRANSACTIONS: usize = 2000;
+/// Calls of PriceUpdates that may be open at a time: each gateway has one.
+const MAX_SUBSCRIBERS: usize = 64;
+/// Calls of ListWindow that may be open at a time.
+const MAX_LISTINGS: usize = 4;
+/// Callers of ListWindow that come within this time share the copy of the window that one of them is still being sent.
+const SHARED: Duration = Duration::from_secs(1);
+/// Subscribers that come within this time share the copy of all points that one of them is still being sent.
+const ALL_POINTS_SHARED: Duration = Duration::from_secs(2);
 
 /// The service.
 pub struct Service {
-    /// What is served.
-    pub feed: Arc<Feed>,
-    /// Who holds the window.
-    pub follower: Follower,
+    feed: Arc<Feed>,
+    follower: Follower,
+    /// The newest copy of the window, while a caller is being sent it.
+    listing: Mutex<Weak<Listing>>,
+    subscribers: Places,
+    listings: Places,
     /// Ends the streams when the process stops.
-    pub stop: CancellationToken,
+    stop: CancellationToken,
+}
+
+/// A copy of the window.
+#[derive(Debug)]
+struct Listing {
+    made: Instant,
+    transactions: Vec<Tracked>,
+    blocks: Vec<Block>,
+}
+
+impl Service {
+    /// Serves `feed`, and the window that `follower` holds, until `stop`.
+    pub fn new(feed: Arc<Feed>, follower: Follower, stop: CancellationToken) -> Service {
+        Service {
+            feed,
+            follower,
+            listing: Mutex::default(),
+            subscribers: Places::new("PriceUpdates", ("MAX_SUBSCRIBERS", MAX_SUBSCRIBERS)),
+            listings: Places::new("ListWindow", ("MAX_LISTINGS", MAX_LISTINGS)),
+            stop,
+        }
+    }
+
+    /// The window, at most [`SHARED`] old; `None` while it is not whole.
+    fn listing(&self) -> Option<Arc<Listing>> {
+        let mut newest = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = newest.upgrade();
+        if let Some(shared) = shared.filter(|listing| listing.made.elapsed() < SHARED) {
+            return Some(shared);
+        }
+        let (transactions, blocks) = self.follower.window()?;
+        let listing = Arc::new(Listing {
+            made: Instant::now(),
+            transactions,
+            blocks,
+        });
+        *newest = Arc::downgrade(&listing);
+        Some(listing)
+    }
 }
 
 type Answer<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -46,15 +109,21 @@ impl PriceService for Service {
         &self,
         request: Request<PriceUpdatesRequest>,
     ) -> Result<Response<Self::PriceUpdatesStream>, Status> {
+        let place = self.subscribers.enter()?;
         let after = request.into_inner().after_sequence;
-        // One message at most waits: whoever is slow gets the next one with all that it missed in it.
+        // One message at most waits: a slow subscriber gets the next one with all that it missed in it.
         let (messages, receiver) = mpsc::channel(1);
         let (feed, stop) = (self.feed.clone(), self.stop.clone());
         tokio::spawn(async move {
             metrics::gauge!("satscope_analyzer_subscribers").increment(1.0);
-            stop.run_until_cancelled(serve(&feed, after, messages))
-                .await;
+            let serving = serve(&feed, after, &messages);
+            if let Some(Err(status)) = stop.run_until_cancelled(serving).await
+                && messages.send(Err(status)).await.is_err()
+            {
+                tracing::debug!("a subscriber left before it was told why its stream ends");
+            }
             metrics::gauge!("satscope_analyzer_subscribers").decrement(1.0);
+            drop(place);
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
@@ -63,7 +132,8 @@ impl PriceService for Service {
         &self,
         _: Request<GetPriceRequest>,
     ) -> Result<Response<GetPriceResponse>, Status> {
-        let update = self.feed.since(0, Steady::now()).map(|(mut update, news)| {
+        let newest = self.feed.since(0, Steady::now());
+        let update = newest.map(|(mut update, news)| {
             let older = news.points.len().saturating_sub(NEWEST);
             update.reset = news.reset;
             update.points = news.points[older..].iter().map(wire::point).collect();
@@ -85,10 +155,15 @@ impl PriceService for Service {
         &self,
         _: Request<ListWindowRequest>,
     ) -> Result<Response<Self::ListWindowStream>, Status> {
+        let place = self.listings.enter()?;
         let still_coming = || Status::unavailable("the window is still being received from ingest");
-        let (transactions, blocks) = self.follower.window().ok_or_else(still_coming)?;
-        let parts = window_in_parts(transactions, &blocks);
-        Ok(Response::new(Box::pin(tokio_stream::iter(parts).map(Ok))))
+        let listing = self.listing().ok_or_else(still_coming)?;
+        let messages = (0..listing.parts()).map(move |part| {
+            // Held until the last message has been taken, or the caller has left.
+            let _held = &place;
+            Ok(listing.message(part))
+        });
+        Ok(Response::new(Box::pin(tokio_stream::iter(messages))))
     }
 
     async fn get_amounts(
@@ -100,60 +175,80 @@ impl PriceService for Service {
     }
 }
 
-/// The window in messages of bounded size, each made when it is its turn.
-fn window_in_parts(
-    transactions: Vec<Tracked>,
-    blocks: &[Block],
-) -> impl Iterator<Item = ListWindowResponse> + use<> {
-    let last = ListWindowResponse {
-        transactions: Vec::new(),
-        blocks: blocks.iter().map(wire::block_message).collect(),
-    };
-    let mut left = transactions.into_iter();
-    let parts = std::iter::from_fn(move || {
-        let part = left.by_ref().take(TRANSACTIONS);
-        let transactions: Vec<_> = part.map(|one| wire::window_transaction(&one)).collect();
-        (!transactions.is_empty()).then_some(ListWindowResponse {
-            transactions,
-            blocks: Vec::new(),
-        })
-    });
-    parts.chain([last])
+impl Listing {
+    /// How many messages it takes: its transactions, and in the last one its blocks.
+    fn parts(&self) -> usize {
+        self.transactions.len().div_ceil(TRANSACTIONS) + 1
+    }
+
+    /// The message number `part` of [`Listing::parts`], from 0.
+    fn message(&self, part: usize) -> ListWindowResponse {
+        match self.transactions.chunks(TRANSACTIONS).nth(part) {
+            Some(transactions) => ListWindowResponse {
+                transactions: transactions.iter().map(wire::window_transaction).collect(),
+                blocks: Vec::new(),
+            },
+            None => ListWindowResponse {
+                transactions: Vec::new(),
+                blocks: self.blocks.iter().map(wire::block_message).collect(),
+            },
+        }
+    }
 }
 
-async fn serve(
-    feed: &Feed,
-    mut after: u64,
-    messages: mpsc::Sender<Result<PriceUpdatesResponse, Status>>,
-) {
+type Messages = mpsc::Sender<Result<PriceUpdatesResponse, Status>>;
+
+/// Sends the newest update again and again until the subscriber leaves. Each message is made once there is room for it.
+///
+/// # Errors
+/// When the subscriber has not taken all of one update within [`WHOLE_WITHIN`].
+async fn serve(feed: &Feed, mut after: u64, messages: &Messages) -> Result<(), Status> {
     let mut newest = feed.watch();
     loop {
         newest.mark_unchanged();
         // Room first, then the newest state: what waits for a slow subscriber is never old.
-        if messages.reserve().await.is_err() {
-            return;
-        }
-        let missed = feed.since(after, Steady::now()).into_iter();
-        for update in missed.flat_map(|(update, news)| in_parts(update, news)) {
+        let Ok(room) = messages.reserve().await else {
+            return Ok(());
+        };
+        let missed = feed.since_within(after, Steady::now(), ALL_POINTS_SHARED);
+        drop(room);
+        if let Some((update, news)) = missed {
             after = update.sequence;
-            let update = Some(update);
-            if messages
-                .send(Ok(PriceUpdatesResponse { update }))
-                .await
-                .is_err()
-            {
-                return;
+            let sent = timeout(WHOLE_WITHIN, send(update, news, messages)).await;
+            let sent = sent.map_err(|_| {
+                Status::out_of_range(format!(
+                    "too slow: an update was not taken within {WHOLE_WITHIN:?}; begin again after the last whole one"
+                ))
+            });
+            if sent?.is_none() {
+                return Ok(());
             }
+            continue;
         }
-        if newest.changed().await.is_err() {
-            return;
+        tokio::select! {
+            changed = newest.changed() => if changed.is_err() {
+                return Ok(());
+            },
+            () = messages.closed() => return Ok(()),
         }
+    }
+}
+
+/// Sends all parts of an update; `None` if the subscriber has left.
+async fn send(update: PriceUpdate, news: Told, messages: &Messages) -> Option<()> {
+    let mut parts = in_parts(update, news);
+    loop {
+        let room = messages.reserve().await.ok()?;
+        let Some(part) = parts.next() else {
+            return Some(());
+        };
+        room.send(Ok(PriceUpdatesResponse { update: Some(part) }));
     }
 }
 
 /// An update in messages of bounded size, each made when it is its turn. All have its sequence, and all but the last say that
 /// there is more.
-fn in_parts(whole: PriceUpdate, news: News) -> impl Iterator<Item = PriceUpdate> {
+fn in_parts(whole: PriceUpdate, news: Told) -> impl Iterator<Item = PriceUpdate> {
     let last = news.points.len().saturating_sub(1) / POINTS;
     (0..=last).map(move |part| {
         let points = news.points.iter().skip(part * POINTS).take(POINTS);
@@ -173,7 +268,7 @@ mod tests {
     use satscope_proto::v1::{Point, TransactionState};
 
     use super::*;
-    use crate::points::{Dot, DotId};
+    use crate::points::{Dot, DotId, News};
 
     fn news(points: usize) -> News {
         let dot = |number: usize| Dot {
@@ -199,7 +294,7 @@ mod tests {
             ..PriceUpdate::default()
         };
         for points in [0, 1, POINTS, POINTS + 1, 3 * POINTS] {
-            let parts: Vec<_> = in_parts(update.clone(), news(points)).collect();
+            let parts: Vec<_> = in_parts(update.clone(), Told::Missed(news(points))).collect();
             assert!(parts.iter().all(|part| part.points.len() <= POINTS));
             let resets: Vec<bool> = parts.iter().map(|part| part.reset).collect();
             assert_eq!(resets.iter().filter(|reset| **reset).count(), 1);

@@ -1,12 +1,12 @@
 //! The topics' own counters: the only sign that the node's queue dropped a message.
 
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 
 use crate::frame::Topic;
 
 /// The last counter of each topic.
 #[derive(Debug, Default)]
-pub struct TopicCounters(FxHashMap<Topic, u32>);
+pub struct TopicCounters(HashMap<Topic, u32>);
 
 /// What a counter says about the messages before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

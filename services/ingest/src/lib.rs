@@ -68,12 +68,9 @@ pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Resul
     // Before the first subscriber: what the journal holds is there from the beginning.
     let task = task(&settings, store.clone(), context).await?;
     let (queries, questions) = mpsc::channel(QUERIES);
-    let service = service::Service {
-        store,
-        queries,
-        stop: context.tasks.stop(),
-    };
-    let routes = Routes::new(IngestServiceServer::new(service));
+    let service = service::Service::new(store, queries, context.tasks.stop());
+    let server = grpc::compressed!(IngestServiceServer::new(service));
+    let routes = Routes::new(server);
     grpc::serve(
         listener,
         SERVICE_NAME,

@@ -32,7 +32,7 @@ use crate::stamp::{Gate, Stamp};
 use census::Census;
 use chain::{ChainBlock, bip34_height};
 use dating::Undated;
-use departures::{Cause, Departure};
+use departures::Departures;
 use entry::Opened;
 pub use outbox::{FirstSight, Outbox, Wanted};
 use pending::Reorg;
@@ -54,7 +54,7 @@ pub struct Tracker {
     seen: Table,
     census: Census,
     run: Run,
-    departures: Vec<Departure>,
+    departures: Departures,
     reorg: Option<Reorg>,
     chain: VecDeque<ChainBlock>,
     /// Accepted transactions of the mempool whose stamp is undecided, in the order in which they entered.
@@ -79,7 +79,7 @@ impl Tracker {
             seen: Table::default(),
             census: Census::default(),
             run: Run::default(),
-            departures: Vec::new(),
+            departures: Departures::default(),
             reorg: None,
             chain: VecDeque::new(),
             opened: VecDeque::new(),
@@ -141,7 +141,7 @@ impl Tracker {
         };
         match event {
             SequenceEvent::Added(txid, number) => {
-                self.settle_departures(Cause::Entered(&run), received_ms);
+                self.replaced_by(&txid, &run, received_ms);
                 self.enter(txid, number, received_ms, gate);
                 if self.ordered && !run.is_only(&txid) {
                     self.forget_announced(&run);
@@ -302,6 +302,9 @@ impl Tracker {
         if before == place {
             return;
         }
+        if before == Place::Gone && self.departures.take(&txid) {
+            tell_removal(&mut self.out, seen, RemovalReason::Unknown, now_ms);
+        }
         // What was met in a block only is noted with its stamp: without it, the block is read again.
         if (before, place, seen.stamp()) != (Place::Announced, Place::Block, Stamp::Open) {
             note(&mut self.out, self.is_journaled, || match before {
@@ -322,14 +325,7 @@ impl Tracker {
         let Some(seen) = self.seen.get(txid) else {
             return;
         };
-        match (seen.accepted(), seen.stamp()) {
-            (None, _) => {}
-            (Some(_), Stamp::Open) => self.out.unpublished.push(reason),
-            (Some(accepted), _) => {
-                let removed = Event::Removed(accepted.txid, reason);
-                self.out.events.push((now_ms, removed));
-            }
-        }
+        tell_removal(&mut self.out, seen, reason, now_ms);
     }
 }
 
@@ -362,6 +358,18 @@ fn tell(out: &mut Outbox, before: Told, seen: &Seen, is_block_in_log: bool, now_
         };
         out.events
             .push((now_ms, Event::Accepted(accepted.clone(), state)));
+    }
+}
+
+/// Publishes why a transaction has left, or counts it if the log does not have it.
+fn tell_removal(out: &mut Outbox, seen: &Seen, reason: RemovalReason, now_ms: u64) {
+    match (seen.accepted(), seen.stamp()) {
+        (None, _) => {}
+        (Some(_), Stamp::Open) => out.unpublished.push(reason),
+        (Some(accepted), _) => {
+            let removed = Event::Removed(accepted.txid, reason);
+            out.events.push((now_ms, removed));
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! The operator's port of a process: `/healthz`, `/readyz` and `/metrics`.
 
+mod serve;
+
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tracing::error;
 
 use crate::{Context, fault::Fault, health::Readiness, metrics};
+
+pub use serve::describe as describe_metrics;
 
 /// Serves the operator's port as long as the process lives: while it drains too, when it says that it is not ready.
 pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Context) {
@@ -14,11 +17,7 @@ pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Co
         "/metrics",
         get(move || std::future::ready(metrics::render(&handle))),
     );
-    tokio::spawn(async move {
-        if let Err(fault) = axum::serve(listener, app).await {
-            error!("the operator's port: {fault}");
-        }
-    });
+    tokio::spawn(serve::serve(listener, app, serve::Limits::default()));
     let (readiness, stop) = (context.readiness.clone(), context.tasks.stop());
     context
         .tasks

@@ -1,23 +1,49 @@
 //! gRPC serving: health and reflection (v1 and v1alpha) beside a part's own service, the token that callers must know
 //! where there is one, and a stop that ends.
 
+mod connection;
 mod count;
+mod limits;
+#[cfg(test)]
+mod tests;
+mod unread;
+
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tonic::{
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{codec::CompressionEncoding, service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-pub use count::describe as describe_metrics;
+use limits::Limits;
+pub use limits::{Place, Places, WHOLE_WITHIN};
 
 use crate::{Context, health::Readiness, net::warn_if_open, token};
 
 /// Calls that one connection may have open at a time, streams too. A gateway has one stream and a few questions; an
 /// honest client that has as many open waits with its next call (RFC 9113, 5.1.2).
 const MAX_CALLS: u32 = 64;
+/// Interval between pings, and for a client to answer one: a client that is gone, or stops in the middle of a frame, is cut.
+const PING: Duration = Duration::from_secs(10);
+/// What callers may send compressed, and are answered in if they ask for it. A message is at most 4 MB unpacked.
+pub const COMPRESSION: CompressionEncoding = CompressionEncoding::Gzip;
+
+/// Says what each metric of a gRPC port means.
+pub fn describe_metrics() {
+    count::describe();
+    limits::describe();
+}
+
+/// A generated server that takes and gives messages in [`COMPRESSION`], where the caller asks for it.
+#[macro_export]
+macro_rules! compressed {
+    ($server:expr) => {
+        $server
+            .accept_compressed($crate::grpc::COMPRESSION)
+            .send_compressed($crate::grpc::COMPRESSION)
+    };
+}
+pub use compressed;
 
 /// Serves `service` with health and reflection until the process stops.
 ///
@@ -32,6 +58,19 @@ pub async fn serve(
     descriptors: &'static [u8],
     context: &Context,
 ) -> anyhow::Result<()> {
+    let limits = Limits::default();
+    serve_within(limits, listener, name, service, descriptors, context).await
+}
+
+async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    name: &'static str,
+    service: Routes,
+    descriptors: &'static [u8],
+    context: &Context,
+) -> anyhow::Result<()> {
+    limits::begin_at_zero();
     let (reporter, health) = tonic_health::server::health_reporter();
     // Before the first question: a service that is not known is another answer than one that is not ready.
     for service in ["", name] {
@@ -44,10 +83,13 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(descriptors)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
+    let v1 = reflection().build_v1().context("reflection v1")?;
+    let v1alpha = reflection().build_v1alpha();
+    let v1alpha = v1alpha.context("reflection v1alpha")?;
     let routes = service
-        .add_service(health)
-        .add_service(reflection().build_v1().context("reflection v1")?)
-        .add_service(reflection().build_v1alpha().context("reflection v1alpha")?);
+        .add_service(compressed!(health))
+        .add_service(compressed!(v1))
+        .add_service(compressed!(v1alpha));
     let methods = count::Methods::of(&[
         descriptors,
         tonic_health::pb::FILE_DESCRIPTOR_SET,
@@ -66,13 +108,15 @@ pub async fn serve(
     let stop = context.tasks.stop();
     let server = Server::builder()
         .layer(methods)
-        .http2_keepalive_interval(Some(std::time::Duration::from_secs(10)))
-        .http2_keepalive_timeout(Some(std::time::Duration::from_secs(10)))
+        .layer(unread::ReadWithin(limits.read))
+        .timeout(limits.answer)
+        .http2_keepalive_interval(Some(PING))
+        .http2_keepalive_timeout(Some(PING))
         // Not `concurrency_limit_per_connection`: that counts a stream only until it begins.
         .max_concurrent_streams(MAX_CALLS)
         .add_routes(routes)
         .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            connection::incoming(listener, limits),
             stop.clone().cancelled_owned(),
         );
     context
@@ -105,58 +149,5 @@ async fn report(readiness: Readiness, reporter: HealthReporter, name: &'static s
         if conditions.changed().await.is_err() {
             return;
         }
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::task::JoinSet;
-    use tonic::transport::Channel;
-    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
-
-    use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(60);
-
-    async fn connect(address: std::net::SocketAddr) -> HealthClient<Channel> {
-        let channel = Channel::from_shared(format!("http://{address}")).unwrap();
-        HealthClient::new(channel.connect().await.unwrap())
-    }
-
-    #[tokio::test]
-    async fn the_streams_of_a_connection_are_bounded() {
-        let context = Context::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let descriptors = tonic_health::pb::FILE_DESCRIPTOR_SET;
-        serve(listener, "test", Routes::default(), descriptors, &context)
-            .await
-            .unwrap();
-        let (greedy, mut other) = (connect(address).await, connect(address).await);
-        let mut watching = JoinSet::new();
-        for _ in 0..=MAX_CALLS {
-            let mut greedy = greedy.clone();
-            let watch = async move { greedy.watch(HealthCheckRequest::default()).await };
-            watching.spawn(watch);
-        }
-        let mut open = Vec::new();
-        for _ in 0..MAX_CALLS {
-            let next = tokio::time::timeout(PATIENCE, watching.join_next());
-            open.push(next.await.unwrap().unwrap().unwrap().unwrap());
-        }
-        // Time enough for one more to begin.
-        for _ in 0..100 {
-            other.check(HealthCheckRequest::default()).await.unwrap();
-        }
-        assert!(
-            watching.try_join_next().is_none(),
-            "one more than there may be"
-        );
-        open.pop();
-        let last = tokio::time::timeout(PATIENCE, watching.join_next());
-        last.await.unwrap().unwrap().unwrap().unwrap();
     }
 }

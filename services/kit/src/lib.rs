@@ -17,6 +17,7 @@ pub mod systemd;
 pub mod tasks;
 pub mod token;
 pub mod upstream;
+pub mod write_timeout;
 
 /// What a part is given at its start.
 #[derive(Clone, Debug, Default)]

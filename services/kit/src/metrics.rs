@@ -44,6 +44,7 @@ pub fn describe() {
         "Always 1; version and commit are in its labels."
     );
     Collector::default().describe();
+    crate::admin::describe_metrics();
     crate::grpc::describe_metrics();
     crate::health::describe_metrics();
 }

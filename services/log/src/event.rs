@@ -104,13 +104,13 @@ pub enum RemovalReason {
     Replaced,
     /// A block's transaction spends the same output.
     Conflicted,
-    /// Pushed out of a full mempool.
+    /// Pushed out of a full mempool; no message of a node tells it.
     Evicted,
     /// Two weeks unconfirmed (Core's `-mempoolexpiry`).
     Expired,
     /// Nothing happened to it: it was the oldest of a window that had grown too large.
     WindowFull,
-    /// The node did not say.
+    /// The node did not say, and nothing that followed explains it.
     Unknown,
 }
 

@@ -1,9 +1,9 @@
 //! The stand-in's mempool: who spends what, and what has to leave with what.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bitcoin::{OutPoint, Txid};
-use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::tx::Tx;
 
@@ -20,8 +20,8 @@ pub struct Entry {
 /// Unconfirmed transactions by txid, and the outputs that they spend.
 #[derive(Debug, Default)]
 pub struct Mempool {
-    entries: FxHashMap<Txid, Entry>,
-    spenders: FxHashMap<OutPoint, Txid>,
+    entries: HashMap<Txid, Entry>,
+    spenders: HashMap<OutPoint, Txid>,
     vbytes: u64,
 }
 
@@ -123,7 +123,7 @@ impl Mempool {
 
     fn closure(&self, txid: Txid, next: impl Fn(&Tx) -> Vec<Txid>) -> Vec<Txid> {
         let mut found = vec![txid];
-        let mut seen = FxHashSet::from_iter([txid]);
+        let mut seen = HashSet::from([txid]);
         let mut at = 0;
         while let Some(entry) = found.get(at).map(|txid| self.entries.get(txid)) {
             for txid in entry.map(|entry| next(&entry.tx)).unwrap_or_default() {

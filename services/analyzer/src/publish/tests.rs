@@ -279,7 +279,7 @@ fn a_window_that_is_being_sent_is_said_to_be_and_resets_nothing() {
     rig.publisher.begin_window();
     rig.beat();
     let (update, news) = rig.feed.since(7, rig.now).unwrap();
-    assert_eq!((update.estimate, news), (None, News::default()));
+    assert_eq!((update.estimate, &*news), (None, &News::default()));
     assert_eq!(update.hops[2].detail, "the window is being received");
 
     let mut rig = Rig::whole();

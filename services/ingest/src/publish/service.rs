@@ -1,45 +1,65 @@
 //! The gRPC service: the log to each subscriber from where it left off, and the mempool's txids.
+//!
+//! A subscriber that does not read holds the one message that waits for it, and its share of a copy of the window or of the
+//! mempool. After [`satscope_kit::grpc`]'s time its connection is cut.
+
+mod mempool;
+mod window;
 
 use std::{pin::Pin, sync::Arc};
 
-use bitcoin::{Txid, hashes::Hash as _};
 use futures_util::Stream;
+use satscope_kit::grpc::{Places, WHOLE_WITHIN};
 use satscope_log::{Entry, Position};
 use satscope_proto::v1::{
-    BlockConnected, CaughtUp, Event, ListMempoolRequest, ListMempoolResponse,
-    StreamTransactionsRequest, StreamTransactionsResponse, event::Kind,
+    ListMempoolRequest, ListMempoolResponse, StreamTransactionsRequest, StreamTransactionsResponse,
     ingest_service_server::IngestService,
 };
-use tokio::sync::{mpsc, oneshot};
-use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+use tokio::{sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{
-    store::{Snapshot, Store},
-    wire,
-};
+use super::{store::Store, wire};
 use crate::metrics;
+use mempool::Mempool;
+pub use mempool::MempoolQuery;
+use window::BATCH;
 
-/// Events in one message: a few hundred kilobytes, well below gRPC's limit of 4 MB.
-const BATCH: usize = 1000;
-/// Txids in one message.
-const TXIDS: usize = 10_000;
 /// Messages that may wait for a subscriber; what comes after them waits in the log.
-const AHEAD: usize = 4;
+const AHEAD: usize = 1;
+/// Calls of StreamTransactions that may be open at a time.
+const MAX_SUBSCRIBERS: usize = 64;
+/// Calls of ListMempool that may be open at a time.
+const MAX_LISTINGS: usize = 4;
 
 type Answer<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-/// A question for the node's task: which txids are in the mempool.
-pub type MempoolQuery = oneshot::Sender<Vec<Txid>>;
 
 /// The service.
 pub struct Service {
-    /// What is served.
-    pub store: Arc<Store>,
-    /// Where the node's task takes questions.
-    pub queries: mpsc::Sender<MempoolQuery>,
+    store: Arc<Store>,
+    mempool: Mempool,
+    subscribers: Places,
+    listings: Places,
     /// Ends the streams when the process stops.
-    pub stop: CancellationToken,
+    stop: CancellationToken,
+}
+
+impl Service {
+    /// Serves `store`, and what the node's task answers to `queries`, until `stop`.
+    pub fn new(
+        store: Arc<Store>,
+        queries: mpsc::Sender<MempoolQuery>,
+        stop: CancellationToken,
+    ) -> Service {
+        Service {
+            store,
+            mempool: Mempool::new(queries),
+            subscribers: Places::new("StreamTransactions", ("MAX_SUBSCRIBERS", MAX_SUBSCRIBERS)),
+            listings: Places::new("ListMempool", ("MAX_LISTINGS", MAX_LISTINGS)),
+            stop,
+        }
+    }
 }
 
 #[tonic::async_trait]
@@ -51,6 +71,7 @@ impl IngestService for Service {
         &self,
         request: Request<StreamTransactionsRequest>,
     ) -> Result<Response<Self::StreamTransactionsStream>, Status> {
+        let place = self.subscribers.enter()?;
         let after = request.into_inner().after.as_ref().map(wire::position);
         let (messages, receiver) = mpsc::channel(AHEAD);
         let (store, stop) = (self.store.clone(), self.stop.clone());
@@ -63,6 +84,7 @@ impl IngestService for Service {
                 tracing::debug!("a subscriber left before it was told why its stream ends");
             }
             metrics::unsubscribed();
+            drop(place);
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
@@ -71,62 +93,59 @@ impl IngestService for Service {
         &self,
         _: Request<ListMempoolRequest>,
     ) -> Result<Response<Self::ListMempoolStream>, Status> {
-        let (query, answer) = oneshot::channel();
-        let unavailable = || Status::unavailable("ingest is stopping");
-        self.queries
-            .try_send(query)
-            .map_err(|_| Status::resource_exhausted("too many ListMempool calls at once"))?;
-        let txids = answer.await.map_err(|_| unavailable())?;
-        let chunks: Vec<ListMempoolResponse> = txids
-            .chunks(TXIDS)
-            .map(|chunk| ListMempoolResponse {
-                txids: chunk
-                    .iter()
-                    .map(|txid| txid.to_byte_array().to_vec())
-                    .collect(),
-            })
-            .collect();
-        Ok(Response::new(Box::pin(tokio_stream::iter(chunks).map(Ok))))
+        let place = self.listings.enter()?;
+        let txids = self.mempool.now().await?;
+        let messages = mempool::messages(txids).map(move |message| {
+            // Held until the last message has been taken, or the caller has left.
+            let _held = &place;
+            Ok(message)
+        });
+        Ok(Response::new(Box::pin(tokio_stream::iter(messages))))
     }
 }
 
 type Messages = mpsc::Sender<Result<StreamTransactionsResponse, Status>>;
 
-/// Sends what followed `after`, or the whole window and then what follows, until the subscriber leaves.
+/// Sends what followed `after`, or the whole window and then what follows, until the subscriber leaves. Each message is
+/// made once there is room for it.
 async fn serve(store: &Store, after: Option<Position>, messages: &Messages) -> Result<(), Status> {
     let mut head = store.watch();
     let mut position = match after.filter(|position| store.after(*position, 0).is_some()) {
         Some(position) => position,
-        None => match send_window(store, messages).await {
+        None => match send_window(store, messages).await? {
             Some(position) => position,
             None => return Ok(()),
         },
     };
     loop {
+        let Ok(room) = messages.reserve().await else {
+            return Ok(());
+        };
         let Some(entries) = store.after(position, BATCH) else {
+            drop(room);
             if store.epoch() == position.epoch {
                 return Err(Status::out_of_range(
                     "too slow: what follows the last position is no longer held; begin again from the window",
                 ));
             }
             // The clock was set: every stamp is another one now.
-            match send_window(store, messages).await {
+            match send_window(store, messages).await? {
                 Some(begun) => position = begun,
                 None => return Ok(()),
             }
             continue;
         };
-        match entries.last().map(|entry| entry.position) {
-            Some(last) => position = last,
-            None => {
-                if head.changed().await.is_err() {
-                    return Ok(());
-                }
-                continue;
-            }
+        if let Some(last) = entries.last() {
+            position = last.position;
+            room.send(Ok(message(entries)));
+            continue;
         }
-        if messages.send(Ok(message(entries))).await.is_err() {
-            return Ok(());
+        drop(room);
+        tokio::select! {
+            changed = head.changed() => if changed.is_err() {
+                return Ok(());
+            },
+            () = messages.closed() => return Ok(()),
         }
     }
 }
@@ -139,42 +158,23 @@ fn message(entries: Vec<Entry>) -> StreamTransactionsResponse {
 }
 
 /// Sends the window and `caught_up`; the position that it is at, or `None` when the subscriber has left.
-async fn send_window(store: &Store, messages: &Messages) -> Option<Position> {
+///
+/// # Errors
+/// When the subscriber has not taken all of it within [`WHOLE_WITHIN`].
+async fn send_window(store: &Store, messages: &Messages) -> Result<Option<Position>, Status> {
     let snapshot = store.snapshot();
-    for message in window_messages(&snapshot) {
-        messages.send(Ok(message)).await.ok()?;
-    }
-    Some(snapshot.position)
-}
-
-/// The window as a subscriber without a position gets it: transactions, blocks, status, `caught_up`.
-fn window_messages(snapshot: &Snapshot) -> Vec<StreamTransactionsResponse> {
-    let transactions = snapshot
-        .transactions
-        .iter()
-        .map(|(accepted, state)| Kind::Accepted(wire::accepted(accepted, *state)));
-    let blocks = snapshot.blocks.iter().map(|block| {
-        Kind::BlockConnected(BlockConnected {
-            block: Some(wire::block(block)),
-            txids: Vec::new(),
-        })
-    });
-    let status = snapshot
-        .status
-        .iter()
-        .map(|status| Kind::Status(wire::node_status(status)));
-    let events: Vec<Event> = transactions
-        .chain(blocks)
-        .chain(status)
-        .chain([Kind::CaughtUp(CaughtUp {})])
-        .map(|kind| wire::stamped(snapshot.position, snapshot.time_ms, kind))
-        .collect();
-    events
-        .chunks(BATCH)
-        .enumerate()
-        .map(|(number, events)| StreamTransactionsResponse {
-            reset: number == 0,
-            events: events.to_vec(),
-        })
-        .collect()
+    let sending = async {
+        for part in 0..window::parts(&snapshot) {
+            let Ok(room) = messages.reserve().await else {
+                return None;
+            };
+            room.send(Ok(window::message(&snapshot, part)));
+        }
+        Some(snapshot.position)
+    };
+    timeout(WHOLE_WITHIN, sending).await.map_err(|_| {
+        Status::out_of_range(format!(
+            "too slow: the window was not taken within {WHOLE_WITHIN:?}; begin again from the window"
+        ))
+    })
 }

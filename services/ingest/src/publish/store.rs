@@ -1,6 +1,9 @@
 //! What the node's task writes and the subscribers read: the log and the window.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
 
 use satscope_log::{
     Accepted, Block, Entry, Event, EventLog, Limits, NodeStatus, Position, State, Txid, Window,
@@ -15,9 +18,14 @@ pub const LIMITS: Limits = Limits {
     bytes: 64 << 20,
 };
 
+/// Subscribers that come within this time share the copy of the window that one of them is still being sent: each goes on
+/// with what followed it.
+const SHARED: Duration = Duration::from_secs(10);
+
 /// The whole window at one position.
 #[derive(Debug)]
 pub struct Snapshot {
+    made: Instant,
     /// The newest position that it covers.
     pub position: Position,
     /// Its clock, Unix milliseconds.
@@ -45,9 +53,18 @@ struct Inner {
     window: Window,
     time_ms: u64,
     status: Option<Arc<NodeStatus>>,
+    /// The newest copy of the window, while a subscriber is being sent it.
+    snapshot: Weak<Snapshot>,
 }
 
 impl Inner {
+    /// The newest copy of the window, if what followed it is held.
+    fn shared(&self) -> Option<Arc<Snapshot>> {
+        let snapshot = self.snapshot.upgrade()?;
+        let is_recent = snapshot.made.elapsed() < SHARED;
+        (is_recent && self.log.after(snapshot.position).is_some()).then_some(snapshot)
+    }
+
     /// Writes events. The event clock does not go back within an epoch: what was received before a tick and comes after it
     /// bears the tick's time.
     fn take(&mut self, events: &mut Vec<(u64, Event)>) {
@@ -82,6 +99,7 @@ impl Store {
                 window: Window::default(),
                 time_ms: 0,
                 status: None,
+                snapshot: Weak::new(),
             }),
             head: watch::Sender::new(0),
             room,
@@ -111,20 +129,26 @@ impl Store {
         Some(inner.log.after(position)?.take(most).cloned().collect())
     }
 
-    /// The window as it stands.
-    pub fn snapshot(&self) -> Snapshot {
-        let inner = self.lock();
-        Snapshot {
+    /// The window as it stands, or as it stood at most [`SHARED`] ago while a subscriber is being sent that.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let mut inner = self.lock();
+        if let Some(shared) = inner.shared() {
+            return shared;
+        }
+        let window = &inner.window;
+        let snapshot = Arc::new(Snapshot {
+            made: Instant::now(),
             position: inner.log.head(),
             time_ms: inner.time_ms,
-            transactions: inner
-                .window
+            transactions: window
                 .iter()
-                .map(|tracked| (tracked.accepted.clone(), tracked.state))
+                .map(|tracked| (tracked.accepted, tracked.state))
                 .collect(),
-            blocks: inner.window.blocks().copied().collect(),
+            blocks: window.blocks().copied().collect(),
             status: inner.status.clone(),
-        }
+        });
+        inner.snapshot = Arc::downgrade(&snapshot);
+        snapshot
     }
 
     /// Accepted transactions in the window.
@@ -149,5 +173,38 @@ impl Store {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use satscope_log::RemovalReason;
+
+    use super::*;
+
+    fn removed(number: u8) -> Vec<(u64, Event)> {
+        vec![(1, Event::Removed([number; 32], RemovalReason::Unknown))]
+    }
+
+    #[test]
+    fn subscribers_of_one_moment_share_the_window_until_none_is_sent_it() {
+        let store = Store::new(7, usize::MAX);
+        store.publish(&mut removed(1));
+        let first = store.snapshot();
+        store.publish(&mut removed(2));
+        assert!(Arc::ptr_eq(&first, &store.snapshot()));
+        let followed = store.after(first.position, 10).map(|entries| entries.len());
+        assert_eq!(followed, Some(1), "what followed is not lost");
+        drop(first);
+        assert_eq!(store.snapshot().position.sequence, 2);
+    }
+
+    #[test]
+    fn a_window_of_another_epoch_is_not_shared() {
+        let store = Store::new(7, usize::MAX);
+        let first = store.snapshot();
+        store.begin(8, &mut removed(1));
+        let second = store.snapshot();
+        assert_eq!((first.position.epoch, second.position.epoch), (7, 8));
     }
 }

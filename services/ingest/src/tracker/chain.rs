@@ -6,7 +6,6 @@ use satscope_log::{Block, Event, WINDOW_MS};
 use super::{
     Place, Record, Tracker, Wanted,
     dating::{Change, Undated},
-    departures::Cause,
     note,
     outbox::FirstSight,
     run::Run,
@@ -108,7 +107,7 @@ impl Tracker {
 
     /// Takes a `C`.
     pub(super) fn connected(&mut self, hash: BlockHash, run: &Run, now_ms: u64, gate: &Gate) {
-        self.settle_departures(Cause::Mined(run), now_ms);
+        self.conflicts_with(run, now_ms);
         self.reorg_joined(now_ms);
         if matches!(gate, Gate::Alone(_)) {
             // `rawblock` comes for the last block of a step only.

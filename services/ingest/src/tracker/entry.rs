@@ -48,6 +48,7 @@ impl Tracker {
     pub(super) fn enter(&mut self, txid: Txid, number: u64, received_ms: u64, gate: &mut Gate) {
         let decided = gate.added(number, received_ms);
         self.note_back(txid);
+        self.comes_back(&txid, received_ms);
         let seen = self
             .seen
             .get_or_insert_with(txid, || Seen::received(received_ms));

@@ -7,7 +7,6 @@ use super::{
     Place, Record, Tracker, Wanted,
     chain::{ChainBlock, Standing},
     dating::Undated,
-    departures::Cause,
     note,
     run::Run,
 };
@@ -16,7 +15,7 @@ use crate::stamp::{Blocks, Gate};
 impl Tracker {
     /// Takes a `D`.
     pub(super) fn disconnected(&mut self, hash: BlockHash, run: &Run, now_ms: u64, gate: &Gate) {
-        self.settle_departures(Cause::Nothing, now_ms);
+        self.settle_departures(now_ms);
         self.reorg_left(now_ms);
         let known = self.disconnect(hash, now_ms);
         if gate.blocks() == Blocks::Drop {

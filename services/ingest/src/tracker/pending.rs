@@ -1,7 +1,7 @@
 //! After a re-org: the transactions of disconnected blocks until it is known where each of them is.
 //!
-//! An `A` or a later `C` settles each. What neither has settled once the new tip is reached has left without a frame, since
-//! something in the new branch conflicts with it.
+//! An `A` or a later `C` settles each. What neither has settled once the new tip is reached has left without a message:
+//! something in the new branch may conflict with it, or the node does not take it into its mempool.
 
 use bitcoin::Txid;
 use satscope_log::RemovalReason;
@@ -88,7 +88,7 @@ impl Tracker {
             .map(|(txid, _)| *txid)
             .collect();
         for txid in unsettled {
-            self.remove(txid, RemovalReason::Conflicted, now_ms);
+            self.remove(txid, RemovalReason::Unknown, now_ms);
         }
     }
 

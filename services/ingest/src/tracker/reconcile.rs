@@ -13,7 +13,6 @@ use satscope_log::{Block, RemovalReason, WINDOW_MS};
 use super::{
     Place, Tracker,
     chain::{ChainBlock, Standing},
-    departures::Cause,
     entry::is_ahead,
     note,
     outbox::FirstSight,
@@ -87,7 +86,7 @@ impl Tracker {
             }
             self.take_back(known, now_ms);
         }
-        self.settle_departures(Cause::Nothing, now_ms);
+        self.settle_departures(now_ms);
         for hash in blocks.iter().rev() {
             self.disconnect(*hash, now_ms);
         }

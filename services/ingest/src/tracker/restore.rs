@@ -104,9 +104,7 @@ impl Tracker {
             true
         });
         let step_ms = shift.received_ms;
-        for departure in &mut self.departures {
-            departure.shift(step_ms);
-        }
+        self.departures.shift(step_ms);
         for undated in &mut self.undated {
             undated.received_ms = undated.received_ms.saturating_add_signed(step_ms);
         }

@@ -3,8 +3,10 @@
 use bitcoin::Txid;
 use satscope_log::{RemovalReason, WINDOW_MS};
 
-use super::{Place, Tracker, departures::EXPIRY_MS, transaction::Seen};
+use super::{Place, Tracker, transaction::Seen};
 
+/// Core's default `-mempoolexpiry`: 336 hours.
+const EXPIRY_MS: u64 = 336 * 60 * 60 * 1000;
 /// Interval between sweeps for what is long over, milliseconds.
 const SWEEP_EVERY_MS: u64 = 60_000;
 /// The table of what was met takes at most this many bytes of memory: the txids of three million transactions.

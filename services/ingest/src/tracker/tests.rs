@@ -15,6 +15,7 @@ use super::{
 use crate::stamp::Pace;
 
 mod blocks;
+mod departures;
 mod stamps;
 
 const NOW: u64 = 1_700_000_000_000;
@@ -180,49 +181,6 @@ fn a_transaction_is_counted_once_however_often_it_is_sent() {
 }
 
 #[test]
-fn a_replacement_takes_the_old_one_out_and_says_so() {
-    let mut scene = Scene::new();
-    let first = scene.add(&payment(old(1), 51_234));
-    scene.sequence(SequenceEvent::Removed(first, 0));
-    assert_eq!(scene.mempool(), [], "out at once");
-    let second = scene.add(&payment(old(1), 51_233));
-    assert_eq!(scene.mempool(), [second]);
-    assert_eq!(scene.removals(), [RemovalReason::Replaced]);
-}
-
-#[test]
-fn what_descends_from_a_replaced_transaction_is_replaced_with_it() {
-    let mut scene = Scene::new();
-    let parent = scene.add(&payment(old(1), 51_234));
-    let later = NOW + WINDOW_MS;
-    scene.now_ms = later;
-    let child = scene.add(&payment((parent, 0), 41_234));
-    scene.sequence(SequenceEvent::Removed(parent, 0));
-    scene.sequence(SequenceEvent::Removed(child, 0));
-    scene.add(&payment(old(1), 51_233));
-    assert_eq!(
-        scene.removals(),
-        [RemovalReason::Replaced, RemovalReason::Replaced]
-    );
-}
-
-#[test]
-fn a_conflict_with_a_block_is_told_from_an_eviction() {
-    let mut scene = Scene::new();
-    let conflicting = scene.add(&payment(old(1), 51_234));
-    scene.sequence(SequenceEvent::Removed(conflicting, 0));
-    scene.mine(block(1), 800_000, &[&payment(old(1), 51_233)]);
-    let evicted = scene.add(&payment(old(2), 61_234));
-    scene.sequence(SequenceEvent::Removed(evicted, 0));
-    scene.pass(2000);
-    assert_eq!(
-        scene.removals(),
-        [RemovalReason::Conflicted, RemovalReason::Evicted]
-    );
-    assert_eq!(scene.mempool(), []);
-}
-
-#[test]
 fn after_a_reorg_each_transaction_is_where_the_new_branch_put_it() {
     let mut scene = Scene::new();
     let (back, again, lost) = (
@@ -245,7 +203,7 @@ fn after_a_reorg_each_transaction_is_where_the_new_branch_put_it() {
     assert_eq!(scene.mempool(), [back]);
     assert_eq!(scene.removals(), [], "nothing is given up at once");
     scene.pass(2000);
-    assert_eq!(scene.removals(), [RemovalReason::Conflicted]);
+    assert_eq!(scene.removals(), [RemovalReason::Unknown]);
     assert_eq!(scene.first_sights().len(), 3);
 }
 
@@ -267,7 +225,7 @@ fn what_is_met_with_a_block_that_leaves_does_not_stay_unsettled() {
     );
     scene.pass(60_000);
     assert_eq!(scene.mempool(), [back]);
-    assert_eq!(scene.removals(), [RemovalReason::Conflicted]);
+    assert_eq!(scene.removals(), [RemovalReason::Unknown]);
 }
 
 #[test]

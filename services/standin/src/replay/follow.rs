@@ -1,10 +1,10 @@
 //! What a node's mempool and chain are, told from its messages alone.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bitcoin::BlockHash;
 use bitcoin::block::Header;
-use rustc_hash::FxHashMap;
 use satscope_bitcoin::frame::{Frame, SequenceEvent, Topic};
 
 use crate::chain::{Block, Chain};
@@ -14,14 +14,14 @@ use crate::tx::Tx;
 /// Carries a recording's messages over to a [`Chain`].
 #[derive(Debug)]
 pub struct Follower {
-    headers: FxHashMap<BlockHash, Header>,
+    headers: HashMap<BlockHash, Header>,
     /// The transactions published since the last `sequence` message.
     run: Vec<Arc<Tx>>,
 }
 
 impl Follower {
     /// `headers` are those of all blocks that the recording shows anywhere.
-    pub fn new(headers: FxHashMap<BlockHash, Header>) -> Follower {
+    pub fn new(headers: HashMap<BlockHash, Header>) -> Follower {
         Follower {
             headers,
             run: Vec::new(),

@@ -1,5 +1,6 @@
 //! A recording, played to the byte at its own pace.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +10,6 @@ use bitcoin::consensus::Decodable;
 use bitcoin::hashes::Hash;
 use bitcoin::hex::FromHex;
 use bitcoin::{BlockHash, Network, Txid};
-use rustc_hash::FxHashMap;
 use satscope_bitcoin::frame::{SequenceEvent, Topic};
 use satscope_bitcoin::recording::{Checkpoint, Event, Record, RecordingError, Series};
 use serde_json::{Map, Value};
@@ -38,7 +38,7 @@ pub struct Recording {
 /// What is known of a recording before it is played.
 #[derive(Default)]
 struct Survey {
-    headers: FxHashMap<BlockHash, Header>,
+    headers: HashMap<BlockHash, Header>,
     checkpoints: Vec<String>,
     /// Of the chain's tip before the first message.
     start: Option<(BlockHash, u32)>,
@@ -46,7 +46,7 @@ struct Survey {
     base_time: Option<f64>,
     first_t: Option<f64>,
     /// When each transaction was last added, as long as `base_time` is not known.
-    added: FxHashMap<Txid, f64>,
+    added: HashMap<Txid, f64>,
 }
 
 impl Recording {

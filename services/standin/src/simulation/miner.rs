@@ -1,5 +1,6 @@
 //! Blocks for the simulated chain: which transactions go in, the coinbase, and the proof of work at the easiest target.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bitcoin::absolute::LockTime;
@@ -14,7 +15,6 @@ use bitcoin::{
 };
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
-use rustc_hash::FxHashSet;
 
 use super::scripts::Address;
 use crate::chain::{Block, Chain};
@@ -37,7 +37,7 @@ pub fn select(mempool: &Mempool) -> Vec<Arc<Tx>> {
         let (left, right) = (a.fee_or_least() * b.vsize(), b.fee_or_least() * a.vsize());
         right.cmp(&left).then(a.txid.cmp(&b.txid))
     });
-    let (mut chosen, mut inside, mut weight) = (Vec::new(), FxHashSet::default(), 0);
+    let (mut chosen, mut inside, mut weight) = (Vec::new(), HashSet::new(), 0);
     for tx in by_fee {
         if weight + LEAST_WEIGHT > MAX_WEIGHT {
             break;
@@ -61,7 +61,7 @@ pub fn select(mempool: &Mempool) -> Vec<Arc<Tx>> {
 
 /// Orders transactions so that none comes before one that it spends.
 fn parents_first(txs: Vec<Arc<Tx>>) -> Vec<Arc<Tx>> {
-    let mut waiting: FxHashSet<Txid> = txs.iter().map(|tx| tx.txid).collect();
+    let mut waiting: HashSet<Txid> = txs.iter().map(|tx| tx.txid).collect();
     let mut ordered = Vec::with_capacity(txs.len());
     let mut left = txs;
     while !left.is_empty() {
@@ -160,7 +160,7 @@ fn witness_commitment(txs: &[Arc<Tx>], reserved: &[u8]) -> ScriptBuf {
 /// A share of a block's transactions, without the coinbase, as a rival miner may have known them; the rest comes second.
 /// Neither half of a parent and child is torn: what descends from one that was left out is left out too.
 pub fn split(block: &Block, share: f64, rng: &mut ChaCha8Rng) -> (Vec<Arc<Tx>>, Vec<Arc<Tx>>) {
-    let mut out: FxHashSet<Txid> = FxHashSet::default();
+    let mut out: HashSet<Txid> = HashSet::new();
     let txs = block.txs.iter().flatten().skip(1).cloned();
     txs.partition(|tx| {
         let known =

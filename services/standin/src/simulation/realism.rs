@@ -4,11 +4,10 @@
 //! share near a round dollar sum at the known price; of all outputs, the share whose exact value repeats; and the
 //! shape of the transactions around them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use bitcoin::{Block, Transaction, consensus::deserialize};
-use rustc_hash::FxHashSet;
 use satscope_bitcoin::blockfile::read_block;
 
 use super::*;
@@ -42,7 +41,7 @@ fn measure(block: &Block, price_usd: f64) -> Measured {
     }
     let outputs: u32 = repeats.values().sum();
     let repeated: u32 = repeats.values().filter(|count| **count >= 10).sum();
-    let mut seen = FxHashSet::default();
+    let mut seen = HashSet::new();
     let mut passed = 0_usize;
     let mut usd: Vec<f64> = Vec::new();
     for tx in transactions {
@@ -71,7 +70,7 @@ fn measure(block: &Block, price_usd: f64) -> Measured {
 }
 
 /// The values that the filter's default rules keep, where all that is known of the past is the block itself.
-fn counting_values(tx: &Transaction, seen: &FxHashSet<Txid>) -> Vec<u64> {
+fn counting_values(tx: &Transaction, seen: &HashSet<Txid>) -> Vec<u64> {
     let payment = tx.input.len() <= 5
         && tx.output.len() == 2
         && !tx

@@ -1,6 +1,7 @@
 //! What a simulation promises: repeatable, with every kind of event, and as Core orders its messages.
 
-use rustc_hash::FxHashSet;
+use std::collections::HashSet;
+
 use satscope_bitcoin::frame::{SequenceEvent, Topic};
 
 use super::*;
@@ -71,7 +72,7 @@ fn the_start_changes_no_payment() {
 /// mempool that is the sum of A, R and the blocks' runs, C after its run with the coinbase first.
 #[test]
 fn messages_tell_the_mempool() {
-    let mut mempool: FxHashSet<Txid> = FxHashSet::default();
+    let mut mempool: HashSet<Txid> = HashSet::new();
     let mut next_number = 1;
     let mut counts = [0; 4];
     let mut run_of: Vec<std::sync::Arc<Tx>> = Vec::new();
@@ -127,7 +128,7 @@ fn every_input_is_spent_once_in_the_mempool() {
     run(parameters(), 30_000, |chain, _| {
         checked += 1;
         if checked % 3000 == 0 {
-            let mut spent = FxHashSet::default();
+            let mut spent = HashSet::new();
             for entry in chain.mempool.entries() {
                 assert!(
                     entry
