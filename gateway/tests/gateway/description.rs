@@ -49,16 +49,17 @@ const fn unchanged(path: &'static str) -> Ask {
 }
 
 /// While there is no price.
-const NOT_YET: [Ask; 5] = [
+const NOT_YET: [Ask; 6] = [
     ask("/api/v1/price", 503, PROBLEM),
     ask("/api/v1/prices", 503, PROBLEM),
     ask("/api/v1/points", 503, PROBLEM),
     ask("/api/v1/evidence", 503, PROBLEM),
     ask("/readyz", 200, JSON),
+    ask("/health", 200, JSON),
 ];
 
 /// When there is one.
-const THEN: [Ask; 26] = [
+const THEN: [Ask; 27] = [
     ask("/api/v1/price", 200, JSON),
     Ask {
         headers: &[("accept", "text/plain")],
@@ -115,6 +116,7 @@ const THEN: [Ask; 26] = [
         "application/schema+json",
     ),
     unchanged("/api/v1/websocket-message.schema.json"),
+    ask("/health", 200, JSON),
     ask("/healthz", 200, JSON),
     ask("/readyz", 200, JSON),
     ask("/api/v1/stream", 200, "text/event-stream"),
@@ -146,7 +148,7 @@ const FULL: [Ask; 3] = [
 ];
 
 /// Where the process is about to stop.
-const STOPPING: [Ask; 1] = [ask("/readyz", 503, JSON)];
+const STOPPING: [Ask; 2] = [ask("/readyz", 503, JSON), ask("/health", 200, JSON)];
 
 struct Description {
     document: Value,

@@ -299,7 +299,8 @@ impl Publisher {
         PriceUpdate {
             time_ms: self.state.time_ms(),
             estimate,
-            counters: Some(wire::counters(status.counters)),
+            // Ingest counts at least its uptime once it has spoken.
+            counters: (status.counters.uptime_ms > 0).then(|| wire::counters(status.counters)),
             active: self.state.active() as u64,
             hops: standing.hops.iter().map(wire::hop).collect(),
             chain,

@@ -70,6 +70,9 @@ mod tests {
         assert_eq!(limiter.pass("parse", start), None);
         assert_eq!(limiter.pass("parse", start), None);
         assert_eq!(limiter.pass("topic", start), Some(0));
-        assert_eq!(limiter.pass("parse", start + Duration::from_secs(1)), Some(2));
+        assert_eq!(
+            limiter.pass("parse", start + Duration::from_secs(1)),
+            Some(2)
+        );
     }
 }
