@@ -15,8 +15,7 @@ use crate::{
 /// Texts and controls that lie outside the window to the left or right.
 const OUTSIDE: &str = "[...document.querySelectorAll('#price, #price-age, .facts dd, button, #hops li, #stats, #chart, #amounts')].filter((element) => { const { left, right, width } = element.getBoundingClientRect(); return width > 0 && (left < -4 || right > innerWidth + 1); }).map((element) => element.id || element.innerText)";
 /// Whether nothing can be scrolled to sideways.
-const FITS: &str =
-    "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+const FITS: &str = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
 
 pub async fn the_plot_has_most_of_the_window(stage: &Stage) {
     let browser = &stage.browser;
@@ -36,7 +35,11 @@ pub async fn the_plot_has_most_of_the_window(stage: &Stage) {
                 "{width}×{inner}: the plot has {tall} px; expected {least}"
             );
             let whole = format!("{plot}.top >= 0 && {plot}.bottom <= innerHeight");
-            assert_eq!(browser.value(&whole).await, true, "{width}: it is seen whole");
+            assert_eq!(
+                browser.value(&whole).await,
+                true,
+                "{width}: it is seen whole"
+            );
             let below = "['amounts', 'hops', 'stats', 'evidence-text'].every((id) => document.getElementById(id).getBoundingClientRect().height > 8)";
             browser.until(below).await;
         };

@@ -341,6 +341,31 @@ async fn every_route_is_described() {
     }
 }
 
+#[test]
+fn the_count_of_transactions_is_described_with_what_was_read_back_at_the_start() {
+    let messages = include_str!("../../websocket-message.schema.json");
+    let messages: Value = serde_json::from_str(messages).unwrap();
+    let stats = "/$defs/data/properties/stats/properties/total_received/description";
+    let stats = messages.pointer(stats).unwrap().as_str().unwrap();
+    for (place, text) in [
+        ("the schema of messages", stats),
+        (
+            "the contract of the parts",
+            include_str!("../../../proto/satscope/v1/common.proto"),
+        ),
+        ("the page", include_str!("../../../frontend/index.html")),
+        ("the metrics", include_str!("../../../docs/operations.md")),
+    ] {
+        let is_told = text.contains("read back at");
+        assert!(is_told, "{place} does not tell of what was read back");
+    }
+    // The descriptions of REST refer to the schema, and so have the same words.
+    let description = Description::read();
+    let price = &description.document["components"]["schemas"]["Price"];
+    let reference = price["properties"]["stats"]["$ref"].as_str().unwrap();
+    assert!(reference.starts_with("websocket-message.schema.json#"));
+}
+
 #[tokio::test]
 async fn it_is_served_as_it_stands_here() {
     let analyzer = Analyzer::start(Vec::new()).await;

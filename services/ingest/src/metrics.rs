@@ -256,7 +256,7 @@ pub fn unsubscribed() {
 pub fn describe() {
     describe_counter!(
         "satscope_ingest_transactions_total",
-        "Distinct transactions first seen, by what the filter said and why."
+        "Distinct transactions met since the start, those read back at the start included, by what the filter said and why."
     );
     describe_counter!(
         "satscope_ingest_removed_total",
