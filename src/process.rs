@@ -46,7 +46,7 @@ pub struct ProcessSettings {
     #[command(flatten)]
     pub log: LogSettings,
 
-    /// Where operators find /healthz, /readyz and /metrics
+    /// Where operators find /health, /healthz, /readyz and /metrics
     #[arg(long, env = "SATSCOPE_METRICS_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:9101", value_parser = socket_address)]
     pub metrics_listen: SocketAddr,
 

@@ -160,7 +160,7 @@ async fn a_reason_is_logged_at_most_once_a_second() {
     for lines in warnings {
         for pair in lines.windows(2) {
             let apart = pair[1].at_seconds - pair[0].at_seconds;
-            // The brake looks at the clock a moment before the line is stamped.
+            // The limiter looks at the clock a moment before the line is stamped.
             assert!(apart > 0.99, "two lines {apart} s apart");
         }
         let told: u64 = lines.iter().map(|line| 1 + line.held_back).sum();

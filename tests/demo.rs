@@ -25,14 +25,14 @@ const LONGEST_GAP: Duration = Duration::from_secs(5);
 /// Updates that are watched for their pace.
 const WATCHED: u64 = 12;
 
-async fn demo() -> Part {
+async fn demo(flags: &[&str]) -> Part {
     let node = [
         "demo",
         "--standin-zmq-listen=tcp://127.0.0.1:*",
         "--standin-rpc-listen",
         FREE,
     ];
-    Part::satscope(&[&node[..], &FREE_PORTS].concat())
+    Part::satscope(&[&node[..], &FREE_PORTS, flags].concat())
 }
 
 async fn number(browser: &Browser, expression: &str) -> Option<f64> {
@@ -60,7 +60,7 @@ async fn longest_gap(browser: &Browser) -> Duration {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_shows_a_simulated_price_in_a_browser_and_keeps_it_up_to_date() {
     let started = Instant::now();
-    let mut demo = demo().await;
+    let mut demo = demo(&[]).await;
     let url = demo.line("the dashboard is at ").await;
     let Some(browser) = Browser::open(&url).await else {
         return;
@@ -145,4 +145,29 @@ async fn the_demo_shows_a_simulated_price_in_a_browser_and_keeps_it_up_to_date()
     let (status, took) = demo.end().await;
     assert_eq!(status.code(), Some(0));
     assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_price_is_logged_in_fields() {
+    let mut demo = demo(&["--log-format=json"]).await;
+    demo.line("\"the first price\"").await;
+    let lines = demo.log();
+    let line = lines.iter().find(|line| line.contains("the first price"));
+    let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+    assert_eq!(
+        (&line["level"], &line["message"]),
+        (&"INFO".into(), &"the first price".into())
+    );
+    let number = |name: &str| {
+        line[name]
+            .as_f64()
+            .unwrap_or_else(|| panic!("no {name} in {line}"))
+    };
+    assert!(0.0 < number("low_usd") && number("low_usd") <= number("price_usd"));
+    assert!(number("price_usd") <= number("high_usd"), "{line}");
+    assert!((0.0..=1.0).contains(&number("confidence")), "{line}");
+    assert!(
+        number("payments") > 0.0 && number("as_of") > 1_600_000_000.0,
+        "{line}"
+    );
 }

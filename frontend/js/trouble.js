@@ -1,14 +1,24 @@
 // What the notice says: why the price is not of this moment, what is waited for, or what else is amiss. Pure.
 
-import { ageWords, isBroken, staleReason } from "./age.js";
+import { ageWords, eventNow, isBroken, staleReason } from "./age.js";
+import { formatAge, formatCount } from "./format.js";
 import { WINDOW_SECONDS } from "./points.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./message.js").Hop} Hop */
 /** @typedef {import("./age.js").Reason} Reason */
 
-/** The window fills until it has this many payments, or spans `WINDOW_SECONDS`. */
+/** The least confidence of payments that agree on one price, by how many there are. Source: `confidence` in the oracle's `reading.rs`. */
+const AGREED = [
+  { payments: 1000, confidence: 0.8 },
+  { payments: 100, confidence: 0.3 },
+];
+
+/** Fewer payments than this in a whole window are too few for confidence. */
 const ENOUGH_PAYMENTS = 1000;
+
+/** A window that spans this share of `WINDOW_SECONDS` is full: the oldest block that is read back may be that much younger. */
+const FULL = 0.85;
 
 /** @type {Record<string, string>} */
 const CALLED = { node: "the node", ingest: "ingest", analyzer: "the analyzer", gateway: "the gateway" };
@@ -25,7 +35,7 @@ export function noticeOf(state, age = ageWords(state)) {
   if (isCutOff(state)) return gatewayLost(state.link, "The gateway cannot be reached");
   if (state.updates === 0) return "Connecting to the gateway";
   if (!state.estimate) return waitingFor(state.hops);
-  return [...doubts(state.estimate, state.stats), ...state.hops.flatMap(trouble)].join(" · ");
+  return [...doubts(state, state.estimate), ...state.hops.flatMap(trouble)].join(" · ");
 }
 
 /**
@@ -81,13 +91,32 @@ function waitingFor(hops) {
 }
 
 /**
+ * Why the confidence is low: a window that is still filling, too few payments in a full one, payments that do not agree. Several
+ * may hold.
+ * @param {State} state
  * @param {import("./message.js").Estimate} estimate
- * @param {import("./message.js").Stats | null} stats
  */
-function doubts({ confidence, payments }, stats) {
+function doubts(state, { confidence, payments }) {
   if (confidence >= 0.5) return [];
-  const filling = (payments ?? 0) < ENOUGH_PAYMENTS || (stats?.uptimeSeconds ?? 0) < WINDOW_SECONDS;
-  return [filling ? "Low confidence – warming up" : "Low confidence – the payments do not agree on one price"];
+  const causes = [];
+  const now = eventNow(state);
+  // The oldest estimate is as old as the payments that the window began with.
+  const span = now === null ? 0 : Math.max(0, now - state.historySince);
+  const isFull = span >= FULL * WINDOW_SECONDS;
+  if (!isFull) causes.push(`the window is still filling${span > 0 ? ` (${formatAge(span)} of ${formatAge(WINDOW_SECONDS)})` : ""}`);
+  if (isFull && payments !== null && payments < ENOUGH_PAYMENTS) causes.push(`only ${formatCount(payments)} payments in ${formatAge(WINDOW_SECONDS)}`);
+  if (isAmbiguous(confidence, payments) || causes.length === 0) causes.push("the payments do not agree on one price");
+  return [`Low confidence – ${causes.join(", and ")}`];
+}
+
+/**
+ * Whether the payments leave another price nearly as probable.
+ * @param {number} confidence
+ * @param {number | null} payments
+ */
+function isAmbiguous(confidence, payments) {
+  const band = AGREED.find((band) => (payments ?? 0) >= band.payments);
+  return band ? confidence < band.confidence : confidence === 0;
 }
 
 /** @param {Hop} hop */

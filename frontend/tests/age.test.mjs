@@ -136,8 +136,22 @@ test("an age that is not known is not made up", () => {
 
 test("a price of this moment has its doubts and its hops' troubles told", () => {
   assert.equal(noticeOf(heard()), "");
-  assert.equal(noticeOf(heard({ confidence: 0.2 })), "Low confidence – warming up");
   assert.equal(noticeOf(heard({ hops: hops({ node: { state: "degraded", detail: "no RPC" } }) })), "The node (degraded: no RPC)");
+});
+
+test("low confidence has its causes told: a window that fills, too few payments in a full one, payments that do not agree", () => {
+  const low = (confidence, payments, minutes) =>
+    noticeOf(heard({ confidence, evidence: { payments }, ...(minutes === null ? {} : { history_since: 50_000 - minutes * 60 }) }));
+  const disagree = "the payments do not agree on one price";
+  assert.equal(low(0.4, 240, 40), "Low confidence – the window is still filling (40 min of 3 h)");
+  assert.equal(low(0.2, 5000, 175), `Low confidence – ${disagree}`, "ambiguous in the first hours too");
+  assert.equal(low(0.2, 5000, 40), `Low confidence – the window is still filling (40 min of 3 h), and ${disagree}`);
+  assert.equal(low(0.1, 240, 40), `Low confidence – the window is still filling (40 min of 3 h), and ${disagree}`);
+  assert.equal(low(0, 20, 40), `Low confidence – the window is still filling (40 min of 3 h), and ${disagree}`);
+  assert.equal(low(0.4, 240, 180), "Low confidence – only 240 payments in 3 h");
+  assert.equal(low(0.1, 240, 180), `Low confidence – only 240 payments in 3 h, and ${disagree}`);
+  assert.equal(low(0.4, 240, null), "Low confidence – the window is still filling", "no estimate of the past yet");
+  assert.equal(low(0.5, 240, 40), "");
 });
 
 test("before any price, what is waited for is told", () => {

@@ -53,6 +53,7 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
         state: newest.clone(),
         questions,
         stale_after: Duration::from_secs(settings.stale_after_seconds.into()),
+        readiness: context.readiness.clone(),
     };
     let stop = context.tasks.stop();
     let door = Door::new(settings.door, stop.clone())?;

@@ -1,7 +1,9 @@
-//! What is asked once: the price, the points, the history, the evidence, the page, and what the gateway says of itself.
+//! What is asked once: the price, the points, the history, the evidence, the page, the health, and what the gateway says of
+//! itself.
 
 mod description;
 mod evidence;
+mod health;
 mod history;
 mod page;
 mod past;
@@ -13,6 +15,7 @@ mod span;
 use std::time::Duration;
 
 use axum::{Router, routing::get};
+use satscope_kit::health::Readiness;
 
 use crate::{
     answer::made_once::Wanted,
@@ -29,6 +32,8 @@ pub struct Rest {
     pub questions: Questions,
     /// For how long a stale price is given without a body that says so.
     pub stale_after: Duration,
+    /// Whether this process takes requests, and since when it runs.
+    pub readiness: Readiness,
 }
 
 impl Rest {
@@ -42,7 +47,7 @@ impl Rest {
         }
     }
 
-    /// All of `/api/v1` but the event stream, and the page.
+    /// All of `/api/v1` but the event stream, the health, and the page.
     pub fn routes(&self) -> Router {
         Router::new()
             .route("/api/v1/price", get(price::price))
@@ -50,6 +55,7 @@ impl Rest {
             .route("/api/v1/points", get(points::points))
             .route("/api/v1/history", get(history::history))
             .route("/api/v1/evidence", get(evidence::amounts))
+            .route("/health", get(health::health))
             .route(description::OPENAPI, get(description::openapi))
             .route(description::MESSAGES, get(description::messages))
             .with_state(self.clone())

@@ -1,4 +1,4 @@
-//! The page in a narrow window, for assistive technology, and without WebGL.
+//! The page in windows of several sizes, for assistive technology, and without WebGL.
 
 use satscope_proto::v1::{Simulation, StaleReason};
 use serde_json::json;
@@ -12,23 +12,61 @@ use crate::{
     things::SAVED,
 };
 
+/// Texts and controls that lie outside the window to the left or right.
+const OUTSIDE: &str = "[...document.querySelectorAll('#price, #price-age, .facts dd, button, #hops li, #stats, #chart, #amounts')].filter((element) => { const { left, right, width } = element.getBoundingClientRect(); return width > 0 && (left < -4 || right > innerWidth + 1); }).map((element) => element.id || element.innerText)";
+/// Whether nothing can be scrolled to sideways.
+const FITS: &str = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+
+pub async fn the_plot_has_most_of_the_window(stage: &Stage) {
+    let browser = &stage.browser;
+    for (width, height, least) in [(1280, 900, 650.0), (1440, 900, 640.0), (1920, 1080, 760.0)] {
+        let look = async {
+            browser.until(&format!("innerWidth === {width}")).await;
+            browser.until(FITS).await;
+            browser.until_text("price", "$50,0").await;
+            assert_eq!(browser.value(OUTSIDE).await, json!([]), "{width}");
+            let inner = browser.value("innerHeight").await.as_f64().unwrap();
+            // A window of a driver may be a little lower than was asked for.
+            let least = least - (f64::from(height) - inner).max(0.0);
+            let plot = "document.getElementById('plot').getBoundingClientRect()";
+            let tall = browser.value(&format!("{plot}.height")).await;
+            assert!(
+                tall.as_f64().unwrap() >= least,
+                "{width}×{inner}: the plot has {tall} px; expected {least}"
+            );
+            let whole = format!("{plot}.top >= 0 && {plot}.bottom <= innerHeight");
+            assert_eq!(
+                browser.value(&whole).await,
+                true,
+                "{width}: it is seen whole"
+            );
+            let below = "['amounts', 'hops', 'stats', 'evidence-text'].every((id) => document.getElementById(id).getBoundingClientRect().height > 8)";
+            browser.until(below).await;
+        };
+        browser.in_window_of(width, height, look).await;
+    }
+}
+
 pub async fn a_narrow_window_holds_everything(stage: &Stage) {
+    for width in [360, 390] {
+        narrow_window_holds_everything(stage, width).await;
+    }
+}
+
+async fn narrow_window_holds_everything(stage: &Stage, width: u32) {
     let browser = &stage.browser;
     let look = async {
         browser.until_text("price", "$50,070").await;
-        browser.until("innerWidth === 360").await;
-        browser
-            .until("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-            .await;
-        let outside = "[...document.querySelectorAll('#price, #price-age, .facts dd, button, #hops li, #stats, #chart, #amounts')].filter((element) => { const { left, right, width } = element.getBoundingClientRect(); return width > 0 && (left < -4 || right > innerWidth + 1); }).map((element) => element.id || element.innerText)";
-        assert_eq!(browser.value(outside).await, json!([]));
+        browser.until(&format!("innerWidth === {width}")).await;
+        browser.until(FITS).await;
+        assert_eq!(browser.value(OUTSIDE).await, json!([]));
         let height = "document.getElementById('price').getBoundingClientRect().height > 50";
         browser.until(height).await;
         browser
             .until("document.getElementById('chart').dataset.points === '609'")
             .await;
     };
-    browser.in_window_of(360, 780, look).await;
+    browser.in_window_of(width, 780, look).await;
 }
 
 pub async fn axe_finds_nothing(stage: &mut Stage) {

@@ -117,7 +117,9 @@ async fn everything(engine: Engine) -> Option<Stage> {
     link::a_hidden_tab_listens_and_does_not_draw(&mut stage).await;
     what("the gateway killed");
     link::a_killed_gateway_leaves_no_gap(&mut stage).await;
-    what("360 pixels");
+    what("large windows");
+    access::the_plot_has_most_of_the_window(&stage).await;
+    what("360 and 390 pixels");
     access::a_narrow_window_holds_everything(&stage).await;
     what("accessibility");
     access::axe_finds_nothing(&mut stage).await;

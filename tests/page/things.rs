@@ -253,7 +253,12 @@ pub async fn a_zoomed_view_is_in_the_link(stage: &Stage) {
 
 pub async fn confidence_has_its_colour_and_its_words(stage: &mut Stage) {
     for (confidence, text, level, notice) in [
-        (0.2, "low 0.20", "low", "Low confidence – warming up"),
+        (
+            0.2,
+            "low 0.20",
+            "low",
+            "Low confidence – the payments do not agree on one price",
+        ),
         (0.6, "medium 0.60", "medium", ""),
         (0.9, "high 0.90", "high", ""),
     ] {

@@ -32,7 +32,7 @@ pub struct Current {
     pub estimate: Option<Estimate>,
     /// From the node to this gateway.
     pub hops: Vec<Hop>,
-    /// Absent until the first update has come.
+    /// Absent until the first update has come, and while there is neither a price nor a word of ingest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stats: Option<Stats>,
     /// Whether the transactions are made up; absent until the first update has come.
@@ -158,10 +158,14 @@ pub enum HopState {
     Disconnected,
 }
 
-/// Counters since ingest's start, and sizes now.
+/// Counters of ingest's process, and sizes now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Distinct transactions.
+    /// Whether ingest has told its counters. A message with a price must have `stats` before that too, by the contract: all
+    /// but `active_in_window` is then 0, or the least that is allowed.
+    #[serde(skip)]
+    pub is_counted: bool,
+    /// Distinct transactions that ingest has met: those that it read back at its start too.
     pub total_received: u64,
     /// Those of them that the filter left out.
     pub total_filtered: u64,

@@ -41,16 +41,19 @@ pub fn read(update: v1::PriceUpdate) -> (Update, Faults) {
         *count += 1;
         *last = fault;
     };
+    let estimate = update.estimate.and_then(|estimate| {
+        read_estimate(&estimate, update.time_ms)
+            .map_err(|fault| keep("estimate", fault))
+            .ok()
+    });
+    let (has_counters, has_estimate) = (update.counters.is_some(), estimate.is_some());
     let current = Current {
         sequence: Some(update.sequence.into()),
         time_ms: (update.time_ms > 0).then_some(update.time_ms),
-        estimate: update.estimate.and_then(|estimate| {
-            read_estimate(&estimate, update.time_ms)
-                .map_err(|fault| keep("estimate", fault))
-                .ok()
-        }),
+        estimate,
         hops: update.hops.into_iter().map(read_hop).collect(),
-        stats: Some(read_stats(update.counters, update.active)),
+        // The contract wants them beside a price.
+        stats: (has_counters || has_estimate).then(|| read_stats(update.counters, update.active)),
         simulated: Some(update.simulation.is_some_and(|label| label.simulated)),
         hidden_price_usd: update
             .simulation
@@ -157,10 +160,11 @@ fn read_hop(hop: v1::Hop) -> Hop {
     }
 }
 
-/// Counters that ingest has not sent yet have counted nothing.
 fn read_stats(counters: Option<v1::Counters>, active: u64) -> Stats {
+    let is_counted = counters.is_some();
     let counters = counters.unwrap_or_default();
     Stats {
+        is_counted,
         total_received: counters.received,
         total_filtered: counters.filtered,
         active_in_window: active,

@@ -8,7 +8,7 @@ use satscope_kit::{
     clock::Steady,
     fault::Fault,
     health::Condition,
-    logging::Brake,
+    logging::LogLimiter,
     upstream::{Connection, Event, Upstream, follow},
 };
 use satscope_proto::v1::{
@@ -65,7 +65,7 @@ pub async fn start(
         model: Model::new(capacity, largest_message),
         assembly: Assembly::new(capacity),
         link,
-        brake: Brake::default(),
+        limiter: LogLimiter::default(),
     };
     tasks
         .spawn("price updates", async move {
@@ -142,7 +142,7 @@ struct Taker {
     model: Model,
     assembly: Assembly,
     link: Condition,
-    brake: Brake,
+    limiter: LogLimiter,
 }
 
 impl Taker {
@@ -194,7 +194,7 @@ impl Taker {
 
     fn reject(&mut self, kind: &'static str, count: u64, fault: &str) {
         counter!(metrics::UPSTREAM_REJECTED, "reason" => kind).increment(count);
-        if let Some(held_back) = self.brake.pass(kind, Instant::now()) {
+        if let Some(held_back) = self.limiter.pass(kind, Instant::now()) {
             warn!(
                 kind,
                 count, held_back, "left out of the analyzer's update: {fault}"

@@ -49,16 +49,17 @@ const fn unchanged(path: &'static str) -> Ask {
 }
 
 /// While there is no price.
-const NOT_YET: [Ask; 5] = [
+const NOT_YET: [Ask; 6] = [
     ask("/api/v1/price", 503, PROBLEM),
     ask("/api/v1/prices", 503, PROBLEM),
     ask("/api/v1/points", 503, PROBLEM),
     ask("/api/v1/evidence", 503, PROBLEM),
     ask("/readyz", 200, JSON),
+    ask("/health", 200, JSON),
 ];
 
 /// When there is one.
-const THEN: [Ask; 26] = [
+const THEN: [Ask; 27] = [
     ask("/api/v1/price", 200, JSON),
     Ask {
         headers: &[("accept", "text/plain")],
@@ -115,6 +116,7 @@ const THEN: [Ask; 26] = [
         "application/schema+json",
     ),
     unchanged("/api/v1/websocket-message.schema.json"),
+    ask("/health", 200, JSON),
     ask("/healthz", 200, JSON),
     ask("/readyz", 200, JSON),
     ask("/api/v1/stream", 200, "text/event-stream"),
@@ -146,7 +148,7 @@ const FULL: [Ask; 3] = [
 ];
 
 /// Where the process is about to stop.
-const STOPPING: [Ask; 1] = [ask("/readyz", 503, JSON)];
+const STOPPING: [Ask; 2] = [ask("/readyz", 503, JSON), ask("/health", 200, JSON)];
 
 struct Description {
     document: Value,
@@ -337,6 +339,31 @@ async fn every_route_is_described() {
         let request = Client::new().request(Method::PUT, gateway.url(path));
         assert_eq!(request.send().await.unwrap().status(), 405, "{path}");
     }
+}
+
+#[test]
+fn the_count_of_transactions_is_described_with_what_was_read_back_at_the_start() {
+    let messages = include_str!("../../websocket-message.schema.json");
+    let messages: Value = serde_json::from_str(messages).unwrap();
+    let stats = "/$defs/data/properties/stats/properties/total_received/description";
+    let stats = messages.pointer(stats).unwrap().as_str().unwrap();
+    for (place, text) in [
+        ("the schema of messages", stats),
+        (
+            "the contract of the parts",
+            include_str!("../../../proto/satscope/v1/common.proto"),
+        ),
+        ("the page", include_str!("../../../frontend/index.html")),
+        ("the metrics", include_str!("../../../docs/operations.md")),
+    ] {
+        let is_told = text.contains("read back at");
+        assert!(is_told, "{place} does not tell of what was read back");
+    }
+    // The descriptions of REST refer to the schema, and so have the same words.
+    let description = Description::read();
+    let price = &description.document["components"]["schemas"]["Price"];
+    let reference = price["properties"]["stats"]["$ref"].as_str().unwrap();
+    assert!(reference.starts_with("websocket-message.schema.json#"));
 }
 
 #[tokio::test]

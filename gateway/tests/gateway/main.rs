@@ -5,6 +5,7 @@
 mod age;
 mod bad_clients;
 mod description;
+mod health;
 mod http;
 mod logs;
 mod programs;

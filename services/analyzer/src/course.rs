@@ -102,7 +102,8 @@ pub fn moments(now_ms: u64) -> Vec<u64> {
         .collect()
 }
 
-fn is_elsewhere(price_usd: f64, other_usd: f64) -> bool {
+/// Whether a price has locked on elsewhere than another, both USD for one BTC.
+pub fn is_elsewhere(price_usd: f64, other_usd: f64) -> bool {
     (price_usd / other_usd).ln().abs() > ELSEWHERE
 }
 

@@ -13,6 +13,7 @@ mod last;
 mod link;
 mod pace;
 mod points;
+mod price_log;
 mod publish;
 mod report;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use satscope_kit::{clock::Steady, upstream::SILENCE};
-use satscope_log::{Hop, HopState};
+use satscope_log::{Event, Hop, HopState, NodeStatus};
 
 /// The link to ingest.
 #[derive(Debug)]
@@ -80,6 +80,40 @@ impl Link {
             state => Some((state, self.detail.clone())),
         }
     }
+}
+
+/// The analyzer's own hop.
+pub fn analyzer(is_receiving: bool) -> Hop {
+    let (state, detail) = match is_receiving {
+        true => (HopState::Resyncing, "the window is being received"),
+        false => (HopState::Connected, ""),
+    };
+    Hop {
+        name: "analyzer".to_owned(),
+        state,
+        detail: detail.to_owned(),
+    }
+}
+
+/// Whether the node is a stand-in, and ingest hears it.
+pub fn is_heard_standin(status: &NodeStatus) -> bool {
+    let is_heard = |hop: &Hop| {
+        matches!(
+            hop.state,
+            HopState::Connected | HopState::Degraded | HopState::Resyncing
+        )
+    };
+    status.simulation.is_some() && status.hops.first().is_some_and(is_heard)
+}
+
+/// Whether an event changes anything. A status that differs from the one before by the uptime alone does not.
+pub fn is_news(before: &NodeStatus, event: &Event) -> bool {
+    let Event::Status(status) = event else {
+        return true;
+    };
+    let mut before = before.clone();
+    before.counters.uptime_ms = status.counters.uptime_ms;
+    before != **status
 }
 
 #[cfg(test)]

@@ -12,9 +12,10 @@ use crate::{
     course,
     feed::Feed,
     last::{Labels, LastPrice, Priced, Shelf},
-    link::Link,
+    link::{self, Link},
     pace::Pace,
     points::News,
+    price_log::{self, PriceLog},
     report,
     sequence::TICK_MS,
     state::{Price, State},
@@ -49,6 +50,7 @@ pub struct Publisher {
     said: Option<Standing>,
     published_at: Option<Steady>,
     pace: Pace,
+    log: PriceLog,
 }
 
 /// How the links and the price are.
@@ -77,6 +79,7 @@ impl Publisher {
             said: None,
             published_at: None,
             pace: Pace::default(),
+            log: PriceLog::default(),
         };
         if let Some(last) = last {
             publisher.restore(last, now);
@@ -132,7 +135,7 @@ impl Publisher {
             self.pass_boundary(time_ms, now);
         }
         let was_resyncing = self.is_node_resyncing();
-        self.is_changed |= self.is_news(event);
+        self.is_changed |= link::is_news(self.state.status(), event);
         self.state.apply(event, time_ms);
         if let (Event::Status(_), 1..) = (event, time_ms) {
             self.compare_labels(now);
@@ -177,14 +180,7 @@ impl Publisher {
             self.begin_clock(time_ms, now);
         }
         // A stand-in that cannot be heard leaves its clock standing, and the price's age goes on.
-        let status = self.state.status();
-        let is_heard = |hop: &Hop| {
-            matches!(
-                hop.state,
-                HopState::Connected | HopState::Degraded | HopState::Resyncing
-            )
-        };
-        let is_standin = status.simulation.is_some() && status.hops.first().is_some_and(is_heard);
+        let is_standin = link::is_heard_standin(self.state.status());
         self.clock.hear(time_ms, now, is_standin);
     }
 
@@ -268,6 +264,11 @@ impl Publisher {
         };
         self.count_amounts();
         self.feed.publish(self.update(&standing, now), news, now);
+        let priced = self
+            .state
+            .price()
+            .map(|price| self.priced(&price, standing.stale, now));
+        self.log.look(priced, self.state.time_ms(), now);
         self.said = Some(standing);
         self.published_at = Some(now);
     }
@@ -286,10 +287,14 @@ impl Publisher {
     fn update(&self, standing: &Standing, now: Steady) -> PriceUpdate {
         let status = self.state.status();
         let estimate = self.state.price().map(|price| {
-            let age_ms = self.age_ms(&price, now);
-            let now_ms = price.estimate.evidence.newest_payment_ms + age_ms;
-            report::price(&price.at(now_ms));
-            wire::estimate(&price.at(now_ms), price.as_of_ms, age_ms, standing.stale)
+            let priced = self.priced(&price, standing.stale, now);
+            report::price(&priced.estimate);
+            wire::estimate(
+                &priced.estimate,
+                priced.as_of_ms,
+                priced.age_ms,
+                priced.stale,
+            )
         });
         // A restored price keeps its own labels until the node is known.
         let (chain, simulation) = match (&self.labels, status.hops.is_empty()) {
@@ -299,7 +304,8 @@ impl Publisher {
         PriceUpdate {
             time_ms: self.state.time_ms(),
             estimate,
-            counters: Some(wire::counters(status.counters)),
+            // Ingest counts at least its uptime once it has spoken.
+            counters: (status.counters.uptime_ms > 0).then(|| wire::counters(status.counters)),
             active: self.state.active() as u64,
             hops: standing.hops.iter().map(wire::hop).collect(),
             chain,
@@ -307,6 +313,18 @@ impl Publisher {
             block: self.state.blocks().next_back().map(wire::block_message),
             blocks: self.state.blocks().map(wire::block_message).collect(),
             ..PriceUpdate::default()
+        }
+    }
+
+    /// A price as it is given at this moment.
+    fn priced(&self, price: &Price, stale: Option<StaleReason>, now: Steady) -> price_log::Priced {
+        let age_ms = self.age_ms(price, now);
+        price_log::Priced {
+            estimate: price.at(price.estimate.evidence.newest_payment_ms + age_ms),
+            as_of_ms: price.as_of_ms,
+            age_ms,
+            is_own: price.is_own,
+            stale,
         }
     }
 
@@ -325,21 +343,8 @@ impl Publisher {
             all_met_in_blocks: self.state.are_all_met_in_blocks(),
         };
         let stale = situation.stale();
-        hops.push(self.analyzer());
+        hops.push(link::analyzer(self.is_receiving && self.link.is_up()));
         Standing { hops, stale }
-    }
-
-    fn analyzer(&self) -> Hop {
-        let is_receiving = self.is_receiving && self.link.is_up();
-        let (state, detail) = match is_receiving {
-            true => (HopState::Resyncing, "the window is being received"),
-            false => (HopState::Connected, ""),
-        };
-        Hop {
-            name: "analyzer".to_owned(),
-            state,
-            detail: detail.to_owned(),
-        }
     }
 
     /// Age of the newest payment that a price rests on, milliseconds.
@@ -379,16 +384,6 @@ impl Publisher {
     fn is_node_resyncing(&self) -> bool {
         let hops = &self.state.status().hops;
         hops.iter().any(|hop| hop.state == HopState::Resyncing)
-    }
-
-    /// A status that differs by nothing but the uptime is none.
-    fn is_news(&self, event: &Event) -> bool {
-        let Event::Status(status) = event else {
-            return true;
-        };
-        let mut before = self.state.status().clone();
-        before.counters.uptime_ms = status.counters.uptime_ms;
-        before != **status
     }
 }
 

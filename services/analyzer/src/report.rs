@@ -104,6 +104,12 @@ pub fn standing(event_ms: u64, age_ms: Option<u64>, stale: Option<StaleReason>) 
     }
 }
 
+/// The reason's label, as metrics, messages and the log have it.
+pub fn stale_label(reason: StaleReason) -> &'static str {
+    let labelled = STALE_REASONS.iter().find(|(known, _)| *known == reason);
+    labelled.map_or("", |(_, label)| label)
+}
+
 /// The last price could not be written.
 pub fn last_price_failed() {
     counter!("satscope_analyzer_last_price_failures_total").increment(1);

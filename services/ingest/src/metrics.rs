@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use metrics::{Counter, counter, describe_counter, describe_gauge, gauge};
 use satscope_bitcoin::frame::{FrameError, Topic};
-use satscope_kit::logging::Brake;
+use satscope_kit::logging::LogLimiter;
 use satscope_log::{Counters, Event, Hop, NodeStatus, RemovalReason, Simulation};
 use smallvec::SmallVec;
 use tracing::warn;
@@ -19,7 +19,7 @@ pub struct Metrics {
     /// The counters of first sights; there are no more than reasons.
     sights: Vec<(FirstSight, Counter)>,
     chain: String,
-    brake: Brake,
+    limiter: LogLimiter,
 }
 
 impl Metrics {
@@ -32,7 +32,7 @@ impl Metrics {
             counters: Counters::default(),
             sights: Vec::new(),
             chain: String::new(),
-            brake: Brake::default(),
+            limiter: LogLimiter::default(),
         }
     }
 
@@ -100,7 +100,7 @@ impl Metrics {
     pub fn malformed(&mut self, error: &FrameError) {
         let reason = error.label();
         counter!("satscope_ingest_malformed_total", "reason" => reason).increment(1);
-        if let Some(held_back) = self.brake.pass(reason, Instant::now()) {
+        if let Some(held_back) = self.limiter.pass(reason, Instant::now()) {
             warn!(reason, held_back, "left out a message: {error}");
         }
     }
@@ -109,7 +109,7 @@ impl Metrics {
     pub fn before_clock(&mut self) {
         let reason = "no_clock";
         counter!("satscope_ingest_malformed_total", "reason" => reason).increment(1);
-        if let Some(held_back) = self.brake.pass(reason, Instant::now()) {
+        if let Some(held_back) = self.limiter.pass(reason, Instant::now()) {
             warn!(
                 reason,
                 held_back, "left out a message: the stand-in has not said the time; is it one?"
@@ -119,7 +119,7 @@ impl Metrics {
 
     /// `count` of the oldest transactions are let go, because the window has no room for more.
     pub fn window_full(&mut self, count: usize) {
-        if let Some(held_back) = self.brake.pass("window_full", Instant::now()) {
+        if let Some(held_back) = self.limiter.pass("window_full", Instant::now()) {
             warn!(
                 count,
                 held_back,
@@ -256,7 +256,7 @@ pub fn unsubscribed() {
 pub fn describe() {
     describe_counter!(
         "satscope_ingest_transactions_total",
-        "Distinct transactions first seen, by what the filter said and why."
+        "Distinct transactions met since the start, those read back at the start included, by what the filter said and why."
     );
     describe_counter!(
         "satscope_ingest_removed_total",

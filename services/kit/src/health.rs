@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use metrics::{describe_gauge, gauge};
 use tokio::sync::watch;
 
-use crate::fault::Fault;
+use crate::{clock::Steady, fault::Fault};
 
 const CONDITION_MET: &str = "satscope_condition_met";
 
@@ -69,13 +69,19 @@ impl Conditions {
     }
 }
 
-/// All conditions of a process. Clones share them.
+/// All conditions of a process, and when it was started. Clones share the conditions.
 #[derive(Clone, Debug)]
-pub struct Readiness(Arc<watch::Sender<Conditions>>);
+pub struct Readiness {
+    conditions: Arc<watch::Sender<Conditions>>,
+    started: Steady,
+}
 
 impl Default for Readiness {
     fn default() -> Self {
-        Readiness(Arc::new(watch::Sender::new(Conditions::default())))
+        Readiness {
+            conditions: Arc::new(watch::Sender::new(Conditions::default())),
+            started: Steady::now(),
+        }
     }
 }
 
@@ -85,7 +91,7 @@ impl Readiness {
         let condition = Condition {
             name,
             waiting_for,
-            all: self.0.clone(),
+            all: self.conditions.clone(),
         };
         condition.unmet(Fault::plain(waiting_for));
         condition
@@ -93,12 +99,22 @@ impl Readiness {
 
     /// The process ends: no new requests from here on.
     pub fn drain(&self) {
-        self.0.send_modify(|all| all.is_draining = true);
+        self.conditions.send_modify(|all| all.is_draining = true);
     }
 
     /// The conditions as they stand, and each change.
     pub fn watch(&self) -> watch::Receiver<Conditions> {
-        self.0.subscribe()
+        self.conditions.subscribe()
+    }
+
+    /// Whether the process takes requests: true from its start until it drains.
+    pub fn can_serve(&self) -> bool {
+        self.conditions.borrow().can_serve()
+    }
+
+    /// Seconds since the process was started.
+    pub fn uptime_seconds(&self) -> u64 {
+        self.started.elapsed_ms() / 1000
     }
 }
 

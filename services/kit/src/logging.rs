@@ -1,4 +1,4 @@
-//! Logs: readable lines or JSON, on standard error; and a brake for what could repeat without end.
+//! Logs: readable lines or JSON, on standard error; and a limiter for what could repeat without end.
 
 use std::{
     collections::HashMap,
@@ -37,9 +37,9 @@ pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
 
 /// Lets one line a second through for each reason, and counts those held back.
 #[derive(Debug, Default)]
-pub struct Brake(HashMap<&'static str, (Instant, u64)>);
+pub struct LogLimiter(HashMap<&'static str, (Instant, u64)>);
 
-impl Brake {
+impl LogLimiter {
     /// `Some(held back since the last)` when a line for `reason` may be written now.
     pub fn pass(&mut self, reason: &'static str, now: Instant) -> Option<u64> {
         match self.0.get_mut(reason) {
@@ -64,12 +64,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_brake_lets_one_line_a_second_through_per_reason() {
-        let (mut brake, start) = (Brake::default(), Instant::now());
-        assert_eq!(brake.pass("parse", start), Some(0));
-        assert_eq!(brake.pass("parse", start), None);
-        assert_eq!(brake.pass("parse", start), None);
-        assert_eq!(brake.pass("topic", start), Some(0));
-        assert_eq!(brake.pass("parse", start + Duration::from_secs(1)), Some(2));
+    fn the_log_limiter_lets_one_line_a_second_through_per_reason() {
+        let (mut limiter, start) = (LogLimiter::default(), Instant::now());
+        assert_eq!(limiter.pass("parse", start), Some(0));
+        assert_eq!(limiter.pass("parse", start), None);
+        assert_eq!(limiter.pass("parse", start), None);
+        assert_eq!(limiter.pass("topic", start), Some(0));
+        assert_eq!(
+            limiter.pass("parse", start + Duration::from_secs(1)),
+            Some(2)
+        );
     }
 }

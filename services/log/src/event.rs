@@ -165,7 +165,7 @@ pub struct NodeStatus {
 /// Counts since ingest's start, but for the mempool's size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Distinct transactions first seen in this epoch, coinbases left out.
+    /// Distinct transactions met, coinbases left out; those read back at the start too.
     pub received: u64,
     /// Those of them that the filter left out.
     pub filtered: u64,

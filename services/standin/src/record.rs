@@ -13,7 +13,7 @@ use satscope_bitcoin::recording::{
     CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep,
 };
 use satscope_bitcoin::subscriber::{Incoming, fixed, receive, subscriptions};
-use satscope_kit::{Context, clock::unix_ms, fault::Fault, health::Condition, logging::Brake};
+use satscope_kit::{Context, clock::unix_ms, fault::Fault, health::Condition, logging::LogLimiter};
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -58,7 +58,7 @@ pub async fn start_recording(settings: RecordSettings, context: &Context) -> any
         up: BTreeSet::new(),
         heard: BTreeSet::new(),
         is_healthy: false,
-        brake: Brake::default(),
+        limiter: LogLimiter::default(),
     };
     let (stop, tasks) = (context.tasks.stop(), &context.tasks);
     let stop_writing = stop.clone();
@@ -87,7 +87,7 @@ struct Node {
     /// The needed topics of which a message has come since all endpoints are up.
     heard: BTreeSet<&'static str>,
     is_healthy: bool,
-    brake: Brake,
+    limiter: LogLimiter,
 }
 
 impl Node {
@@ -170,7 +170,7 @@ impl Node {
     fn leave_out(&mut self, error: &FrameError) {
         let reason = error.label();
         counter!("satscope_recording_left_out_total", "reason" => reason).increment(1);
-        if let Some(held_back) = self.brake.pass(reason, Instant::now()) {
+        if let Some(held_back) = self.limiter.pass(reason, Instant::now()) {
             tracing::warn!(reason, held_back, "left out a message: {error}");
         }
     }

@@ -30,6 +30,7 @@ fn full() -> Current {
             detail: "no RPC".to_owned(),
         }],
         stats: Some(Stats {
+            is_counted: true,
             total_received: 1000,
             total_filtered: 400,
             active_in_window: 600,
