@@ -1,6 +1,6 @@
 //! Blocks leaving the best chain, and what that does to their transactions.
 
-use bitcoin::{BlockHash, Txid};
+use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use satscope_log::Event;
 
 use super::{
@@ -91,10 +91,14 @@ impl Tracker {
         Some(known)
     }
 
-    /// A block will not be told: what was met in it is in no block of the log.
+    /// Takes a block back that will not be told: what was met in it is in no block of the log or the journal.
     pub(super) fn take_back(&mut self, known: &ChainBlock, now_ms: u64) {
         let accepted = self.accepted_of(&known.txids);
         if !accepted.is_empty() {
+            let hash = BlockHash::from_byte_array(known.block.hash);
+            note(&mut self.out, self.is_journaled, || {
+                Record::Disconnected(hash)
+            });
             let left = Event::BlockDisconnected(Box::new(known.block), accepted);
             self.out.events.push((now_ms, left));
         }

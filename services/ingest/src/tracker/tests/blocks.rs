@@ -103,3 +103,25 @@ fn a_block_that_leaves_before_it_was_read_is_read_for_what_it_gives_back() {
     assert_eq!(scene.mempool(), [back.compute_txid()]);
     assert_eq!(scene.stamps()[&back.compute_txid()], (NOW - 1000, true));
 }
+
+#[test]
+fn a_block_that_is_lost_on_the_way_is_taken_back_in_the_journal_as_in_the_log() {
+    let mut scene = Scene::in_step();
+    scene.tracker.begin_journal();
+    let paid = payment(old(1), 51_234);
+    scene.add(&paid);
+    scene.pass(2000);
+    scene.mine(block(1), 800_000, &[&paid]);
+    scene.tracker.lost_messages(true, scene.now_ms);
+    scene.empty_outbox();
+    let is_taken_back = |event: &Event| matches!(event, Event::BlockDisconnected(left, _) if left.hash == block(1).to_byte_array());
+    assert!(scene.events.iter().any(is_taken_back));
+    assert!(scene.records.contains(&Record::Disconnected(block(1))));
+
+    let mut next = Scene::new();
+    for record in std::mem::take(&mut scene.records) {
+        next.tracker.restore(record);
+    }
+    next.tracker.restored(0, scene.now_ms);
+    assert_eq!(next.tracker.known_blocks(), []);
+}
