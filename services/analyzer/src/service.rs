@@ -34,9 +34,9 @@ use crate::{
 
 /// Points that GetPrice gives.
 const NEWEST: usize = 500;
-/// Points in one message: some 200 kB, well below gRPC's limit of 4 MB.
-const POINTS: usize = 2000;
-/// Transactions in one message: likewise.
+/// Points in one message: under 1 MB, well below gRPC's limit of 4 MB.
+const POINTS: usize = 10_000;
+/// Transactions in one message: some 200 kB.
 const TRANSACTIONS: usize = 2000;
 /// Calls of PriceUpdates that may be open at a time: each gateway has one.
 const MAX_SUBSCRIBERS: usize = 64;
