@@ -125,6 +125,20 @@ impl Browser {
         self.client.set_window_size(width, height).await.unwrap();
     }
 
+    /// Makes the window so large that the page has this much of it, pixels.
+    pub async fn view_of(&self, width: u32, height: u32) {
+        self.resize(width, height).await;
+        let frame = self
+            .value("[outerWidth - innerWidth, outerHeight - innerHeight]")
+            .await;
+        let [around, above] = [0, 1].map(|at| frame[at].as_u64().unwrap_or(0) as u32);
+        self.resize(width + around, height + above).await;
+        self.until(&format!(
+            "innerWidth === {width} && innerHeight === {height}"
+        ))
+        .await;
+    }
+
     /// What a JavaScript expression gives on the page.
     pub async fn value(&self, expression: &str) -> Value {
         let script = format!("return {expression};");
