@@ -32,6 +32,7 @@ pub use settings::IngestSettings;
 
 use crate::{
     clock::Clock,
+    journal::JournalError,
     publish::{service, store::Store},
     resync::Asker,
     source::{
@@ -102,7 +103,7 @@ async fn task(
     let asker = Asker::new(rpc);
     let mut task = Task::new(source, asker, store, settings.intervals());
     let has_journal = match settings.state.folder()? {
-        Some(folder) => task.keep_journal(&folder, owner)?,
+        Some(folder) => task.keep_journal(&folder, owner).map_err(unusable)?,
         None => false,
     };
     // A recording knows no more than the journal beside it.
@@ -110,6 +111,14 @@ async fn task(
         task.take_past(past).await;
     }
     Ok(task)
+}
+
+/// A folder that cannot be used is a setting's fault; one that is in use may be free when the process is started again.
+fn unusable(error: JournalError) -> anyhow::Error {
+    match error {
+        JournalError::InUse(_) => error.into(),
+        JournalError::Io { .. } => ConfigError::Unusable(error.to_string()).into(),
+    }
 }
 
 async fn follow(task: Task, questions: mpsc::Receiver<service::MempoolQuery>, context: &Context) {
