@@ -1,17 +1,32 @@
 //! The journal: records of what was seen, on disk, so that a killed process comes back with its own stamps.
 //!
-//! One file holds all that is known as of some moment and every change since. It is begun anew when it has grown to twice
-//! its beginning, so that it stays as small as what it describes. Changes are written before they are published: what a
-//! subscriber was told is never forgotten by a process that is killed. (A power cut may cost the last seconds: the node
-//! then stamps what came in them.)
+//! One file holds all that is known as of some moment and every change since. Changes are written before they are published:
+//! what a subscriber was told is never forgotten by a process that is killed. A power cut costs the changes since the last
+//! sync, [`work::SYNC_EVERY`] at most: the node then stamps what came in them.
+//!
+//! The file is begun anew when it has grown to twice its beginning. A thread of its own ([`work`]) writes the new file beside
+//! the old one, which is appended to meanwhile. The same changes are kept in memory, and are in the new file before it takes
+//! the old one's place.
+//!
+//! A journal that cannot be written costs durability, and never the service. What ends a process at its start is a setting that
+//! is wrong: a folder that cannot be made, is a file, may not be written by this user, or is in use by another ingest. What
+//! a disk answers once the folder is there (full, read-only, broken) leaves ingest running: it says so, and tries again.
 
-mod file;
+mod disk;
+mod earlier;
+mod frame;
+mod past;
+mod retry;
+mod state;
+mod work;
 
 use std::{
-    fs::File,
+    convert::Infallible,
     io,
     marker::PhantomData,
-    path::{Path, PathBuf},
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -19,6 +34,13 @@ use thiserror::Error;
 use tracing::{info, warn};
 
 use crate::metrics;
+use disk::{Disk, Folder, Writer};
+pub use earlier::Earlier;
+use frame::{Encoder, Seal};
+pub use past::Past;
+use retry::{Complaint, Retry};
+use state::{Name, Renewal, State};
+use work::{Draft, Failure, Job, Report, SYNC_EVERY, Worker, aside, remove_successor};
 
 /// The file's name in its folder, that of its successor while it is being written, and that of the lock.
 pub const NAME: &str = "journal";
@@ -26,8 +48,8 @@ const SUCCESSOR: &str = "journal.new";
 pub const LOCK: &str = "journal.lock";
 /// It is not begun anew below this size.
 pub const LEAST_BYTES: u64 = 16 << 20;
-/// Records in one frame of the beginning.
-const CHUNK: usize = 1000;
+/// Bytes of changes that are added to the new file at once when it takes the old one's place; more are added by the thread.
+const LAST_BYTES: usize = 1 << 20;
 
 /// Whose journal it is: what another node sent is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +60,7 @@ pub struct Owner {
     pub is_standin: bool,
 }
 
-/// A journal that cannot be used.
+/// A setting by which no journal can be kept.
 #[derive(Debug, Error)]
 pub enum JournalError {
     /// The folder or a file in it cannot be used.
@@ -54,131 +76,313 @@ pub enum JournalError {
     InUse(PathBuf),
 }
 
-/// An open journal of records `R`.
+/// A journal of records `R` that is kept.
 #[derive(Debug)]
-pub struct Journal<R> {
+pub struct Journal<R, D: Disk = Folder> {
+    disk: Arc<D>,
     folder: PathBuf,
     owner: Owner,
-    /// None while it cannot be written.
-    file: Option<file::Writer>,
+    seal: Seal,
+    encoder: Encoder,
+    state: State<D::File>,
+    /// The new file that is being written.
+    renewal: Option<Renewal>,
+    worker: Worker<D::File>,
+    /// The stamps in the file are not those that hold now.
+    is_outdated: bool,
     /// The size at which it is begun anew.
     limit: u64,
-    /// Held as long as the journal is.
-    _lock: File,
+    next_sync: Option<Instant>,
+    retry: Retry,
+    /// The log lines about changes that are not written, and about new files that are not.
+    loss: Complaint,
+    complaint: Complaint,
     records: PhantomData<fn(R)>,
 }
 
-/// What an earlier process left.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Past {
-    /// The stamp of its last change, Unix milliseconds; none where there is nothing.
-    pub last_ms: Option<u64>,
-}
-
-impl<R: Serialize + DeserializeOwned> Journal<R> {
-    /// Opens the journal in `folder`, and hands over all that an earlier process of the same `owner` has left there.
-    /// Nothing is written before [`Journal::begin`].
-    ///
-    /// # Errors
-    /// When the folder cannot be used, or another process uses it.
-    pub fn open(
-        folder: &Path,
-        owner: Owner,
-        each: impl FnMut(R),
-    ) -> Result<(Journal<R>, Past), JournalError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |what| JournalError::Io { path, what }
+impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
+    /// Appends to the file that is there, behind its last whole frame.
+    fn go_on(&mut self, whole_bytes: u64) -> io::Result<()> {
+        let file = self.disk.open(NAME)?;
+        disk::DiskFile::truncate(&file, whole_bytes)?;
+        let file = Writer {
+            file: Arc::new(file),
+            bytes: whole_bytes,
         };
-        std::fs::create_dir_all(folder).map_err(failed(folder))?;
-        let lock_path = folder.join(LOCK);
-        let lock = File::create(&lock_path).map_err(failed(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(JournalError::InUse(folder.to_owned()));
-            }
-            Err(std::fs::TryLockError::Error(what)) => return Err(failed(&lock_path)(what)),
-        }
-        let path = folder.join(NAME);
-        let past = file::read(&path, &owner, each).map_err(failed(&path))?;
-        let journal = Journal {
-            folder: folder.to_owned(),
-            owner,
-            file: None,
-            limit: LEAST_BYTES,
-            _lock: lock,
-            records: PhantomData,
-        };
-        Ok((journal, past))
-    }
-
-    /// Begins the file anew with all that is known at `time_ms`. The one before it stays until this one is whole.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn begin(
-        &mut self,
-        time_ms: u64,
-        known: impl Iterator<Item = R>,
-    ) -> Result<(), JournalError> {
-        let (path, successor) = (self.folder.join(NAME), self.folder.join(SUCCESSOR));
-        let written = || {
-            let mut file = file::Writer::create(&successor, &self.owner)?;
-            let mut known = known.peekable();
-            while known.peek().is_some() {
-                let chunk: Vec<R> = known.by_ref().take(CHUNK).collect();
-                file.write(time_ms, &chunk)?;
-            }
-            file.sync()?;
-            std::fs::rename(&successor, &path)?;
-            Ok(file)
-        };
-        match written() {
-            Ok(file) => {
-                self.limit = LEAST_BYTES.max(2 * file.bytes());
-                self.file = Some(file);
-                Ok(())
-            }
-            Err(what) => {
-                self.file = None;
-                Err(JournalError::Io { path, what })
-            }
-        }
+        // The process that made it may have been killed before it synced the folder.
+        let name = Name::New { before: None };
+        self.state = State::Written { file, name };
+        Ok(())
     }
 
     /// Writes changes as of `time_ms`. When that fails it is said and counted, and the journal waits to be begun anew.
     pub fn append(&mut self, time_ms: u64, changes: &[R]) {
-        let Some(file) = self.file.as_mut().filter(|_| !changes.is_empty()) else {
+        if changes.is_empty() {
+            return;
+        }
+        if self.worker.is_busy() {
+            self.take_report(Instant::now());
+        }
+        if self.renewal.is_none() && matches!(self.state, State::Lost { .. }) {
+            return;
+        }
+        let (state, renewal) = (&mut self.state, &mut self.renewal);
+        let mut failure = None;
+        let take = |frame: &[u8]| {
+            if let Some(renewal) = renewal {
+                renewal.push(frame);
+            }
+            if let State::Written { file, .. } = state
+                && failure.is_none()
+            {
+                failure = file.append(frame).err();
+            }
+            Ok::<(), Infallible>(())
+        };
+        let Ok(left_out) = self.encoder.encode(time_ms, changes.iter(), take);
+        self.left_out(left_out);
+        if let Some(error) = failure {
+            self.lost(Instant::now(), &Failure::while_doing("appending")(error));
+            self.show();
+        }
+    }
+
+    /// Does what is due at `now`: takes what the thread has done, has the file synced, and has it begun anew if it is too
+    /// long, outdated or not written. `known` is all that is known at `time_ms`.
+    pub fn keep(&mut self, now: Instant, time_ms: u64, known: impl Iterator<Item = R>) {
+        self.take_report(now);
+        if !self.worker.is_busy() {
+            if self.wants_renewal() && self.retry.is_due(now) {
+                self.renew(now, time_ms, known);
+            } else {
+                self.sync(now);
+            }
+        }
+        self.show();
+    }
+
+    /// The stamps in the file are no longer those that hold: it is begun anew as soon as it can be.
+    pub fn outdate(&mut self) {
+        self.is_outdated = true;
+        self.retry.at_once();
+        if let Some(renewal) = &mut self.renewal {
+            renewal.give_up();
+        }
+    }
+
+    fn wants_renewal(&self) -> bool {
+        match &self.state {
+            State::Written { file, .. } => self.is_outdated || file.bytes > self.limit,
+            State::Lost { .. } => true,
+        }
+    }
+
+    fn renew(&mut self, now: Instant, time_ms: u64, known: impl Iterator<Item = R>) {
+        if let Some(draft) = self.draft(now, time_ms, known) {
+            self.begin_job(Job::Write(draft), now);
+        }
+    }
+
+    /// All that is known, copied, in the form that takes the least memory: that of the file. What is appended from now on is
+    /// kept for the same file. `None` if that form cannot be made.
+    fn draft(
+        &mut self,
+        now: Instant,
+        time_ms: u64,
+        known: impl Iterator<Item = R>,
+    ) -> Option<Draft<D::File>> {
+        let header = match frame::header(&self.owner) {
+            Ok(header) => header,
+            Err(error) => {
+                let error = io::Error::other(error);
+                self.failed(now, &Failure::while_doing("encoding")(error));
+                return None;
+            }
+        };
+        let mut pieces = vec![header];
+        let mut encoder = Encoder::new(self.seal.clone());
+        let take = |frame: &[u8]| {
+            pieces.push(frame.to_vec());
+            Ok::<(), Infallible>(())
+        };
+        let Ok(left_out) = aside(|| encoder.encode(time_ms, known, take));
+        self.left_out(left_out);
+        let is_given_up = Arc::new(AtomicBool::new(false));
+        self.renewal = Some(Renewal {
+            tail: Vec::new(),
+            is_given_up: is_given_up.clone(),
+            was_outdated: std::mem::take(&mut self.is_outdated),
+            is_drafted: false,
+        });
+        let beside = match &self.state {
+            State::Written { file, .. } => Some(file.file.clone()),
+            State::Lost { .. } => None,
+        };
+        Some(Draft {
+            pieces,
+            beside,
+            is_given_up,
+        })
+    }
+
+    fn begin_job(&mut self, job: Job<D::File>, now: Instant) {
+        if let Err(failure) = self.worker.begin(job) {
+            self.not_renewed(now, &failure);
+        }
+    }
+
+    /// Has the file synced if that is due, and its name as soon as it has one.
+    fn sync(&mut self, now: Instant) {
+        let State::Written { file, name } = &mut self.state else {
             return;
         };
-        match file.write(time_ms, changes) {
-            Ok(()) => metrics::journal_bytes(file.bytes()),
-            Err(what) => {
-                metrics::journal_failed();
+        let is_due = self.next_sync.is_none_or(|at| at <= now);
+        let (with_folder, before) = match std::mem::replace(name, Name::Kept) {
+            Name::Kept if !is_due => return,
+            Name::Kept => (false, None),
+            Name::New { before } => (true, before),
+        };
+        let job = Job::Sync {
+            file: file.file.clone(),
+            with_folder,
+            before,
+        };
+        self.next_sync = Some(now + SYNC_EVERY);
+        self.begin_job(job, now);
+    }
+
+    fn take_report(&mut self, now: Instant) {
+        if let Some(report) = self.worker.report() {
+            self.take(report, now);
+        }
+    }
+
+    fn take(&mut self, report: Report<D::File>, now: Instant) {
+        match report {
+            Report::Synced(Ok(())) => {}
+            Report::Synced(Err(error)) => self.lost(now, &Failure::Unsynced(error)),
+            Report::Written(Ok(new)) => {
+                if let Err(failure) = self.go_over(new, now) {
+                    remove_successor(self.disk.as_ref());
+                    self.not_renewed(now, &failure);
+                }
+            }
+            Report::Written(Err(failure)) => self.not_renewed(now, &failure),
+        }
+    }
+
+    /// Brings what was appended meanwhile to the new file, and gives it the old one's place. The old file may have been synced
+    /// while the draft was written, so that the tail up to then is synced in the new file first.
+    fn go_over(&mut self, mut new: Writer<D::File>, now: Instant) -> Result<(), Failure> {
+        let Some(renewal) = self.renewal.as_mut().filter(|one| !one.is_given_up()) else {
+            return Err(Failure::GivenUp);
+        };
+        let was_drafted = std::mem::replace(&mut renewal.is_drafted, true);
+        let tail = std::mem::take(&mut renewal.tail);
+        if !tail.is_empty() && (!was_drafted || tail.len() > LAST_BYTES) {
+            self.begin_job(Job::Add(new, tail), now);
+            return Ok(());
+        }
+        let drafted_bytes = new.bytes;
+        let failed = || Failure::while_doing("putting a new file in its place");
+        new.append(&tail).map_err(failed())?;
+        self.disk.rename(SUCCESSOR, NAME).map_err(failed())?;
+        let was_outdated = renewal.was_outdated;
+        self.renewal = None;
+        self.limit = LEAST_BYTES.max(2 * drafted_bytes);
+        let (before, was_lost) =
+            match std::mem::replace(&mut self.state, State::Lost { since: now }) {
+                State::Written { file, .. } => (Some(file.file), false),
+                State::Lost { .. } => (None, true),
+            };
+        self.state = State::Written {
+            file: new,
+            name: Name::New { before },
+        };
+        if was_lost && self.loss.is_open() {
+            info!("the journal is written again");
+        }
+        self.loss.close();
+        self.complaint.close();
+        if was_outdated {
+            info!("the journal has been begun anew");
+        }
+        Ok(())
+    }
+
+    /// No new file: the old one, if it is written, goes on to be.
+    fn not_renewed(&mut self, now: Instant, failure: &Failure) {
+        let renewal = self.renewal.take();
+        let is_for_new_stamps = self.is_outdated;
+        self.is_outdated |= renewal.is_some_and(|renewal| renewal.was_outdated);
+        match failure {
+            Failure::GivenUp if is_for_new_stamps => {}
+            Failure::Unsynced(_) => self.lost(now, failure),
+            _ => self.failed(now, failure),
+        }
+    }
+
+    /// What is appended from now on is missing in the file.
+    fn lost(&mut self, now: Instant, failure: &Failure) {
+        if matches!(self.state, State::Written { .. }) {
+            self.state = State::Lost { since: now };
+        }
+        self.failed(now, failure);
+    }
+
+    /// Counts a failure, says it if none of its kind was said for a minute, and sets the time of the next attempt.
+    fn failed(&mut self, now: Instant, failure: &Failure) {
+        metrics::journal_failed();
+        let seconds = self.retry.failed(now).as_secs();
+        let complaint = match &self.state {
+            State::Lost { .. } => &mut self.loss,
+            State::Written { .. } => &mut self.complaint,
+        };
+        let Some(held_back) = complaint.pass(now) else {
+            return;
+        };
+        let folder = self.folder.display();
+        match &self.state {
+            State::Lost { since } => {
+                let lost_seconds = now.saturating_duration_since(*since).as_secs();
                 warn!(
-                    "the journal in {} cannot be written: {what}; going on without it, and trying again",
-                    self.folder.display()
+                    held_back,
+                    lost_seconds,
+                    "the journal in {folder} is not written: {failure}; a restart loses the stamps since; trying again in {seconds} s"
                 );
-                self.file = None;
+            }
+            State::Written { .. } => warn!(
+                held_back,
+                "the journal in {folder} is written, but cannot be begun anew: {failure}; it grows; trying again in {seconds} s"
+            ),
+        }
+    }
+
+    fn left_out(&mut self, records: usize) {
+        if records > 0 {
+            metrics::journal_failed();
+            if let Some(held_back) = self.complaint.pass(Instant::now()) {
+                warn!(
+                    held_back,
+                    records,
+                    "records are left out of the journal: each is longer than a frame may be"
+                );
             }
         }
     }
 
-    /// Begins it anew if it has grown too long or could not be written.
-    pub fn keep_short(&mut self, time_ms: u64, known: impl Iterator<Item = R>) {
-        let is_short = |file: &file::Writer| file.bytes() <= self.limit;
-        if self.file.as_ref().is_some_and(is_short) {
-            return;
+    fn show(&self) {
+        match &self.state {
+            State::Written { file, .. } => metrics::journal_written(file.bytes),
+            State::Lost { .. } => metrics::journal_lost(),
         }
-        let was_lost = self.file.is_none();
-        match self.begin(time_ms, known) {
-            Ok(()) if was_lost => info!("the journal is written again"),
-            Ok(()) => {}
-            Err(error) => {
-                metrics::journal_failed();
-                warn!("{error}");
-            }
+    }
+}
+
+impl<R, D: Disk> Drop for Journal<R, D> {
+    fn drop(&mut self) {
+        if let Some(renewal) = &mut self.renewal {
+            renewal.give_up();
         }
     }
 }

@@ -227,12 +227,23 @@ fn begin_at_zero() {
     }
 }
 
-/// How long the journal is, in bytes.
-pub fn journal_bytes(bytes: u64) {
+/// A journal is kept, and has not failed yet.
+pub fn journal_begins() {
+    counter!("satscope_ingest_journal_failures_total").increment(0);
+}
+
+/// The journal is written, and has this length in bytes.
+pub fn journal_written(bytes: u64) {
+    gauge!("satscope_ingest_journal_written").set(1);
     gauge!("satscope_ingest_journal_bytes").set(bytes as f64);
 }
 
-/// The journal could not be written.
+/// The journal is not written.
+pub fn journal_lost() {
+    gauge!("satscope_ingest_journal_written").set(0);
+}
+
+/// The journal, or a new file for it, could not be written.
 pub fn journal_failed() {
     counter!("satscope_ingest_journal_failures_total").increment(1);
 }
@@ -297,7 +308,11 @@ pub fn describe() {
     );
     describe_counter!(
         "satscope_ingest_journal_failures_total",
-        "Times that the journal could not be written."
+        "Times that the journal, or a new file for it, could not be written."
+    );
+    describe_gauge!(
+        "satscope_ingest_journal_written",
+        "1 while each change is written to the journal, else 0: a restart then loses stamps."
     );
     describe_counter!(
         "satscope_ingest_polls_total",

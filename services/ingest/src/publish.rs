@@ -4,11 +4,12 @@ pub mod service;
 pub mod store;
 mod wire;
 
+use std::time::Instant;
+
 use satscope_log::{Event, EventLog};
-use tracing::info;
 
 use crate::{
-    journal::{Journal, JournalError},
+    journal::Journal,
     metrics::Metrics,
     tracker::{Outbox, Record},
 };
@@ -46,19 +47,9 @@ impl Publisher {
         }
     }
 
-    /// Begins the journal with all that is known at `now_ms`, and keeps it from then on.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn keep(
-        &mut self,
-        mut journal: Journal<Record>,
-        now_ms: u64,
-        known: impl Iterator<Item = Record>,
-    ) -> Result<(), JournalError> {
-        journal.begin(now_ms, known)?;
+    /// Keeps this journal from now on.
+    pub fn keep(&mut self, journal: Journal<Record>) {
         self.journal = Some(journal);
-        Ok(())
     }
 
     /// An empty outbox, whose room has been used before.
@@ -86,23 +77,18 @@ impl Publisher {
         self.spare = out;
     }
 
-    /// Begins the journal anew if it has grown too long, or could not be written.
-    pub fn keep_short(&mut self, now_ms: u64, known: impl Iterator<Item = Record>) {
+    /// Lets the journal do what is due; `known` is all that is known at `now_ms`.
+    pub fn keep_journal(&mut self, now_ms: u64, known: impl Iterator<Item = Record>) {
         if let Some(journal) = &mut self.journal {
-            journal.keep_short(now_ms, known);
+            journal.keep(Instant::now(), now_ms, known);
         }
     }
 
-    /// Begins the journal anew: its stamps are no longer those that hold.
-    pub fn begin_again(&mut self, now_ms: u64, known: impl Iterator<Item = Record>) {
+    /// Has the journal begun anew, because its stamps are no longer those that hold.
+    pub fn outdate_journal(&mut self, now_ms: u64, known: impl Iterator<Item = Record>) {
         if let Some(journal) = &mut self.journal {
-            match journal.begin(now_ms, known) {
-                Ok(()) => info!("the journal has been begun anew"),
-                Err(error) => {
-                    crate::metrics::journal_failed();
-                    tracing::warn!("{error}");
-                }
-            }
+            journal.outdate();
+            journal.keep(Instant::now(), now_ms, known);
         }
     }
 }

@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 use crate::{
     AT_ONCE, QUEUE,
     clock::Clock,
-    journal::{Journal, JournalError, Owner},
+    journal::{Earlier, JournalError, Owner},
     metrics::Metrics,
     publish::{Publisher, service::MempoolQuery, store::Store},
     resync::{
@@ -111,13 +111,13 @@ impl Task {
     /// Begins where an earlier process left off, and keeps the journal from now on. True if there was something.
     ///
     /// # Errors
-    /// When the folder cannot be used.
+    /// When the folder is one that cannot be used, whatever becomes of the disk.
     pub fn keep_journal(
         &mut self,
         folder: &std::path::Path,
         owner: Owner,
     ) -> Result<bool, JournalError> {
-        let (journal, past) = Journal::open(folder, owner, |record| self.tracker.restore(record))?;
+        let (earlier, past) = Earlier::open(folder, owner, |record| self.tracker.restore(record))?;
         let known = past.last_ms.map(Known::of_journal);
         // With RPC, the node tells the rest.
         match self.asker.has_rpc() {
@@ -129,8 +129,8 @@ impl Task {
         }
         let now_ms = self.source.clock.newest().unwrap_or(0);
         self.tracker.restored(past.last_ms.unwrap_or(0), now_ms);
-        self.publisher
-            .keep(journal, now_ms, self.tracker.records())?;
+        let journal = earlier.begin(now_ms, self.tracker.records())?;
+        self.publisher.keep(journal);
         self.flush();
         self.tracker.begin_journal();
         if past.last_ms.is_some() {

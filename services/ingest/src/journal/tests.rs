@@ -1,5 +1,12 @@
 //! The journal gives back what was written, however it ended.
 
+mod crashes;
+mod damage;
+mod scene;
+mod simulated;
+
+use std::{path::Path, time::Duration};
+
 use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use satscope_log::Block;
 
@@ -57,21 +64,34 @@ fn every_kind() -> Vec<Record> {
 /// What a journal in that folder holds.
 fn read(folder: &Path) -> (Vec<Record>, Past) {
     let mut records = Vec::new();
-    let (_, past) = Journal::open(folder, owner(), |record: Record| records.push(record)).unwrap();
+    let (_, past) = Earlier::open(folder, owner(), |record: Record| records.push(record)).unwrap();
     (records, past)
 }
 
-fn begun(folder: &Path, known: Vec<Record>) -> Journal<Record> {
-    let (mut journal, _) = Journal::<Record>::open(folder, owner(), |_| {}).unwrap();
-    journal.begin(10, known.into_iter()).unwrap();
-    journal
+/// A journal whose thread does nothing.
+fn begun(folder: &Path) -> Journal<Record> {
+    let (earlier, _) = Earlier::<Record>::open(folder, owner(), |_| {}).unwrap();
+    earlier.begin_with(Worker::new().0, 10, std::iter::empty())
+}
+
+/// Waits until the thread has done all that is due.
+fn settle(journal: &mut Journal<Record>, known: &[Record]) {
+    let began = Instant::now();
+    while {
+        journal.keep(Instant::now(), 20, known.iter().cloned());
+        journal.worker.is_busy() || journal.renewal.is_some()
+    } {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::yield_now();
+    }
 }
 
 #[test]
 fn what_was_written_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(read(folder.path()), (vec![], Past::default()));
-    let mut journal = begun(folder.path(), every_kind());
+    let mut journal = begun(folder.path());
+    journal.append(10, &every_kind());
     journal.append(20, &[seen(3)]);
     journal.append(30, &[]);
     drop(journal);
@@ -81,54 +101,25 @@ fn what_was_written_is_read_again() {
 }
 
 #[test]
-fn a_file_torn_anywhere_gives_what_is_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut journal = begun(folder.path(), vec![seen(1)]);
-    journal.append(20, &[seen(2)]);
-    journal.append(30, &[seen(3)]);
-    drop(journal);
-    let path = folder.path().join(NAME);
-    let whole = std::fs::read(&path).unwrap();
-    let all = [seen(1), seen(2), seen(3)];
-    let mut fewest = all.len();
-    for length in (0..whole.len()).rev() {
-        std::fs::write(&path, &whole[..length]).unwrap();
-        let (records, _) = read(folder.path());
-        assert!(
-            records.len() < 3 && records == all[..records.len()],
-            "{length}"
-        );
-        assert!(records.len() <= fewest);
-        fewest = records.len();
-    }
-    assert_eq!(fewest, 0);
-    for at in 0..whole.len() {
-        let mut damaged = whole.clone();
-        damaged[at] ^= 0x55;
-        std::fs::write(&path, damaged).unwrap();
-        let (records, _) = read(folder.path());
-        assert!(records.len() < 3 && records == all[..records.len()], "{at}");
-    }
-}
-
-#[test]
 fn what_another_node_sent_is_not_taken() {
     let folder = tempfile::tempdir().unwrap();
-    drop(begun(folder.path(), every_kind()));
+    begun(folder.path()).append(10, &every_kind());
     let another = Owner {
         is_standin: true,
         ..owner()
     };
-    let (_, past) =
-        Journal::<Record>::open(folder.path(), another, |_| panic!("another's")).unwrap();
+    let opened = Earlier::<Record>::open(folder.path(), another, |_| panic!("another's"));
+    let (earlier, past) = opened.unwrap();
     assert_eq!(past, Past::default());
+    drop(earlier.begin_with(Worker::new().0, 10, std::iter::once(seen(4))));
+    assert_eq!(read(folder.path()).0, []);
 }
 
 #[test]
 fn one_folder_is_for_one_process() {
     let folder = tempfile::tempdir().unwrap();
-    let _journal = begun(folder.path(), vec![]);
-    let error = Journal::<Record>::open(folder.path(), owner(), |_| {}).unwrap_err();
+    let _journal = begun(folder.path());
+    let error = Earlier::<Record>::open(folder.path(), owner(), |_| {}).unwrap_err();
     assert!(
         error.to_string().contains("is in use by another"),
         "{error}"
@@ -140,38 +131,55 @@ fn a_folder_that_cannot_be_made_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = Journal::<Record>::open(&file.join("state"), owner(), |_| {}).unwrap_err();
-    let said = error.to_string();
-    assert!(
-        said.starts_with("state_dir: ") && said.contains("/file/state"),
-        "{said}"
-    );
+    for state in [file.join("state"), file] {
+        let error = Earlier::<Record>::open(&state, owner(), |_| {}).unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.starts_with("state_dir: ") && said.contains("/file"),
+            "{said}"
+        );
+    }
 }
 
 #[test]
 fn a_long_journal_is_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
-    let mut journal = begun(folder.path(), vec![seen(1)]);
+    let (earlier, _) = Earlier::<Record>::open(folder.path(), owner(), |_| {}).unwrap();
+    let mut journal = earlier.begin(10, std::iter::empty()).unwrap();
     journal.limit = 1000;
-    while journal.file.as_ref().unwrap().bytes() <= 1000 {
+    for _ in 0..20 {
         journal.append(20, &every_kind());
     }
-    journal.keep_short(20, std::iter::once(seen(2)));
+    let long = std::fs::metadata(folder.path().join(NAME)).unwrap().len();
+    assert!(long > 1000);
+    settle(&mut journal, &[seen(2)]);
     journal.append(30, &[seen(3)]);
     assert_eq!(journal.limit, LEAST_BYTES);
-    drop(journal);
-    let (records, _) = read(folder.path());
-    assert_eq!(records, [seen(2), seen(3)]);
+    // The thread shares the lock until it ends.
+    let path = folder.path().join(NAME);
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(&path, copy.path().join(NAME)).unwrap();
+    assert_eq!(read(copy.path()).0, [seen(2), seen(3)]);
+    assert!(!folder.path().join(SUCCESSOR).exists());
 }
 
 #[test]
-fn one_that_was_lost_is_begun_anew() {
+fn a_journal_that_is_in_the_way_of_itself_is_lived_with() {
     let folder = tempfile::tempdir().unwrap();
-    let mut journal = begun(folder.path(), vec![seen(1)]);
-    journal.file = None;
-    journal.append(20, &[seen(2)]);
-    journal.keep_short(30, [seen(1), seen(2)].into_iter());
-    journal.append(30, &[seen(3)]);
+    std::fs::create_dir(folder.path().join(NAME)).unwrap();
+    let mut journal = begun(folder.path());
+    journal.append(10, &[seen(1)]);
+    assert!(matches!(journal.state, State::Lost { .. }));
+}
+
+#[test]
+fn a_file_that_another_process_left_unfinished_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let unfinished = folder.path().join(SUCCESSOR);
+    std::fs::write(&unfinished, vec![0; 1000]).unwrap();
+    let mut journal = begun(folder.path());
+    journal.append(10, &[seen(1)]);
+    assert!(!unfinished.exists());
     drop(journal);
-    assert_eq!(read(folder.path()).0, [seen(1), seen(2), seen(3)]);
+    assert_eq!(read(folder.path()).0, [seen(1)]);
 }

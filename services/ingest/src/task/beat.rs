@@ -74,7 +74,7 @@ impl Task {
         self.source.report();
         self.flush();
         self.metrics.active(self.store.active());
-        self.publisher.keep_short(now_ms, self.tracker.records());
+        self.publisher.keep_journal(now_ms, self.tracker.records());
     }
 
     fn beat_ms(&self) -> u64 {
@@ -147,7 +147,8 @@ impl Task {
         self.store.begin(self.epoch, &mut out.events);
         self.publisher
             .publish(out, now_ms, self.store.as_ref(), &mut self.metrics);
-        self.publisher.begin_again(now_ms, self.tracker.records());
+        self.publisher
+            .outdate_journal(now_ms, self.tracker.records());
         if self.asker.has_rpc() {
             self.abandon_reading();
             self.source.link.missed_something();

@@ -1,0 +1,70 @@
+//! Whether the journal is written, and the new file that is to take its place.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use super::disk::Writer;
+
+/// Bytes of changes that are kept in memory while a new file is written; beyond them the new file is given up.
+const TAIL_BYTES: usize = 16 << 20;
+
+/// Whether changes are written.
+#[derive(Debug)]
+pub enum State<F> {
+    /// They are appended to this file.
+    Written { file: Writer<F>, name: Name<F> },
+    /// They are not. The file, if there is one, ends before the first change that is missing.
+    Lost {
+        /// Since when.
+        since: Instant,
+    },
+}
+
+/// Whether a power cut leaves a file its name.
+#[derive(Debug)]
+pub enum Name<F> {
+    /// It does, or the thread is seeing to it.
+    Kept,
+    /// The folder must be synced first, after which the file that had the name before is closed.
+    New { before: Option<Arc<F>> },
+}
+
+/// A new file that is being written.
+#[derive(Debug)]
+pub struct Renewal {
+    /// The frames that were made since its beginning.
+    pub tail: Vec<u8>,
+    pub is_given_up: Arc<AtomicBool>,
+    /// It leaves an outdated file behind.
+    pub was_outdated: bool,
+    /// It has been written but for the tail, of which the file in use has had nothing synced since.
+    pub is_drafted: bool,
+}
+
+impl Renewal {
+    /// Keeps a frame for the new file; gives that up if it is more than `TAIL_BYTES`.
+    pub fn push(&mut self, frame: &[u8]) {
+        if self.tail.len() + frame.len() > TAIL_BYTES {
+            self.give_up();
+        }
+        if !self.is_given_up() {
+            self.tail.extend_from_slice(frame);
+        }
+    }
+
+    /// Has the thread stop; the new file will not be used.
+    pub fn give_up(&mut self) {
+        self.tail = Vec::new();
+        self.is_given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the new file will not be used.
+    pub fn is_given_up(&self) -> bool {
+        self.is_given_up.load(Ordering::Relaxed)
+    }
+}
