@@ -24,6 +24,8 @@ use super::limits::{CUT, Limits};
 
 /// Bytes with which an HTTP/2 client begins. Source: RFC 9113, 3.4.
 const PREFACE: usize = 24;
+/// After an accept that failed for want of something here.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The connections of a listener, each with its limits. One beyond `MAX_CONNECTIONS` is closed at once and counted.
 pub fn incoming(
@@ -33,6 +35,12 @@ pub fn incoming(
     let places = Arc::new(Semaphore::new(limits.connections));
     TcpIncoming::from(listener)
         .with_nodelay(Some(true))
+        .then(async |accepted| {
+            if accepted.as_ref().is_err_and(is_of_this_machine) {
+                sleep(PAUSE).await;
+            }
+            accepted
+        })
         .map(move |accepted| {
             let stream = accepted?;
             let Ok(place) = places.clone().try_acquire_owned() else {
@@ -41,6 +49,16 @@ pub fn incoming(
             };
             Ok(Connection::new(stream, place, limits.begin))
         })
+}
+
+/// Whether no connection can be accepted now, such as when this process may open no more files: it would be tried again at once.
+fn is_of_this_machine(error: &io::Error) -> bool {
+    !matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    )
 }
 
 /// A connection.
