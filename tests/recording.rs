@@ -218,7 +218,7 @@ async fn lost_messages_and_connections_are_counted_and_noted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_cannot_be_written_to_ends_the_start_with_1_and_one_line() {
+async fn a_folder_that_cannot_be_written_to_ends_the_start_with_78_and_one_line() {
     let folder = Folder::new("unwritable");
     let file = folder.0.join("a-file");
     fs::write(&file, "").unwrap();
@@ -235,7 +235,7 @@ async fn a_folder_that_cannot_be_written_to_ends_the_start_with_1_and_one_line()
         ],
     ] {
         let mut part = Part::start(satscope().args(&arguments));
-        assert_eq!(part.ended().await.code(), Some(1));
+        assert_eq!(part.ended().await.code(), Some(78));
         let log = part.log();
         let line = log
             .iter()

@@ -12,6 +12,7 @@ mod settings;
 use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -69,7 +70,11 @@ impl Ended {
 /// Runs the program to its end.
 async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     let variables = environment.iter().copied();
-    let mut part = Part::start(satscope().args(arguments).envs(variables));
+    run_command(satscope().args(arguments).envs(variables)).await
+}
+
+async fn run_command(command: &mut Command) -> Ended {
+    let mut part = Part::start(command);
     let status = part.ended().await;
     Ended {
         code: status.code(),

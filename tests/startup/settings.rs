@@ -1,6 +1,9 @@
 //! Settings that are wrong, and settings as they are listed.
 
-use crate::{File, run, support::chain::FREE};
+use crate::{
+    File, run, run_command,
+    support::{chain::FREE, part::satscope},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_misspelt_setting_ends_the_start_with_78_and_one_line_that_names_it() {
@@ -128,7 +131,7 @@ async fn settings_that_cannot_be_used_end_the_start_with_78_and_one_line_that_sa
             assert!(line.contains(part), "{part} is not in {line:?}");
         }
     }
-    let home = [
+    let homeless = [
         ("HOME", ""),
         ("XDG_STATE_HOME", ""),
         ("STATE_DIRECTORY", ""),
@@ -136,7 +139,12 @@ async fn settings_that_cannot_be_used_end_the_start_with_78_and_one_line_that_sa
     for part in ["ingest", "analyzer"] {
         let listen = format!("--{part}-listen={FREE}");
         let arguments = [part, &listen, "--metrics-listen", FREE];
-        let ended = run(&arguments, &home).await;
+        let mut command = satscope();
+        command
+            .args(arguments)
+            .env_remove("SATSCOPE_STATE_DIR")
+            .envs(homeless);
+        let ended = run_command(&mut command).await;
         assert_eq!(ended.code, Some(78), "{part}");
         assert!(ended.one_line().contains("no home folder"));
     }

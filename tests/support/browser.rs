@@ -166,13 +166,14 @@ impl Browser {
 
     /// The text of the element with this id, as it is seen.
     pub async fn text(&self, id: &str) -> String {
-        let expression = format!("document.getElementById({id:?}).innerText");
+        let expression = format!("document.getElementById({id:?})?.innerText ?? ''");
         self.value(&expression).await.as_str().unwrap().to_owned()
     }
 
     /// Waits until the text of the element with this id holds this.
     pub async fn until_text(&self, id: &str, text: &str) {
-        let expression = format!("document.getElementById({id:?}).innerText.includes({text:?})");
+        let expression =
+            format!("document.getElementById({id:?})?.innerText.includes({text:?}) === true");
         self.until(&expression).await;
     }
 

@@ -13,7 +13,10 @@ use satscope_bitcoin::recording::{
     CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep,
 };
 use satscope_bitcoin::subscriber::{Incoming, fixed, receive, subscriptions};
-use satscope_kit::{Context, clock::unix_ms, fault::Fault, health::Condition, logging::LogLimiter};
+use satscope_kit::{
+    Context, clock::unix_ms, config::ConfigError, fault::Fault, health::Condition,
+    logging::LogLimiter,
+};
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -38,7 +41,8 @@ pub async fn start_recording(settings: RecordSettings, context: &Context) -> any
     let folder = settings.record;
     tracing::info!(folder = %folder.display(), "recording");
     let opened = tokio::task::spawn_blocking(move || Writer::open(&folder, limits));
-    let writer = opened.await?.context("record")?;
+    let writer = opened.await?.context("record");
+    let writer = writer.map_err(|error| ConfigError::unusable(&error))?;
     let (messages, incoming) = mpsc::channel(QUEUE);
     let (entries, queue) = mpsc::channel(AHEAD);
     // A stand-in begins to play when it is asked for `rawtx`: last.
