@@ -82,6 +82,16 @@ async fn a_bad_value_ends_the_start_with_78_and_one_line_with_key_value_and_what
             ["zmq_endpoint", "tcp://*:28332", "the node's own address"],
         ),
         (
+            vec!["ingest", "--state-dir", ""],
+            vec![],
+            ["state_dir", "\"\"", "a value that is not empty"],
+        ),
+        (
+            vec!["gateway", "--log-level", ",,"],
+            vec![],
+            ["log_level", ",,", "error, warn, info, debug, trace"],
+        ),
+        (
             vec!["gateway", "--log-level", "=loud="],
             vec![],
             ["log_level", "=loud=", "error, warn, info, debug, trace"],

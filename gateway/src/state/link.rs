@@ -90,7 +90,8 @@ impl Link {
         }
     }
 
-    /// From the node to this gateway. The analyzer's own word on itself holds while it is heard.
+    /// From the node to this gateway. The analyzer's own word on itself holds while it is heard; once it is not, nothing is known of
+    /// the hops before it.
     pub fn hops(&self) -> Vec<Hop> {
         let hop = |name: &str, state, detail: &str| Hop {
             name: name.to_owned(),
@@ -104,7 +105,13 @@ impl Link {
             (Analyzer::Heard { .. }, None) => hop(ANALYZER, HopState::Connected, ""),
         };
         let is_before = |hop: &&Hop| hop.name != ANALYZER && hop.name != GATEWAY;
-        let before = self.told_hops.iter().filter(is_before).cloned();
+        let before = self.told_hops.iter().filter(is_before);
+        let before = before.map(|told| match &self.analyzer {
+            Analyzer::Heard { .. } => told.clone(),
+            Analyzer::Unheard { state, .. } => {
+                hop(&told.name, *state, "not known without the analyzer")
+            }
+        });
         let gateway = hop(GATEWAY, HopState::Connected, "");
         before.chain([analyzer, gateway]).collect()
     }

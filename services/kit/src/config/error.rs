@@ -121,7 +121,10 @@ fn did_you_mean(known: &str) -> String {
 /// What the setting could have been: the parser's own words, or the list of possible values.
 fn expected(error: &clap::Error) -> String {
     if let Some(ContextValue::Strings(possible)) = error.get(ContextKind::ValidValue) {
-        return format!("one of {}", possible.join(", "));
+        return match possible.is_empty() {
+            true => "a value that is not empty".to_owned(),
+            false => format!("one of {}", possible.join(", ")),
+        };
     }
     let reason = std::error::Error::source(error)
         .map_or_else(|| first_paragraph(&error.to_string()), ToString::to_string);

@@ -21,11 +21,11 @@ pub fn socket_address(text: &str) -> Result<SocketAddr, String> {
 /// # Errors
 /// When it is neither.
 pub fn log_filter(text: &str) -> Result<String, String> {
+    // A list of nothing would log nothing, not even errors.
+    let is_empty = text.split(',').all(|one| one.trim().is_empty());
     match EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => {
-            Err("expected error, warn, info, debug, trace, or a list of target=level".to_owned())
-        }
+        Ok(_) if !is_empty => Ok(text.to_owned()),
+        _ => Err("expected error, warn, info, debug, trace, or a list of target=level".to_owned()),
     }
 }
 

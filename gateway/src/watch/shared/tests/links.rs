@@ -53,6 +53,11 @@ fn hops_are_in_order_and_the_analyzers_word_on_itself_is_kept() {
     state.lose("silent for 8s");
     let (_, data, _) = told(&state, None);
     assert_eq!(analyzer(&data), ("disconnected", "silent for 8s"));
+    for beyond in 0..2 {
+        let hop = &data["hops"][beyond];
+        assert_eq!(hop["state"], "disconnected", "{hop}");
+        assert_eq!(hop["detail"], "not known without the analyzer");
+    }
 }
 
 #[test]
