@@ -82,8 +82,14 @@ pub fn read<R: DeserializeOwned>(
         ..
     } = reading;
     match outcome {
-        Ok(Owned::ByAnother(by)) => {
-            info!(found = ?by, "{name} is of another node or version, and is begun anew");
+        Ok(Owned::ByAnother(Some(by))) => {
+            info!(found = ?by, "{name} is of another node, and is begun anew");
+            return Found::default();
+        }
+        Ok(Owned::ByAnother(None)) => {
+            warn!(
+                "{name} holds no whole frame: it is empty, damaged or of another version, and is begun anew"
+            );
             return Found::default();
         }
         Ok(Owned::ByUs) => {}
@@ -91,7 +97,9 @@ pub fn read<R: DeserializeOwned>(
     }
     if let Some(torn) = torn {
         let bytes = torn.end - torn.start;
-        warn!("{name}: the last {bytes} bytes are left out, because a crash cut their frame off");
+        warn!(
+            "{name}: the last {bytes} bytes are left out, because no frame in them is whole: a crash cut one off, or the disk damaged them"
+        );
     }
     if damage.places > 0 {
         warn!(
