@@ -1,6 +1,6 @@
 //! One connection: its limits in time and size, and what it is told when it breaks them.
 
-use std::{error::Error as _, io, sync::Arc};
+use std::sync::Arc;
 
 use ::metrics::counter;
 use axum::{Router, body::Body};
@@ -9,7 +9,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use satscope_kit::write_timeout::WriteTimeout;
+use satscope_kit::write_timeout::{WriteTimeout, is_stuck};
 use tokio::{
     io::AsyncWriteExt as _,
     net::TcpStream,
@@ -66,16 +66,12 @@ pub async fn converse(stream: TcpStream, app: Router, permit: Arc<ConnectionPerm
 
 /// Why a connection was cut; `None` when its client has left. `has_begun` is whether a part of a request had come.
 fn cut_for(error: &hyper::Error, has_begun: bool) -> Option<&'static str> {
-    let fault = error
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>());
-    let is_stuck = fault.is_some_and(|fault| fault.kind() == io::ErrorKind::TimedOut);
     match (error.is_timeout(), has_begun) {
         (true, true) => Some("slow_head"),
         (true, false) => Some("idle"),
         _ if error.is_parse_too_large() => Some("head_too_large"),
         _ if error.is_parse() => Some("not_http"),
-        _ if is_stuck => Some("stuck"),
+        _ if is_stuck(error) => Some("stuck"),
         _ => None,
     }
 }

@@ -97,6 +97,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     }
 }
 
+/// Whether a connection ended because a [`WriteTimeout`] gave it up.
+pub fn is_stuck(error: &hyper::Error) -> bool {
+    let fault = std::error::Error::source(error);
+    let fault = fault.and_then(|fault| fault.downcast_ref::<io::Error>());
+    fault.is_some_and(|fault| fault.kind() == io::ErrorKind::TimedOut)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -1,6 +1,6 @@
 //! The connections of the operator's port, and their limits: a client that sends no head, or takes no answer, is cut.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, serve::Listener};
 use hyper::server::conn::http1;
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tracing::debug;
 
-use crate::write_timeout::WriteTimeout;
+use crate::write_timeout::{WriteTimeout, is_stuck};
 
 const CUT: &str = "satscope_admin_cut_connections_total";
 
@@ -92,15 +92,11 @@ async fn converse(stream: TcpStream, app: Router, limits: Limits) {
     }
 }
 
-fn is_stuck(error: &hyper::Error) -> bool {
-    let fault = std::error::Error::source(error);
-    let fault = fault.and_then(|fault| fault.downcast_ref::<io::Error>());
-    fault.is_some_and(|fault| fault.kind() == io::ErrorKind::TimedOut)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::io;
+
     use axum::routing::get;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
