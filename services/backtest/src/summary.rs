@@ -6,6 +6,8 @@ use crate::report::Row;
 
 /// An answer is wrong if it is further off than this, in percent.
 const WRONG_PERCENT: f64 = 2.0;
+/// An answer is wrong by a factor, and not only inexact, if it is further off than this, in percent.
+const FACTOR_PERCENT: f64 = 10.0;
 /// An answer is trusted from this confidence on.
 const TRUSTED: f64 = 0.5;
 /// Resamples for the 95 % interval of each figure.
@@ -117,10 +119,10 @@ impl Figures {
         let signed = sorted(answers.iter().map(|answer| answer.error_percent));
         let absolute = sorted(signed.iter().map(|error| error.abs()));
         let within = |percent: f64| absolute.partition_point(|&error| error <= percent);
-        let wrong = trusted
-            .iter()
-            .filter(|answer| answer.error_percent.abs() > WRONG_PERCENT)
-            .count();
+        let wrong_by = |percent: f64| {
+            let wrong = |answer: &&Answer| answer.error_percent.abs() > percent;
+            trusted.iter().filter(wrong).count()
+        };
         let inside = answers
             .iter()
             .filter(|answer| answer.inside_interval)
@@ -140,7 +142,11 @@ impl Figures {
             ),
             (
                 "of those, wrong by more than 2 %",
-                share(wrong, trusted.len()),
+                share(wrong_by(WRONG_PERCENT), trusted.len()),
+            ),
+            (
+                "of those, wrong by more than 10 %",
+                share(wrong_by(FACTOR_PERCENT), trusted.len()),
             ),
             (
                 "of the prices, in the 90 % interval",
@@ -255,10 +261,11 @@ mod tests {
             ("b", None),
             ("c", Some(200.0)),
             ("d", Some(99.0)),
+            ("e", Some(105.0)),
         ] {
             summary.add(&row(file, price_usd));
         }
-        let figures = summary.figures(0..4);
+        let figures = summary.figures(0..5);
         let named = |name: &str| {
             figures
                 .named()
@@ -267,14 +274,14 @@ mod tests {
                 .unwrap()
                 .1
         };
-        assert_eq!(named("with a price"), Some(75.0));
-        assert_eq!(named("within 2 %"), Some(50.0));
-        assert_eq!(named("within 0.5 %"), Some(25.0));
+        assert_eq!(named("with a price"), Some(80.0));
+        assert_eq!(named("within 2 %"), Some(40.0));
+        assert_eq!(named("within 0.5 %"), Some(20.0));
         assert_eq!(named("… max"), Some(100.0));
-        let wrong = named("of those, wrong by more than 2 %").unwrap();
-        assert!((wrong - 100.0 / 3.0).abs() < 1e-9);
+        assert_eq!(named("of those, wrong by more than 2 %"), Some(50.0));
+        assert_eq!(named("of those, wrong by more than 10 %"), Some(25.0));
         let (low, high) = summary.intervals(&figures)[0].unwrap();
-        assert!(low < 75.0 && high == 100.0);
+        assert!(low < 80.0 && high == 100.0);
         assert_eq!(summary.to_string(), summary.to_string());
     }
 }
