@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::blocks::{BlocksArgs, Options};
 use crate::input::Progress;
 use crate::outputs::OutputsArgs;
 use crate::report::{Format, Report};
@@ -41,8 +42,12 @@ fn within(summary: &Summary, name: &str, least: f64, most: f64) {
 #[test]
 fn single_blocks_cold() {
     let Some(data) = data() else { return };
-    let (summary, unread) =
-        blocks::summarise(&data.join("blocks"), silent(), &Progress::new()).unwrap();
+    let args = BlocksArgs {
+        dirs: vec![data.join("blocks")],
+        options: Options::default(),
+        format: Format::Csv,
+    };
+    let (summary, unread) = blocks::summarise(&args, silent(), &Progress::new()).unwrap();
     println!("blocks: {summary}");
     assert_eq!(unread, 0);
     within(&summary, "within 2 %", 97.0, 100.0);

@@ -1,16 +1,23 @@
-//! `satscope backtest blocks`: each raw block of a folder alone, cold.
+//! `satscope backtest blocks`: each raw block of some folders alone, cold; or what its options make of them.
+
+mod moves;
+mod options;
+mod variants;
 
 use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use bitcoin::Txid;
 use clap::Args;
 use rayon::prelude::*;
 use satscope_filter::{Filter, RawTransaction, Values, read_block};
 use satscope_oracle::Window;
 use serde::Deserialize;
+
+pub(crate) use options::Options;
+use variants::Block;
 
 use crate::input::{Progress, open_csv};
 use crate::prices::is_price;
@@ -27,16 +34,19 @@ const LAST_TIME: u64 = 253_402_300_799;
 
 #[derive(Debug, Args)]
 pub(crate) struct BlocksArgs {
-    /// Folder with `blocks.csv` (columns file and time, height and reference_price_usd where known, any others) and the raw
-    /// blocks that it names.
-    dir: PathBuf,
+    /// Folders with `blocks.csv` (columns file and time, height and reference_price_usd where known, any others) and the raw
+    /// blocks that it names. They are read in this order.
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) dirs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: Options,
     /// How the rows are written.
     #[arg(long, value_enum, default_value_t = Format::Csv)]
-    format: Format,
+    pub(crate) format: Format,
 }
 
 /// A line of `blocks.csv`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Label {
     pub(crate) file: String,
     pub(crate) height: Option<u64>,
@@ -45,48 +55,118 @@ pub(crate) struct Label {
     pub(crate) reference_price_usd: Option<f64>,
 }
 
+/// A block of the list with its folder, or in its place what is wrong with its line.
+type Listed<'a> = (&'a Path, anyhow::Result<Label>);
+
 pub(crate) fn run(args: &BlocksArgs) -> anyhow::Result<()> {
     let progress = Progress::new();
-    let (summary, unread) = summarise(&args.dir, Report::to_stdout(args.format), &progress)?;
+    let (summary, unread) = summarise(args, Report::to_stdout(args.format), &progress)?;
     progress.say(&summary.to_string());
     ensure!(unread == 0, "blocks that could not be read: {unread}");
     Ok(())
 }
 
-/// Reports each block of a folder; how good the estimates are, and how many blocks could not be read.
+/// Reports each block of the folders; how good the estimates are, and how many blocks could not be read.
 pub(crate) fn summarise(
-    dir: &Path,
+    args: &BlocksArgs,
     mut report: Report,
     progress: &Progress,
 ) -> anyhow::Result<(Summary, usize)> {
-    let labels = read_labels(dir)?;
-    let (mut summary, mut unread) = (Summary::default(), 0);
-    let count = labels.len();
-    let mut labels = labels.into_iter();
+    let (options, pool) = (&args.options, args.options.pooled());
+    options.check()?;
+    let listed = listed(args)?;
+    let (mut summary, mut unread, mut written) = (Summary::default(), 0, 0);
+    let count = listed.len();
+    let mut listed = listed.into_iter();
+    // The blocks that later ones are pooled with.
+    let mut held: Vec<Block> = Vec::new();
     for done in (0..count).step_by(TOGETHER) {
         progress.show(&format!("block {} of {count}", done + 1));
-        let together: Vec<_> = labels.by_ref().take(TOGETHER).collect();
-        let rows = together.into_par_iter().map(|label| row(dir, label?));
-        for row in rows.collect::<Vec<anyhow::Result<Row>>>() {
-            match row {
-                Ok(row) => {
-                    summary.add(&row);
-                    report.write(&row)?;
-                }
-                Err(error) => {
-                    unread += 1;
-                    progress.say(&format!("{error:#}"));
-                }
-            }
+        let together = listed.by_ref().take(TOGETHER).collect();
+        unread += read(together, options, progress, &mut held);
+        let rows = held
+            .par_windows(pool)
+            .filter_map(|run| variants::row(run, options));
+        let rows: Vec<Row> = rows.collect();
+        for (row, block) in rows.iter().zip(&held) {
+            summary.add_of(&source(written, pool, block), row);
+            report.write(row)?;
+            written += 1;
         }
+        held.drain(..held.len().saturating_sub(pool - 1));
     }
     report.end()?;
+    ensure!(
+        written > 0 || pool == 1,
+        "--pool {pool} takes {pool} blocks; those that could be read are {}",
+        held.len()
+    );
     Ok((summary, unread))
 }
 
-fn row(dir: &Path, label: Label) -> anyhow::Result<Row> {
-    let payments = read_payments(&dir.join(&label.file))?;
-    Ok(estimate(&label, &payments, Window::new()))
+/// The blocks that are to be read, in the folders' order.
+fn listed(args: &BlocksArgs) -> anyhow::Result<Vec<Listed<'_>>> {
+    let mut all = Vec::new();
+    for dir in &args.dirs {
+        let labels = read_labels(dir)?.into_iter();
+        all.extend(labels.map(|label| (dir.as_path(), label)));
+    }
+    if let Some(years) = &args.options.years {
+        // A line without a time is kept, so that it is counted as unread.
+        all.retain(|(_, label)| {
+            label
+                .as_ref()
+                .map_or(true, |label| years.contain(label.time))
+        });
+        ensure!(
+            !all.is_empty(),
+            "no block has its time in the years {years} (UTC)"
+        );
+    }
+    Ok(all)
+}
+
+/// Appends what the options make of some blocks; says and counts what could not be read.
+fn read(
+    listed: Vec<Listed<'_>>,
+    options: &Options,
+    progress: &Progress,
+    held: &mut Vec<Block>,
+) -> usize {
+    let made = listed
+        .into_par_iter()
+        .map(|(dir, label)| blocks(dir, &label?, options));
+    let mut unread = 0;
+    for blocks in made.collect::<Vec<anyhow::Result<Vec<Block>>>>() {
+        match blocks {
+            Ok(blocks) => held.extend(blocks),
+            Err(error) => {
+                unread += 1;
+                progress.say(&format!("{error:#}"));
+            }
+        }
+    }
+    unread
+}
+
+fn blocks(dir: &Path, label: &Label, options: &Options) -> anyhow::Result<Vec<Block>> {
+    let path = dir.join(&label.file);
+    if let (None, Some(option)) = (label.reference_price_usd, options.needs_reference()) {
+        bail!(
+            "{} has no reference_price_usd in {LABELS}, which {option} needs",
+            path.display()
+        );
+    }
+    Ok(variants::blocks(label, read_payments(&path)?, options))
+}
+
+/// What a row is resampled with: the other parts of its block or, because runs overlap, as many runs as each has blocks.
+fn source(run: usize, pool: usize, first: &Block) -> String {
+    if pool == 1 {
+        first.source.clone()
+    } else {
+        (run / pool).to_string()
+    }
 }
 
 /// The labels of a folder of blocks, in place of each line that is none what is wrong with it.
@@ -119,12 +199,15 @@ fn checked(label: Result<Label, csv::Error>) -> anyhow::Result<Label> {
     Ok(label)
 }
 
-/// A block's price from its payments alone, beside its label.
-pub(crate) fn estimate(label: &Label, payments: &[Values], mut window: Window) -> Row {
-    let now_ms = label.time * 1000;
-    payments
-        .iter()
-        .for_each(|values_sats| window.insert(now_ms, values_sats));
+/// A block's price from these payments alone, beside its label. Each payment comes with its stamp in Unix milliseconds.
+pub(crate) fn estimate(
+    label: &Label,
+    payments: impl Iterator<Item = (u64, impl AsRef<[u64]>)>,
+    mut window: Window,
+) -> Row {
+    for (stamp_ms, values_sats) in payments {
+        window.insert(stamp_ms, values_sats.as_ref());
+    }
     let moment = Moment {
         file: &label.file,
         height: label.height,
@@ -132,7 +215,7 @@ pub(crate) fn estimate(label: &Label, payments: &[Values], mut window: Window) -
         payments: window.payments(),
         reference_price_usd: label.reference_price_usd,
     };
-    Row::new(moment, window.estimate(now_ms))
+    Row::new(moment, window.estimate(label.time * 1000))
 }
 
 /// The output values, in satoshi, of each payment in a raw block. What was seen recently is, for a block alone, the
@@ -158,17 +241,43 @@ mod tests {
 
     use super::*;
 
-    /// The rows for a folder that holds the first block of all as `genesis.blk` and this list, and how many were unread.
-    fn rows(list: &str, format: Format) -> (String, usize) {
+    /// A folder that holds the first block of all as `genesis.blk`, half of it as `half.blk`, and this list.
+    fn folder(list: &str) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         let genesis = consensus::serialize(&genesis_block(Network::Bitcoin));
         std::fs::write(dir.path().join("genesis.blk"), &genesis).unwrap();
         std::fs::write(dir.path().join("half.blk"), &genesis[..genesis.len() / 2]).unwrap();
         std::fs::write(dir.path().join(LABELS), list).unwrap();
-        let out = dir.path().join("rows");
-        let report = Report::new(format, Box::new(std::fs::File::create(&out).unwrap()));
-        let (_, unread) = summarise(dir.path(), report, &Progress::new()).unwrap();
-        (std::fs::read_to_string(out).unwrap(), unread)
+        dir
+    }
+
+    /// The rows of a folder for each list, and how many blocks were unread.
+    fn reported(
+        lists: &[&str],
+        arguments: &[&str],
+        format: Format,
+    ) -> anyhow::Result<(String, usize)> {
+        let folders: Vec<_> = lists.iter().map(|list| folder(list)).collect();
+        let args = BlocksArgs {
+            dirs: folders.iter().map(|dir| dir.path().to_owned()).collect(),
+            options: options::tests::parsed(arguments).unwrap(),
+            format,
+        };
+        let out = tempfile::NamedTempFile::new().unwrap();
+        let report = Report::new(format, Box::new(out.reopen().unwrap()));
+        let (_, unread) = summarise(&args, report, &Progress::new())?;
+        Ok((std::fs::read_to_string(out).unwrap(), unread))
+    }
+
+    fn rows(list: &str, format: Format) -> (String, usize) {
+        reported(&[list], &[], format).unwrap()
+    }
+
+    /// Height and reference of each row.
+    fn heights(lists: &[&str], arguments: &[&str]) -> (Vec<String>, usize) {
+        let (csv, unread) = reported(lists, arguments, Format::Csv).unwrap();
+        let height = |row: &str| row.split(',').nth(1).unwrap().to_owned();
+        (csv.lines().skip(1).map(height).collect(), unread)
     }
 
     #[test]
@@ -194,5 +303,66 @@ mod tests {
             genesis.blk,,1231006505,\n";
         let (csv, unread) = rows(list, Format::Csv);
         assert_eq!((csv.lines().count(), unread), (2, 7), "{csv}");
+    }
+    /// Blocks of 2009, 2010 and 2011, one without a price and one that cannot be read between them.
+    const LIST: &str = "file,height,time,reference_price_usd\n\
+        genesis.blk,1,1231006505,1\n\
+        genesis.blk,2,1231006505,\n\
+        genesis.blk,3,1262304000,2\n\
+        missing.blk,4,1262304000,2\n\
+        genesis.blk,5,1293840000,3\n";
+
+    #[test]
+    fn runs_pass_over_what_cannot_be_used() {
+        let (found, unread) = heights(&[LIST], &["--pool", "2"]);
+        assert_eq!((found, unread), (vec!["3".to_owned(), "5".to_owned()], 2));
+        assert_eq!(heights(&[LIST], &["--pool", "1"]).1, 2);
+        assert_eq!(heights(&[LIST], &["--move", "0.4,2"]).1, 2);
+        assert_eq!(heights(&[LIST], &["--spread", "10"]).1, 1);
+    }
+
+    #[test]
+    fn a_pool_of_more_blocks_than_there_are_is_an_error() {
+        let error = reported(&[LIST], &["--pool", "4"], Format::Csv).unwrap_err();
+        let expected = "--pool 4 takes 4 blocks; those that could be read are 3";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn folders_are_read_in_their_order_and_pooled_across() {
+        let second = "file,height,time,reference_price_usd\ngenesis.blk,9,1231006505,1\n";
+        let (found, _) = heights(&[second, LIST], &[]);
+        assert_eq!(found, ["9", "1", "2", "3", "5"]);
+        let (found, _) = heights(&[second, LIST], &["--pool", "2"]);
+        assert_eq!(found, ["1", "3", "5"]);
+    }
+
+    #[test]
+    fn years_choose_rows() {
+        assert_eq!(heights(&[LIST], &["--years", "2009"]).0, ["1", "2"]);
+        let (found, unread) = heights(&[LIST], &["--years", "2010-2011"]);
+        assert_eq!((found, unread), (vec!["3".to_owned(), "5".to_owned()], 1));
+        let error = reported(&[LIST], &["--years", "2012"], Format::Csv).unwrap_err();
+        assert!(error.to_string().contains("the years 2012"), "{error}");
+    }
+
+    #[test]
+    fn parts_and_another_price_stand_in_the_row() {
+        let arguments = ["--halves", "2", "--price-factor", "10", "--years", "2011"];
+        let (csv, _) = reported(&[LIST], &arguments, Format::Csv).unwrap();
+        for part in ["#1", "#2"] {
+            let row = format!("genesis.blk{part},5,1293840000,,,,,0,,,30.0,\n");
+            assert!(csv.contains(&row), "{csv}");
+        }
+    }
+
+    #[test]
+    fn more_blocks_than_are_read_together_are_pooled_without_a_gap() {
+        let line = |height| format!("genesis.blk,{height},1231006505,1\n");
+        let lines: String = (0..150).map(line).collect();
+        let list = format!("file,height,time,reference_price_usd\n{lines}");
+        let (found, _) = heights(&[&list], &["--pool", "70"]);
+        let expected: Vec<String> = (69..150).map(|height| height.to_string()).collect();
+        assert_eq!(found, expected);
     }
 }

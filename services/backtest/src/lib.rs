@@ -8,6 +8,7 @@ mod blocks;
 mod input;
 mod outputs;
 mod prices;
+mod random;
 mod report;
 mod summary;
 mod train;
@@ -25,7 +26,7 @@ pub struct BacktestArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Each block of a folder alone, with no price to begin from.
+    /// Each block of the folders alone, with no price to begin from, or what the options make of the blocks.
     Blocks(blocks::BlocksArgs),
     /// Files of outputs in order of arrival, each from cold, as a live run would see them.
     Outputs(outputs::OutputsArgs),

@@ -81,7 +81,7 @@ fn unix_seconds(date: &str) -> anyhow::Result<u64> {
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar, counted in years that begin in March, so that the leap day
 /// comes last.
-fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
+pub(crate) fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
     let years = if month > 2 { year } else { year - 1 };
     let months = (month + 9) % 12;
     years * 365 + years / 4 - years / 100 + years / 400 + (months * 306 + 5) / 10 + day - 719_469

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::random::SplitMix;
 use crate::report::Row;
 
 /// An answer is wrong if it is further off than this, in percent.
@@ -19,8 +20,9 @@ const MOST_RESAMPLED: usize = 20_000;
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     rows: usize,
-    /// By file: what a day or a block got wrong it got wrong for one reason, so that whole files are resampled.
-    files: Vec<(String, Vec<Sample>)>,
+    /// By source, mostly a file: what a day or a block got wrong it got wrong for one reason, so that whole sources are
+    /// resampled.
+    sources: Vec<(String, Vec<Sample>)>,
 }
 
 /// What is kept of a row.
@@ -37,7 +39,13 @@ struct Answer {
 }
 
 impl Summary {
+    /// Adds a row whose source is its file.
     pub(crate) fn add(&mut self, row: &Row) {
+        self.add_of(&row.file, row);
+    }
+
+    /// Adds a row. Rows that follow each other and have the same source are resampled together.
+    pub(crate) fn add_of(&mut self, source: &str, row: &Row) {
         self.rows += 1;
         let Some(reference) = row.reference_price_usd else {
             return;
@@ -50,10 +58,10 @@ impl Summary {
             }),
             _ => None,
         };
-        if self.files.last().is_none_or(|(file, _)| *file != row.file) {
-            self.files.push((row.file.clone(), Vec::new()));
+        if self.sources.last().is_none_or(|(last, _)| last != source) {
+            self.sources.push((source.to_owned(), Vec::new()));
         }
-        if let Some((_, samples)) = self.files.last_mut() {
+        if let Some((_, samples)) = self.sources.last_mut() {
             samples.push(Sample { answer });
         }
     }
@@ -61,7 +69,7 @@ impl Summary {
     /// A figure by its name, in percent.
     #[cfg(test)]
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
-        let figures = self.figures(0..self.files.len());
+        let figures = self.figures(0..self.sources.len());
         figures
             .named()
             .iter()
@@ -69,25 +77,25 @@ impl Summary {
             .and_then(|(_, value)| *value)
     }
 
-    /// The figures of the files at these places, any of them more than once.
+    /// The figures of the sources at these places, any of them more than once.
     fn figures(&self, places: impl Iterator<Item = usize>) -> Figures {
         Figures::of(
             places
-                .filter_map(|place| self.files.get(place))
+                .filter_map(|place| self.sources.get(place))
                 .flat_map(|(_, samples)| samples.iter().copied()),
         )
     }
 
-    /// Each figure's 95 % interval: a bootstrap over files (Efron 1979), from a fixed seed, so that it can be repeated.
+    /// Each figure's 95 % interval: a bootstrap over sources (Efron 1979), from a fixed seed, so that it can be repeated.
     fn intervals(&self, figures: &Figures) -> Vec<Option<(f64, f64)>> {
-        let (files, rows) = (self.files.len(), figures.referenced);
-        if files < 2 || rows > MOST_RESAMPLED {
+        let (sources, rows) = (self.sources.len(), figures.referenced);
+        if sources < 2 || rows > MOST_RESAMPLED {
             return vec![None; figures.named().len()];
         }
-        let mut random = SplitMix(0);
+        let mut random = SplitMix::new(0);
         let mut resampled: Vec<Vec<f64>> = vec![Vec::new(); figures.named().len()];
         for _ in 0..RESAMPLES {
-            let places: Vec<usize> = (0..files).map(|_| random.below(files)).collect();
+            let places: Vec<usize> = (0..sources).map(|_| random.below(sources)).collect();
             for (values, (_, value)) in resampled
                 .iter_mut()
                 .zip(self.figures(places.into_iter()).named())
@@ -168,7 +176,7 @@ impl Figures {
 
 impl fmt::Display for Summary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let figures = self.figures(0..self.files.len());
+        let figures = self.figures(0..self.sources.len());
         writeln!(
             out,
             "{} estimates, {} with a reference; {} of these have a price, {} of them a confidence of 0.5 or more",
@@ -208,19 +216,6 @@ fn interval(values: Vec<f64>) -> Option<(f64, f64)> {
 
 fn share(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
-}
-
-/// A small random generator (Steele, Lea and Flood 2014): the bootstrap must give the same every time.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % end as u64) as usize
-    }
 }
 
 #[cfg(test)]
@@ -283,5 +278,17 @@ mod tests {
         let (low, high) = summary.intervals(&figures)[0].unwrap();
         assert!(low < 80.0 && high == 100.0);
         assert_eq!(summary.to_string(), summary.to_string());
+    }
+
+    #[test]
+    fn rows_of_one_source_are_resampled_together() {
+        let (mut apart, mut together) = (Summary::default(), Summary::default());
+        for file in ["a#1", "a#2"] {
+            apart.add(&row(file, Some(100.0)));
+            together.add_of("a", &row(file, Some(100.0)));
+        }
+        let has_interval =
+            |summary: &Summary| summary.intervals(&summary.figures(0..2))[0].is_some();
+        assert!(has_interval(&apart) && !has_interval(&together));
     }
 }

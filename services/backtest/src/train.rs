@@ -102,7 +102,9 @@ fn cross_validate(examples: &[Example]) -> Summary {
     let mut summary = Summary::default();
     for (index, example) in examples.iter().enumerate() {
         let window = Window::with_model(models[index % 2].clone());
-        summary.add(&estimate(&example.label, &example.payments, window));
+        let now_ms = example.label.time * 1000;
+        let payments = example.payments.iter().map(|values| (now_ms, values));
+        summary.add(&estimate(&example.label, payments, window));
     }
     summary
 }
