@@ -15,10 +15,7 @@ use syn::{
 const CIRCLES: [(&str, &[&[&str]]); 4] = [
     ("services/ingest", &[]),
     ("services/analyzer", &[&["points", "wire"]]),
-    (
-        "services/oracle",
-        &[&["minutes", "stack"], &["reading", "track", "window"]],
-    ),
+    ("services/oracle", &[]),
     ("gateway", &[]),
 ];
 

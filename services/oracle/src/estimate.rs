@@ -1,9 +1,9 @@
 //! What the oracle says: a price, how far to trust it, and on what evidence.
 
 use crate::grid::SATS_PER_BTC;
-use crate::minutes::MINUTE_MS;
+use crate::minute::MINUTE_MS;
 use crate::model::Model;
-use crate::trained::RUNGS;
+use crate::trained::LATER;
 
 /// Half the width of the 90 % interval of a normal distribution, in standard deviations.
 pub(crate) const NINETY_PERCENT: f64 = 1.645;
@@ -61,10 +61,10 @@ impl Estimate {
         let minutes = since_ms as f64 / MINUTE_MS as f64;
         let moved =
             NINETY_PERCENT * Model::trained().motion.minute_percent() / 100.0 * minutes.sqrt();
-        let half = (self.high_usd / self.price_usd).ln().hypot(moved);
+        let wider = |factor: f64| factor.ln().hypot(moved).exp();
         Self {
-            low_usd: self.price_usd * (-half).exp(),
-            high_usd: self.price_usd * half.exp(),
+            low_usd: self.price_usd / wider(self.price_usd / self.low_usd),
+            high_usd: self.price_usd * wider(self.high_usd / self.price_usd),
             confidence: 0.0,
             ..*self
         }
@@ -76,7 +76,7 @@ impl Estimate {
     pub fn implied(&self, value_sats: u64) -> Option<Implied> {
         let value_btc = value_sats as f64 / SATS_PER_BTC;
         let off = |round_usd: f64| (value_btc * self.price_usd / round_usd).ln().abs();
-        let strong = RUNGS
+        let strong = LATER
             .iter()
             .filter(|(_, strength)| *strength >= LEAST_STRENGTH)
             .map(|&(round_usd, _)| round_usd);

@@ -1,38 +1,56 @@
 //! The scale that everything is laid out on: logarithms of prices and of amounts, in bins of 0.1 %.
 
+use std::ops::RangeInclusive;
+
 /// Width of a bin in natural logarithm: 0.1 %.
 pub(crate) const BIN: f64 = 0.001;
-/// Lowest and highest price that is an answer, in dollars.
-pub(crate) const ANSWERS_USD: (f64, f64) = (1e3, 1e7);
-/// Lowest price searched, in dollars. The search goes a factor of ten further than the answers on both sides, so that a
-/// price outside of them is not mistaken for its tenth or tenfold.
-const LOWEST_USD: f64 = 1e2;
-/// Bins of price: ln(10^8 / 10^2) / 0.001, and one for the end.
+/// Bins of price: a factor of 10^6, ln(10^6) / 0.001, and one for the end.
 pub(crate) const PRICE_BINS: usize = 13_816;
 /// Bins of amount, from 1 satoshi to 21 million bitcoin.
 pub(crate) const VALUE_BINS: usize = 35_282;
 /// Satoshi in one bitcoin.
 pub(crate) const SATS_PER_BTC: f64 = 1e8;
 
-/// The price in dollars at a place on the grid, which may lie between bins.
-pub(crate) fn price_usd(place: f64) -> f64 {
-    LOWEST_USD * (place * BIN).exp()
+/// Where the grid of prices begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Scale {
+    lowest_usd: f64,
 }
 
-/// The place on the grid of the price at which an amount is worth one dollar; negative below the grid.
-pub(crate) fn dollar_place(value_sats: u64) -> f64 {
-    (SATS_PER_BTC / value_sats as f64 / LOWEST_USD).ln() / BIN
+impl Scale {
+    /// The scale of answers from `least_usd` dollars up. The search goes a factor of ten further than the answers on both sides,
+    /// so that a price outside of them is not mistaken for its tenth or tenfold.
+    pub(crate) fn of_answers(least_usd: f64) -> Self {
+        Self {
+            lowest_usd: least_usd / 10.0,
+        }
+    }
+
+    /// The prices that are answers, in dollars: a factor of ten within both ends of the grid.
+    pub(crate) fn answers_usd(self) -> RangeInclusive<f64> {
+        10.0 * self.lowest_usd..=1e5 * self.lowest_usd
+    }
+
+    /// The price in dollars at a place on the grid, which may lie between bins.
+    pub(crate) fn price_usd(self, place: f64) -> f64 {
+        self.lowest_usd * (place * BIN).exp()
+    }
+
+    /// The place on the grid of the price at which an amount is worth one dollar; negative below the grid.
+    pub(crate) fn dollar_place(self, value_sats: u64) -> f64 {
+        (SATS_PER_BTC / value_sats as f64 / self.lowest_usd).ln() / BIN
+    }
+
+    /// The place, in bins of amount, of the amount that is worth `usd` dollars at a bin of price.
+    pub(crate) fn value_place(self, usd: f64, price_bin: usize) -> f64 {
+        (usd * SATS_PER_BTC / self.lowest_usd).ln() / BIN - price_bin as f64
+    }
 }
 
 /// The bin of an amount; none for 0 and for more than 21 million bitcoin.
 pub(crate) fn value_bin(value_sats: u64) -> Option<usize> {
     let bin = ((value_sats as f64).ln() / BIN).floor();
     (value_sats > 0 && bin < VALUE_BINS as f64).then_some(bin as usize)
-}
-
-/// The place, in bins of amount, of the amount that is worth `usd` dollars at a bin of price.
-pub(crate) fn value_place(usd: f64, price_bin: usize) -> f64 {
-    (usd * SATS_PER_BTC / LOWEST_USD).ln() / BIN - price_bin as f64
 }
 
 /// Where in one row to begin, and where in another that lies `drift` bins further on; there is nothing beyond the grid.
@@ -47,10 +65,14 @@ pub(crate) fn moved(drift: isize) -> (usize, usize) {
 mod tests {
     use super::*;
 
+    const SCALE: Scale = Scale { lowest_usd: 100.0 };
+
     #[test]
     fn the_grid_covers_a_decade_more_than_the_answers() {
-        assert!((price_usd(0.0) / (ANSWERS_USD.0 / 10.0) - 1.0).abs() < BIN);
-        assert!((price_usd(PRICE_BINS as f64 - 1.0) / (ANSWERS_USD.1 * 10.0) - 1.0).abs() < BIN);
+        let (least, most) = SCALE.answers_usd().into_inner();
+        assert_eq!(SCALE, Scale::of_answers(least));
+        assert!((SCALE.price_usd(0.0) / (least / 10.0) - 1.0).abs() < BIN);
+        assert!((SCALE.price_usd(PRICE_BINS as f64 - 1.0) / (most * 10.0) - 1.0).abs() < BIN);
     }
 
     #[test]
@@ -63,8 +85,8 @@ mod tests {
 
     #[test]
     fn a_dollar_lies_where_its_price_is() {
-        let place = dollar_place(1_000);
-        assert!((price_usd(place) / 100_000.0 - 1.0).abs() < 1e-9);
-        assert!((value_place(1.0, 500) - (1e6f64.ln() / BIN - 500.0)).abs() < 1e-6);
+        let place = SCALE.dollar_place(1_000);
+        assert!((SCALE.price_usd(place) / 100_000.0 - 1.0).abs() < 1e-9);
+        assert!((SCALE.value_place(1.0, 500) - (1e6f64.ln() / BIN - 500.0)).abs() < 1e-6);
     }
 }

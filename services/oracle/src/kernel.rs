@@ -5,7 +5,8 @@
 
 use multiversion::multiversion;
 
-use crate::grid::{self, BIN, PRICE_BINS};
+use crate::beside::Beside;
+use crate::grid::{BIN, PRICE_BINS, Scale};
 use crate::model::{Model, Typical};
 
 /// Steps of evidence in one nat.
@@ -33,6 +34,8 @@ pub(crate) fn no_evidence() -> Evidence {
 #[derive(Debug)]
 pub(crate) struct Kernel {
     pub(crate) model: Model,
+    pub(crate) scale: Scale,
+    pub(crate) beside: Beside,
     rungs: Vec<Rung>,
     /// The [`Typical::lift`] of each bin of price; empty where that is left out.
     lifts: Vec<f64>,
@@ -76,18 +79,21 @@ struct Rung {
 
 impl Kernel {
     pub(crate) fn new(model: Model) -> Self {
+        let scale = Scale::of_answers(model.least_usd);
         let rungs = model
             .rungs
             .iter()
             .map(|&(round_usd, strength)| Rung::new(&model, round_usd, strength))
             .collect();
         let lift = |typical: &Typical| {
-            let places = (0..PRICE_BINS).map(|bin| grid::price_usd(bin as f64));
+            let places = (0..PRICE_BINS).map(|bin| scale.price_usd(bin as f64));
             places.map(|price_usd| typical.lift(price_usd)).collect()
         };
         let lifts = model.typical.as_ref().map(lift).unwrap_or_default();
         Self {
+            beside: Beside::new(&model),
             model,
+            scale,
             rungs,
             lifts,
         }
@@ -110,7 +116,7 @@ impl Kernel {
         evidence: &mut [Sum],
         change: impl Fn(&mut Sum, i32),
     ) {
-        let dollar = grid::dollar_place(value_sats) * PHASES as f64;
+        let dollar = self.scale.dollar_place(value_sats) * PHASES as f64;
         let origin = (OFF_GRID as usize / PHASES + REACH + from) as isize;
         for rung in &self.rungs {
             // Positive, so that a whole number of it is its floor; an amount of 0 lies beyond the grid's end.
@@ -150,7 +156,7 @@ impl Kernel {
         let rungs = rungs.filter_map(|(rung, (round_usd, _))| {
             // At bin 0 of price the sum is at its largest amount; each bin up, one bin of amount down. None is so large that
             // all bitcoin there are would not do.
-            let highest = grid::value_place(*round_usd, 0).floor() as usize;
+            let highest = self.scale.value_place(*round_usd, 0).floor().max(0.0) as usize;
             let amounts = &density[density.len().checked_sub(highest + 1)?..];
             Some((amounts, rung.strength / percent_per_bin))
         });
@@ -226,7 +232,7 @@ mod tests {
             .max()
             .map(|(_, bin)| bin)
             .unwrap_or(0);
-        assert!((grid::price_usd(f64::from(best)) / 100_000.0 - 1.0).abs() <= 0.5 * BIN);
+        assert!((kernel().scale.price_usd(f64::from(best)) / 100_000.0 - 1.0).abs() <= 0.5 * BIN);
     }
 
     #[test]

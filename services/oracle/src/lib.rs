@@ -38,15 +38,26 @@
 //! change of them exactly, so that the same window gives the same bits. A wrong lock is left as soon as the window's evidence
 //! for the right price outweighs it, at the latest when what misled it is three hours old.
 //!
-//! **Doubt.** The width of the probability around the best price, and an error that all payments of a minute share, give
-//! the 90 % interval. The odds against the best rival far away, the number of payments and the age of the newest give the
-//! confidence. Where round sums explain the payments no better than chance there is no price.
+//! **Beside the sums.** Some pay round sums less a fee, or plus one, and make a second, fainter ladder beside the true one. A
+//! block that is read alone may have one of two known fees ([`Fees`]); a later minute may have a cluster on either side of the
+//! price, by somebody who pays out many times at a price of his own, so that no minute alone drags the price to a peak beside
+//! it ([`Clusters`]). Which of two prices a whole factor apart it is, is decided without either.
+//!
+//! **Doubt.** How far the probability reaches around the best price, and an error that all payments of a block share, give the
+//! 90 % interval. The odds against the best rival far away, the number of payments and the age of the newest give the
+//! confidence. A peak beside the price that is nearly as high as its own leaves it in doubt, however many payments there
+//! are, and the interval reaches it. Where round sums explain the payments no better than chance there is no price.
+//!
+//! **Years.** What people pay has changed: before 2019 fewer sums were round dollars, and prices were below $1,000. The
+//! weights of each year since 2015 are learned, and chosen by height ([`Window::of_height`]). A block of the years before 2019
+//! is never trusted alone; four of them in one window may be.
 //!
 //! # Range
 //!
-//! Answers lie between $1,000 and $10,000,000. The search goes a factor of ten further, in steps of 0.1 % with
-//! interpolation between, so that just outside there is no price rather than a wrong one. Above $1,000,000 the filter's least
-//! amount (1000 satoshi) hides the small sums, and cold starts fail more often: `ACCURACY.md` has the figures.
+//! Answers lie between $1,000 and $10,000,000, before 2019 between $100 and $1,000,000. The search goes a factor of ten
+//! further, in steps of 0.1 % with interpolation between, so that just outside there is no price rather than a wrong one. Above
+//! $1,000,000 the filter's least amount (1000 satoshi) hides the small sums, and cold starts fail more often: `ACCURACY.md` has
+//! the figures.
 //!
 //! # Use
 //!
@@ -61,24 +72,28 @@
 //! ```
 //!
 //! The parts: `grid` is the scale, `kernel` the evidence of one amount, `payments` holds what there is, `minutes` adds its
-//! evidence up and `stack` that of the older minutes, `background` is what it is held against, `chain` the moving price, `pass`
-//! the way over the minutes, `track` keeps what is settled, `reading` makes the answer; [`baseline`] is a simpler method to
-//! compare with. `row`, `lanes` and `exp` are arithmetic: the loops that take the time are compiled for several instruction
-//! sets, and give the same bits by each.
+//! evidence up and `stack` that of the older minutes, `background` is what it is held against, `beside` what lies next to the
+//! sums, `chain` the moving price, `pass` the way over the minutes, `track` keeps what is settled, `peaks` is the shape of what
+//! comes out, `reading` makes the answer of it; [`baseline`] is a simpler method to compare with. `row`, `lanes` and `exp` are
+//! arithmetic: the loops that take the time are compiled for several instruction sets, and give the same bits by each.
 
 mod amounts;
 mod background;
 pub mod baseline;
+mod beside;
 mod chain;
+mod era;
 mod estimate;
 mod exp;
 mod grid;
 mod kernel;
 mod lanes;
+mod minute;
 mod minutes;
 mod model;
 mod pass;
 mod payments;
+mod peaks;
 mod reading;
 mod row;
 mod stack;
@@ -88,5 +103,6 @@ mod window;
 
 pub use amounts::Amounts;
 pub use estimate::{Estimate, Evidence, Implied};
-pub use model::{Model, Motion, Typical};
-pub use window::{WINDOW_MS, Window};
+pub use minute::WINDOW_MS;
+pub use model::{Clusters, Fees, LATER_FROM_HEIGHT, Model, Motion, Typical};
+pub use window::Window;

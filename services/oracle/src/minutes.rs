@@ -9,23 +9,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::grid::{self, VALUE_BINS};
-use crate::kernel::{self, Evidence, Kernel};
+use crate::kernel::{self, Kernel};
+use crate::minute::{MINUTE_MS, Minute, SLOT_MINUTES};
 use crate::stack::Stack;
-
-/// Milliseconds in a minute.
-pub(crate) const MINUTE_MS: u64 = 60_000;
-
-/// Minutes in which an amount counts once.
-pub(crate) const SLOT_MINUTES: u64 = 10;
-
-/// A minute in which amounts were seen for the last time.
-#[derive(Debug, Clone)]
-pub(crate) struct Minute {
-    /// What its amounts say of every price.
-    pub(crate) evidence: Evidence,
-    /// How many amounts that are.
-    pub(crate) values: u32,
-}
 
 /// Amounts in satoshi, each with the minute of a slot in which it was seen, in one number: there are many.
 #[derive(Debug, Clone, Default)]

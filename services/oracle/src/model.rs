@@ -1,9 +1,13 @@
 //! What is known of payments before any is seen: how strongly each round sum stands out, and what people pay at all.
 
+use crate::era::Era;
 use crate::grid::SATS_PER_BTC;
-use crate::trained;
+use crate::trained::ERAS;
 
-/// What the oracle knows of payments; [`Model::trained`] is the one in use.
+/// Height of the first block of 2019: what was paid before differs so much that the settings beside the weights do, too.
+pub const LATER_FROM_HEIGHT: u64 = 556_459;
+
+/// What the oracle knows of payments; [`Model::trained`] is that of the present.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// Round sums in dollars, ascending, each with its strength: the payments of that sum, as a share of the ordinary
@@ -19,10 +23,42 @@ pub struct Model {
     /// Where whole factors of price are compared, a window counts as no more than so many amounts, however many it has: what
     /// differs from the model does so in all of its minutes alike.
     pub independent_values: f64,
+    /// Lowest price that is an answer, in dollars; the highest is ten thousand times that.
+    pub least_usd: f64,
+    /// A price that rests on fewer payments than this is never trusted.
+    pub least_trusted_payments: u64,
     /// What is paid as a whole, or none to leave that out.
     pub typical: Option<Typical>,
     /// How the price moves.
     pub motion: Motion,
+    /// Payments of round sums less a fee.
+    pub fees: Fees,
+    /// Amounts of a minute that lie together beside the round sums.
+    pub clusters: Clusters,
+}
+
+/// Services that pay round sums less a fee, or quote their prices so: beside the peaks of the round sums lie fainter ones.
+/// One fee holds for a whole block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fees {
+    /// Fees, each as (chance that a block has it, how far below the round sum what is paid lies, in percent); negative where
+    /// it lies above. No block has more than one.
+    pub fees: Vec<(f64, f64)>,
+    /// How strong the fainter peaks are, as a share of the strength of the sums' own.
+    pub strength: f64,
+    /// What an amount on a fainter peak says, as a share of what it says on a sum's own: more than its strength, since evidence
+    /// grows with the logarithm of that.
+    pub evidence: f64,
+}
+
+/// Somebody who pays out many times within a minute, at another price than the market's or with a fee of his own, makes a
+/// peak beside the true one, and nobody knows on which side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Clusters {
+    /// The chance that a minute has one, under 1; 0 to leave that out.
+    pub chance: f64,
+    /// How near to the price such a peak lies, in percent, and how far.
+    pub percent: (f64, f64),
 }
 
 /// What is paid as a whole: the distribution of all amounts, in powers of ten of a dollar.
@@ -52,27 +88,63 @@ pub struct Motion {
 }
 
 impl Model {
-    /// The model in use, trained on labelled blocks.
+    /// The model of the present, trained on labelled blocks.
     #[must_use]
     pub fn trained() -> Self {
-        Self {
-            rungs: trained::RUNGS.to_vec(),
+        Self::of_height(u64::MAX)
+    }
+
+    /// The model of payments around a height of the chain, trained on labelled blocks. Of prices before 2015 nothing is known.
+    #[must_use]
+    pub fn of_height(height: u64) -> Self {
+        Self::of(&ERAS[Era::index(&ERAS, height)])
+    }
+
+    fn of(era: &Era) -> Self {
+        let later = Self {
+            rungs: era.rungs.to_vec(),
             strength_scale: 0.35,
             peak: [(0.6, 0.12), (0.4, 0.4)],
             temperature: 1.25,
             independent_values: 3000.0,
+            least_usd: 1e3,
+            least_trusted_payments: 0,
             typical: Some(Typical {
-                median_decade: trained::MEDIAN_DECADE,
-                between_decades: trained::BETWEEN_DECADES,
-                within_decades: trained::WITHIN_DECADES,
+                median_decade: era.median_decade,
+                between_decades: era.between_decades,
+                within_decades: era.within_decades,
                 least_value_sats: 1000.0,
                 unlike: 1e-9,
             }),
             motion: Motion {
                 calm_percent: 0.08,
-                jump: 0.02,
+                jump: 0.05,
                 jump_percent: 0.5,
             },
+            fees: Fees {
+                fees: vec![(0.04, 1.2), (0.04, 2.4)],
+                strength: 0.5,
+                evidence: 0.7,
+            },
+            clusters: Clusters {
+                chance: 0.05,
+                percent: (0.7, 4.5),
+            },
+        };
+        if era.from_height >= LATER_FROM_HEIGHT {
+            return later;
+        }
+        // Few round sums, and quoted from markets that were a percent apart: a block alone is too little.
+        Self {
+            strength_scale: 0.7,
+            peak: [(0.5, 0.2), (0.5, 0.7)],
+            least_usd: 1e2,
+            least_trusted_payments: 4000,
+            fees: Fees {
+                fees: Vec::new(),
+                ..later.fees
+            },
+            ..later
         }
     }
 }

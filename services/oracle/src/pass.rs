@@ -9,10 +9,13 @@ use std::ops::Range;
 use multiversion::multiversion;
 
 use crate::background::Background;
+use crate::beside::REACH;
 use crate::chain::Chain;
 use crate::grid::{self, PRICE_BINS};
 use crate::kernel::STEPS_PER_NAT;
-use crate::minutes::{Minute, Minutes};
+use crate::minute::Minute;
+use crate::minutes::Minutes;
+use crate::model::Fees;
 
 /// From one minute with payments to the next no price moves so far, in bins: 10 %.
 const LEAP_BINS: isize = 100;
@@ -21,6 +24,28 @@ const LEAP_BINS: isize = 100;
 pub(crate) struct View<'a> {
     pub(crate) minutes: &'a Minutes,
     pub(crate) background: &'a Background,
+}
+
+/// The share that counts of the evidence, and of what was expected.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    evidence: f64,
+    expected: f64,
+}
+
+impl Share {
+    const WHOLE: Self = Self {
+        evidence: 1.0,
+        expected: 1.0,
+    };
+
+    /// That of the fainter peaks beside the sums.
+    fn of(fees: &Fees) -> Self {
+        Self {
+            evidence: fees.evidence,
+            expected: fees.strength,
+        }
+    }
 }
 
 /// How far a pass has come.
@@ -50,12 +75,33 @@ impl View<'_> {
     pub(crate) fn go_on(&self, pass: &mut Pass, minutes: &Range<u64>) {
         for (minute, held) in self.minutes.within(minutes) {
             pass.wait(minute);
-            pass.minute = Some(minute);
+            let is_first = pass.minute.replace(minute).is_none();
             let evidence = pass
                 .chain
-                .weigh(|bins, nats| self.say(held, bins, nats, |nats, said| *nats = said));
+                .weigh(|bins, nats| self.weigh(held, is_first, bins, nats));
             pass.log_evidence += evidence;
             pass.path.push(pass.chain.weights.top());
+        }
+    }
+
+    /// What a minute says of each of some prices, in nats, by its round sums and by what may lie beside them. The first has
+    /// fees, as a block alone has; from a later one the price may move on, so that nothing certain is said of its neighbours.
+    fn weigh(&self, held: &Minute, is_first: bool, bins: Range<usize>, nats: &mut [f64]) {
+        let kernel = self.minutes.kernel();
+        let wide = |share: Share| {
+            let mut wide = vec![0.0; bins.len() + 2 * REACH];
+            let on_grid = bins.start.saturating_sub(REACH)..(bins.end + REACH).min(PRICE_BINS);
+            let said = &mut wide[on_grid.start + REACH - bins.start..][..on_grid.len()];
+            self.say(held, share, on_grid, said, |nats, said| *nats = said);
+            wide
+        };
+        let sums = wide(Share::WHOLE);
+        nats.copy_from_slice(&sums[REACH..REACH + bins.len()]);
+        match is_first {
+            true => kernel
+                .beside
+                .with_fees(&wide(Share::of(&kernel.model.fees)), nats),
+            false => kernel.beside.with_clusters(&sums, nats),
         }
     }
 
@@ -64,7 +110,9 @@ impl View<'_> {
         for ((_, held), drift) in self.minutes.within(minutes).zip(drifts) {
             let (to, from) = grid::moved(*drift);
             let bins = from..PRICE_BINS - to;
-            self.say(held, bins, &mut sums[to..], |sum, said| *sum += said);
+            self.say(held, Share::WHOLE, bins, &mut sums[to..], |sum, said| {
+                *sum += said
+            });
         }
     }
 
@@ -72,13 +120,14 @@ impl View<'_> {
     fn say(
         &self,
         held: &Minute,
+        share: Share,
         bins: Range<usize>,
         nats: &mut [f64],
         take: impl Fn(&mut f64, f64),
     ) {
         let temperature = self.minutes.kernel().model.temperature;
-        let per_step = 1.0 / (STEPS_PER_NAT * temperature);
-        let per_expected = f64::from(held.values) / temperature;
+        let per_step = share.evidence / (STEPS_PER_NAT * temperature);
+        let per_expected = share.expected * f64::from(held.values) / temperature;
         let expected = &self.background.expected[bins.clone()];
         say(
             &held.evidence[bins],

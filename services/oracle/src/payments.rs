@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::minutes::MINUTE_MS;
+use crate::minute::MINUTE_MS;
 
 /// The payments by the minute since 1970 in which they were first seen.
 #[derive(Debug, Clone, Default)]

@@ -1,25 +1,24 @@
 //! What the probabilities of all prices come to: a price, its interval, and how far to trust it.
 
-use multiversion::multiversion;
-
 use crate::estimate::{Estimate, Evidence, NINETY_PERCENT};
-use crate::grid::{self, ANSWERS_USD, BIN, PRICE_BINS};
-use crate::row::Row;
-use crate::track::{Posterior, RIVAL_BINS};
+use crate::grid::BIN;
+use crate::kernel::Kernel;
+use crate::peaks::{self, Neighbour};
+use crate::track::Posterior;
 
-/// What lies within this many bins of a price is the same answer: 1 %.
-const SAME_BINS: usize = 10;
-/// A peak of probability ends within this many bins: 3 %.
-const PEAK_BINS: usize = 30;
 /// The least evidence for a price, in nats, that is an answer: 3 to 1 against chance.
 const LEAST_EVIDENCE: f64 = 1.0;
-/// Where the best bin is more probable than those beside it by so many nats, it is nearly certain.
-const STEEP: f64 = 1.0;
-/// Error that the payments of one minute share, in percent: what their senders took for the price, and when. Measured on
-/// blocks alone, whose other errors are small.
+/// Error that all payments of a block share, in percent: what their senders took for the price, and when. Measured on blocks
+/// alone, whose other errors are small.
 const SHARED_PERCENT: f64 = 0.235;
-/// By how much the spread of the probabilities is to be multiplied so that the interval holds 90 %. Measured on days.
-const SPREAD_SCALE: f64 = 0.8;
+/// In so many minutes half of that error is another. Those who pay within one look at one market, and often through one
+/// service, so that their errors are one; an hour or two later they are others. Measured on blocks alone, spread over ten minutes,
+/// and in rows of three, six and eighteen.
+const SHARED_MINUTES: f64 = 50.0;
+/// A peak beside the price leaves that in doubt if it is not lower by this share of the price's own.
+const LEAST_LEAD: f64 = 0.25;
+/// The interval reaches so far beyond such a peak, in bins.
+const BEYOND: f64 = 3.0;
 /// A price that is less probable than this beside its rivals is ambiguous.
 const CLEAR: f64 = 0.95;
 /// Without a payment for so long, a price is stale: ten minutes.
@@ -40,28 +39,37 @@ pub(crate) struct Used {
 
 /// The answer at `now_ms`, or none where round sums at some price explain the payments no better than chance, or where that
 /// price is out of range.
-pub(crate) fn estimate(posterior: &Posterior, used: Used, now_ms: u64) -> Option<Estimate> {
+pub(crate) fn estimate(
+    posterior: &Posterior,
+    kernel: &Kernel,
+    used: Used,
+    now_ms: u64,
+) -> Option<Estimate> {
     let evidence = posterior.log_evidence / posterior.background.repetition;
     if evidence < LEAST_EVIDENCE {
         return None;
     }
-    let masses = masses(&posterior.weights);
-    let best = best(&posterior.weights, &masses);
-    let margin = margin(&self::masses(&posterior.overall), best);
-    let clear = probability(margin)
-        * probability(self::margin(&masses, best))
-        * probability(evidence)
-        * probability(posterior.background.typical[best] + UNLIKE_NATS);
-    let price_usd = grid::price_usd(place(&posterior.weights, best));
-    let factor = half_interval(posterior, best).exp();
-    if !(ANSWERS_USD.0..=ANSWERS_USD.1).contains(&price_usd) {
+    let masses = peaks::masses(&posterior.weights);
+    let best = peaks::best(&posterior.weights, &masses);
+    let place = peaks::place(&posterior.weights, best);
+    let price_usd = kernel.scale.price_usd(place);
+    if !kernel.scale.answers_usd().contains(&price_usd) {
         return None;
     }
+    let margin = peaks::margin(&peaks::masses(&posterior.overall), best);
+    let neighbour = peaks::neighbour(&posterior.together, best);
+    let clear = probability(margin)
+        * probability(peaks::margin(&masses, best))
+        * probability(evidence)
+        * probability(posterior.background.typical[best] + UNLIKE_NATS)
+        * peaks::said(&posterior.weights, best)
+        * alone(neighbour);
+    let (below, above) = interval(posterior, best, place, neighbour);
     Some(Estimate {
         price_usd,
-        low_usd: price_usd / factor,
-        high_usd: price_usd * factor,
-        confidence: confidence(used, clear, now_ms),
+        low_usd: price_usd / below.exp(),
+        high_usd: price_usd * above.exp(),
+        confidence: confidence(used, kernel.model.least_trusted_payments, clear, now_ms),
         evidence: Evidence {
             payments: used.payments,
             margin,
@@ -70,86 +78,28 @@ pub(crate) fn estimate(posterior: &Posterior, used: Used, now_ms: u64) -> Option
     })
 }
 
-/// The probability that lies around each bin, [`SAME_BINS`] to both sides: three bins each, then seven of these threes.
-fn masses(weights: &Row) -> Row {
-    const { assert!(2 * SAME_BINS + 1 == 3 * 7) };
-    let first = weights.first.saturating_sub(SAME_BINS);
-    let end = (weights.bins().end + SAME_BINS).min(PRICE_BINS);
-    let mut padded = vec![0.0; end - first];
-    padded[weights.first - first..][..weights.numbers.len()].copy_from_slice(&weights.numbers);
-    Row {
-        first,
-        numbers: with_neighbours(&with_neighbours(&padded, 1, 1), 3, 3),
+/// The probability that a price is not that of the peak beside it, as far as round sums less a fee go: which of two peaks
+/// is the price, their heights hardly tell.
+fn alone(neighbour: Neighbour) -> f64 {
+    match neighbour.lead < LEAST_LEAD {
+        true => (0.5 + neighbour.lead).max(0.0),
+        false => 1.0,
     }
 }
 
-/// The sum of each item and its neighbours at so many steps to both sides.
-#[multiversion(targets = "simd")]
-fn with_neighbours(items: &[f64], step: usize, reach: usize) -> Vec<f64> {
-    let mut sums = items.to_vec();
-    for off in (1..=reach).map(|steps| steps * step) {
-        let below = sums.iter_mut().skip(off).zip(items);
-        below.for_each(|(sum, item)| *sum += item);
-        let above = sums.iter_mut().zip(items.iter().skip(off));
-        above.for_each(|(sum, item)| *sum += item);
+/// The 90 % interval: how far it reaches below a price and above it, as natural logarithms. A peak that leaves the price in
+/// doubt lies within.
+fn interval(posterior: &Posterior, best: usize, place: f64, neighbour: Neighbour) -> (f64, f64) {
+    let others = 1.0 + (posterior.minutes.max(1) - 1) as f64 / SHARED_MINUTES;
+    let shared = NINETY_PERCENT * SHARED_PERCENT / 100.0 / others.sqrt();
+    let (below, above) = peaks::reach(&posterior.weights, best, place, 0.9);
+    let (below, above) = ((below * BIN).hypot(shared), (above * BIN).hypot(shared));
+    let beside = (neighbour.off.unsigned_abs() as f64 + BEYOND) * BIN;
+    match (neighbour.lead < LEAST_LEAD, neighbour.off < 0) {
+        (true, true) => (below.max(beside), above),
+        (true, false) => (below, above.max(beside)),
+        (false, _) => (below, above),
     }
-    sums
-}
-
-/// How much more probable a price is than its best rival, as the logarithm of the odds; negative if the rival is more
-/// probable.
-fn margin(masses: &Row, best: usize) -> f64 {
-    let near = around(best, RIVAL_BINS);
-    let most = |bins| masses.highest(bins).max(f64::MIN_POSITIVE);
-    let far = most(0..near.start).max(most(near.end..PRICE_BINS));
-    most(near).ln() - far.ln()
-}
-
-fn around(bin: usize, reach: usize) -> std::ops::Range<usize> {
-    bin.saturating_sub(reach)..(bin + reach + 1).min(PRICE_BINS)
-}
-
-/// The most probable bin where most probability lies; of equal ones the last.
-fn best(weights: &Row, masses: &Row) -> usize {
-    let middle = masses.top();
-    let by_weight = |a: &usize, b: &usize| weights.at(*a).total_cmp(&weights.at(*b));
-    around(middle, SAME_BINS)
-        .max_by(by_weight)
-        .unwrap_or(middle)
-}
-
-/// Where the price lies, between bins too: the mean of the probability around the best bin; or where the best bin is nearly
-/// certain, the top of the parabola through its logarithm and its neighbours'.
-fn place(weights: &Row, best: usize) -> f64 {
-    // Beyond the ends of the grid it goes on as it ends.
-    let log = |bin: usize| weights.at(bin).max(f64::MIN_POSITIVE).ln();
-    let (below, top, above) = (
-        log(best.saturating_sub(1)),
-        log(best),
-        log((best + 1).min(PRICE_BINS - 1)),
-    );
-    let drop = top - 0.5 * (below + above);
-    if drop > STEEP {
-        return best as f64 + 0.25 * (above - below) / drop;
-    }
-    let total: f64 = around(best, PEAK_BINS).map(|bin| weights.at(bin)).sum();
-    around(best, PEAK_BINS)
-        .map(|bin| bin as f64 * weights.at(bin))
-        .sum::<f64>()
-        / total
-}
-
-/// Half the width of the 90 % interval, as a natural logarithm.
-fn half_interval(posterior: &Posterior, best: usize) -> f64 {
-    let moment = |power: i32, from: f64| -> f64 {
-        around(best, PEAK_BINS)
-            .map(|bin| (bin as f64 - from).powi(power) * posterior.weights.at(bin))
-            .sum()
-    };
-    let total = moment(0, 0.0);
-    let spread = (moment(2, moment(1, 0.0) / total) / total).sqrt() * BIN;
-    let shared = SHARED_PERCENT / 100.0 / (posterior.recent_minutes as f64).sqrt();
-    NINETY_PERCENT * (SPREAD_SCALE * spread).hypot(shared)
 }
 
 /// The probability that belongs to log odds.
@@ -160,15 +110,15 @@ fn probability(log_odds: f64) -> f64 {
 /// How far to trust a price that is right with probability `clear` and rests on payments that may be old.
 ///
 /// The number of payments gives a band (the specification's), clear and fresh evidence the place in it; what is
-/// ambiguous or stale falls below it.
-fn confidence(used: Used, clear: f64, now_ms: u64) -> f64 {
+/// ambiguous or stale falls below it, and so does what rests on fewer payments than are to be trusted at all.
+fn confidence(used: Used, least_trusted: u64, clear: f64, now_ms: u64) -> f64 {
     let age = now_ms.saturating_sub(used.newest_payment_ms) as f64 / STALE_MS;
     let (low, high): (f64, f64) = match used.payments {
         0..100 => (0.0, 0.3),
         100..1000 => (0.3, 0.8),
         _ => (0.8, 1.0),
     };
-    if clear < CLEAR || age >= 1.0 {
+    if clear < CLEAR || age >= 1.0 || used.payments < least_trusted {
         return clear * low.min(DOUBTFUL) / age.max(1.0);
     }
     low + (high - low) * (clear - CLEAR) / (1.0 - CLEAR) * (1.0 - age)
@@ -181,6 +131,9 @@ mod tests {
 
     use super::*;
     use crate::background::Background;
+    use crate::grid::PRICE_BINS;
+    use crate::model::Model;
+    use crate::row::Row;
 
     const NOW_MS: u64 = 1_700_000_000_000;
 
@@ -211,9 +164,20 @@ mod tests {
             overall: Row::new(weights.clone()),
             weights: Row::new(weights),
             background: Arc::new(background(0.0)),
+            together: peaks
+                .map(|(bin, weight)| (bin, 100.0 * weight))
+                .iter()
+                .fold(vec![0.0; PRICE_BINS], |mut nats, (bin, height)| {
+                    nats[*bin] = *height;
+                    nats
+                }),
             log_evidence: 100.0,
-            recent_minutes: 1,
+            minutes: 1,
         }
+    }
+
+    fn read(posterior: &Posterior, used: Used) -> Option<Estimate> {
+        estimate(posterior, &Kernel::new(Model::trained()), used, NOW_MS)
     }
 
     #[test]
@@ -226,16 +190,16 @@ mod tests {
             (1000, 0.8, 1.0),
         ] {
             assert_eq!(
-                confidence(used(payments, 0), 1.0, NOW_MS),
+                confidence(used(payments, 0), 0, 1.0, NOW_MS),
                 high,
                 "{payments}"
             );
             assert_eq!(
-                confidence(used(payments, 0), CLEAR, NOW_MS),
+                confidence(used(payments, 0), 0, CLEAR, NOW_MS),
                 low,
                 "{payments}"
             );
-            let old = confidence(used(payments, 300_000), 1.0, NOW_MS);
+            let old = confidence(used(payments, 300_000), 0, 1.0, NOW_MS);
             assert!((low..high).contains(&old), "{payments}: {old}");
         }
     }
@@ -244,7 +208,7 @@ mod tests {
     fn doubt_pulls_below_the_band_whatever_the_count() {
         for (payments, band) in [(50, 0.0), (500, 0.3), (50_000, 0.5)] {
             for (clear, age_ms) in [(0.9, 0), (1.0, 600_000), (0.5, 10_000_000)] {
-                let doubtful = confidence(used(payments, age_ms), clear, NOW_MS);
+                let doubtful = confidence(used(payments, age_ms), 0, clear, NOW_MS);
                 assert!(
                     doubtful <= band && doubtful < 0.5,
                     "{payments} {clear} {age_ms}: {doubtful}"
@@ -255,24 +219,47 @@ mod tests {
 
     #[test]
     fn a_rival_as_probable_halves_the_trust() {
-        let clear = estimate(
-            &posterior([(5000, 1.0), (7000, 1e-9)]),
-            used(2000, 0),
-            NOW_MS,
-        )
-        .unwrap();
-        let ambiguous = estimate(
-            &posterior([(5000, 0.5), (7000, 0.49)]),
-            used(2000, 0),
-            NOW_MS,
-        )
-        .unwrap();
+        let clear = read(&posterior([(5000, 1.0), (7000, 1e-9)]), used(2000, 0)).unwrap();
+        let ambiguous = read(&posterior([(5000, 0.5), (7000, 0.49)]), used(2000, 0)).unwrap();
         assert!(
             clear.confidence > 0.99 && ambiguous.confidence < 0.5,
             "{clear:?} {ambiguous:?}"
         );
         assert!(ambiguous.evidence.margin < 0.1 && clear.evidence.margin > 15.0);
-        assert!((clear.price_usd / grid::price_usd(5000.0) - 1.0).abs() < 1e-9);
+        let scale = Kernel::new(Model::trained()).scale;
+        assert!((clear.price_usd / scale.price_usd(5000.0) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_peak_beside_the_price_leaves_it_in_doubt_and_lies_within_the_interval() {
+        for off in [-24, 24] {
+            let beside = 5000_usize.saturating_add_signed(off);
+            // However sure the minutes are of one of the two.
+            let two = Posterior {
+                together: posterior([(5000, 0.5), (beside, 0.45)]).together,
+                ..posterior([(5000, 1.0), (7000, 1e-9)])
+            };
+            let doubted = read(&two, used(2000, 0)).unwrap();
+            let other_usd = doubted.price_usd * (off as f64 * BIN).exp();
+            assert!(doubted.confidence < 0.5, "{doubted:?}");
+            assert!(
+                (doubted.low_usd..doubted.high_usd).contains(&other_usd),
+                "{doubted:?}"
+            );
+            let one = Posterior {
+                together: posterior([(5000, 0.5), (beside, 0.3)]).together,
+                ..two
+            };
+            assert!(read(&one, used(2000, 0)).unwrap().confidence > 0.99);
+        }
+    }
+
+    #[test]
+    fn too_few_payments_are_never_trusted() {
+        for (payments, most) in [(3999, 0.49), (4000, 1.0)] {
+            let answer = confidence(used(payments, 0), 4000, 1.0, NOW_MS);
+            assert!((most - answer).abs() < 1e-9, "{payments}: {answer}");
+        }
     }
 
     #[test]
@@ -281,24 +268,28 @@ mod tests {
             log_evidence: LEAST_EVIDENCE - 0.1,
             ..posterior([(5000, 1.0), (7000, 1e-9)])
         };
-        assert_eq!(estimate(&chance, used(2000, 0), NOW_MS), None);
+        assert_eq!(read(&chance, used(2000, 0)), None);
     }
 
     #[test]
-    fn more_minutes_make_the_interval_narrower() {
-        let one = posterior([(5000, 1.0), (7000, 1e-9)]);
-        let many = Posterior {
-            recent_minutes: 15,
-            ..one.clone()
+    fn hours_make_the_interval_narrower_and_minutes_hardly() {
+        let width = |minutes: usize| {
+            let posterior = Posterior {
+                minutes,
+                ..posterior([(5000, 1.0), (7000, 1e-9)])
+            };
+            let answer = read(&posterior, used(2000, 0)).unwrap();
+            (answer.high_usd / answer.low_usd).ln()
         };
-        assert!(half_interval(&many, 5000) < 0.5 * half_interval(&one, 5000));
+        let one = width(1);
+        assert!(width(10) > 0.9 * one && width(181) < 0.6 * one && width(181) > 0.4 * one);
     }
 
     #[test]
     fn out_of_range_there_is_no_price() {
         for bin in [1, 2000, PRICE_BINS - 2000, PRICE_BINS - 2] {
             let outside = posterior([(bin, 1.0), (5000, 1e-9)]);
-            assert_eq!(estimate(&outside, used(2000, 0), NOW_MS), None, "{bin}");
+            assert_eq!(read(&outside, used(2000, 0)), None, "{bin}");
         }
     }
 
@@ -309,7 +300,7 @@ mod tests {
             background: Arc::new(background(-15.0)),
             ..usual
         };
-        let doubtful = estimate(&unusual, used(2000, 0), NOW_MS).unwrap();
+        let doubtful = read(&unusual, used(2000, 0)).unwrap();
         assert!(doubtful.confidence < 0.5, "{doubtful:?}");
     }
 }

@@ -10,7 +10,7 @@ use multiversion::multiversion;
 
 use crate::grid::{self, PRICE_BINS, VALUE_BINS};
 use crate::kernel::{Kernel, STEPS_PER_NAT};
-use crate::minutes::Minute;
+use crate::minute::Minute;
 
 /// Minutes on top of each other.
 #[derive(Debug, Clone)]
@@ -165,7 +165,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::minutes::{MINUTE_MS, Minutes};
+    use crate::minute::MINUTE_MS;
+    use crate::minutes::Minutes;
     use crate::model::Model;
 
     fn minutes(amounts: &[(u64, u64)]) -> Minutes {

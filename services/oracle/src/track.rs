@@ -10,16 +10,12 @@ use std::sync::Arc;
 use crate::background::{Background, proportions};
 use crate::grid::{self, PRICE_BINS};
 use crate::kernel;
-use crate::minutes::{MINUTE_MS, Minutes, SLOT_MINUTES};
+use crate::minute::{MINUTE_MS, SLOT_MINUTES, WINDOW_MS};
+use crate::minutes::Minutes;
 use crate::pass::{Pass, View, drifts};
+use crate::peaks::RIVAL_BINS;
 use crate::row::Row;
-use crate::window::WINDOW_MS;
 
-/// Prices further apart than this, in bins, are rivals: 20 %, which no motion of a minute reaches. The nearest price that
-/// maps much of the ladder on to itself is 25 % away.
-pub(crate) const RIVAL_BINS: usize = 180;
-/// Minutes that share in the newest price.
-const RECENT_MINUTES: u64 = 15;
 /// Minutes are settled once they have so many times the amounts of those since: fewer are no background for these.
 const SETTLED_TIMES: u32 = 4;
 
@@ -35,8 +31,11 @@ pub(crate) struct Posterior {
     pub(crate) overall: Row,
     /// What the evidence was held against.
     pub(crate) background: Arc<Background>,
-    /// How many of the last minutes have evidence, 1 or more.
-    pub(crate) recent_minutes: usize,
+    /// What all minutes say of each price, in nats, if it moved as the best one did: every round sum counts, and none as paid
+    /// less a fee.
+    pub(crate) together: Vec<f64>,
+    /// How many minutes have evidence, 1 or more.
+    pub(crate) minutes: usize,
 }
 
 /// What minutes say that are over.
@@ -77,19 +76,20 @@ pub(crate) fn forward(
     let mut pass = settled.pass.clone();
     view.go_on(&mut pass, &new);
     pass.wait(now);
-    let overall = settled.overall(&view, &pass.path, &new);
+    let together = settled.together(&view, &pass.path, &new);
+    let overall = settled.overall(&together);
     let favoured = overall.top();
     if pass.chain.weights.top().abs_diff(favoured) > RIVAL_BINS {
         pass = pass_near(&view, favoured, &pass.path, &used);
         pass.wait(now);
     }
-    let recent = now.saturating_sub(RECENT_MINUTES - 1)..now + 1;
     let posterior = Posterior {
         weights: pass.chain.weights,
         log_evidence: pass.log_evidence,
         overall,
         background: Arc::clone(&settled.background),
-        recent_minutes: minutes.within(&recent).count().max(1),
+        together,
+        minutes: minutes.within(&used).count().max(1),
     };
     *kept = Some(settled);
     Some(posterior)
@@ -141,8 +141,8 @@ impl Settled {
         }
     }
 
-    /// See [`Posterior::overall`]; `path` is that over these minutes and the `new` ones.
-    fn overall(&self, view: &View<'_>, path: &[usize], new: &Range<u64>) -> Row {
+    /// See [`Posterior::together`]; `path` is that over these minutes and the `new` ones.
+    fn together(&self, view: &View<'_>, path: &[usize], new: &Range<u64>) -> Vec<f64> {
         let old = self.pass.path.len();
         // From the last old minute on, if there is one: how far the price has gone since is its drift.
         let drifts = drifts(&path[old.saturating_sub(1)..]);
@@ -152,10 +152,15 @@ impl Settled {
         let rows = together[to..].iter_mut().zip(&self.together[from..]);
         rows.for_each(|(sum, nats)| *sum = *nats);
         view.add(&mut together, new, drifts);
+        together
+    }
+
+    /// See [`Posterior::overall`]; from what all minutes say together.
+    fn overall(&self, together: &[f64]) -> Row {
         let share = 1.0 / self.background.repetition;
-        let rows = together.iter_mut().zip(&self.background.typical);
-        rows.for_each(|(nats, typical)| *nats = typical + share * *nats);
-        Row::new(proportions(together))
+        let rows = together.iter().zip(&self.background.typical);
+        let nats = rows.map(|(nats, typical)| typical + share * nats);
+        Row::new(proportions(nats.collect()))
     }
 }
 

@@ -5,15 +5,19 @@
 //! mv /tmp/trained.rs services/oracle/src/trained.rs
 //! ```
 
-/// See [`crate::Typical::median_decade`].
-pub(crate) const MEDIAN_DECADE: f64 = 2.135;
-/// See [`crate::Typical::between_decades`].
-pub(crate) const BETWEEN_DECADES: f64 = 0.174;
-/// See [`crate::Typical::within_decades`].
-pub(crate) const WITHIN_DECADES: f64 = 1.115;
+use crate::era::Era;
 
-/// See [`crate::Model::rungs`].
-pub(crate) const RUNGS: [(f64, f64); 54] = [
+/// The eras, by height.
+pub(crate) const ERAS: [Era; 1] = [Era {
+    from_height: 556_459,
+    median_decade: 2.135,
+    between_decades: 0.174,
+    within_decades: 1.115,
+    rungs: &LATER,
+}];
+
+/// The round sums since 2019.
+pub(crate) const LATER: [(f64, f64); 54] = [
     (1.0, 1.86),
     (2.0, 1.82),
     (3.0, 2.05),

@@ -1,21 +1,21 @@
 //! The payments of the last three hours, as a multiset.
 
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
+use crate::era::Era;
 use crate::estimate::Estimate;
 use crate::kernel::Kernel;
+use crate::minute::WINDOW_MS;
 use crate::minutes::Minutes;
 use crate::model::Model;
 use crate::payments::Payments;
 use crate::reading::{self, Used};
 use crate::track::{self, Settled};
+use crate::trained::ERAS;
 
-/// How long a payment counts, in milliseconds: three hours.
-pub const WINDOW_MS: u64 = 3 * 60 * 60 * 1000;
-
-/// The kernel of the model in use, made once.
-static TRAINED: LazyLock<Arc<Kernel>> = LazyLock::new(|| Arc::new(Kernel::new(Model::trained())));
+/// The kernel of each era, made when it is first asked for.
+static KERNELS: [OnceLock<Arc<Kernel>>; ERAS.len()] = [const { OnceLock::new() }; ERAS.len()];
 
 /// The payments of the last three hours.
 ///
@@ -35,10 +35,18 @@ impl Default for Window {
 }
 
 impl Window {
-    /// An empty window.
+    /// An empty window of the present.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_kernel(Arc::clone(&TRAINED))
+        Self::of_height(u64::MAX)
+    }
+
+    /// An empty window that reads payments as they were around a height of the chain; see [`Model::of_height`].
+    #[must_use]
+    pub fn of_height(height: u64) -> Self {
+        let kernel = &KERNELS[Era::index(&ERAS, height)];
+        let kernel = kernel.get_or_init(|| Arc::new(Kernel::new(Model::of_height(height))));
+        Self::with_kernel(Arc::clone(kernel))
     }
 
     /// An empty window that reads payments by another model, for training and tests.
@@ -105,6 +113,7 @@ impl Window {
         let payments = self.payments.count(current(now_ms)) as u64;
         reading::estimate(
             &posterior,
+            self.minutes.kernel(),
             Used {
                 payments,
                 newest_payment_ms,
