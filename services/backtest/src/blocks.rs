@@ -17,7 +17,7 @@ use satscope_oracle::Window;
 use serde::Deserialize;
 
 pub(crate) use options::Options;
-use variants::Block;
+pub(crate) use variants::{Block, row};
 
 use crate::input::{Progress, open_csv};
 use crate::prices::is_price;
@@ -86,7 +86,7 @@ pub(crate) fn summarise(
         unread += read(together, options, progress, &mut held);
         let rows = held
             .par_windows(pool)
-            .filter_map(|run| variants::row(run, options));
+            .filter_map(|run| row(run, options.spread_minutes(), window));
         let rows: Vec<Row> = rows.collect();
         for (row, block) in rows.iter().zip(&held) {
             summary.add_of(&source(written, pool, block), row);
@@ -158,6 +158,11 @@ fn blocks(dir: &Path, label: &Label, options: &Options) -> anyhow::Result<Vec<Bl
         );
     }
     Ok(variants::blocks(label, read_payments(&path)?, options))
+}
+
+/// The window that reads a block: that of its years, or of the present where its height is not known.
+fn window(label: &Label) -> Window {
+    label.height.map_or_else(Window::new, Window::of_height)
 }
 
 /// What a row is resampled with: the other parts of its block or, because runs overlap, as many runs as each has blocks.

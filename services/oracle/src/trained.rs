@@ -1,22 +1,103 @@
 //! The trained weights: how strongly each round sum stands out, and what is paid as a whole. Made from labelled blocks by
 //!
 //! ```sh
-//! cargo run --release -- backtest train ../shared/data/blocks > /tmp/trained.rs
+//! cargo run --release -- backtest train ../shared/data/blocks ../shared/data/blocks-2015 > /tmp/trained.rs
 //! mv /tmp/trained.rs services/oracle/src/trained.rs
 //! ```
 
 use crate::era::Era;
 
 /// The eras, by height.
-pub(crate) const ERAS: [Era; 1] = [Era {
-    from_height: 556_459,
-    median_decade: 2.135,
-    between_decades: 0.174,
-    within_decades: 1.115,
-    rungs: &LATER,
-}];
+pub(crate) const ERAS: [Era; 4] = [
+    Era {
+        from_height: 336_672,
+        median_decade: 1.529,
+        between_decades: 0.247,
+        within_decades: 1.348,
+        rungs: &EARLY,
+    },
+    Era {
+        from_height: 391_182,
+        median_decade: 1.691,
+        between_decades: 0.163,
+        within_decades: 1.363,
+        rungs: &EARLY,
+    },
+    Era {
+        from_height: 446_033,
+        median_decade: 1.822,
+        between_decades: 0.296,
+        within_decades: 1.248,
+        rungs: &EARLY,
+    },
+    Era {
+        from_height: 556_459,
+        median_decade: 2.135,
+        between_decades: 0.174,
+        within_decades: 1.115,
+        rungs: &LATER,
+    },
+];
 
-/// The round sums since 2019.
+/// The round sums before 2019; see [`crate::Model::rungs`].
+pub(crate) const EARLY: [(f64, f64); 54] = [
+    (1.0, 3.32),
+    (2.0, 1.98),
+    (3.0, 1.18),
+    (4.0, 0.10),
+    (5.0, 1.84),
+    (6.0, 0.81),
+    (7.0, 0.49),
+    (8.0, 0.56),
+    (9.0, 0.35),
+    (10.0, 3.63),
+    (12.0, 0.65),
+    (15.0, 1.08),
+    (20.0, 1.95),
+    (25.0, 0.87),
+    (30.0, 1.43),
+    (35.0, 0.12),
+    (40.0, 1.02),
+    (45.0, 0.11),
+    (50.0, 1.92),
+    (60.0, 0.99),
+    (70.0, 0.54),
+    (75.0, 0.19),
+    (80.0, 0.70),
+    (90.0, 0.57),
+    (100.0, 2.02),
+    (120.0, 0.31),
+    (125.0, 0.03),
+    (150.0, 0.62),
+    (200.0, 0.74),
+    (250.0, 0.70),
+    (300.0, 0.63),
+    (350.0, 0.36),
+    (400.0, 0.19),
+    (450.0, 0.16),
+    (500.0, 0.88),
+    (600.0, 0.14),
+    (700.0, 0.02),
+    (750.0, 0.00),
+    (800.0, 0.20),
+    (900.0, 0.21),
+    (1000.0, 0.62),
+    (1200.0, 0.20),
+    (1500.0, 0.29),
+    (2000.0, 0.01),
+    (2500.0, 0.44),
+    (3000.0, 0.32),
+    (4000.0, 0.00),
+    (5000.0, 0.09),
+    (6000.0, 0.00),
+    (8000.0, 0.09),
+    (10000.0, 0.67),
+    (15000.0, 0.00),
+    (20000.0, 0.17),
+    (30000.0, 0.00),
+];
+
+/// The round sums since 2019; see [`crate::Model::rungs`].
 pub(crate) const LATER: [(f64, f64); 54] = [
     (1.0, 1.86),
     (2.0, 1.82),

@@ -79,6 +79,11 @@ impl Options {
         );
     }
 
+    /// Over how many minutes the payments of a block come; 0 where all come at once.
+    pub(crate) fn spread_minutes(&self) -> u64 {
+        self.spread.map_or(0, |spread| spread.get() as u64)
+    }
+
     /// How many blocks are read as one window.
     pub(crate) fn pooled(&self) -> usize {
         self.pool.map_or(1, UpTo::get)

@@ -9,11 +9,11 @@ use crate::report::Row;
 
 /// A block of the list, or a part of one, with its payments.
 #[derive(Debug, Clone)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// The whole block's file.
     pub(super) source: String,
-    pub(super) label: Label,
-    pub(super) payments: Vec<Values>,
+    pub(crate) label: Label,
+    pub(crate) payments: Vec<Values>,
 }
 
 /// The blocks that the options make of one: its parts, with moved amounts and at another price if so asked.
@@ -30,8 +30,7 @@ pub(super) fn blocks(label: &Label, mut payments: Vec<Values>, options: &Options
         }
         let whole = Block {
             source: label.file.clone(),
-            label: part,
-            payments,
+            ..Block::whole(part, payments)
         };
         match options.price_factor {
             Some(factor) => whole.at(factor),
@@ -51,6 +50,15 @@ fn dealt(payments: Vec<Values>, parts: usize) -> Vec<Vec<Values>> {
 }
 
 impl Block {
+    /// A block as it is.
+    pub(crate) fn whole(label: Label, payments: Vec<Values>) -> Self {
+        Self {
+            source: label.file.clone(),
+            label,
+            payments,
+        }
+    }
+
     /// The block as it would be if the price were another one, without the amounts that the filter finds too small then.
     fn at(mut self, factor: PriceFactor) -> Self {
         let least_sats = *Filter::default().value_sats.start();
@@ -65,12 +73,16 @@ impl Block {
     }
 }
 
-/// The estimate from a run of blocks as one window, at the last one's time and price; `None` if there is no block.
-pub(super) fn row(run: &[Block], options: &Options) -> Option<Row> {
+/// The estimate from a run of blocks, each spread over so many minutes, at the last one's time and price and by the window
+/// that is given for that one; `None` if there is no block.
+pub(crate) fn row(
+    run: &[Block],
+    spread_minutes: u64,
+    window: impl Fn(&Label) -> Window,
+) -> Option<Row> {
     let last = run.last()?;
-    let minutes = options.spread.map_or(0, |spread| spread.get() as u64);
-    let payments = stamped(run, last, minutes * MINUTE_MS);
-    Some(estimate(&last.label, payments, Window::new()))
+    let payments = stamped(run, last, spread_minutes * MINUTE_MS);
+    Some(estimate(&last.label, payments, window(&last.label)))
 }
 
 /// The payments of a run, each with its stamp in Unix milliseconds and rescaled to the last block's price. The payments of
@@ -235,7 +247,9 @@ mod tests {
         let options = parsed(&["--spread", "60", "--pool", "3"]).unwrap();
         assert!(options.check().is_ok());
         let block = made(&[], 1.0, &[&[5005], &[6006]]).remove(0);
-        let row = row(&[block.clone(), block.clone(), block], &options).unwrap();
+        let minutes = options.spread_minutes();
+        let run = [block.clone(), block.clone(), block];
+        let row = row(&run, minutes, |_| Window::new()).unwrap();
         assert_eq!((row.payments, row.height, row.time), (6, Some(7), TIME));
     }
 }
