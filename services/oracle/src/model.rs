@@ -25,6 +25,9 @@ pub struct Model {
     pub independent_values: f64,
     /// Lowest price that is an answer, in dollars; the highest is ten thousand times that.
     pub least_usd: f64,
+    /// Error that all payments of a block share, as a standard deviation in percent: what their senders took for the price, and
+    /// when. Measured on blocks alone, whose other errors are small.
+    pub shared_percent: f64,
     /// A price that rests on fewer payments than this is never trusted.
     pub least_trusted_payments: u64,
     /// What is paid as a whole, or none to leave that out.
@@ -108,6 +111,7 @@ impl Model {
             temperature: 1.25,
             independent_values: 3000.0,
             least_usd: 1e3,
+            shared_percent: 0.235,
             least_trusted_payments: 0,
             typical: Some(Typical {
                 median_decade: era.median_decade,
@@ -139,6 +143,7 @@ impl Model {
             strength_scale: 0.7,
             peak: [(0.5, 0.2), (0.5, 0.7)],
             least_usd: 1e2,
+            shared_percent: 0.45,
             least_trusted_payments: 4000,
             fees: Fees {
                 fees: Vec::new(),

@@ -8,10 +8,7 @@ use crate::track::Posterior;
 
 /// The least evidence for a price, in nats, that is an answer: 3 to 1 against chance.
 const LEAST_EVIDENCE: f64 = 1.0;
-/// Error that all payments of a block share, in percent: what their senders took for the price, and when. Measured on blocks
-/// alone, whose other errors are small.
-const SHARED_PERCENT: f64 = 0.235;
-/// In so many minutes half of that error is another. Those who pay within one look at one market, and often through one
+/// In so many minutes half of the error that all payments of a block share is another. Those who pay within one look at one market, and often through one
 /// service, so that their errors are one; an hour or two later they are others. Measured on blocks alone, spread over ten minutes,
 /// and in rows of three, six and eighteen.
 const SHARED_MINUTES: f64 = 50.0;
@@ -64,7 +61,8 @@ pub(crate) fn estimate(
         * probability(posterior.background.typical[best] + UNLIKE_NATS)
         * peaks::said(&posterior.weights, best)
         * alone(neighbour);
-    let (below, above) = interval(posterior, best, place, neighbour);
+    let shared = shared(kernel.model.shared_percent, posterior.minutes);
+    let (below, above) = interval(posterior, best, place, shared, neighbour);
     Some(Estimate {
         price_usd,
         low_usd: price_usd / below.exp(),
@@ -87,11 +85,22 @@ fn alone(neighbour: Neighbour) -> f64 {
     }
 }
 
+/// The half of a 90 % interval that is owed to what payments share, as a natural logarithm, where so many minutes have
+/// payments and those of one share so many percent.
+fn shared(percent: f64, minutes: usize) -> f64 {
+    let others = 1.0 + (minutes.max(1) - 1) as f64 / SHARED_MINUTES;
+    NINETY_PERCENT * percent / 100.0 / others.sqrt()
+}
+
 /// The 90 % interval: how far it reaches below a price and above it, as natural logarithms. A peak that leaves the price in
 /// doubt lies within.
-fn interval(posterior: &Posterior, best: usize, place: f64, neighbour: Neighbour) -> (f64, f64) {
-    let others = 1.0 + (posterior.minutes.max(1) - 1) as f64 / SHARED_MINUTES;
-    let shared = NINETY_PERCENT * SHARED_PERCENT / 100.0 / others.sqrt();
+fn interval(
+    posterior: &Posterior,
+    best: usize,
+    place: f64,
+    shared: f64,
+    neighbour: Neighbour,
+) -> (f64, f64) {
     let (below, above) = peaks::reach(&posterior.weights, best, place, 0.9);
     let (below, above) = ((below * BIN).hypot(shared), (above * BIN).hypot(shared));
     let beside = (neighbour.off.unsigned_abs() as f64 + BEYOND) * BIN;

@@ -105,15 +105,18 @@ impl Whole {
         })
     }
 
-    /// By medians, since in some early blocks dust is most of what is paid.
+    /// By medians, since in some early blocks dust is most of what is paid. Such blocks are few and will come again: how much one
+    /// time differs from another lies between what they make of it (the standard deviation) and what it is without them (the
+    /// median deviation), at the geometric mean.
     fn early(examples: &[&Example]) -> Option<Self> {
         let medians: Vec<f64> = examples.iter().map(|one| one.median_decade()).collect();
         let median_decade = median(medians.clone())?;
         let off = medians.iter().map(|decade| (decade - median_decade).abs());
-        let deviation = DEVIATIONS * median(off.collect())?;
+        let without = DEVIATIONS * median(off.collect())?;
+        let (_, with) = mean_and_deviation(&medians);
         Some(Self {
             median_decade,
-            between_decades: (WIDER * deviation).max(LEAST_BETWEEN),
+            between_decades: (WIDER * (with * without).sqrt()).max(LEAST_BETWEEN),
             within_decades: median(examples.iter().map(|one| one.spread_decades()).collect())?,
         })
     }
