@@ -44,82 +44,109 @@ impl Beside {
 
     /// What a block says of each price, in nats, where it may have a fee. `nats` are what it says without one; `less` are what
     /// the sums less a fee say, of the same bins and of [`REACH`] more on both sides.
-    pub(crate) fn with_fees(&self, less: &[f64], nats: &mut [f64]) {
+    pub(crate) fn with_fees(&self, mut less: Vec<f64>, nats: &mut [f64]) {
         if self.fees.is_empty() {
             return;
         }
-        let (likelihoods, most) = likelihoods(less);
+        let most = likelihoods(&mut less);
         let mut lifts = vec![0.0; nats.len()];
         for (chance, place) in &self.fees {
             let from = REACH.saturating_add_signed(*place);
-            let beside = lifts.iter_mut().zip(&likelihoods[from..]);
+            let beside = lifts.iter_mut().zip(&less[from..]);
             beside.for_each(|(lift, likelihood)| *lift += chance * likelihood);
         }
         let chance = self.fees.iter().map(|(chance, _)| chance).sum();
-        lift(nats, &lifts, most, chance);
+        let odds = Odds::new(chance, most);
+        let prices = nats.iter_mut().zip(&lifts);
+        prices.for_each(|(nats, lift)| *nats += odds.lifted(*lift));
     }
 
     /// What a minute says of each price, in nats, where it may have a cluster. `nats` are what it says without one; `wide` are
     /// the same with [`REACH`] bins more on both sides.
-    pub(crate) fn with_clusters(&self, wide: &[f64], nats: &mut [f64]) {
+    pub(crate) fn with_clusters(&self, mut wide: Vec<f64>, nats: &mut [f64]) {
         if self.chance == 0.0 {
             return;
         }
-        let (likelihoods, most) = likelihoods(wide);
-        let mut sum = 0.0;
-        let mut sums = Vec::with_capacity(wide.len() + 1);
-        sums.push(0.0);
-        sums.extend(likelihoods.iter().map(|likelihood| {
-            sum += likelihood;
-            sum
-        }));
+        let most = likelihoods(&mut wide);
+        let sums = running_sums(&wide);
         let places = self.far - self.near + 1;
-        let lifts = around(
-            &sums,
-            [REACH - self.far, REACH + self.near],
-            places,
-            nats.len(),
-        );
         let share = self.chance / (2 * places) as f64;
-        let lifts: Vec<f64> = lifts.iter().map(|lift| share * lift).collect();
-        lift(nats, &lifts, most, self.chance);
+        let [below, above] = [REACH - self.far, REACH + self.near].map(|from| &sums[from..]);
+        let odds = Odds::new(self.chance, most);
+        lift(nats, [below, above], places, share, odds);
     }
 }
 
-/// The likelihood of each as a share of the highest, and the logarithm of that one.
-#[multiversion(targets = "simd")]
-fn likelihoods(wide: &[f64]) -> (Vec<f64>, f64) {
-    let most = lanes::highest(wide);
-    let share = |nats: &f64| {
-        let below = nats - most;
-        if below > -700.0 { exp(below) } else { 0.0 }
-    };
-    (wide.iter().map(share).collect(), most)
+/// What a chance that something lies beside a price is worth where it is as likely as `most`, in nats, at the likeliest.
+#[derive(Debug, Clone, Copy)]
+struct Odds {
+    most: f64,
+    /// The chance that there is nothing, beside that likelihood; and its logarithm.
+    without: f64,
+    least: f64,
 }
 
-/// From running sums, the sums of so many places from two distances on, for each of `count` bins.
-#[multiversion(targets = "simd")]
-fn around(sums: &[f64], from: [usize; 2], places: usize, count: usize) -> Vec<f64> {
-    let [below, above] = from.map(|from| sums[from..][..count].iter().zip(&sums[from + places..]));
-    let both = below.zip(above);
-    both.map(|((a, b), (c, d))| ((b - a) + (d - c)).max(0.0))
-        .collect()
+impl Odds {
+    fn new(chance: f64, most: f64) -> Self {
+        let without = 1.0 - chance;
+        Self {
+            most,
+            without: if most < 700.0 {
+                without * exp(-most)
+            } else {
+                0.0
+            },
+            least: without.ln(),
+        }
+    }
+
+    /// What to add to the nats of a price beside which something so likely lies, as a share of the likeliest.
+    #[inline(always)]
+    fn lifted(self, lift: f64) -> f64 {
+        let sum = self.without + lift;
+        let lifted = (self.most + ln(sum)).max(self.least);
+        if sum > 0.0 { lifted } else { self.least }
+    }
 }
 
-/// Adds to what is said of each price what the peaks beside it add: `lifts`, times e to the power of `most`, with a `chance`
-/// that they are there.
+/// Makes nats the likelihood of each as a share of the highest; returns that one, in nats.
 #[multiversion(targets = "simd")]
-fn lift(nats: &mut [f64], lifts: &[f64], most: f64, chance: f64) {
-    let without = if most < 700.0 {
-        (1.0 - chance) * exp(-most)
-    } else {
-        0.0
-    };
-    let least = (1.0 - chance).ln();
-    for (nats, lift) in nats.iter_mut().zip(lifts) {
-        let sum = without + lift;
-        let lifted = (most + ln(sum)).max(least);
-        *nats += if sum > 0.0 { lifted } else { least };
+fn likelihoods(nats: &mut [f64]) -> f64 {
+    let most = lanes::highest(nats);
+    for nats in nats {
+        let below = *nats - most;
+        *nats = if below > -700.0 { exp(below) } else { 0.0 };
+    }
+    most
+}
+
+/// The sum of all before each, and of all. Four at a time, because one would have to wait for the other.
+fn running_sums(numbers: &[f64]) -> Vec<f64> {
+    let mut sums = Vec::with_capacity(numbers.len() + 1);
+    let mut sum = 0.0;
+    let (fours, rest) = numbers.as_chunks();
+    for [a, b, c, d] in fours {
+        let (two, rest) = (a + b, c + d);
+        sums.extend([sum, sum + a, sum + two, sum + (two + c)]);
+        sum += two + rest;
+    }
+    for number in rest {
+        sums.push(sum);
+        sum += number;
+    }
+    sums.push(sum);
+    sums
+}
+
+/// Adds to the nats of each price what a cluster adds that lies at so many places on both sides; from running sums that begin
+/// where these do.
+#[multiversion(targets = "simd")]
+fn lift(nats: &mut [f64], [below, above]: [&[f64]; 2], places: usize, share: f64, odds: Odds) {
+    let below = below.iter().zip(&below[places..]);
+    let above = above.iter().zip(&above[places..]);
+    for ((nats, (a, b)), (c, d)) in nats.iter_mut().zip(below).zip(above) {
+        // Rounding may leave less than nothing.
+        *nats += odds.lifted(share * ((b - a) + (d - c)).max(0.0));
     }
 }
 
@@ -171,7 +198,7 @@ mod tests {
             let wide = wide(&[(0, 30.0), (place, 40.0)]);
             let less: Vec<f64> = wide.iter().map(|nats| 0.7 * nats).collect();
             let mut nats = within(&wide);
-            beside.with_fees(&less, &mut nats);
+            beside.with_fees(less, &mut nats);
             let off = at(&nats, place) - at(&nats, 0);
             assert!((off - expected).abs() < 0.1, "{place}: {off}");
         }
@@ -183,7 +210,7 @@ mod tests {
         for place in [-30, 30] {
             let wide = wide(&[(place, 8.0)]);
             let mut nats = within(&wide);
-            beside.with_clusters(&wide, &mut nats);
+            beside.with_clusters(wide.clone(), &mut nats);
             let off = at(&nats, place) - at(&nats, 0);
             assert!((2.0..5.0).contains(&off), "{off}");
             let far = at(&nats, place) - at(&nats, -2 * place);
@@ -197,11 +224,11 @@ mod tests {
         for most in [-5000.0, 700.0, 5000.0] {
             let wide = wide(&[(0, most), (12, 0.9 * most)]);
             let mut nats = within(&wide);
-            beside.with_fees(&wide, &mut nats);
+            beside.with_fees(wide.clone(), &mut nats);
             assert!(nats.iter().all(|nats| nats.is_finite()), "{most}");
             assert!(at(&nats, 50).abs() < 0.2, "{most}: {}", at(&nats, 50));
             let mut nats = within(&wide);
-            beside.with_clusters(&wide, &mut nats);
+            beside.with_clusters(wide.clone(), &mut nats);
             assert!(nats.iter().all(|nats| nats.is_finite()), "{most}");
         }
     }

@@ -15,14 +15,18 @@ pub(crate) const SATS_PER_BTC: f64 = 1e8;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
     lowest_usd: f64,
+    /// Logarithm of the satoshi that are worth one dollar at the lowest price.
+    dollar: f64,
 }
 
 impl Scale {
     /// The scale of answers from `least_usd` dollars up. The search goes a factor of ten further than the answers on both sides,
     /// so that a price outside of them is not mistaken for its tenth or tenfold.
     pub(crate) fn of_answers(least_usd: f64) -> Self {
+        let lowest_usd = least_usd / 10.0;
         Self {
-            lowest_usd: least_usd / 10.0,
+            lowest_usd,
+            dollar: (SATS_PER_BTC / lowest_usd).ln(),
         }
     }
 
@@ -37,13 +41,14 @@ impl Scale {
     }
 
     /// The place on the grid of the price at which an amount is worth one dollar; negative below the grid.
+    #[inline]
     pub(crate) fn dollar_place(self, value_sats: u64) -> f64 {
-        (SATS_PER_BTC / value_sats as f64 / self.lowest_usd).ln() / BIN
+        (self.dollar - (value_sats as f64).ln()) / BIN
     }
 
     /// The place, in bins of amount, of the amount that is worth `usd` dollars at a bin of price.
     pub(crate) fn value_place(self, usd: f64, price_bin: usize) -> f64 {
-        (usd * SATS_PER_BTC / self.lowest_usd).ln() / BIN - price_bin as f64
+        (usd.ln() + self.dollar) / BIN - price_bin as f64
     }
 }
 
@@ -65,14 +70,13 @@ pub(crate) fn moved(drift: isize) -> (usize, usize) {
 mod tests {
     use super::*;
 
-    const SCALE: Scale = Scale { lowest_usd: 100.0 };
-
     #[test]
     fn the_grid_covers_a_decade_more_than_the_answers() {
-        let (least, most) = SCALE.answers_usd().into_inner();
-        assert_eq!(SCALE, Scale::of_answers(least));
-        assert!((SCALE.price_usd(0.0) / (least / 10.0) - 1.0).abs() < BIN);
-        assert!((SCALE.price_usd(PRICE_BINS as f64 - 1.0) / (most * 10.0) - 1.0).abs() < BIN);
+        let scale = Scale::of_answers(1_000.0);
+        let (least, most) = scale.answers_usd().into_inner();
+        assert_eq!(least, 1_000.0);
+        assert!((scale.price_usd(0.0) / (least / 10.0) - 1.0).abs() < BIN);
+        assert!((scale.price_usd(PRICE_BINS as f64 - 1.0) / (most * 10.0) - 1.0).abs() < BIN);
     }
 
     #[test]
@@ -85,8 +89,9 @@ mod tests {
 
     #[test]
     fn a_dollar_lies_where_its_price_is() {
-        let place = SCALE.dollar_place(1_000);
-        assert!((SCALE.price_usd(place) / 100_000.0 - 1.0).abs() < 1e-9);
-        assert!((SCALE.value_place(1.0, 500) - (1e6f64.ln() / BIN - 500.0)).abs() < 1e-6);
+        let scale = Scale::of_answers(1_000.0);
+        let place = scale.dollar_place(1_000);
+        assert!((scale.price_usd(place) / 100_000.0 - 1.0).abs() < 1e-9);
+        assert!((scale.value_place(1.0, 500) - (1e6f64.ln() / BIN - 500.0)).abs() < 1e-6);
     }
 }

@@ -42,28 +42,38 @@ pub(crate) struct Kernel {
 }
 
 /// A sum of evidence that is taken away again: what goes beyond its range comes back.
-pub(crate) trait Sums {
-    fn add(&mut self, steps: i32);
-    fn take_away(&mut self, steps: i32);
+///
+/// Not inlined: where a compiler knows how long a peak is, it unrolls these loops and adds one number after the other.
+pub(crate) trait Sums: Sized {
+    fn add(sums: &mut [Self], steps: &[i32]);
+    fn take_away(sums: &mut [Self], steps: &[i32]);
 }
 
 impl Sums for i32 {
-    fn add(&mut self, steps: i32) {
-        *self = self.wrapping_add(steps);
+    #[inline(never)]
+    fn add(sums: &mut [Self], steps: &[i32]) {
+        let rows = sums.iter_mut().zip(steps);
+        rows.for_each(|(sum, steps)| *sum = sum.wrapping_add(*steps));
     }
 
-    fn take_away(&mut self, steps: i32) {
-        *self = self.wrapping_sub(steps);
+    #[inline(never)]
+    fn take_away(sums: &mut [Self], steps: &[i32]) {
+        let rows = sums.iter_mut().zip(steps);
+        rows.for_each(|(sum, steps)| *sum = sum.wrapping_sub(*steps));
     }
 }
 
 impl Sums for i64 {
-    fn add(&mut self, steps: i32) {
-        *self += i64::from(steps);
+    #[inline(never)]
+    fn add(sums: &mut [Self], steps: &[i32]) {
+        let rows = sums.iter_mut().zip(steps);
+        rows.for_each(|(sum, steps)| *sum += i64::from(*steps));
     }
 
-    fn take_away(&mut self, steps: i32) {
-        *self -= i64::from(steps);
+    #[inline(never)]
+    fn take_away(sums: &mut [Self], steps: &[i32]) {
+        let rows = sums.iter_mut().zip(steps);
+        rows.for_each(|(sum, steps)| *sum -= i64::from(*steps));
     }
 }
 
@@ -114,7 +124,7 @@ impl Kernel {
         value_sats: u64,
         from: usize,
         evidence: &mut [Sum],
-        change: impl Fn(&mut Sum, i32),
+        change: impl Fn(&mut [Sum], &[i32]),
     ) {
         let dollar = self.scale.dollar_place(value_sats) * PHASES as f64;
         let origin = (OFF_GRID as usize / PHASES + REACH + from) as isize;
@@ -127,17 +137,13 @@ impl Kernel {
             if first >= 0
                 && let Some(sums) = evidence.get_mut(first as usize..first as usize + TAPS)
             {
-                sums.iter_mut()
-                    .zip(peak)
-                    .for_each(|(sum, &tap)| change(sum, tap));
+                change(sums, peak);
                 continue;
             }
             // The taps that lie on the grid.
             let skipped = (-first).clamp(0, TAPS as isize) as usize;
             let start = first.clamp(0, evidence.len() as isize) as usize;
-            let sums = evidence[start..].iter_mut();
-            sums.zip(&peak[skipped..])
-                .for_each(|(sum, &tap)| change(sum, tap));
+            change(&mut evidence[start..], &peak[skipped..]);
         }
     }
 

@@ -100,8 +100,8 @@ impl View<'_> {
         match is_first {
             true => kernel
                 .beside
-                .with_fees(&wide(Share::of(&kernel.model.fees)), nats),
-            false => kernel.beside.with_clusters(&sums, nats),
+                .with_fees(wide(Share::of(&kernel.model.fees)), nats),
+            false => kernel.beside.with_clusters(sums, nats),
         }
     }
 
