@@ -1,4 +1,5 @@
-//! `satscope backtest blocks`: each raw block of some folders alone, cold; or what its options make of them.
+//! `satscope backtest blocks`: the price from each raw block of some folders alone, without a price to begin from. Options
+//! change the blocks before, or read several as one window.
 
 mod moves;
 mod options;
@@ -55,7 +56,7 @@ pub(crate) struct Label {
     pub(crate) reference_price_usd: Option<f64>,
 }
 
-/// A block of the list with its folder, or in its place what is wrong with its line.
+/// A folder and one of its blocks, or the error in the block's line of the list.
 type Listed<'a> = (&'a Path, anyhow::Result<Label>);
 
 pub(crate) fn run(args: &BlocksArgs) -> anyhow::Result<()> {
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &BlocksArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reports each block of the folders; how good the estimates are, and how many blocks could not be read.
+/// Reports a row for each block of the folders. Returns how good the estimates are, and how many blocks could not be read.
 pub(crate) fn summarise(
     args: &BlocksArgs,
     mut report: Report,
@@ -78,7 +79,7 @@ pub(crate) fn summarise(
     let (mut summary, mut unread, mut written) = (Summary::default(), 0, 0);
     let count = listed.len();
     let mut listed = listed.into_iter();
-    // The blocks that later ones are pooled with.
+    // Blocks that are not reported yet, and the last ones before them, which are pooled with them.
     let mut held: Vec<Block> = Vec::new();
     for done in (0..count).step_by(TOGETHER) {
         progress.show(&format!("block {} of {count}", done + 1));
@@ -126,7 +127,7 @@ fn listed(args: &BlocksArgs) -> anyhow::Result<Vec<Listed<'_>>> {
     Ok(all)
 }
 
-/// Appends what the options make of some blocks; says and counts what could not be read.
+/// Appends the blocks that the options make of the listed ones. Reports each that could not be read; returns their number.
 fn read(
     listed: Vec<Listed<'_>>,
     options: &Options,
@@ -160,12 +161,13 @@ fn blocks(dir: &Path, label: &Label, options: &Options) -> anyhow::Result<Vec<Bl
     Ok(variants::blocks(label, read_payments(&path)?, options))
 }
 
-/// The window that reads a block: that of its years, or of the present where its height is not known.
+/// An empty window for a block: of its years, or of the present if its height is not known.
 fn window(label: &Label) -> Window {
     label.height.map_or_else(Window::new, Window::of_height)
 }
 
-/// What a row is resampled with: the other parts of its block or, because runs overlap, as many runs as each has blocks.
+/// The source that rows share to be resampled together: that of the parts of one block is its file. Runs of `pool` blocks
+/// overlap, so `pool` of them that follow each other have one source.
 fn source(run: usize, pool: usize, first: &Block) -> String {
     if pool == 1 {
         first.source.clone()
@@ -204,7 +206,8 @@ fn checked(label: Result<Label, csv::Error>) -> anyhow::Result<Label> {
     Ok(label)
 }
 
-/// A block's price from these payments alone, beside its label. Each payment comes with its stamp in Unix milliseconds.
+/// The price at a block's time from these payments alone, beside the block's label. Each payment has its stamp in Unix
+/// milliseconds.
 pub(crate) fn estimate(
     label: &Label,
     payments: impl Iterator<Item = (u64, impl AsRef<[u64]>)>,

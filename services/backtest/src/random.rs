@@ -12,7 +12,7 @@ impl SplitMix {
         Self(seed)
     }
 
-    /// Makes all later numbers depend on `number` too.
+    /// Mixes `number` into the state, so that all later numbers depend on it.
     pub(crate) fn absorb(&mut self, number: u64) {
         self.0 ^= number;
         self.0 = self.number();
@@ -23,9 +23,9 @@ impl SplitMix {
         (self.number() % end as u64) as usize
     }
 
-    /// A number from 0 to 1, 1 not among them.
+    /// A number from 0 up to, and without, 1.
     pub(crate) fn unit(&mut self) -> f64 {
-        // A double holds 53 bits exactly.
+        // An `f64` holds 53 bits exactly.
         (self.number() >> 11) as f64 / (1u64 << 53) as f64
     }
 

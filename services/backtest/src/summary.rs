@@ -7,7 +7,7 @@ use crate::report::Row;
 
 /// An answer is wrong if it is further off than this, in percent.
 const WRONG_PERCENT: f64 = 2.0;
-/// An answer is wrong by a factor, and not only inexact, if it is further off than this, in percent.
+/// An answer that is further off than this, in percent, is wrong by a factor and not only inexact.
 const FACTOR_PERCENT: f64 = 10.0;
 /// An answer is trusted from this confidence on.
 const TRUSTED: f64 = 0.5;
@@ -20,8 +20,8 @@ const MOST_RESAMPLED: usize = 20_000;
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     rows: usize,
-    /// By source, mostly a file: what a day or a block got wrong it got wrong for one reason, so that whole sources are
-    /// resampled.
+    /// The samples of each source, mostly a file. Whole sources are resampled, because the errors of one day or block have one
+    /// reason.
     sources: Vec<(String, Vec<Sample>)>,
 }
 
@@ -77,7 +77,7 @@ impl Summary {
             .and_then(|(_, value)| *value)
     }
 
-    /// The figures of the sources at these places, any of them more than once.
+    /// The figures of the sources at some indices, of which any may come more than once.
     fn figures(&self, places: impl Iterator<Item = usize>) -> Figures {
         Figures::of(
             places

@@ -17,7 +17,7 @@ use crate::summary::Summary;
 use examples::Example;
 use learned::Learned;
 
-/// So many early blocks are read as one window: one alone is never trusted.
+/// The number of early blocks that are read as one window, because one alone is never trusted.
 const POOL: usize = 4;
 
 #[derive(Debug, Args)]
@@ -69,7 +69,8 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     )?)
 }
 
-/// Each half of the blocks, every second one, read by what the other half taught; so many of a half in one window.
+/// How well each half of the blocks is read by the weights that the other half taught. Every second block is in the same half;
+/// `pool` blocks of a half that follow each other are one window.
 fn cross_validate(examples: &[&Example], pool: usize) -> Summary {
     let mut summary = Summary::default();
     for half in [0, 1] {

@@ -1,8 +1,8 @@
-//! Peaks beside the true one: what a minute says of a price if some of its amounts are round sums less or plus something.
+//! What a minute says of a price if some of its amounts lie beside the round sums: less a fee, plus one, or in a cluster.
 //!
-//! A price is explained by a minute in two ways: its round sums are paid, or they are, and beside them lie others that would
-//! be round at another price. The second way costs the chance that it is so, and takes nothing from the first; it leaves a
-//! peak that is lower, or that stands elsewhere than the minute before, with some of its probability.
+//! A price can explain a minute in two ways. Either only its round sums stand out. Or amounts beside them stand out as well,
+//! which would be round at another price. Each way counts by its chance, so that a price loses less to a higher peak beside
+//! it than to one far away.
 
 use multiversion::multiversion;
 
@@ -11,17 +11,19 @@ use crate::grid::BIN;
 use crate::lanes;
 use crate::model::{Clusters, Model};
 
-/// No peak is sought further from the price than this, in bins: 5 %.
+/// Fees and clusters lie at most this many bins from the price: 5 %.
 pub(crate) const REACH: usize = 50;
 
-/// What lies beside the round sums.
+/// The fees and clusters of a model, as distances in bins of price.
 #[derive(Debug)]
 pub(crate) struct Beside {
-    /// Each fee as its chance and how many bins above the price the peak of what is paid lies.
+    /// Each fee: its chance, and how many bins above the price it makes a peak. A fee that is added makes one below.
     fees: Vec<(f64, isize)>,
+    /// The chance that a minute has a cluster.
     chance: f64,
-    /// From how many bins beside the price on, and how many more, clusters lie.
+    /// The least distance of a cluster from the price, in bins.
     near: usize,
+    /// Its greatest distance, in bins.
     far: usize,
 }
 
@@ -42,8 +44,8 @@ impl Beside {
         }
     }
 
-    /// What a block says of each price, in nats, where it may have a fee. `nats` are what it says without one; `less` are what
-    /// the sums less a fee say, of the same bins and of [`REACH`] more on both sides.
+    /// Adds to the `nats` of each price what the possible fees of a block make of them. `less` is what the amounts say as round
+    /// sums with a fee, in nats: of the same bins and of [`REACH`] more on both sides.
     pub(crate) fn with_fees(&self, mut less: Vec<f64>, nats: &mut [f64]) {
         if self.fees.is_empty() {
             return;
@@ -61,8 +63,8 @@ impl Beside {
         prices.for_each(|(nats, lift)| *nats += odds.lifted(*lift));
     }
 
-    /// What a minute says of each price, in nats, where it may have a cluster. `nats` are what it says without one; `wide` are
-    /// the same with [`REACH`] bins more on both sides.
+    /// Adds to the `nats` of each price what a possible cluster of a minute makes of them. `wide` is the same nats with
+    /// [`REACH`] bins more on both sides.
     pub(crate) fn with_clusters(&self, mut wide: Vec<f64>, nats: &mut [f64]) {
         if self.chance == 0.0 {
             return;
@@ -77,12 +79,14 @@ impl Beside {
     }
 }
 
-/// What a chance that something lies beside a price is worth where it is as likely as `most`, in nats, at the likeliest.
+/// What the chance of a peak beside it adds to a price. Likelihoods are shares of the highest, so that none overflows.
 #[derive(Debug, Clone, Copy)]
 struct Odds {
+    /// The highest likelihood, in nats.
     most: f64,
-    /// The chance that there is nothing, beside that likelihood; and its logarithm.
+    /// The chance that there is no such peak, divided by the highest likelihood.
     without: f64,
+    /// The logarithm of that chance: no price gets less added.
     least: f64,
 }
 
@@ -100,7 +104,7 @@ impl Odds {
         }
     }
 
-    /// What to add to the nats of a price beside which something so likely lies, as a share of the likeliest.
+    /// What to add to the nats of a price; `lift` is the likelihood of a peak beside it times its chance, as a share.
     #[inline(always)]
     fn lifted(self, lift: f64) -> f64 {
         let sum = self.without + lift;
@@ -109,7 +113,7 @@ impl Odds {
     }
 }
 
-/// Makes nats the likelihood of each as a share of the highest; returns that one, in nats.
+/// Turns nats into likelihoods, as shares of the highest; returns the highest in nats.
 #[multiversion(targets = "simd")]
 fn likelihoods(nats: &mut [f64]) -> f64 {
     let most = lanes::highest(nats);
@@ -120,7 +124,8 @@ fn likelihoods(nats: &mut [f64]) -> f64 {
     most
 }
 
-/// The sum of all before each, and of all. Four at a time, because one would have to wait for the other.
+/// The sum of all numbers before each, and at the end the sum of all. Four are added at a time, because each single addition
+/// would wait for the one before it.
 fn running_sums(numbers: &[f64]) -> Vec<f64> {
     let mut sums = Vec::with_capacity(numbers.len() + 1);
     let mut sum = 0.0;
@@ -138,14 +143,14 @@ fn running_sums(numbers: &[f64]) -> Vec<f64> {
     sums
 }
 
-/// Adds to the nats of each price what a cluster adds that lies at so many places on both sides; from running sums that begin
-/// where these do.
+/// Adds to the nats of each price what a cluster at one of `places` bins on each side adds, each with the chance `share`. The
+/// running sums `below` and `above` begin where the places of the first price do.
 #[multiversion(targets = "simd")]
 fn lift(nats: &mut [f64], [below, above]: [&[f64]; 2], places: usize, share: f64, odds: Odds) {
     let below = below.iter().zip(&below[places..]);
     let above = above.iter().zip(&above[places..]);
     for ((nats, (a, b)), (c, d)) in nats.iter_mut().zip(below).zip(above) {
-        // Rounding may leave less than nothing.
+        // Rounding can make a difference of running sums negative.
         *nats += odds.lifted(share * ((b - a) + (d - c)).max(0.0));
     }
 }
@@ -172,7 +177,7 @@ mod tests {
         })
     }
 
-    /// So many nats at places counted from the middle.
+    /// Nats that are 0 except at some places, which are counted from the middle.
     fn wide(peaks: &[(isize, f64)]) -> Vec<f64> {
         let mut wide = vec![0.0; COUNT + 2 * REACH];
         for (place, nats) in peaks {
@@ -181,7 +186,7 @@ mod tests {
         wide
     }
 
-    /// What those say that are not beside.
+    /// The nats without the [`REACH`] bins on both sides.
     fn within(wide: &[f64]) -> Vec<f64> {
         wide[REACH..REACH + COUNT].to_vec()
     }

@@ -1,6 +1,6 @@
-//! Years in which people paid alike.
+//! Ranges of block height with one table of weights each: what people pay has changed over the years.
 
-/// What was learned of the payments from one height of the chain to the next era's.
+/// What was learned of the payments between one height of the chain and the next era's.
 #[derive(Debug)]
 pub(crate) struct Era {
     /// Height of its first block.
@@ -16,7 +16,7 @@ pub(crate) struct Era {
 }
 
 impl Era {
-    /// Which of some eras, in the order of their heights, a block at `height` belongs to: the first if it is before all.
+    /// The index of the era of a block at `height`; the first era's if the block is older. `eras` are in the order of height.
     pub(crate) fn index(eras: &[Self], height: u64) -> usize {
         eras.partition_point(|era| era.from_height <= height)
             .saturating_sub(1)

@@ -15,8 +15,8 @@ const IMPLIED_WITHIN: f64 = 0.05;
 /// What an output is taken for has at least this strength; weaker round sums are hardly more frequent than others.
 const LEAST_STRENGTH: f64 = 0.5;
 
-/// A repeated price becomes no less sure after this many minutes, a year: so its interval ends at numbers even if the clock
-/// jumps far ahead.
+/// The interval of a repeated price grows for this many minutes at most, a year, because a clock that jumps far ahead would
+/// stretch it from 0 to infinity.
 const MOST_MINUTES: f64 = 525_600.0;
 
 /// A price, in dollars for one bitcoin.
@@ -28,7 +28,7 @@ pub struct Estimate {
     pub low_usd: f64,
     /// Upper end of the 90 % interval, in dollars.
     pub high_usd: f64,
-    /// How far to trust it, 0 to 1; under 0.5 it may be wrong by a whole factor.
+    /// How far to trust it, 0 to 1; under 0.5 it may be wrong by a whole factor, or by the few percent of a fee.
     pub confidence: f64,
     /// What it rests on.
     pub evidence: Evidence,
@@ -57,8 +57,8 @@ pub struct Implied {
 }
 
 impl Estimate {
-    /// The same price at `now_ms` (Unix milliseconds), for when the window has none of its own: the price has moved on since
-    /// the newest payment, so that the interval is wider, and nothing speaks for it any more: its confidence is 0.
+    /// The same price at `now_ms` (Unix milliseconds), for a window that has none of its own. The interval is wider because the
+    /// price may have moved since the newest payment. The confidence is 0 because no payment speaks for the price any more.
     #[must_use]
     pub fn repeated(&self, now_ms: u64) -> Self {
         let since_ms = now_ms.saturating_sub(self.evidence.newest_payment_ms);

@@ -16,20 +16,20 @@ pub(crate) fn exp(x: f64) -> f64 {
     sum * f64::from_bits(rounded.to_bits().wrapping_add(1023) << 52)
 }
 
-/// The natural logarithm of `x`, to 10⁻⁹; of 0, and of what is too small to have all its digits, about −709.
+/// The natural logarithm of `x`, to 10⁻⁹. About −709 if `x` is 0 or subnormal; anything if `x` is negative.
 #[inline(always)]
 pub(crate) fn ln(x: f64) -> f64 {
     const MANTISSA: u64 = (1 << 52) - 1;
     /// Taking it from a number whose lowest bits it shares leaves these bits as a whole number.
     const WHOLE: f64 = 4_503_599_627_370_496.0;
     let bits = x.to_bits();
-    // Between 1 and 2, and which power of 2 that is to be multiplied by.
+    // `x` is the mantissa, from 1 to 2, times 2 to the `power`.
     let mantissa = f64::from_bits((bits & MANTISSA) | 1.0_f64.to_bits());
     let power = f64::from_bits((bits >> 52) | WHOLE.to_bits()) - WHOLE - 1023.0;
     let is_high = mantissa > std::f64::consts::SQRT_2;
     let mantissa = if is_high { 0.5 * mantissa } else { mantissa };
     let power = if is_high { power + 1.0 } else { power };
-    // The series of the area hyperbolic tangent.
+    // ln(m) is 2 artanh((m − 1) ÷ (m + 1)), as a series.
     let ratio = (mantissa - 1.0) / (mantissa + 1.0);
     let square = ratio * ratio;
     let mut sum = 1.0 / 13.0;

@@ -11,7 +11,7 @@ pub(crate) const VALUE_BINS: usize = 35_282;
 /// Satoshi in one bitcoin.
 pub(crate) const SATS_PER_BTC: f64 = 1e8;
 
-/// Where the grid of prices begins.
+/// The scale of prices: the grid's bins, laid out from its lowest price on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
     lowest_usd: f64,
@@ -20,8 +20,8 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// The scale of answers from `least_usd` dollars up. The search goes a factor of ten further than the answers on both sides,
-    /// so that a price outside of them is not mistaken for its tenth or tenfold.
+    /// The scale of a model whose lowest answer is `least_usd` dollars. The grid goes a factor of ten beyond the answers on both
+    /// sides, so that a price outside of them is not mistaken for its tenth or tenfold.
     pub(crate) fn of_answers(least_usd: f64) -> Self {
         let lowest_usd = least_usd / 10.0;
         Self {
@@ -30,7 +30,7 @@ impl Scale {
         }
     }
 
-    /// The prices that are answers, in dollars: a factor of ten within both ends of the grid.
+    /// The prices that are answers, in dollars: all but the factor of ten at each end of the grid.
     pub(crate) fn answers_usd(self) -> RangeInclusive<f64> {
         10.0 * self.lowest_usd..=1e5 * self.lowest_usd
     }

@@ -38,19 +38,21 @@
 //! change of them exactly, so that the same window gives the same bits. A wrong lock is left as soon as the window's evidence
 //! for the right price outweighs it, at the latest when what misled it is three hours old.
 //!
-//! **Beside the sums.** Some pay round sums less a fee, or plus one, and make a second, fainter ladder beside the true one. A
-//! block that is read alone may have one of two known fees ([`Fees`]); a later minute may have a cluster on either side of the
-//! price, by somebody who pays out many times at a price of his own, so that no minute alone drags the price to a peak beside
-//! it ([`Clusters`]). Which of two prices a whole factor apart it is, is decided without either.
+//! **Beside the sums.** Some services pay round sums less a fee, or plus one: a second, fainter ladder lies beside the true
+//! one. The window's first minute, which is all of a block that is read alone, may have one of two known fees ([`Fees`]). A
+//! later minute may have a cluster on either side of the price, by a service that pays out many times at a price of its own
+//! ([`Clusters`]). So no minute alone drags the price to a peak beside it. Neither plays a part where prices a whole factor
+//! apart are compared.
 //!
 //! **Doubt.** How far the probability reaches around the best price, and an error that all payments of a block share, give the
 //! 90 % interval. The odds against the best rival far away, the number of payments and the age of the newest give the
-//! confidence. A peak beside the price that is nearly as high as its own leaves it in doubt, however many payments there
-//! are, and the interval reaches it. Where round sums explain the payments no better than chance there is no price.
+//! confidence. A peak beside the price that is nearly as high as the price's own leaves the price in doubt, however many
+//! payments there are; the interval then holds both. Where round sums explain the payments no better than chance there is no
+//! price.
 //!
 //! **Years.** What people pay has changed: before 2019 fewer sums were round dollars, and prices were below $1,000. The
-//! weights of each year since 2015 are learned, and chosen by height ([`Window::of_height`]). A block of the years before 2019
-//! is never trusted alone; four of them in one window may be.
+//! weights of the years since 2015 are learned, and chosen by height ([`Window::of_height`]). Before 2019 a price that rests on
+//! fewer than 4000 payments is never trusted: one block has fewer, four in one window may have more.
 //!
 //! # Range
 //!
@@ -72,10 +74,11 @@
 //! ```
 //!
 //! The parts: `grid` is the scale, `kernel` the evidence of one amount, `payments` holds what there is, `minutes` adds its
-//! evidence up and `stack` that of the older minutes, `background` is what it is held against, `beside` what lies next to the
-//! sums, `chain` the moving price, `pass` the way over the minutes, `track` keeps what is settled, `peaks` is the shape of what
-//! comes out, `reading` makes the answer of it; [`baseline`] is a simpler method to compare with. `row`, `lanes` and `exp` are
-//! arithmetic: the loops that take the time are compiled for several instruction sets, and give the same bits by each.
+//! evidence up and `stack` that of the older minutes, `background` is what it is held against, `beside` weighs fees and
+//! clusters, `chain` is the moving price, `pass` goes over the minutes, `track` keeps what the older ones come to, `peaks`
+//! measures the probabilities, `reading` makes the answer of them; [`baseline`] is a simpler method to compare with. `model`
+//! is what is known beforehand, `trained` what was learned of it, by `era`. `row`, `lanes` and `exp` are arithmetic: the loops
+//! that take the time are compiled for several instruction sets, and give the same bits by each.
 
 mod amounts;
 mod background;

@@ -11,11 +11,11 @@ pub(crate) const SLOT_MINUTES: u64 = 10;
 /// How long a payment counts, in milliseconds: three hours.
 pub const WINDOW_MS: u64 = 3 * 60 * 60 * 1000;
 
-/// A minute in which amounts were seen for the last time.
+/// The amounts that count in one minute: each counts in the last minute of its ten in which it was seen.
 #[derive(Debug, Clone)]
 pub(crate) struct Minute {
     /// What its amounts say of every price.
     pub(crate) evidence: Evidence,
-    /// How many amounts that are.
+    /// The number of its amounts.
     pub(crate) values: u32,
 }

@@ -4,10 +4,11 @@ use crate::era::Era;
 use crate::grid::SATS_PER_BTC;
 use crate::trained::ERAS;
 
-/// Height of the first block of 2019: what was paid before differs so much that the settings beside the weights do, too.
+/// Height of the first block of 2019 (UTC). Blocks before it have settings of their own, not only weights, because other sums
+/// were paid.
 pub const LATER_FROM_HEIGHT: u64 = 556_459;
 
-/// What the oracle knows of payments; [`Model::trained`] is that of the present.
+/// What the oracle knows of payments before it sees any; [`Model::trained`] is the model of the present.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// Round sums in dollars, ascending, each with its strength: the payments of that sum, as a share of the ordinary
@@ -25,8 +26,8 @@ pub struct Model {
     pub independent_values: f64,
     /// Lowest price that is an answer, in dollars; the highest is ten thousand times that.
     pub least_usd: f64,
-    /// Error that all payments of a block share, as a standard deviation in percent: what their senders took for the price, and
-    /// when. Measured on blocks alone, whose other errors are small.
+    /// Error that all payments of a block share, as a standard deviation in percent: their senders took another price for the
+    /// market's, or an older one. Measured on blocks that were read alone, whose other errors are small.
     pub shared_percent: f64,
     /// A price that rests on fewer payments than this is never trusted.
     pub least_trusted_payments: u64,
@@ -40,27 +41,28 @@ pub struct Model {
     pub clusters: Clusters,
 }
 
-/// Services that pay round sums less a fee, or quote their prices so: beside the peaks of the round sums lie fainter ones.
-/// One fee holds for a whole block.
+/// Round sums that services pay less a fee, or plus one: they make fainter peaks beside those of the sums. One fee holds for a
+/// whole block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fees {
-    /// Fees, each as (chance that a block has it, how far below the round sum what is paid lies, in percent); negative where
-    /// it lies above. No block has more than one.
+    /// Fees, each as (chance that a block has it, how far below the round sum the amount lies, in percent). The percentage is
+    /// negative if the amount lies above, and counts as 5 % if it is more. A block has at most one fee: the chances add up to
+    /// 1 at most.
     pub fees: Vec<(f64, f64)>,
     /// How strong the fainter peaks are, as a share of the strength of the sums' own.
     pub strength: f64,
-    /// What an amount on a fainter peak says, as a share of what it says on a sum's own: more than its strength, since evidence
-    /// grows with the logarithm of that.
+    /// What an amount on a fainter peak says, as a share of what an amount on a sum's own peak says. It is more than the
+    /// fainter peak's strength, because evidence grows with the logarithm of strength.
     pub evidence: f64,
 }
 
-/// Somebody who pays out many times within a minute, at another price than the market's or with a fee of his own, makes a
-/// peak beside the true one, and nobody knows on which side.
+/// Many payments of one service within a minute, at a price or with a fee of its own: they make a peak beside the true one, on
+/// either side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Clusters {
-    /// The chance that a minute has one, under 1; 0 to leave that out.
+    /// The chance that a minute has such a cluster, 0 to 1; 0 leaves clusters out.
     pub chance: f64,
-    /// How near to the price such a peak lies, in percent, and how far.
+    /// The least and the greatest distance of such a peak from the price, in percent; 5 % at most.
     pub percent: (f64, f64),
 }
 
@@ -97,7 +99,8 @@ impl Model {
         Self::of_height(u64::MAX)
     }
 
-    /// The model of payments around a height of the chain, trained on labelled blocks. Of prices before 2015 nothing is known.
+    /// The model of the payments around a height of the chain, trained on labelled blocks. Blocks before 2015 were not learned
+    /// from; the model of 2015 reads them.
     #[must_use]
     pub fn of_height(height: u64) -> Self {
         Self::of(&ERAS[Era::index(&ERAS, height)])
@@ -138,7 +141,7 @@ impl Model {
         if era.from_height >= LATER_FROM_HEIGHT {
             return later;
         }
-        // Few round sums, and quoted from markets that were a percent apart: a block alone is too little.
+        // Fewer sums were round, and markets were a percent apart, so that one block alone shows too little.
         Self {
             strength_scale: 0.7,
             peak: [(0.5, 0.2), (0.5, 0.7)],

@@ -26,7 +26,7 @@ pub(crate) struct View<'a> {
     pub(crate) background: &'a Background,
 }
 
-/// The share that counts of the evidence, and of what was expected.
+/// How much of the evidence counts, and of the evidence that is expected by chance.
 #[derive(Debug, Clone, Copy)]
 struct Share {
     evidence: f64,
@@ -39,7 +39,7 @@ impl Share {
         expected: 1.0,
     };
 
-    /// That of the fainter peaks beside the sums.
+    /// The share for the fainter peaks of round sums with a fee.
     fn of(fees: &Fees) -> Self {
         Self {
             evidence: fees.evidence,
@@ -84,8 +84,8 @@ impl View<'_> {
         }
     }
 
-    /// What a minute says of each of some prices, in nats, by its round sums and by what may lie beside them. The first has
-    /// fees, as a block alone has; from a later one the price may move on, so that nothing certain is said of its neighbours.
+    /// Writes to `nats` what a minute says of each price in `bins`, in nats, by its round sums and by amounts beside them. The
+    /// window's first minute may have fees, because a block that is read alone is one minute; later ones may have clusters.
     fn weigh(&self, held: &Minute, is_first: bool, bins: Range<usize>, nats: &mut [f64]) {
         let kernel = self.minutes.kernel();
         let wide = |share: Share| {

@@ -11,22 +11,22 @@ use crate::row::Row;
 /// Prices further apart than this, in bins, are rivals: 20 %, which no motion of a minute reaches. The nearest price that
 /// maps much of the ladder on to itself is 25 % away.
 pub(crate) const RIVAL_BINS: usize = 180;
-/// What lies within this many bins of a price is the same answer: 1 %.
+/// Prices within this many bins of each other are one answer: 1 %.
 const SAME_BINS: usize = 10;
 /// A peak of probability ends within this many bins: 3 %.
 const PEAK_BINS: usize = 30;
-/// Where the best bin is more probable than those beside it by so many nats, it is nearly certain.
+/// The best bin is nearly certain if it is more probable than its two neighbours by this many nats.
 const STEEP: f64 = 1.0;
-/// What lies within this many bins of a price is said with it: 1.5 %.
+/// Probability within this many bins of a price counts as that of the price: 1.5 %.
 const SAID_BINS: usize = 15;
-/// How far from a price a peak beside it lies, in bins: a fee, from 0.7 to 4.5 %.
+/// A peak beside a price lies further from it than the first, and no further than the second, in bins: 0.7 and 4.5 %.
 const BESIDE_BINS: (usize, usize) = (7, 45);
-/// What is no peak is judged within this many bins: 10 %.
+/// A peak's height is counted from the median of the nats within this many bins: 10 %.
 const FLOOR_BINS: usize = 100;
 /// The top of a peak is sought within this many bins of the price.
 const TOP_BINS: usize = 4;
 
-/// The probability that lies around each bin, [`SAME_BINS`] to both sides: three bins each, then seven of these threes.
+/// The probability within [`SAME_BINS`] of each bin: the sums of three bins each, then of seven of these threes.
 pub(crate) fn masses(weights: &Row) -> Row {
     const { assert!(2 * SAME_BINS + 1 == 3 * 7) };
     let first = weights.first.saturating_sub(SAME_BINS);
@@ -39,7 +39,7 @@ pub(crate) fn masses(weights: &Row) -> Row {
     }
 }
 
-/// The sum of each item and its neighbours at so many steps to both sides.
+/// The sum of each item and of `reach` neighbours on both sides, each `step` items further.
 #[multiversion(targets = "simd")]
 fn with_neighbours(items: &[f64], step: usize, reach: usize) -> Vec<f64> {
     let mut sums = items.to_vec();
@@ -65,7 +65,7 @@ fn around(bin: usize, reach: usize) -> Range<usize> {
     bin.saturating_sub(reach)..(bin + reach + 1).min(PRICE_BINS)
 }
 
-/// The most probable bin where most probability lies; of equal ones the last.
+/// The most probable of the bins around the highest mass; of equal ones the last.
 pub(crate) fn best(weights: &Row, masses: &Row) -> usize {
     let middle = masses.top();
     let by_weight = |a: &usize, b: &usize| weights.at(*a).total_cmp(&weights.at(*b));
@@ -74,10 +74,10 @@ pub(crate) fn best(weights: &Row, masses: &Row) -> usize {
         .unwrap_or(middle)
 }
 
-/// Where the price lies, between bins too: the mean of the probability around the best bin; or where the best bin is nearly
-/// certain, the top of the parabola through its logarithm and its neighbours'.
+/// Where the price lies on the grid, which may be between bins: the mean of the probability around the best bin. If the best
+/// bin is nearly certain, the top of the parabola through its logarithm and those of its two neighbours.
 pub(crate) fn place(weights: &Row, best: usize) -> f64 {
-    // Beyond the ends of the grid it goes on as it ends.
+    // The bin at an end of the grid stands for its missing neighbour.
     let log = |bin: usize| weights.at(bin).max(f64::MIN_POSITIVE).ln();
     let (below, top, above) = (
         log(best.saturating_sub(1)),
@@ -95,8 +95,8 @@ pub(crate) fn place(weights: &Row, best: usize) -> f64 {
         / total
 }
 
-/// How far a price's probability reaches, from a place on the grid: half of what does not lie in the middle `share` lies
-/// further below, and half further above, in bins.
+/// How far the middle `share` of a price's probability reaches below a place on the grid and above it, in bins. Half of the
+/// rest lies further below, and half further above.
 pub(crate) fn reach(weights: &Row, best: usize, place: f64, share: f64) -> (f64, f64) {
     let bins = around(best, RIVAL_BINS);
     let total: f64 = bins.clone().map(|bin| weights.at(bin)).sum();
@@ -116,23 +116,23 @@ pub(crate) fn reach(weights: &Row, best: usize, place: f64, share: f64) -> (f64,
     ((place - low).max(0.0), (high - place).max(0.0))
 }
 
-/// The share of the probability near a price that is said with it.
+/// The probability within [`SAID_BINS`] of a price, as a share of that within [`RIVAL_BINS`].
 pub(crate) fn said(weights: &Row, best: usize) -> f64 {
     let sum = |reach| -> f64 { around(best, reach).map(|bin| weights.at(bin)).sum() };
     sum(SAID_BINS) / sum(RIVAL_BINS)
 }
 
-/// The best peak beside a price, as far as a fee reaches.
+/// The highest of the prices beside a price, as far as a fee reaches.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Neighbour {
-    /// By how much the price's own peak is the higher one, as a share of its own height: 1 if there is no other, 0 if it is as
-    /// high, negative if the other is the higher one.
+    /// How much higher the price's own peak is, as a share of its height: about 1 if there is no other peak, 0 if both are as
+    /// high, negative if the other one is higher.
     pub(crate) lead: f64,
     /// Where it lies, in bins above the price; negative below.
     pub(crate) off: isize,
 }
 
-/// The best peak beside a price, in the nats of all prices.
+/// Finds the neighbour of the bin `best` in the nats of all prices.
 pub(crate) fn neighbour(nats: &[f64], best: usize) -> Neighbour {
     let (near, far) = BESIDE_BINS;
     let below = best.saturating_sub(far)..best.saturating_sub(near);

@@ -8,13 +8,13 @@ use crate::track::Posterior;
 
 /// The least evidence for a price, in nats, that is an answer: 3 to 1 against chance.
 const LEAST_EVIDENCE: f64 = 1.0;
-/// In so many minutes half of the error that all payments of a block share is another. Those who pay within one look at one market, and often through one
-/// service, so that their errors are one; an hour or two later they are others. Measured on blocks alone, spread over ten minutes,
-/// and in rows of three, six and eighteen.
+/// The variance of the shared error halves over this many minutes with payments. Payments of one block share their error
+/// because their senders look at one market, and often pay through one service; an hour or two later both are others.
+/// Measured on blocks: alone, spread over ten minutes, and 3, 6 and 18 in a row.
 const SHARED_MINUTES: f64 = 50.0;
-/// A peak beside the price leaves that in doubt if it is not lower by this share of the price's own.
+/// A peak beside the price leaves the price in doubt unless it is lower by this share of the height of the price's own peak.
 const LEAST_LEAD: f64 = 0.25;
-/// The interval reaches so far beyond such a peak, in bins.
+/// How far beyond the top of such a peak the interval reaches, in bins.
 const BEYOND: f64 = 3.0;
 /// A price that is less probable than this beside its rivals is ambiguous.
 const CLEAR: f64 = 0.95;
@@ -76,8 +76,8 @@ pub(crate) fn estimate(
     })
 }
 
-/// The probability that a price is not that of the peak beside it, as far as round sums less a fee go: which of two peaks
-/// is the price, their heights hardly tell.
+/// The probability that the true price is not at the peak beside it. Heights hardly tell which of two peaks is made by a fee,
+/// so it is 0.5 if both are as high.
 fn alone(neighbour: Neighbour) -> f64 {
     match neighbour.lead < LEAST_LEAD {
         true => (0.5 + neighbour.lead).max(0.0),
@@ -85,15 +85,15 @@ fn alone(neighbour: Neighbour) -> f64 {
     }
 }
 
-/// The half of a 90 % interval that is owed to what payments share, as a natural logarithm, where so many minutes have
-/// payments and those of one share so many percent.
+/// Half the width of the 90 % interval of the shared error alone, as a natural logarithm. `percent` is the error's standard
+/// deviation in one block, `minutes` the number of minutes with payments.
 fn shared(percent: f64, minutes: usize) -> f64 {
     let others = 1.0 + (minutes.max(1) - 1) as f64 / SHARED_MINUTES;
     NINETY_PERCENT * percent / 100.0 / others.sqrt()
 }
 
-/// The 90 % interval: how far it reaches below a price and above it, as natural logarithms. A peak that leaves the price in
-/// doubt lies within.
+/// How far the 90 % interval reaches below the price at `place` and above it, as natural logarithms. A peak that leaves the
+/// price in doubt lies within.
 fn interval(
     posterior: &Posterior,
     best: usize,
@@ -106,7 +106,7 @@ fn interval(
     if neighbour.lead >= LEAST_LEAD {
         return (below, above);
     }
-    // Above the place, which may lie some bins off the best one; negative below.
+    // How far the peak lies above the price, in bins. `off` counts from the best bin, and the price may lie some bins beside it.
     let rival = best as f64 + neighbour.off as f64 - place;
     (
         below.max((BEYOND - rival) * BIN),
@@ -122,7 +122,7 @@ fn probability(log_odds: f64) -> f64 {
 /// How far to trust a price that is right with probability `clear` and rests on payments that may be old.
 ///
 /// The number of payments gives a band (the specification's), clear and fresh evidence the place in it; what is
-/// ambiguous or stale falls below it, and so does what rests on fewer payments than are to be trusted at all.
+/// ambiguous or stale falls below it, and so does a price that rests on fewer than `least_trusted` payments.
 fn confidence(used: Used, least_trusted: u64, clear: f64, now_ms: u64) -> f64 {
     let age = now_ms.saturating_sub(used.newest_payment_ms) as f64 / STALE_MS;
     let (low, high): (f64, f64) = match used.payments {

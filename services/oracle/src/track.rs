@@ -31,10 +31,10 @@ pub(crate) struct Posterior {
     pub(crate) overall: Row,
     /// What the evidence was held against.
     pub(crate) background: Arc<Background>,
-    /// What all minutes say of each price, in nats, if it moved as the best one did: every round sum counts, and none as paid
-    /// less a fee.
+    /// What all minutes say of each price, in nats, if it moved as the best one did. Fees and clusters are left out: each minute
+    /// counts by its round sums alone.
     pub(crate) together: Vec<f64>,
-    /// How many minutes have evidence, 1 or more.
+    /// The number of minutes with an amount, 1 or more.
     pub(crate) minutes: usize,
 }
 

@@ -14,7 +14,7 @@ use crate::reading::{self, Used};
 use crate::track::{self, Settled};
 use crate::trained::ERAS;
 
-/// The kernel of each era, made when it is first asked for.
+/// The kernel of each era, made when a window of that era is first made.
 static KERNELS: [OnceLock<Arc<Kernel>>; ERAS.len()] = [const { OnceLock::new() }; ERAS.len()];
 
 /// The payments of the last three hours.

@@ -10,13 +10,13 @@ use crate::random::SplitMix;
 
 /// How far from a round sum an amount may lie to be moved, as a share of the sum.
 const NEAR: f64 = 0.006;
-/// How much further or less far than asked an amount is moved at most, in percentage points.
+/// An amount is moved by at most this much more or less than asked, in percentage points.
 const JITTER_PERCENT: f64 = 0.1;
 const SHARES: RangeInclusive<f64> = 0.0..=1.0;
 const PERCENTS: RangeInclusive<f64> = -20.0..=20.0;
 const SATS_PER_BTC: f64 = 1e8;
 
-/// Which share of the amounts near round sums is moved, and how far in percent.
+/// The share of the amounts near round sums that is moved, and how far, in percent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Move {
     share: f64,

@@ -1,5 +1,4 @@
-//! The options of `backtest blocks`: which blocks are read, and what is made of their payments. Each type holds only values
-//! that can be used.
+//! The options of `backtest blocks`: they choose blocks and change payments. Each type holds only values that can be used.
 
 use std::fmt;
 use std::ops::Range;
@@ -18,7 +17,7 @@ const WINDOW_MINUTES: u16 = (WINDOW_MS / MINUTE_MS) as u16;
 const DAY_SECONDS: u64 = 86_400;
 /// Years that a block's time can lie in.
 const YEARS: std::ops::RangeInclusive<u64> = 1970..=9999;
-/// What a price can be multiplied by.
+/// Factors that a price can be multiplied by.
 const FACTORS: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
 
 /// How the payments of the blocks are changed before they are read. Without any option each block is read as it is.
@@ -79,7 +78,7 @@ impl Options {
         );
     }
 
-    /// Over how many minutes the payments of a block come; 0 where all come at once.
+    /// The minutes over which the payments of a block come; 0 if all come at once.
     pub(crate) fn spread_minutes(&self) -> u64 {
         self.spread.map_or(0, |spread| spread.get() as u64)
     }
@@ -89,7 +88,7 @@ impl Options {
         self.pool.map_or(1, UpTo::get)
     }
 
-    /// The option that cannot do without a reference price; `None` if there is no such option.
+    /// An option in use that needs a reference price; `None` if there is none.
     pub(crate) fn needs_reference(&self) -> Option<&'static str> {
         let moved = self.moved.as_ref().map(|_| "--move");
         moved.or(self.pool.map(|_| "--pool"))
@@ -130,7 +129,7 @@ impl<const MOST: u16> FromStr for UpTo<MOST> {
     }
 }
 
-/// What the price is multiplied by.
+/// A factor for the price, from 0.001 to 1000.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PriceFactor(f64);
 

@@ -1,4 +1,4 @@
-//! What is made of labelled blocks: changed ones, parts, and several in one window.
+//! Variants of labelled blocks: with changed amounts, in parts, and several in one window.
 
 use satscope_filter::{Filter, Values};
 use satscope_oracle::Window;
@@ -10,13 +10,13 @@ use crate::report::Row;
 /// A block of the list, or a part of one, with its payments.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
-    /// The whole block's file.
+    /// The file of the whole block.
     pub(super) source: String,
     pub(crate) label: Label,
     pub(crate) payments: Vec<Values>,
 }
 
-/// The blocks that the options make of one: its parts, with moved amounts and at another price if so asked.
+/// The parts of one block, or the whole block as the only part; with moved amounts and at another price if the options say so.
 pub(super) fn blocks(label: &Label, mut payments: Vec<Values>, options: &Options) -> Vec<Block> {
     if let (Some(moved), Some(price_usd)) = (options.moved, label.reference_price_usd) {
         moved.apply(&label.file, price_usd, &mut payments);
@@ -50,7 +50,7 @@ fn dealt(payments: Vec<Values>, parts: usize) -> Vec<Vec<Values>> {
 }
 
 impl Block {
-    /// A block as it is.
+    /// A whole block, unchanged.
     pub(crate) fn whole(label: Label, payments: Vec<Values>) -> Self {
         Self {
             source: label.file.clone(),
@@ -59,7 +59,8 @@ impl Block {
         }
     }
 
-    /// The block as it would be if the price were another one, without the amounts that the filter finds too small then.
+    /// The block at `factor` times its price: its amounts are divided by the factor, and those that the filter then finds too
+    /// small are left out.
     fn at(mut self, factor: PriceFactor) -> Self {
         let least_sats = *Filter::default().value_sats.start();
         let factor = factor.get();
@@ -73,8 +74,8 @@ impl Block {
     }
 }
 
-/// The estimate from a run of blocks, each spread over so many minutes, at the last one's time and price and by the window
-/// that is given for that one; `None` if there is no block.
+/// The estimate at the time of a run's last block, from the payments of all its blocks at that block's price. Each block is
+/// spread over `spread_minutes`; `window` makes the window of the last block. `None` if there is no block.
 pub(crate) fn row(
     run: &[Block],
     spread_minutes: u64,
@@ -107,14 +108,14 @@ fn stamped(run: &[Block], last: &Block, spread_ms: u64) -> impl Iterator<Item = 
         })
 }
 
-/// What turns an amount of a block into one of the same worth in dollars at the last block's price.
+/// The factor that turns an amount of `block` into one of the same worth in dollars at the price of `last`.
 fn scale(block: &Block, last: &Block) -> f64 {
     match (
         block.label.reference_price_usd,
         last.label.reference_price_usd,
     ) {
         (Some(here_usd), Some(last_usd)) => here_usd / last_usd,
-        // Blocks without a reference price are not pooled: such a block is the last one itself.
+        // A block without a reference price is never pooled, so that it is the last block itself.
         _ => 1.0,
     }
 }

@@ -1,4 +1,4 @@
-//! What is learned from: a block with its price.
+//! Labelled blocks as the training sees them: amounts in dollars.
 
 use satscope_oracle::LATER_FROM_HEIGHT;
 
@@ -11,7 +11,7 @@ pub(super) struct Example {
 }
 
 impl Example {
-    /// None where there is no price to learn from, or no amount.
+    /// `None` if the block has no reference price or no amount.
     pub(super) fn new(block: Block) -> Option<Self> {
         let price_usd = block.label.reference_price_usd?;
         let mut values_sats: Vec<u64> = block.payments.iter().flatten().copied().collect();
@@ -24,17 +24,17 @@ impl Example {
         (!amounts_usd.is_empty()).then_some(Self { block, amounts_usd })
     }
 
-    /// The block's height; one that is not known is taken for the present.
+    /// The block's height; a block without one counts as one of the present.
     pub(super) fn height(&self) -> u64 {
         self.block.label.height.unwrap_or(u64::MAX)
     }
 
-    /// Whether it is of the years before 2019.
+    /// Whether the block is of the years before 2019.
     pub(super) fn is_early(&self) -> bool {
         self.height() < LATER_FROM_HEIGHT
     }
 
-    /// How many amounts lie between two distances, in percent, from a sum.
+    /// The number of amounts whose distance from a sum, on either side, lies between two percentages.
     pub(super) fn count(&self, sum_usd: f64, from_percent: f64, to_percent: f64) -> f64 {
         let below = |percent: f64| {
             self.amounts_usd

@@ -1,10 +1,10 @@
-//! What labelled blocks teach: how round each sum is, and what is paid as a whole, by era.
+//! The weights that labelled blocks teach, by era: the strength of each round sum, and what is paid as a whole.
 
 use satscope_oracle::{LATER_FROM_HEIGHT, Model, Typical};
 
 use super::examples::{Example, mean_and_deviation};
 
-/// Sums in dollars that people may find round; how round each is, is what the training finds out.
+/// Sums in dollars that people may find round; the training finds the strength of each.
 const SUMS_USD: [f64; 54] = [
     1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0,
     45.0, 50.0, 60.0, 70.0, 75.0, 80.0, 90.0, 100.0, 120.0, 125.0, 150.0, 200.0, 250.0, 300.0,
@@ -16,15 +16,16 @@ const PEAK_PERCENT: f64 = 1.0;
 const BESIDE_PERCENT: (f64, f64) = (2.0, 5.0);
 /// Ordinary amounts within one percent that are added to each sum: a sum with few amounts beside it counts as weak.
 const PRIOR_AMOUNTS: f64 = 20.0;
-/// The blocks are few, so their differences are taken as so many times wider than they are.
+/// The standard deviation between blocks is multiplied by this, because few blocks show too little of it.
 const WIDER: f64 = 1.1;
-/// Heights of the first blocks of 2015, 2016 and 2017, since when what is paid as a whole differs; 2018 is as 2017.
+/// Heights of the first blocks (UTC) of 2015, 2016 and 2017, in which different amounts were paid as a whole; 2018 is like
+/// 2017.
 const EARLY_FROM_HEIGHTS: [u64; 3] = [336_672, 391_182, 446_033];
-/// What is paid as a whole in an early era is learned from so many of its blocks, or from those of all early ones.
+/// An early era with fewer blocks than this takes what is paid as a whole from the blocks of all early eras.
 const LEAST_OF_ERA: usize = 4;
-/// What is paid as a whole differs by this much at least from one time to another, in decades: some years have few blocks.
+/// The least [`Typical::between_decades`] of an early era: the few blocks of some years differ too little by chance.
 const LEAST_BETWEEN: f64 = 0.15;
-/// The standard deviation of a normal distribution in median deviations from its median.
+/// The standard deviation of a normal distribution, in multiples of its median absolute deviation.
 const DEVIATIONS: f64 = 1.4826;
 
 /// What is paid as a whole in an era, as [`Typical`] has it.
@@ -35,13 +36,14 @@ pub(super) struct Whole {
     pub(super) within_decades: f64,
 }
 
-/// What was learned.
+/// The weights that were learned.
 #[derive(Debug)]
 pub(super) struct Learned {
-    /// Round sums with their strengths, before 2019 and since; none where there was no block to learn from.
+    /// Round sums with their strengths before 2019; empty if there was no block to learn from.
     pub(super) early_rungs: Vec<(f64, f64)>,
+    /// Round sums with their strengths since 2019; empty if there was no block to learn from.
     pub(super) later_rungs: Vec<(f64, f64)>,
-    /// The eras by height.
+    /// What is paid as a whole in each era, with the height of the era's first block, ascending.
     pub(super) eras: Vec<(u64, Whole)>,
 }
 
@@ -69,7 +71,7 @@ impl Learned {
         }
     }
 
-    /// The model of a block at a height, of the present where that is not known.
+    /// The model of a block at a height; of the present if the height is not known.
     pub(super) fn model(&self, height: Option<u64>) -> Model {
         let height = height.unwrap_or(u64::MAX);
         let trained = Model::of_height(height);
@@ -105,9 +107,9 @@ impl Whole {
         })
     }
 
-    /// By medians, since in some early blocks dust is most of what is paid. Such blocks are few and will come again: how much one
-    /// time differs from another lies between what they make of it (the standard deviation) and what it is without them (the
-    /// median deviation), at the geometric mean.
+    /// What medians show, because dust is most of what is paid in some early blocks. Such blocks are few, but they come again.
+    /// So the deviation between blocks is the geometric mean of two: the standard deviation, which these blocks widen, and the
+    /// median absolute deviation, which they hardly change.
     fn early(examples: &[&Example]) -> Option<Self> {
         let medians: Vec<f64> = examples.iter().map(|one| one.median_decade()).collect();
         let median_decade = median(medians.clone())?;
@@ -127,7 +129,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
-/// Each sum with its strength; none where there is no block.
+/// Each sum with its strength; empty if there is no block.
 fn rungs(examples: &[&Example]) -> Vec<(f64, f64)> {
     let strength = |sum_usd: f64| {
         let count = |from, to| -> f64 {

@@ -1,4 +1,4 @@
-//! What was learned, as the oracle's source file.
+//! The learned weights, written as the oracle's source file.
 
 use satscope_oracle::LATER_FROM_HEIGHT;
 
