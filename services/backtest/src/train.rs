@@ -19,6 +19,8 @@ use learned::Learned;
 
 /// The number of early blocks that are read as one window, because one alone is never trusted.
 const POOL: usize = 4;
+/// The least number of blocks, before 2019 or since, that weights are learned from.
+const LEAST: usize = 4;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
@@ -39,23 +41,15 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         }
     }
     let (early, later): (Vec<_>, Vec<_>) = examples.iter().partition(|example| example.is_early());
-    for (examples, years) in [(&early, "before 2019"), (&later, "since 2019")] {
-        ensure!(
-            examples.is_empty() || examples.len() >= 4,
-            "the folders have {} labelled blocks of the years {years} (before or since height {LATER_FROM_HEIGHT}); training \
-             takes 4 or more, or none",
-            examples.len()
-        );
-    }
-    ensure!(
-        !later.is_empty(),
-        "the folders have no labelled block since 2019"
-    );
+    check(early.len(), later.len())?;
     for (examples, years, pool) in [
         (&later, "since 2019", 1),
         (&early, "before 2019", 1),
         (&early, "before 2019, four in one window", POOL),
     ] {
+        if !fill_windows(examples.len(), pool) {
+            continue;
+        }
         progress.say(&format!(
             "{years}, two-fold cross-validation:\n{}",
             cross_validate(examples, pool)
@@ -67,6 +61,29 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         "{}",
         table::source(&learned)
     )?)
+}
+
+/// Checks that there are enough blocks to learn from and to validate with.
+///
+/// # Errors
+/// There are too few blocks before 2019, or since.
+fn check(early: usize, later: usize) -> anyhow::Result<()> {
+    ensure!(
+        later >= LEAST,
+        "the folders have {later} labelled blocks since 2019 (height {LATER_FROM_HEIGHT} or later); training takes \
+         {LEAST} or more"
+    );
+    ensure!(
+        early == 0 || early >= LEAST,
+        "the folders have {early} labelled blocks before 2019 (height {LATER_FROM_HEIGHT}); training takes {LEAST} or \
+         more, or none"
+    );
+    Ok(())
+}
+
+/// Whether each half of so many `blocks` has a window of `pool` of them.
+fn fill_windows(blocks: usize, pool: usize) -> bool {
+    blocks / 2 >= pool
 }
 
 /// How well each half of the blocks is read by the weights that the other half taught. Every second block is in the same half;
@@ -83,11 +100,40 @@ fn cross_validate(examples: &[&Example], pool: usize) -> Summary {
             .map(|example| example.block.clone())
             .collect();
         let window = |label: &Label| Window::with_model(learned.model(label.height));
-        for run in read.windows(pool) {
+        for (index, run) in read.windows(pool).enumerate() {
             if let Some(row) = row(run, 0, window) {
-                summary.add(&row);
+                // As many windows as each has blocks overlap, so that they are resampled together.
+                summary.add_of(&format!("{half} {}", index / pool), &row);
             }
         }
     }
     summary
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_few_blocks_are_named_with_what_is_needed() {
+        for (early, later, expected) in [
+            (51, 0, "have 0 labelled blocks since 2019"),
+            (51, 3, "have 3 labelled blocks since 2019"),
+            (3, 68, "have 3 labelled blocks before 2019"),
+        ] {
+            let error = check(early, later).unwrap_err().to_string();
+            assert!(
+                error.contains(expected) && error.contains("takes 4 or more"),
+                "{error}"
+            );
+        }
+        assert!(check(0, 4).is_ok() && check(4, 4).is_ok());
+    }
+
+    #[test]
+    fn nothing_is_validated_without_a_window_in_each_half() {
+        assert!(!fill_windows(0, 1) && !fill_windows(7, POOL));
+        assert!(fill_windows(4, 1) && fill_windows(8, POOL));
+    }
 }
