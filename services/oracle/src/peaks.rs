@@ -19,8 +19,8 @@ const PEAK_BINS: usize = 30;
 const STEEP: f64 = 1.0;
 /// What lies within this many bins of a price is said with it: 1.5 %.
 const SAID_BINS: usize = 15;
-/// How far from a price a peak beside it lies, in bins: a fee, from 0.7 to 4.5 %.
-const BESIDE_BINS: (usize, usize) = (7, 45);
+/// How far from a price a peak beside it lies, in bins: a fee, from 1 to 4.5 %. Nearer is the slope of the price's own.
+const BESIDE_BINS: (usize, usize) = (10, 45);
 /// What is no peak is judged within this many bins: 10 %.
 const FLOOR_BINS: usize = 100;
 /// The top of a peak is sought within this many bins of the price.

@@ -8,12 +8,12 @@ use crate::track::Posterior;
 
 /// The least evidence for a price, in nats, that is an answer: 3 to 1 against chance.
 const LEAST_EVIDENCE: f64 = 1.0;
-/// In so many minutes half of the error that all payments of a block share is another. Those who pay within one look at one market, and often through one
-/// service, so that their errors are one; an hour or two later they are others. Measured on blocks alone, spread over ten minutes,
+/// In so many minutes half of the error that all payments of a block share is another (as a variance). Those who pay within
+/// one look at one market, and often through one service, so that their errors are one; an hour or two later they are others. Measured on blocks alone, spread over ten minutes,
 /// and in rows of three, six and eighteen.
 const SHARED_MINUTES: f64 = 50.0;
 /// A peak beside the price leaves that in doubt if it is not lower by this share of the price's own.
-const LEAST_LEAD: f64 = 0.25;
+const LEAST_LEAD: f64 = 0.5;
 /// The interval reaches so far beyond such a peak, in bins.
 const BEYOND: f64 = 3.0;
 /// A price that is less probable than this beside its rivals is ambiguous.
@@ -80,7 +80,7 @@ pub(crate) fn estimate(
 /// is the price, their heights hardly tell.
 fn alone(neighbour: Neighbour) -> f64 {
     match neighbour.lead < LEAST_LEAD {
-        true => (0.5 + neighbour.lead).max(0.0),
+        true => (0.5 + 0.5 * neighbour.lead).max(0.0),
         false => 1.0,
     }
 }
@@ -256,7 +256,7 @@ mod tests {
                 "{doubted:?}"
             );
             let one = Posterior {
-                together: posterior([(5000, 0.5), (beside, 0.3)]).together,
+                together: posterior([(5000, 0.5), (beside, 0.2)]).together,
                 ..two
             };
             assert!(read(&one, used(2000, 0)).unwrap().confidence > 0.99);
