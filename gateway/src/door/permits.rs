@@ -117,7 +117,7 @@ impl Permits {
     pub fn connection(&self, client: u64, from: IpAddr) -> Result<Arc<ConnectionPermit>, Refusal> {
         let room = self.room.clone().try_acquire_owned();
         let room = room.map_err(|_| Refusal::Full)?;
-        let place = match self.proxies.contains(from) {
+        let place = match self.is_trusted(from) {
             true => None,
             false => Some(self.addresses.enter(from).ok_or(Refusal::Address)?),
         };
@@ -131,6 +131,11 @@ impl Permits {
         }))
     }
 
+    /// Whether connections from there are those of a trusted proxy.
+    pub fn is_trusted(&self, from: IpAddr) -> bool {
+        self.proxies.contains(from)
+    }
+
     /// The address of the client that a trusted proxy speaks for, that of the proxy if it names none; `None` if the
     /// connection is no trusted proxy's.
     pub fn behind_proxy(
@@ -138,7 +143,7 @@ impl Permits {
         connection: &ConnectionPermit,
         headers: &HeaderMap,
     ) -> Option<IpAddr> {
-        if self.proxies.contains(connection.from) {
+        if self.is_trusted(connection.from) {
             return Some(self.proxies.client(headers).unwrap_or(connection.from));
         }
         self.warn_of_a_proxy(headers);

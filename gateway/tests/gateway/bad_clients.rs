@@ -463,6 +463,21 @@ async fn thousands_from_one_address_are_turned_away() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_turned_away_leaves_room_to_tell_others_why() {
+    let flags = ["--gateway-max-connections-per-address", "1"];
+    let (gateway, bystander) = Bystander::of(&flags).await;
+    let from = |last: u8| std::net::IpAddr::from([127, 0, 0, last]);
+    let flood = (0..200).map(|_| Raw::connect_from(from(79), gateway.address));
+    let flood = join_all(flood).await;
+    let _first = Raw::connect_from(from(80), gateway.address).await;
+    let mut second = Raw::connect_from(from(80), gateway.address).await;
+    second.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!(status(&second.rest().await), "429");
+    drop(flood);
+    bystander.saw_nothing().await;
+}
+
+#[tokio::test]
 async fn no_path_leads_out_of_the_page() {
     let (gateway, bystander) = Bystander::of(&[]).await;
     let series = "satscope_gateway_http_requests_total{path=\"other\",status=\"404\"}";
