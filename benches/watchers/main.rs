@@ -99,6 +99,7 @@ impl Stage {
             "--gateway-max-clients=12000",
             "--gateway-max-connections=15000",
             "--gateway-max-connections-per-address=15000",
+            "--gateway-max-new-connections-per-address=1000000",
         ])
         .await
     }
