@@ -88,7 +88,7 @@ struct Odds {
 
 impl Odds {
     fn new(chance: f64, most: f64) -> Self {
-        let without = 1.0 - chance;
+        let without = (1.0 - chance).max(0.0);
         Self {
             most,
             without: if most < 700.0 {
@@ -96,7 +96,7 @@ impl Odds {
             } else {
                 0.0
             },
-            least: without.ln(),
+            least: without.max(f64::MIN_POSITIVE).ln(),
         }
     }
 
@@ -230,6 +230,22 @@ mod tests {
             let mut nats = within(&wide);
             beside.with_clusters(wide.clone(), &mut nats);
             assert!(nats.iter().all(|nats| nats.is_finite()), "{most}");
+        }
+    }
+
+    #[test]
+    fn chances_of_one_and_more_stay_numbers() {
+        for chance in [0.0, 1.0, 1.5, 1e9] {
+            let beside = beside(vec![(0.5 * chance, 1.2), (0.5 * chance, -90.0)], chance);
+            for most in [-5000.0, 5000.0] {
+                let wide = wide(&[(0, most), (12, 0.9 * most)]);
+                let (mut fees, mut clusters) = (within(&wide), within(&wide));
+                beside.with_fees(wide.clone(), &mut fees);
+                beside.with_clusters(wide.clone(), &mut clusters);
+                for nats in [fees, clusters] {
+                    assert!(nats.iter().all(|nats| nats.is_finite()), "{chance} {most}");
+                }
+            }
         }
     }
 }

@@ -15,6 +15,10 @@ const IMPLIED_WITHIN: f64 = 0.05;
 /// What an output is taken for has at least this strength; weaker round sums are hardly more frequent than others.
 const LEAST_STRENGTH: f64 = 0.5;
 
+/// A repeated price becomes no less sure after this many minutes, a year: so its interval ends at numbers even if the clock
+/// jumps far ahead.
+const MOST_MINUTES: f64 = 525_600.0;
+
 /// A price, in dollars for one bitcoin.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
@@ -58,7 +62,7 @@ impl Estimate {
     #[must_use]
     pub fn repeated(&self, now_ms: u64) -> Self {
         let since_ms = now_ms.saturating_sub(self.evidence.newest_payment_ms);
-        let minutes = since_ms as f64 / MINUTE_MS as f64;
+        let minutes = (since_ms as f64 / MINUTE_MS as f64).min(MOST_MINUTES);
         let moved =
             NINETY_PERCENT * Model::trained().motion.minute_percent() / 100.0 * minutes.sqrt();
         let wider = |factor: f64| factor.ln().hypot(moved).exp();
@@ -107,6 +111,43 @@ mod tests {
             confidence: 1.0,
             evidence,
         }
+    }
+
+    #[test]
+    fn a_repeated_price_keeps_the_sides_of_its_interval_apart() {
+        let skewed = Estimate {
+            low_usd: 97_000.0,
+            high_usd: 100_100.0,
+            ..at(100_000.0)
+        };
+        let mut before = skewed.repeated(0);
+        assert!((before.low_usd - skewed.low_usd).abs() < 1e-6, "{before:?}");
+        assert!(
+            (before.high_usd - skewed.high_usd).abs() < 1e-6,
+            "{before:?}"
+        );
+        for minutes in [1, 10, 180, 100_000] {
+            let after = skewed.repeated(minutes * MINUTE_MS);
+            assert!(
+                after.low_usd < before.low_usd && before.high_usd < after.high_usd,
+                "{after:?}"
+            );
+            let (below, above) = (
+                after.price_usd / after.low_usd,
+                after.high_usd / after.price_usd,
+            );
+            assert!(below > above && after.confidence == 0.0, "{after:?}");
+            before = after;
+        }
+    }
+
+    #[test]
+    fn a_repeated_price_stays_a_number_at_the_end_of_time() {
+        let last = at(100_000.0).repeated(u64::MAX);
+        assert!(
+            last.low_usd > 0.0 && last.high_usd.is_finite() && last.low_usd < last.high_usd,
+            "{last:?}"
+        );
     }
 
     #[test]

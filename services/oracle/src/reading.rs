@@ -103,12 +103,15 @@ fn interval(
 ) -> (f64, f64) {
     let (below, above) = peaks::reach(&posterior.weights, best, place, 0.9);
     let (below, above) = ((below * BIN).hypot(shared), (above * BIN).hypot(shared));
-    let beside = (neighbour.off.unsigned_abs() as f64 + BEYOND) * BIN;
-    match (neighbour.lead < LEAST_LEAD, neighbour.off < 0) {
-        (true, true) => (below.max(beside), above),
-        (true, false) => (below, above.max(beside)),
-        (false, _) => (below, above),
+    if neighbour.lead >= LEAST_LEAD {
+        return (below, above);
     }
+    // Above the place, which may lie some bins off the best one; negative below.
+    let rival = best as f64 + neighbour.off as f64 - place;
+    (
+        below.max((BEYOND - rival) * BIN),
+        above.max((BEYOND + rival) * BIN),
+    )
 }
 
 /// The probability that belongs to log odds.
@@ -260,6 +263,31 @@ mod tests {
                 ..two
             };
             assert!(read(&one, used(2000, 0)).unwrap().confidence > 0.99);
+        }
+    }
+
+    #[test]
+    fn the_interval_holds_the_peak_beside_a_price_that_lies_off_its_best_bin() {
+        for side in [-1, 1] {
+            let at = |off: isize| 5000_usize.saturating_add_signed(side * off);
+            let mut weights = vec![0.0; PRICE_BINS];
+            (-30..=10).for_each(|off| weights[at(off)] = 1.0);
+            weights[5000] = 1.01;
+            let mut together = vec![0.0; PRICE_BINS];
+            (together[5000], together[at(24)]) = (50.0, 45.0);
+            let skewed = Posterior {
+                overall: Row::new(weights.clone()),
+                weights: Row::new(weights),
+                together,
+                ..posterior([(5000, 1.0), (7000, 1e-9)])
+            };
+            let doubted = read(&skewed, used(2000, 0)).unwrap();
+            let scale = Kernel::new(Model::trained()).scale;
+            let rival_usd = scale.price_usd(at(24) as f64);
+            assert!(
+                (doubted.low_usd..doubted.high_usd).contains(&rival_usd),
+                "{rival_usd}: {doubted:?}"
+            );
         }
     }
 

@@ -132,6 +132,74 @@ fn like_amounts_of_one_minute_do_not_move_the_price() {
     close(window.estimate(now_ms), 64_000.0, 0.3);
 }
 
+/// One block's payments at $64,000, in one minute, of which some round sums have a fee.
+fn block_with_fees(seed: u64, fee: (f64, f64)) -> Option<Estimate> {
+    let (mut window, mut market) = (Window::new(), Market::new(seed));
+    market.fee = fee;
+    market.fill(&mut window, 0..1, 3000, |_| 64_000.0);
+    window.estimate(START_MS + MINUTE_MS - 1)
+}
+
+#[test]
+fn round_sums_less_or_plus_a_fee_in_one_block_are_right_or_doubted() {
+    for percent in [-2.4, 3.0] {
+        let mut right = 0;
+        for seed in 0..20 {
+            let estimate = block_with_fees(seed, (0.4, percent)).unwrap();
+            let is_right = error_percent(estimate.price_usd, 64_000.0) < 0.5;
+            assert!(
+                is_right || estimate.confidence < 0.5,
+                "{percent} {seed}: {estimate:?}"
+            );
+            right += u32::from(is_right);
+        }
+        // To doubt all of them would be no reading.
+        assert!(right >= 15, "{percent}: {right}");
+    }
+}
+
+#[test]
+fn two_near_peaks_of_one_height_are_doubted_and_both_lie_in_the_interval() {
+    for percent in [-3.0, -2.4, -1.2, 1.5, 3.0] {
+        // The price at which the sums with the fee would be round.
+        let other_usd = 64_000.0 / (1.0 + percent / 100.0);
+        for seed in 0..10 {
+            let estimate = block_with_fees(seed, (0.5, percent)).unwrap();
+            let interval = estimate.low_usd..estimate.high_usd;
+            assert!(
+                estimate.confidence < 0.5
+                    && interval.contains(&64_000.0)
+                    && interval.contains(&other_usd),
+                "{percent} {seed}, {other_usd}: {estimate:?}"
+            );
+        }
+    }
+}
+
+/// In life, a service that pays out $100 again and again at a rate of its own, here as often as all others pay together. Half
+/// as many payments by the others, 50 a minute, begin to be too few.
+#[test]
+fn like_amounts_beside_the_sums_for_five_minutes_do_not_drag_a_trusted_price() {
+    for (seed, off_percent) in (0..6).flat_map(|seed| [(seed, -2.5), (seed, 2.5)]) {
+        let (mut window, mut market) = (Window::new(), Market::new(seed));
+        market.fill(&mut window, 0..60, 100, |_| 64_000.0);
+        for minute in 60..70 {
+            market.fill(&mut window, minute..minute + 1, 100, |_| 64_000.0);
+            let paid_out = if minute < 65 { 100 } else { 0 };
+            for number in 0..paid_out {
+                let value_sats = market.about(100.0 * (1.0 - off_percent / 100.0), 64_000.0);
+                window.insert(START_MS + minute * MINUTE_MS + 500 * number, &[value_sats]);
+            }
+            let estimate = window.estimate(START_MS + (minute + 1) * MINUTE_MS - 1);
+            close(estimate, 64_000.0, 0.5);
+            assert!(
+                estimate.unwrap().confidence >= 0.8,
+                "{seed} {off_percent} {minute}: {estimate:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn dust_alone_has_no_price() {
     let mut window = Window::new();

@@ -21,6 +21,8 @@ pub struct Market {
     pub round: f64,
     /// The median of the others, in dollars.
     pub typical_usd: f64,
+    /// The share of the round sums that are paid less a fee or plus one, and the fee in percent; negative is less.
+    pub fee: (f64, f64),
 }
 
 impl Market {
@@ -29,6 +31,7 @@ impl Market {
             random: seed,
             round: 0.25,
             typical_usd: 10f64.powf(2.1),
+            fee: (0.0, 0.0),
         }
     }
 
@@ -41,13 +44,13 @@ impl Market {
         ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// About normal: the sum of twelve uniform numbers.
     /// A whole number below `end`.
     #[allow(dead_code)]
     pub fn below(&mut self, end: u64) -> u64 {
         (self.uniform() * end as f64) as u64
     }
 
+    /// About normal: the sum of twelve uniform numbers.
     fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
@@ -61,7 +64,10 @@ impl Market {
     pub fn value_sats(&mut self, price_usd: f64) -> u64 {
         if self.uniform() < self.round {
             let sum_usd = SUMS_USD[(self.uniform() * SUMS_USD.len() as f64) as usize];
-            return self.about(sum_usd, price_usd);
+            let (share, percent) = self.fee;
+            let has_fee = share > 0.0 && self.uniform() < share;
+            let paid = if has_fee { 1.0 + percent / 100.0 } else { 1.0 };
+            return self.about(paid * sum_usd, price_usd);
         }
         sats(
             self.typical_usd * 10f64.powf(1.1 * self.normal()),
