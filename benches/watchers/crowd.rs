@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     process::{ChildStdin, Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -27,6 +27,8 @@ use super::{support::part::Part, support::wait::until};
 pub const MARK: &str = "sent";
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(1);
+/// Readers of one address: as many as a gateway lets in, set as it is.
+const OF_ONE_ADDRESS: u32 = 200;
 /// Handshakes at a time.
 const AT_ONCE: u32 = 100;
 const HANDSHAKE: &str = "GET /ws/mempool HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -127,7 +129,7 @@ pub async fn run(gateway: SocketAddr) {
             "readers" => {
                 let before = seen.greeted.load(Ordering::Relaxed);
                 for at in 0..count {
-                    readers.spawn(read(gateway, seen.clone()));
+                    readers.spawn(read(address_of(at), gateway, seen.clone()));
                     // Not faster than they are let in.
                     while before + u64::from(at)
                         > seen.greeted.load(Ordering::Relaxed) + u64::from(AT_ONCE)
@@ -170,9 +172,23 @@ fn report(seen: &Seen, readers: usize) {
     println!("{delivered} {} {} {} {resets}", at(0.5), at(0.99), at(1.0));
 }
 
+/// The address of a reader, on this machine.
+fn address_of(reader: u32) -> SocketAddr {
+    let first = Ipv4Addr::new(127, 1, 0, 1);
+    let address = first.to_bits() + reader / OF_ONE_ADDRESS;
+    (Ipv4Addr::from_bits(address), 0).into()
+}
+
+/// A connection from one of this machine's addresses.
+pub async fn connect_from(from: SocketAddr, gateway: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(from).unwrap();
+    socket.connect(gateway).await.unwrap()
+}
+
 /// A watcher that takes all that comes.
-async fn read(gateway: SocketAddr, seen: Arc<Seen>) {
-    let mut stream = TcpStream::connect(gateway).await.unwrap();
+async fn read(from: SocketAddr, gateway: SocketAddr, seen: Arc<Seen>) {
+    let mut stream = connect_from(from, gateway).await;
     stream.write_all(HANDSHAKE.as_bytes()).await.unwrap();
     let mut frames = Frames::default();
     let mut has_greeted = false;

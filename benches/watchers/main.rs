@@ -48,6 +48,7 @@ fn main() {
         ["watch", address] => crowd::run(address.parse().unwrap()),
         ["naive-to", address] => naive::run(address.parse().unwrap()),
         ["churn-from", address] => churn::run(address.parse().unwrap()),
+        ["only-accept"] => hang_up::only_accept(),
         ["hang-up-on", address] => hang_up::run(address.parse().unwrap()),
         _ => {
             let wanted = |part: &str| {
@@ -92,19 +93,23 @@ struct Stage {
 }
 
 impl Stage {
-    /// With the real gateway, and where it tells its metrics.
+    /// With the real gateway, and where it tells its metrics. One address may have all there is room for.
     async fn set() -> (Stage, SocketAddr) {
-        let now = first_update();
-        let analyzer = Analyzer::start(vec![whole(&now, &dots(WINDOW))]).await;
-        let url = format!("http://{}", analyzer.address);
-        let gateway = Served::gateway_with(&[
-            "--analyzer-url",
-            &url,
+        Stage::set_with(&[
             "--gateway-max-clients=12000",
             "--gateway-max-connections=15000",
             "--gateway-max-connections-per-address=15000",
+            "--gateway-max-new-connections-per-address=1000000",
         ])
-        .await;
+        .await
+    }
+
+    /// With the real gateway and these flags.
+    async fn set_with(flags: &[&str]) -> (Stage, SocketAddr) {
+        let now = first_update();
+        let analyzer = Analyzer::start(vec![whole(&now, &dots(WINDOW))]).await;
+        let url = format!("http://{}", analyzer.address);
+        let gateway = Served::gateway_with(&[&["--analyzer-url", &url], flags].concat()).await;
         let price = format!("http://{}/api/v1/price", gateway.address);
         until("a price", async || {
             (support::metrics::get(&price).await.0 == 200).then_some(())

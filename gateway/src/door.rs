@@ -8,6 +8,7 @@ mod headers;
 mod held_body;
 pub mod listener;
 pub mod origins;
+mod pace;
 pub mod permits;
 pub mod rate_limit;
 pub mod settings;

@@ -18,6 +18,8 @@ pub const EVENT_STREAM: &str = "event_stream";
 pub const CONNECTIONS: &str = "satscope_gateway_connections";
 /// Connections, and requests of trusted proxies, turned away, by `reason`.
 pub const REFUSED_CONNECTIONS: &str = "satscope_gateway_connections_refused_total";
+/// Connections that waited for their turn.
+pub const DELAYED_CONNECTIONS: &str = "satscope_gateway_connections_delayed_total";
 /// Connections cut off before their clients left, by `reason`.
 pub const CUT_CONNECTIONS: &str = "satscope_gateway_connections_cut_total";
 /// HTTP requests answered, by `path` and `status`.
@@ -49,7 +51,12 @@ pub fn describe() {
     describe_counter!(
         REFUSED_CONNECTIONS,
         "Connections, and requests of trusted proxies, turned away: full is all that there may be, address all of one \
-         address."
+         address, pace one whose turn (see delayed) is over 10 s away."
+    );
+    describe_counter!(
+        DELAYED_CONNECTIONS,
+        "Connections that waited for their turn, because their address opens them faster than one may \
+         (gateway_max_new_connections_per_address)."
     );
     describe_counter!(
         CUT_CONNECTIONS,
@@ -122,9 +129,10 @@ pub fn start(max_clients: u32) {
     for reason in ["origin", "handshake"] {
         counter!(REFUSED, "transport" => WEBSOCKET, "reason" => reason).increment(0);
     }
-    for reason in ["full", "address"] {
+    for reason in ["full", "address", "pace"] {
         counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(0);
     }
+    counter!(DELAYED_CONNECTIONS).increment(0);
     for reason in ["slow_head", "idle", "head_too_large", "not_http", "stuck"] {
         counter!(CUT_CONNECTIONS, "reason" => reason).increment(0);
     }

@@ -101,8 +101,11 @@ ROWS = [
            "{{transport}} ended: {{reason}}")]),
         (LINES, "Connections", "Open now, those of watchers too.", "short", 8,
          [("satscope_gateway_connections", "{{instance}}")]),
-        (LINES, "Connections refused and cut", "By reason: address is too many of one; the others are in the metrics' help.", "cps", 8,
+        (LINES, "Connections refused and cut",
+         "By reason: address is too many of one, pace too many in a short time; the others are in the metrics' help. Delayed ones "
+         "waited for their turn.", "cps", 8,
          [(f"sum by (reason) (rate(satscope_gateway_connections_refused_total{RATE}))", "refused: {{reason}}"),
+          (f"sum(rate(satscope_gateway_connections_delayed_total{RATE}))", "delayed"),
           (f"sum by (reason) (rate(satscope_gateway_connections_cut_total{RATE}))", "cut: {{reason}}")]),
         (LINES, "HTTP requests", "By route.", "reqps", 8,
          [(f"sum by (path) (rate(satscope_gateway_http_requests_total{RATE}))", "{{path}}")]),

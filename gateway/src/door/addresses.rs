@@ -155,7 +155,7 @@ impl Drop for AddressPermit {
 }
 
 /// An IPv6 customer has at least a /64, and as many addresses as wanted in it (RFC 6177).
-fn one_household(address: IpAddr) -> IpAddr {
+pub fn one_household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = address.to_bits() & !u128::from(u64::MAX);

@@ -13,7 +13,7 @@ use satscope_kit::write_timeout::{WriteTimeout, is_stuck};
 use tokio::{
     io::AsyncWriteExt as _,
     net::TcpStream,
-    time::{Duration, timeout},
+    time::{Duration, sleep_until, timeout},
 };
 use tower::ServiceExt as _;
 use tracing::debug;
@@ -29,12 +29,19 @@ pub const CLOSING: Duration = Duration::from_secs(5);
 /// Answers what comes on a connection until it ends, or the gateway stops and nothing is being answered.
 pub async fn converse(stream: TcpStream, app: Router, permit: Arc<ConnectionPermit>, door: Door) {
     debug!("a client has come");
+    let stop = door.stop.clone();
+    if let Some(turn) = permit.turn {
+        // What it has sent meanwhile waits in the kernel.
+        tokio::select! {
+            () = sleep_until(turn) => {}
+            () = stop.cancelled() => {}
+        }
+    }
     let is_stuck = permit.is_stuck.clone();
     let service = app.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(permit.clone());
         request.map(Body::new)
     });
-    let stop = door.stop.clone();
     let limits = &door.limits;
     // Longer than a WebSocket client has by its own rule: it is then told why it is closed.
     let stream = WriteTimeout::new(stream, limits.stuck_after() + CLOSING, is_stuck);

@@ -1,6 +1,6 @@
 //! Takes connections, or says why not.
 
-use std::{convert::Infallible, future::ready, sync::Arc};
+use std::{convert::Infallible, future::ready, net::IpAddr, sync::Arc};
 
 use axum::{Router, response::IntoResponse as _, serve::Listener};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
@@ -8,13 +8,14 @@ use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 use tracing::{Instrument as _, debug, debug_span};
 
 use super::{
     Door,
+    addresses::{AddressPermit, Addresses},
     client::{address_class, user_agent},
     connection::{FAREWELL, converse},
     permits::Refusal,
@@ -28,6 +29,8 @@ const UNSENT: u32 = 64 * 1024;
 const SEND_BUFFER: usize = 128 * 1024;
 /// Those who are told at a time why they are turned away; more are not told.
 const FAREWELLS: usize = 64;
+/// The most of [`FAREWELLS`] for one address: telling costs nearly as much as answering, and others want to be told too.
+const FAREWELLS_PER_ADDRESS: u32 = 8;
 
 /// Serves connections until it is time to stop and the last watcher has left (`all_gone`), and then until the last has ended.
 ///
@@ -40,7 +43,7 @@ pub async fn serve(
     all_gone: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let mut all_gone = std::pin::pin!(all_gone);
-    let farewells = Arc::new(Semaphore::new(FAREWELLS));
+    let farewells = Farewells::new();
     let mut count = 0;
     loop {
         let (stream, peer) = tokio::select! {
@@ -55,7 +58,10 @@ pub async fn serve(
                 let conversation = converse(stream, app.clone(), permit, door.clone());
                 door.connections.spawn(conversation.instrument(span));
             }
-            Err(refusal) => span.in_scope(|| turn_away(stream, refusal, &farewells, &door)),
+            Err(refusal) => {
+                let farewell = farewells.begin(peer.ip(), &door);
+                span.in_scope(|| turn_away(stream, refusal, farewell, &door));
+            }
         }
     }
     drop(listener);
@@ -75,27 +81,59 @@ fn set_options(stream: &TcpStream) {
     }
 }
 
-/// Tells why, if there are not too many already who are being told.
-fn turn_away(stream: TcpStream, refusal: Refusal, farewells: &Arc<Semaphore>, door: &Door) {
+/// The places for those who are told why they are turned away.
+struct Farewells {
+    room: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
+}
+
+/// One of these places.
+struct Farewell {
+    _room: OwnedSemaphorePermit,
+    /// `None` for a trusted proxy, which speaks for many clients.
+    _place: Option<AddressPermit>,
+}
+
+impl Farewells {
+    fn new() -> Self {
+        Farewells {
+            room: Arc::new(Semaphore::new(FAREWELLS)),
+            addresses: Arc::new(Addresses::new(FAREWELLS_PER_ADDRESS)),
+        }
+    }
+
+    /// A place for a client from this address. `None` if there are too many already, of all or of its own.
+    fn begin(&self, from: IpAddr, door: &Door) -> Option<Farewell> {
+        let place = match door.permits.is_trusted(from) {
+            true => None,
+            false => Some(self.addresses.enter(from)?),
+        };
+        Some(Farewell {
+            _room: self.room.clone().try_acquire_owned().ok()?,
+            _place: place,
+        })
+    }
+}
+
+/// Closes a connection, and says why where there is a place for that.
+fn turn_away(stream: TcpStream, refusal: Refusal, farewell: Option<Farewell>, door: &Door) {
     let problem = refusal.problem();
     debug!("turned away: {refusal}");
-    let Ok(turn) = farewells.clone().try_acquire_owned() else {
-        return;
-    };
+    let Some(farewell) = farewell else { return };
     let headers = door.headers.clone();
     let answer = service_fn(move |request: Request<Incoming>| {
         debug!(agent = user_agent(request.headers()), "told: {refusal}");
         let answer = headers.dress(problem.clone().into_response());
         ready(Ok::<_, Infallible>(answer))
     });
-    let farewell = async move {
+    let tell = async move {
         let telling = http1::Builder::new()
             .keep_alive(false)
             .serve_connection(TokioIo::new(stream), answer);
         if let Ok(Err(error)) = timeout(FAREWELL, telling).await {
             debug!(%error, "a connection that was turned away ended early");
         }
-        drop(turn);
+        drop(farewell);
     };
-    door.connections.spawn(farewell.in_current_span());
+    door.connections.spawn(tell.in_current_span());
 }

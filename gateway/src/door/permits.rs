@@ -11,16 +11,20 @@ use std::{
 
 use ::metrics::{counter, gauge};
 use axum::http::HeaderMap;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use tracing::warn;
 
 use super::{
     addresses::{AddressPermit, Addresses, TrustedProxies, is_forwarded},
+    pace::Pace,
     settings::DoorSettings,
 };
 use crate::{
     answer::problem::Problem,
-    metrics::{CONNECTIONS, REFUSED_CONNECTIONS},
+    metrics::{CONNECTIONS, DELAYED_CONNECTIONS, REFUSED_CONNECTIONS},
 };
 
 /// Connections, and the addresses that they come from.
@@ -28,6 +32,7 @@ use crate::{
 pub struct Permits {
     room: Arc<Semaphore>,
     addresses: Arc<Addresses>,
+    pace: Pace,
     proxies: TrustedProxies,
     has_warned: AtomicBool,
 }
@@ -38,6 +43,8 @@ pub struct ConnectionPermit {
     client: u64,
     /// The client's address, or its proxy's.
     pub from: IpAddr,
+    /// The moment from which it is served. `None` if that is at once.
+    pub turn: Option<Instant>,
     /// Whether its client took nothing for so long that it was given up.
     pub is_stuck: Arc<AtomicBool>,
     /// None for a trusted proxy: each client that it speaks for has places of its own.
@@ -72,6 +79,8 @@ pub enum Refusal {
     Full,
     /// There are as many from its address as there may be.
     Address,
+    /// Its address opens them so fast that its turn would not come in time.
+    Pace,
 }
 
 impl fmt::Display for Refusal {
@@ -79,6 +88,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Refusal::Full => "there are as many connections as there may be",
             Refusal::Address => "its address has as many connections as one may have",
+            Refusal::Pace => "its address opens connections faster than one may",
         })
     }
 }
@@ -91,6 +101,10 @@ impl Refusal {
             Refusal::Address => {
                 let detail = "your address has as many connections here as one may have";
                 ("address", Problem::too_many(detail))
+            }
+            Refusal::Pace => {
+                let detail = "your address opens connections here faster than one may";
+                ("pace", Problem::too_many(detail))
             }
         };
         counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(1);
@@ -105,30 +119,46 @@ impl Permits {
         Permits {
             room: Arc::new(Semaphore::new(settings.gateway_max_connections as usize)),
             addresses: Arc::new(Addresses::new(most)),
+            pace: Pace::new(settings.gateway_max_new_connections_per_address),
             proxies: settings.gateway_trusted_proxies.clone(),
             has_warned: AtomicBool::new(false),
         }
     }
 
-    /// Lets a connection in, whose number is `client`.
+    /// Lets a connection in, whose number is `client`. A trusted proxy opens connections for many clients, so it has neither
+    /// places nor turns.
     ///
     /// # Errors
-    /// When there is no room for it.
+    /// When there is no room for it, or no turn.
     pub fn connection(&self, client: u64, from: IpAddr) -> Result<Arc<ConnectionPermit>, Refusal> {
         let room = self.room.clone().try_acquire_owned();
         let room = room.map_err(|_| Refusal::Full)?;
-        let place = match self.proxies.contains(from) {
-            true => None,
-            false => Some(self.addresses.enter(from).ok_or(Refusal::Address)?),
+        let (place, turn) = match self.is_trusted(from) {
+            true => (None, None),
+            false => {
+                let place = self.addresses.enter(from).ok_or(Refusal::Address)?;
+                let turn = self.pace.turn(from).ok_or(Refusal::Pace)?;
+                (Some(place), Some(turn))
+            }
         };
+        let turn = turn.filter(|turn| *turn > Instant::now());
+        if turn.is_some() {
+            counter!(DELAYED_CONNECTIONS).increment(1);
+        }
         gauge!(CONNECTIONS).increment(1);
         Ok(Arc::new(ConnectionPermit {
             client,
             from,
+            turn,
             is_stuck: Arc::default(),
             _place: place,
             _room: room,
         }))
+    }
+
+    /// Whether connections from there are those of a trusted proxy.
+    pub fn is_trusted(&self, from: IpAddr) -> bool {
+        self.proxies.contains(from)
     }
 
     /// The address of the client that a trusted proxy speaks for, that of the proxy if it names none; `None` if the
@@ -138,7 +168,7 @@ impl Permits {
         connection: &ConnectionPermit,
         headers: &HeaderMap,
     ) -> Option<IpAddr> {
-        if self.proxies.contains(connection.from) {
+        if self.is_trusted(connection.from) {
             return Some(self.proxies.client(headers).unwrap_or(connection.from));
         }
         self.warn_of_a_proxy(headers);

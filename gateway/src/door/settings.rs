@@ -29,6 +29,17 @@ pub(crate) struct DoorSettings {
     )]
     pub gateway_max_connections_per_address: u32,
 
+    /// Connections that one address may open in 10 seconds; more wait for their turn, and are refused if that is over 10 seconds
+    /// away. Those of a trusted proxy are not counted
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_MAX_NEW_CONNECTIONS_PER_ADDRESS",
+        default_value = "512",
+        value_parser = whole(1..=1_000_000),
+        value_name = "COUNT"
+    )]
+    pub gateway_max_new_connections_per_address: u32,
+
     /// Proxies whose X-Forwarded-For, or else Forwarded, is believed: addresses and networks such as 10.0.0.0/8, with commas
     /// between
     #[arg(

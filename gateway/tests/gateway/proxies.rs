@@ -62,6 +62,22 @@ async fn a_trusted_proxys_clients_count_each_for_itself() {
     .await;
 }
 
+#[tokio::test]
+async fn a_trusted_proxy_opens_connections_as_fast_as_its_clients_come() {
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let flags = [
+        "--gateway-trusted-proxies",
+        PROXY,
+        "--gateway-max-new-connections-per-address",
+        "1",
+    ];
+    let gateway = gateway(analyzer.address, &flags).await;
+    for client in 1..50 {
+        let (status, _) = watch(&gateway, PROXY, &format!("192.0.2.{client}")).await;
+        assert_eq!(status, "101");
+    }
+}
+
 /// As from an ingress whose clients are in its own network, and one that writes ports.
 #[tokio::test]
 async fn clients_with_private_addresses_count_each_for_itself() {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::blocks::{BlocksArgs, Options};
+use crate::blocks::{BlocksArgs, parsed};
 use crate::input::Progress;
 use crate::outputs::OutputsArgs;
 use crate::report::{Format, Report};
@@ -39,28 +39,70 @@ fn within(summary: &Summary, name: &str, least: f64, most: f64) {
     );
 }
 
-#[test]
-fn single_blocks_cold() {
-    let Some(data) = data() else { return };
+/// How the blocks of a folder are read, as these options have them.
+fn blocks_of(data: &Path, folder: &str, arguments: &[&str]) -> Summary {
     let args = BlocksArgs {
-        dirs: vec![data.join("blocks")],
-        options: Options::default(),
+        dirs: vec![data.join(folder)],
+        options: parsed(arguments).unwrap(),
         format: Format::Csv,
     };
     let (summary, unread) = blocks::summarise(&args, silent(), &Progress::new()).unwrap();
-    println!("blocks: {summary}");
+    println!("{folder} {arguments:?}: {summary}");
     assert_eq!(unread, 0);
+    summary
+}
+
+const TRUSTED: &str = "of the prices, confidence 0.5 or more";
+const WRONG: &str = "of those, wrong by more than 2 %";
+const INSIDE: &str = "of the prices, in the 90 % interval";
+
+#[test]
+fn single_blocks_cold() {
+    let Some(data) = data() else { return };
+    let summary = blocks_of(&data, "blocks", &[]);
     within(&summary, "within 2 %", 97.0, 100.0);
-    within(&summary, "absolute error, median", 0.0, 0.12);
-    within(&summary, "of those, wrong by more than 2 %", 0.0, 1.0);
-    within(
-        &summary,
-        "of the prices, confidence 0.5 or more",
-        80.0,
-        100.0,
-    );
-    within(&summary, "of the prices, in the 90 % interval", 84.0, 97.0);
+    within(&summary, "within 0.5 %", 95.0, 100.0);
+    within(&summary, "absolute error, median", 0.0, 0.10);
+    within(&summary, WRONG, 0.0, 0.0);
+    within(&summary, TRUSTED, 77.0, 100.0);
+    within(&summary, INSIDE, 86.0, 97.0);
     within(&summary, "bias (median of the errors)", -0.05, 0.05);
+}
+
+#[test]
+fn blocks_spread_over_ten_minutes_and_in_parts() {
+    let Some(data) = data() else { return };
+    let summary = blocks_of(&data, "blocks", &["--spread", "10"]);
+    within(&summary, "within 0.5 %", 90.0, 100.0);
+    within(&summary, WRONG, 0.0, 0.0);
+    within(&summary, INSIDE, 85.0, 95.0);
+    let halves = blocks_of(&data, "blocks", &["--halves", "2"]);
+    within(&halves, WRONG, 0.0, 0.0);
+    within(&halves, INSIDE, 85.0, 95.0);
+}
+
+#[test]
+fn payments_less_or_plus_a_fee_are_read_or_doubted() {
+    let Some(data) = data() else { return };
+    for share in ["0.1", "0.4"] {
+        for percent in ["-3.5", "-2.35", "-1.2", "1.2", "2.35", "3.5"] {
+            let moved = format!("--move={share},{percent}");
+            let summary = blocks_of(&data, "blocks", &[&moved]);
+            let wrong = summary.figure(WRONG).unwrap_or(0.0);
+            assert!(wrong < f64::EPSILON, "{moved}: {wrong} %");
+        }
+    }
+}
+
+#[test]
+fn early_blocks_are_never_trusted_alone_and_read_four_at_a_time() {
+    let Some(data) = data() else { return };
+    within(&blocks_of(&data, "blocks-2015", &[]), TRUSTED, 0.0, 0.0);
+    let four = blocks_of(&data, "blocks-2015", &["--pool", "4"]);
+    within(&four, "within 2 %", 95.0, 100.0);
+    within(&four, TRUSTED, 40.0, 100.0);
+    within(&four, WRONG, 0.0, 0.0);
+    within(&four, INSIDE, 85.0, 97.0);
 }
 
 #[test]
@@ -86,7 +128,7 @@ fn days_hourly_from_four() {
     within(&summary, "absolute error, median", 0.0, 0.08);
     within(&summary, "… p99", 0.0, 0.75);
     within(&summary, "… max", 0.0, 2.4);
-    within(&summary, "of those, wrong by more than 2 %", 0.0, 0.2);
-    within(&summary, "of the prices, in the 90 % interval", 87.0, 93.0);
+    within(&summary, WRONG, 0.0, 0.2);
+    within(&summary, INSIDE, 87.0, 95.0);
     within(&summary, "bias (median of the errors)", -0.05, 0.05);
 }

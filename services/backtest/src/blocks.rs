@@ -18,6 +18,8 @@ use satscope_oracle::Window;
 use serde::Deserialize;
 
 pub(crate) use options::Options;
+#[cfg(test)]
+pub(crate) use options::tests::parsed;
 pub(crate) use variants::{Block, row};
 
 use crate::input::{Progress, open_csv};

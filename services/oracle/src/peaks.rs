@@ -19,8 +19,9 @@ const PEAK_BINS: usize = 30;
 const STEEP: f64 = 1.0;
 /// Probability within this many bins of a price counts as that of the price: 1.5 %.
 const SAID_BINS: usize = 15;
-/// A peak beside a price lies further from it than the first, and no further than the second, in bins: 0.7 and 4.5 %.
-const BESIDE_BINS: (usize, usize) = (7, 45);
+/// A peak beside a price lies further from it than the first, and no further than the second, in bins: 1 and 4.5 %. Nearer is
+/// the slope of the price's own peak.
+const BESIDE_BINS: (usize, usize) = (10, 45);
 /// A peak's height is counted from the median of the nats within this many bins: 10 %.
 const FLOOR_BINS: usize = 100;
 /// The top of a peak is sought within this many bins of the price.

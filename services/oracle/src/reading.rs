@@ -13,7 +13,7 @@ const LEAST_EVIDENCE: f64 = 1.0;
 /// Measured on blocks: alone, spread over ten minutes, and 3, 6 and 18 in a row.
 const SHARED_MINUTES: f64 = 50.0;
 /// A peak beside the price leaves the price in doubt unless it is lower by this share of the height of the price's own peak.
-const LEAST_LEAD: f64 = 0.25;
+const LEAST_LEAD: f64 = 0.5;
 /// How far beyond the top of such a peak the interval reaches, in bins.
 const BEYOND: f64 = 3.0;
 /// A price that is less probable than this beside its rivals is ambiguous.
@@ -80,7 +80,7 @@ pub(crate) fn estimate(
 /// so it is 0.5 if both are as high.
 fn alone(neighbour: Neighbour) -> f64 {
     match neighbour.lead < LEAST_LEAD {
-        true => (0.5 + neighbour.lead).max(0.0),
+        true => (0.5 + 0.5 * neighbour.lead).max(0.0),
         false => 1.0,
     }
 }
@@ -259,7 +259,7 @@ mod tests {
                 "{doubted:?}"
             );
             let one = Posterior {
-                together: posterior([(5000, 0.5), (beside, 0.3)]).together,
+                together: posterior([(5000, 0.5), (beside, 0.2)]).together,
                 ..two
             };
             assert!(read(&one, used(2000, 0)).unwrap().confidence > 0.99);

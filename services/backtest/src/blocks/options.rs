@@ -197,7 +197,7 @@ impl FromStr for Years {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use clap::Parser;
 
     use super::*;
