@@ -44,39 +44,53 @@ impl Beside {
         }
     }
 
-    /// Adds to the `nats` of each price what the possible fees of a block make of them. `less` is what the amounts say as round
-    /// sums with a fee, in nats: of the same bins and of [`REACH`] more on both sides.
-    pub(crate) fn with_fees(&self, mut less: Vec<f64>, nats: &mut [f64]) {
+    /// Adds to the nats of each price what the possible fees of a block make of them. `less` is what the amounts say as round sums
+    /// with a fee, in nats. Both rows have [`REACH`] bins more on both sides than there are prices to weigh.
+    pub(crate) fn with_fees(&self, less: &[f64], nats: &mut [f64], room: &mut Room) {
         if self.fees.is_empty() {
             return;
         }
-        let most = likelihoods(&mut less);
-        let mut lifts = vec![0.0; nats.len()];
+        let most = likelihoods(less, &mut room.likelihoods);
+        let prices = inner(nats);
+        room.sums.clear();
+        room.sums.resize(prices.len(), 0.0);
         for (chance, place) in &self.fees {
             let from = REACH.saturating_add_signed(*place);
-            let beside = lifts.iter_mut().zip(&less[from..]);
+            let beside = room.sums.iter_mut().zip(&room.likelihoods[from..]);
             beside.for_each(|(lift, likelihood)| *lift += chance * likelihood);
         }
         let chance = self.fees.iter().map(|(chance, _)| chance).sum();
         let odds = Odds::new(chance, most);
-        let prices = nats.iter_mut().zip(&lifts);
+        let prices = prices.iter_mut().zip(&room.sums);
         prices.for_each(|(nats, lift)| *nats += odds.lifted(*lift));
     }
 
-    /// Adds to the `nats` of each price what a possible cluster of a minute makes of them. `wide` is the same nats with
-    /// [`REACH`] bins more on both sides.
-    pub(crate) fn with_clusters(&self, mut wide: Vec<f64>, nats: &mut [f64]) {
+    /// Adds to the nats of each price what a possible cluster of a minute makes of them; of a row as [`Beside::with_fees`] takes.
+    pub(crate) fn with_clusters(&self, nats: &mut [f64], room: &mut Room) {
         if self.chance == 0.0 {
             return;
         }
-        let most = likelihoods(&mut wide);
-        let sums = running_sums(&wide);
+        let most = likelihoods(nats, &mut room.likelihoods);
+        running_sums(&room.likelihoods, &mut room.sums);
         let places = self.far - self.near + 1;
         let share = self.chance / (2 * places) as f64;
-        let [below, above] = [REACH - self.far, REACH + self.near].map(|from| &sums[from..]);
+        let [below, above] = [REACH - self.far, REACH + self.near].map(|from| &room.sums[from..]);
         let odds = Odds::new(self.chance, most);
-        lift(nats, [below, above], places, share, odds);
+        lift(inner(nats), [below, above], places, share, odds);
     }
+}
+
+/// Room for what is worked out on the way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Room {
+    likelihoods: Vec<f64>,
+    sums: Vec<f64>,
+}
+
+/// A row without the [`REACH`] bins on both sides.
+fn inner(nats: &mut [f64]) -> &mut [f64] {
+    let end = nats.len() - REACH;
+    &mut nats[REACH..end]
 }
 
 /// What the chance of a peak beside it adds to a price. Likelihoods are shares of the highest, so that none overflows.
@@ -115,32 +129,32 @@ impl Odds {
 
 /// Turns nats into likelihoods, as shares of the highest; returns the highest in nats.
 #[multiversion(targets = "simd")]
-fn likelihoods(nats: &mut [f64]) -> f64 {
+fn likelihoods(nats: &[f64], likelihoods: &mut Vec<f64>) -> f64 {
     let most = lanes::highest(nats);
-    for nats in nats {
-        let below = *nats - most;
-        *nats = if below > -700.0 { exp(below) } else { 0.0 };
+    likelihoods.resize(nats.len(), 0.0);
+    for (likelihood, nats) in likelihoods.iter_mut().zip(nats) {
+        let below = nats - most;
+        *likelihood = if below > -700.0 { exp(below) } else { 0.0 };
     }
     most
 }
 
 /// The sum of all numbers before each, and at the end the sum of all. Four are added at a time, because each single addition
 /// would wait for the one before it.
-fn running_sums(numbers: &[f64]) -> Vec<f64> {
-    let mut sums = Vec::with_capacity(numbers.len() + 1);
-    let mut sum = 0.0;
+fn running_sums(numbers: &[f64], sums: &mut Vec<f64>) {
+    sums.resize(numbers.len() + 1, 0.0);
     let (fours, rest) = numbers.as_chunks();
-    for [a, b, c, d] in fours {
-        let (two, rest) = (a + b, c + d);
-        sums.extend([sum, sum + a, sum + two, sum + (two + c)]);
-        sum += two + rest;
+    let mut sum = 0.0;
+    for ([a, b, c, d], sums) in fours.iter().zip(sums.as_chunks_mut().0) {
+        let (two, other_two) = (a + b, c + d);
+        *sums = [sum, sum + a, sum + two, sum + (two + c)];
+        sum += two + other_two;
     }
-    for number in rest {
-        sums.push(sum);
+    for (sums, number) in sums[4 * fours.len()..].iter_mut().zip(rest) {
+        *sums = sum;
         sum += number;
     }
-    sums.push(sum);
-    sums
+    sums[numbers.len()] = sum;
 }
 
 /// Adds to the nats of each price what a cluster at one of `places` bins on each side adds, each with the chance `share`. The
@@ -186,13 +200,34 @@ mod tests {
         wide
     }
 
-    /// The nats without the [`REACH`] bins on both sides.
-    fn within(wide: &[f64]) -> Vec<f64> {
-        wide[REACH..REACH + COUNT].to_vec()
+    fn at(nats: &[f64], place: isize) -> f64 {
+        nats[(REACH + MIDDLE).saturating_add_signed(place)]
     }
 
-    fn at(nats: &[f64], place: isize) -> f64 {
-        nats[MIDDLE.saturating_add_signed(place)]
+    /// What fees make of nats, and what clusters do.
+    fn with_fees(beside: &Beside, less: &[f64], nats: &[f64]) -> Vec<f64> {
+        let mut nats = nats.to_vec();
+        beside.with_fees(less, &mut nats, &mut Room::default());
+        nats
+    }
+
+    fn with_clusters(beside: &Beside, nats: &[f64]) -> Vec<f64> {
+        let mut nats = nats.to_vec();
+        beside.with_clusters(&mut nats, &mut Room::default());
+        nats
+    }
+
+    #[test]
+    fn running_sums_leave_none_out() {
+        for count in 0..20 {
+            let numbers: Vec<f64> = (1..=count).map(f64::from).collect();
+            let expected: Vec<f64> = (0..=count)
+                .map(|end| f64::from(end * (end + 1) / 2))
+                .collect();
+            let mut sums = vec![7.0; 9];
+            running_sums(&numbers, &mut sums);
+            assert_eq!(sums, expected);
+        }
     }
 
     #[test]
@@ -202,8 +237,7 @@ mod tests {
         for (place, expected) in [(24, -15.0), (18, 10.0)] {
             let wide = wide(&[(0, 30.0), (place, 40.0)]);
             let less: Vec<f64> = wide.iter().map(|nats| 0.7 * nats).collect();
-            let mut nats = within(&wide);
-            beside.with_fees(less, &mut nats);
+            let nats = with_fees(&beside, &less, &wide);
             let off = at(&nats, place) - at(&nats, 0);
             assert!((off - expected).abs() < 0.1, "{place}: {off}");
         }
@@ -214,8 +248,7 @@ mod tests {
         let beside = beside(Vec::new(), 0.5);
         for place in [-30, 30] {
             let wide = wide(&[(place, 8.0)]);
-            let mut nats = within(&wide);
-            beside.with_clusters(wide.clone(), &mut nats);
+            let nats = with_clusters(&beside, &wide);
             let off = at(&nats, place) - at(&nats, 0);
             assert!((2.0..5.0).contains(&off), "{off}");
             let far = at(&nats, place) - at(&nats, -2 * place);
@@ -228,12 +261,10 @@ mod tests {
         let beside = beside(vec![(0.05, 1.2), (0.05, -2.4)], 0.5);
         for most in [-5000.0, 700.0, 5000.0] {
             let wide = wide(&[(0, most), (12, 0.9 * most)]);
-            let mut nats = within(&wide);
-            beside.with_fees(wide.clone(), &mut nats);
+            let nats = with_fees(&beside, &wide, &wide);
             assert!(nats.iter().all(|nats| nats.is_finite()), "{most}");
             assert!(at(&nats, 50).abs() < 0.2, "{most}: {}", at(&nats, 50));
-            let mut nats = within(&wide);
-            beside.with_clusters(wide.clone(), &mut nats);
+            let nats = with_clusters(&beside, &wide);
             assert!(nats.iter().all(|nats| nats.is_finite()), "{most}");
         }
     }
@@ -244,10 +275,8 @@ mod tests {
             let beside = beside(vec![(0.5 * chance, 1.2), (0.5 * chance, -90.0)], chance);
             for most in [-5000.0, 5000.0] {
                 let wide = wide(&[(0, most), (12, 0.9 * most)]);
-                let (mut fees, mut clusters) = (within(&wide), within(&wide));
-                beside.with_fees(wide.clone(), &mut fees);
-                beside.with_clusters(wide.clone(), &mut clusters);
-                for nats in [fees, clusters] {
+                let fees = with_fees(&beside, &wide, &wide);
+                for nats in [fees, with_clusters(&beside, &wide)] {
                     assert!(nats.iter().all(|nats| nats.is_finite()), "{chance} {most}");
                 }
             }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 
+use crate::beside::REACH;
 use crate::exp::exp;
 use crate::grid::{BIN, PRICE_BINS};
 use crate::lanes;
@@ -53,7 +54,7 @@ struct Room {
     from_above: Vec<f64>,
     /// The weights of the next minute.
     next: Vec<f64>,
-    /// What a minute says of each bin, with one more on each side.
+    /// What a minute says of each bin, with [`REACH`] more on each side.
     said: Vec<f64>,
 }
 
@@ -119,13 +120,15 @@ impl Chain {
         self.weights.first = bins.start - down;
     }
 
-    /// Weighs each price by evidence in nats, which is asked for a range of bins; returns the evidence for all of them
-    /// together, in nats.
+    /// Weighs each price by evidence in nats, which is asked for a range of bins, between [`REACH`] numbers before and as many
+    /// behind, for whoever answers to use; returns the evidence for all prices together, in nats.
     pub(crate) fn weigh(&mut self, nats: impl FnOnce(Range<usize>, &mut [f64])) -> f64 {
         let bins = self.weights.bins();
         let said = &mut self.room.said;
-        said.resize(bins.len() + 2, 0.0);
-        nats(bins.clone(), &mut said[1..=bins.len()]);
+        said.resize(bins.len() + 2 * REACH, 0.0);
+        nats(bins.clone(), said);
+        // With one more on each side.
+        let said = &mut said[REACH - 1..=REACH + bins.len()];
         let limit = match self.has_evidence {
             true => MOST_OF_A_MINUTE,
             false => MOST_AT_FIRST,

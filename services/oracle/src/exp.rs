@@ -16,7 +16,7 @@ pub(crate) fn exp(x: f64) -> f64 {
     sum * f64::from_bits(rounded.to_bits().wrapping_add(1023) << 52)
 }
 
-/// The natural logarithm of `x`, to 10⁻⁹. About −709 if `x` is 0 or subnormal; anything if `x` is negative.
+/// The natural logarithm of `x`, to 10⁻⁷. About −709 if `x` is 0 or subnormal; anything if `x` is negative.
 #[inline(always)]
 pub(crate) fn ln(x: f64) -> f64 {
     const MANTISSA: u64 = (1 << 52) - 1;
@@ -32,8 +32,8 @@ pub(crate) fn ln(x: f64) -> f64 {
     // ln(m) is 2 artanh((m − 1) ÷ (m + 1)), as a series.
     let ratio = (mantissa - 1.0) / (mantissa + 1.0);
     let square = ratio * ratio;
-    let mut sum = 1.0 / 13.0;
-    for odd in [11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
+    let mut sum = 1.0 / 7.0;
+    for odd in [5.0, 3.0, 1.0] {
         sum = sum * square + 1.0 / odd;
     }
     2.0 * ratio * sum + power * std::f64::consts::LN_2
@@ -50,7 +50,7 @@ mod tests {
             let off = exp(x) / x.exp() - 1.0;
             assert!(off.abs() < 1e-9, "{x}: {off}");
             let off = ln(x.exp()) - x;
-            assert!(off.abs() < 1e-9, "{x}: {off}");
+            assert!(off.abs() < 1e-7, "{x}: {off}");
         }
         assert!(exp(f64::NEG_INFINITY) < 1e-300);
         assert!((-710.0..-700.0).contains(&ln(0.0)));

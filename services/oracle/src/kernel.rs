@@ -43,36 +43,36 @@ pub(crate) struct Kernel {
 
 /// A sum of evidence that is taken away again: what goes beyond its range comes back.
 ///
-/// Not inlined: where a compiler knows how long a peak is, it unrolls these loops and adds one number after the other.
-pub(crate) trait Sums: Sized {
-    fn add(sums: &mut [Self], steps: &[i32]);
-    fn take_away(sums: &mut [Self], steps: &[i32]);
+/// Not inlined: a compiler that does not know that sums and peak lie apart adds one number after the other.
+pub(crate) trait Sums: Copy + Default {
+    fn add(sums: &mut [Self; TAPS], peak: &[i32; TAPS]);
+    fn take_away(sums: &mut [Self; TAPS], peak: &[i32; TAPS]);
 }
 
 impl Sums for i32 {
     #[inline(never)]
-    fn add(sums: &mut [Self], steps: &[i32]) {
-        let rows = sums.iter_mut().zip(steps);
+    fn add(sums: &mut [Self; TAPS], peak: &[i32; TAPS]) {
+        let rows = sums.iter_mut().zip(peak);
         rows.for_each(|(sum, steps)| *sum = sum.wrapping_add(*steps));
     }
 
     #[inline(never)]
-    fn take_away(sums: &mut [Self], steps: &[i32]) {
-        let rows = sums.iter_mut().zip(steps);
+    fn take_away(sums: &mut [Self; TAPS], peak: &[i32; TAPS]) {
+        let rows = sums.iter_mut().zip(peak);
         rows.for_each(|(sum, steps)| *sum = sum.wrapping_sub(*steps));
     }
 }
 
 impl Sums for i64 {
     #[inline(never)]
-    fn add(sums: &mut [Self], steps: &[i32]) {
-        let rows = sums.iter_mut().zip(steps);
+    fn add(sums: &mut [Self; TAPS], peak: &[i32; TAPS]) {
+        let rows = sums.iter_mut().zip(peak);
         rows.for_each(|(sum, steps)| *sum += i64::from(*steps));
     }
 
     #[inline(never)]
-    fn take_away(sums: &mut [Self], steps: &[i32]) {
-        let rows = sums.iter_mut().zip(steps);
+    fn take_away(sums: &mut [Self; TAPS], peak: &[i32; TAPS]) {
+        let rows = sums.iter_mut().zip(peak);
         rows.for_each(|(sum, steps)| *sum -= i64::from(*steps));
     }
 }
@@ -119,12 +119,12 @@ impl Kernel {
         self.apply(value_sats, from, evidence, Sum::take_away);
     }
 
-    fn apply<Sum>(
+    fn apply<Sum: Sums>(
         &self,
         value_sats: u64,
         from: usize,
         evidence: &mut [Sum],
-        change: impl Fn(&mut [Sum], &[i32]),
+        change: impl Fn(&mut [Sum; TAPS], &[i32; TAPS]),
     ) {
         let dollar = self.scale.dollar_place(value_sats) * PHASES as f64;
         let origin = (OFF_GRID as usize / PHASES + REACH + from) as isize;
@@ -134,16 +134,21 @@ impl Kernel {
                 (dollar + rung.shift + 0.5 + OFF_GRID).clamp(0.0, 3.0 * OFF_GRID) as usize;
             let peak = &rung.peaks[eighths % PHASES];
             let first = (eighths / PHASES) as isize - origin;
-            if first >= 0
-                && let Some(sums) = evidence.get_mut(first as usize..first as usize + TAPS)
-            {
+            let whole = usize::try_from(first).ok();
+            let whole = whole.and_then(|first| evidence.get_mut(first..)?.first_chunk_mut());
+            if let Some(sums) = whole {
                 change(sums, peak);
                 continue;
             }
-            // The taps that lie on the grid.
+            // Of a peak across an end of the grid, what lies on it.
             let skipped = (-first).clamp(0, TAPS as isize) as usize;
             let start = first.clamp(0, evidence.len() as isize) as usize;
-            change(&mut evidence[start..], &peak[skipped..]);
+            let count = (evidence.len() - start).min(TAPS - skipped);
+            let (on_grid, taps) = (start..start + count, skipped..skipped + count);
+            let mut sums = [Sum::default(); TAPS];
+            sums[taps.clone()].copy_from_slice(&evidence[on_grid.clone()]);
+            change(&mut sums, peak);
+            evidence[on_grid].copy_from_slice(&sums[taps]);
         }
     }
 

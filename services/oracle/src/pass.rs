@@ -9,7 +9,7 @@ use std::ops::Range;
 use multiversion::multiversion;
 
 use crate::background::Background;
-use crate::beside::REACH;
+use crate::beside::{REACH, Room};
 use crate::chain::Chain;
 use crate::grid::{self, PRICE_BINS};
 use crate::kernel::STEPS_PER_NAT;
@@ -58,6 +58,7 @@ pub(crate) struct Pass {
     pub(crate) path: Vec<usize>,
     /// The last minute that was reached, once there was one with an amount.
     minute: Option<u64>,
+    room: Room,
 }
 
 impl View<'_> {
@@ -68,6 +69,7 @@ impl View<'_> {
             log_evidence: 0.0,
             path: Vec::new(),
             minute: None,
+            room: Room::default(),
         }
     }
 
@@ -76,33 +78,44 @@ impl View<'_> {
         for (minute, held) in self.minutes.within(minutes) {
             pass.wait(minute);
             let is_first = pass.minute.replace(minute).is_none();
-            let evidence = pass
-                .chain
-                .weigh(|bins, nats| self.weigh(held, is_first, bins, nats));
+            let Pass { chain, room, .. } = &mut *pass;
+            let evidence = chain.weigh(|bins, nats| self.weigh(held, is_first, bins, nats, room));
             pass.log_evidence += evidence;
             pass.path.push(pass.chain.weights.top());
         }
     }
 
-    /// Writes to `nats` what a minute says of each price in `bins`, in nats, by its round sums and by amounts beside them. The
-    /// window's first minute may have fees, because a block that is read alone is one minute; later ones may have clusters.
-    fn weigh(&self, held: &Minute, is_first: bool, bins: Range<usize>, nats: &mut [f64]) {
+    /// Writes to `nats` what a minute says of each price in `bins`, in nats, by its round sums and by amounts beside them, after
+    /// [`REACH`] numbers that mean nothing and before as many. The window's first minute may have fees, because a block that is
+    /// read alone is one minute; later ones may have clusters.
+    fn weigh(
+        &self,
+        held: &Minute,
+        is_first: bool,
+        bins: Range<usize>,
+        nats: &mut [f64],
+        room: &mut Room,
+    ) {
         let kernel = self.minutes.kernel();
-        let wide = |share: Share| {
-            let mut wide = vec![0.0; bins.len() + 2 * REACH];
-            let on_grid = bins.start.saturating_sub(REACH)..(bins.end + REACH).min(PRICE_BINS);
-            let said = &mut wide[on_grid.start + REACH - bins.start..][..on_grid.len()];
-            self.say(held, share, on_grid, said, |nats, said| *nats = said);
-            wide
-        };
-        let sums = wide(Share::WHOLE);
-        nats.copy_from_slice(&sums[REACH..REACH + bins.len()]);
+        self.say_around(held, Share::WHOLE, bins.clone(), nats);
         match is_first {
-            true => kernel
-                .beside
-                .with_fees(wide(Share::of(&kernel.model.fees)), nats),
-            false => kernel.beside.with_clusters(sums, nats),
+            true => {
+                let mut less = vec![0.0; nats.len()];
+                self.say_around(held, Share::of(&kernel.model.fees), bins, &mut less);
+                kernel.beside.with_fees(&less, nats, room);
+            }
+            false => kernel.beside.with_clusters(nats, room),
         }
+    }
+
+    /// Writes to `nats` what a minute says of each price in `bins` and of [`REACH`] more on both sides, in nats; 0 off the grid.
+    fn say_around(&self, held: &Minute, share: Share, bins: Range<usize>, nats: &mut [f64]) {
+        let on_grid = bins.start.saturating_sub(REACH)..(bins.end + REACH).min(PRICE_BINS);
+        let (below, rest) = nats.split_at_mut(on_grid.start + REACH - bins.start);
+        let (said, above) = rest.split_at_mut(on_grid.len());
+        below.fill(0.0);
+        above.fill(0.0);
+        self.say(held, share, on_grid, said, |nats, said| *nats = said);
     }
 
     /// Adds what minutes say of each price, in nats, if it lay as far above it then as `drifts` say, in bins.
