@@ -199,7 +199,7 @@ fn an_amount_into_the_oracles_window() {
     };
     assert_instructions(
         "an_amount_into_the_oracles_window",
-        5_108,
+        5_873,
         (500, 2500),
         prepared,
         |(values, window), number| {
@@ -221,7 +221,7 @@ fn full_window(_: u64) -> (Market, Window) {
 fn an_estimate_with_what_is_new() {
     assert_instructions(
         "an_estimate_with_what_is_new",
-        1_042_000,
+        1_088_000,
         (2, 12),
         full_window,
         |(market, window), number| {
@@ -236,7 +236,7 @@ fn an_estimate_with_what_is_new() {
 fn an_estimate_after_an_old_payment_came() {
     assert_instructions(
         "an_estimate_after_an_old_payment_came",
-        10_438_000,
+        13_556_000,
         (2, 7),
         full_window,
         |(market, window), number| {

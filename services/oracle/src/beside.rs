@@ -6,7 +6,7 @@
 
 use multiversion::multiversion;
 
-use crate::exp::{exp, ln};
+use crate::exp::{exp, roughly_exp, roughly_ln};
 use crate::grid::BIN;
 use crate::lanes;
 use crate::model::{Clusters, Model};
@@ -122,7 +122,7 @@ impl Odds {
     #[inline(always)]
     fn lifted(self, lift: f64) -> f64 {
         let sum = self.without + lift;
-        let lifted = (self.most + ln(sum)).max(self.least);
+        let lifted = (self.most + roughly_ln(sum)).max(self.least);
         if sum > 0.0 { lifted } else { self.least }
     }
 }
@@ -134,7 +134,11 @@ fn likelihoods(nats: &[f64], likelihoods: &mut Vec<f64>) -> f64 {
     likelihoods.resize(nats.len(), 0.0);
     for (likelihood, nats) in likelihoods.iter_mut().zip(nats) {
         let below = nats - most;
-        *likelihood = if below > -700.0 { exp(below) } else { 0.0 };
+        *likelihood = if below > -700.0 {
+            roughly_exp(below)
+        } else {
+            0.0
+        };
     }
     most
 }
