@@ -221,7 +221,7 @@ fn full_window(_: u64) -> (Market, Window) {
 fn an_estimate_with_what_is_new() {
     assert_instructions(
         "an_estimate_with_what_is_new",
-        1_088_000,
+        1_080_000,
         (2, 12),
         full_window,
         |(market, window), number| {
@@ -236,7 +236,7 @@ fn an_estimate_with_what_is_new() {
 fn an_estimate_after_an_old_payment_came() {
     assert_instructions(
         "an_estimate_after_an_old_payment_came",
-        13_556_000,
+        11_938_000,
         (2, 7),
         full_window,
         |(market, window), number| {

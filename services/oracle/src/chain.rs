@@ -12,7 +12,7 @@ use crate::model::Motion;
 use crate::row::Row;
 
 /// What is less probable than this against all else together is taken as impossible.
-const IMPOSSIBLE: f64 = 1e-24;
+const IMPOSSIBLE: f64 = 1e-20;
 /// No minute makes a price less probable than another by more than this, in nats: somebody who pays out hundreds of like
 /// amounts within a minute, none of them round, would otherwise move the price to where they are. Of 68 blocks spread
 /// over ten minutes each, 6 to 10 read 67 right and trust none that is wrong; without a limit it is 65, and 2 wrong.
