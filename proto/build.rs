@@ -4,8 +4,9 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "satscope/v1/common.proto",
+    "satscope/v1/history.proto",
     "satscope/v1/ingest.proto",
     "satscope/v1/price.proto",
 ];

@@ -8,7 +8,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Each crate and those of ours that it may depend on, in its normal and build dependencies. The program itself sees all
 /// parts, and tests may use what they need.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("proto", &[]),
     ("oracle", &[]),
     ("filter", &[]),
@@ -19,6 +19,10 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("analyzer", &["oracle", "log", "proto", "kit"]),
     ("standin", &["bitcoin", "kit"]),
     ("backtest", &["oracle", "filter", "bitcoin"]),
+    (
+        "historian",
+        &["oracle", "filter", "bitcoin", "proto", "kit"],
+    ),
     ("gateway", &["log", "proto", "kit"]),
 ];
 

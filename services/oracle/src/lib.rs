@@ -95,6 +95,7 @@ mod minute;
 mod minutes;
 mod model;
 mod pass;
+pub mod past;
 mod payments;
 mod peaks;
 mod reading;

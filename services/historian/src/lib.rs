@@ -1,0 +1,1 @@
+//! A price for every block, read from the node's blocks and kept.
