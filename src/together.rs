@@ -31,9 +31,9 @@ pub async fn demo(
     let node = satscope_standin::start_simulation(simulate, context.tasks.stop()).await?;
     parts.ingest.zmq.zmq_endpoint = Some(node.zmq_endpoint().to_owned());
     parts.ingest.zmq.zmq_sequence_endpoint = None;
-    parts.ingest.rpc_url = Some(node.rpc_url());
-    parts.ingest.rpc_cookie_file = node.rpc_cookie_file().map(Into::into);
-    parts.ingest.node_is_standin = true;
+    parts.ingest.node.rpc_url = Some(node.rpc_url());
+    parts.ingest.node.rpc_cookie_file = node.rpc_cookie_file().map(Into::into);
+    parts.ingest.node.node_is_standin = true;
     context
         .tasks
         .spawn("the simulated node", async move {
