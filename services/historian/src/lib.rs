@@ -3,12 +3,13 @@
 //! The [`store`] is the history's file, and [`archive`] the one that this process has open. The service answers from it,
 //! [`minutes`] writes what the analyzer shows, and the filler what the node's blocks say; it tells [`progress`] how far it is.
 
-mod archive;
+pub mod archive;
 mod minutes;
 pub mod progress;
 mod report;
 mod service;
 mod settings;
+pub mod status;
 pub mod store;
 mod upkeep;
 
