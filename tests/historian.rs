@@ -15,7 +15,7 @@ use satscope_proto::v1::{
     get_price_at_request::At, history_service_client::HistoryServiceClient,
 };
 use support::{
-    chain::{Chain, Served},
+    chain::{Served, StandIn},
     grpc::channel,
     metrics::Scrape,
     part::{Folder, reserve_address, satscope},
@@ -159,10 +159,13 @@ async fn without_a_file_it_says_that_it_waits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn minutes_are_kept_over_a_kill_and_none_is_there_twice() {
-    let chain = Chain::on_simulation(&["--speed=60"]).await;
+    // A minute of the event clock is a second.
+    let node = StandIn::start(&["simulate", "--history=1800", "--speed=60"]).await;
+    let ingest = Served::ingest_with_rpc(&node).await;
+    let analyzer = Served::analyzer(ingest.address).await;
     let folder = Folder::new("historian-minutes");
     left_by_an_earlier_one(&folder, hash(0));
-    let mut served = historian(&folder, chain.analyzer.address).await;
+    let mut served = historian(&folder, analyzer.address).await;
     let minutes = async |address, enough: u64| {
         until("minutes", async || {
             let coverage = coverage(address).await;
@@ -172,7 +175,7 @@ async fn minutes_are_kept_over_a_kill_and_none_is_there_twice() {
     };
     let before = minutes(served.address, 3).await;
     served.part.kill().await;
-    let served = historian(&folder, chain.analyzer.address).await;
+    let served = historian(&folder, analyzer.address).await;
     let after = minutes(served.address, before.minutes + 3).await;
     assert_eq!(after.first_minute, before.first_minute);
     let last = after.last_minute.unwrap();
