@@ -85,5 +85,5 @@ fn median_sats(above: &[f64]) -> Option<f64> {
     // The lowest bin above which lies no more than half.
     let not_above = above.partition_point(|above| 2.0 * above <= *total);
     let middle = above.len() - 1 - not_above;
-    Some(((middle as f64 + 0.5) * BIN).exp())
+    Some(libm::exp((middle as f64 + 0.5) * BIN))
 }

@@ -63,7 +63,7 @@ impl Step {
         let calm_bins = motion.calm_percent / 100.0 / BIN;
         let aside = 0.5 * calm_bins * calm_bins * (1.0 - motion.jump);
         let jump_bins = motion.jump_percent / 100.0 / BIN;
-        let decay = (-1.0 / jump_bins).exp();
+        let decay = libm::exp(-1.0 / jump_bins);
         Self {
             stay: 1.0 - motion.jump - 2.0 * aside,
             aside,
@@ -74,7 +74,7 @@ impl Step {
 
     /// How many bins beyond the last one a jump may go, where so much arrives at the first of them.
     fn reach(&self, arriving: f64) -> usize {
-        let bins = (IMPOSSIBLE / (self.jump * arriving)).ln() / self.decay.ln();
+        let bins = libm::log(IMPOSSIBLE / (self.jump * arriving)) / libm::log(self.decay);
         bins.ceil().max(1.0) as usize
     }
 }
@@ -161,7 +161,8 @@ fn jumps(
 ) -> (f64, f64) {
     from_below.resize(weights.len(), 0.0);
     from_above.resize(weights.len(), 0.0);
-    let powers = [1, 2, 3, 4].map(|power| decay.powi(power));
+    let squared = decay * decay;
+    let powers = [decay, squared, squared * decay, squared * squared];
     let (blocks, rest) = weights.as_chunks();
     let (arriving, rest_arriving) = from_below.as_chunks_mut();
     let mut upwards = 0.0;
@@ -257,7 +258,7 @@ fn weigh(weights: &mut [f64], said: &mut [f64], limit: f64) -> f64 {
     let sum = lanes::sum(weights);
     let scale = 1.0 / sum;
     weights.iter_mut().for_each(|weight| *weight *= scale);
-    most + sum.ln()
+    most + libm::log(sum)
 }
 
 /// The mean likelihood across a bin, from the likelihood in its middle and in its neighbours': much evidence can make a peak

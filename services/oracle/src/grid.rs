@@ -26,7 +26,7 @@ impl Scale {
         let lowest_usd = least_usd / 10.0;
         Self {
             lowest_usd,
-            dollar: (SATS_PER_BTC / lowest_usd).ln(),
+            dollar: libm::log(SATS_PER_BTC / lowest_usd),
         }
     }
 
@@ -37,24 +37,24 @@ impl Scale {
 
     /// The price in dollars at a place on the grid, which may lie between bins.
     pub(crate) fn price_usd(self, place: f64) -> f64 {
-        self.lowest_usd * (place * BIN).exp()
+        self.lowest_usd * libm::exp(place * BIN)
     }
 
     /// The place on the grid of the price at which an amount is worth one dollar; negative below the grid.
     #[inline]
     pub(crate) fn dollar_place(self, value_sats: u64) -> f64 {
-        (self.dollar - (value_sats as f64).ln()) / BIN
+        (self.dollar - libm::log(value_sats as f64)) / BIN
     }
 
     /// The place, in bins of amount, of the amount that is worth `usd` dollars at a bin of price.
     pub(crate) fn value_place(self, usd: f64, price_bin: usize) -> f64 {
-        (usd.ln() + self.dollar) / BIN - price_bin as f64
+        (libm::log(usd) + self.dollar) / BIN - price_bin as f64
     }
 }
 
 /// The bin of an amount; none for 0 and for more than 21 million bitcoin.
 pub(crate) fn value_bin(value_sats: u64) -> Option<usize> {
-    let bin = ((value_sats as f64).ln() / BIN).floor();
+    let bin = (libm::log(value_sats as f64) / BIN).floor();
     (value_sats > 0 && bin < VALUE_BINS as f64).then_some(bin as usize)
 }
 

@@ -200,7 +200,7 @@ impl Rung {
                 .iter()
                 .map(|&(share, sigma)| share * bell(off_percent, sigma))
                 .sum();
-            ((strength * density).ln_1p() * STEPS_PER_NAT).round() as i32
+            (libm::log1p(strength * density) * STEPS_PER_NAT).round() as i32
         };
         let mut peaks = [[0; TAPS]; PHASES];
         for (phase, peak) in peaks.iter_mut().enumerate() {
@@ -210,7 +210,7 @@ impl Rung {
             }
         }
         Self {
-            shift: round_usd.ln() / BIN * PHASES as f64,
+            shift: libm::log(round_usd) / BIN * PHASES as f64,
             strength,
             peaks,
         }
@@ -219,7 +219,7 @@ impl Rung {
 
 /// The density of a normal distribution around 0.
 fn bell(x: f64, sigma: f64) -> f64 {
-    (-0.5 * (x / sigma).powi(2)).exp() / (sigma * std::f64::consts::TAU.sqrt())
+    libm::exp(-0.5 * (x / sigma) * (x / sigma)) / (sigma * std::f64::consts::TAU.sqrt())
 }
 
 #[cfg(test)]

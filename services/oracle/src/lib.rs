@@ -80,6 +80,8 @@
 //! is what is known beforehand, `trained` what was learned of it, by `era`. `row`, `lanes` and `exp` are arithmetic: the loops
 //! that take the time are compiled for several instruction sets, and give the same bits by each.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod amounts;
 mod background;
 pub mod baseline;

@@ -65,8 +65,8 @@ pub(crate) fn estimate(
     let (below, above) = interval(posterior, best, place, shared, neighbour);
     Some(Estimate {
         price_usd,
-        low_usd: price_usd / below.exp(),
-        high_usd: price_usd * above.exp(),
+        low_usd: price_usd / libm::exp(below),
+        high_usd: price_usd * libm::exp(above),
         confidence: confidence(used, kernel.model.least_trusted_payments, clear, now_ms),
         evidence: Evidence {
             payments: used.payments,
@@ -102,7 +102,8 @@ fn interval(
     neighbour: Neighbour,
 ) -> (f64, f64) {
     let (below, above) = peaks::reach(&posterior.weights, best, place, 0.9);
-    let (below, above) = ((below * BIN).hypot(shared), (above * BIN).hypot(shared));
+    let wider = |bins: f64| libm::hypot(bins * BIN, shared);
+    let (below, above) = (wider(below), wider(above));
     if neighbour.lead >= LEAST_LEAD {
         return (below, above);
     }
@@ -116,7 +117,7 @@ fn interval(
 
 /// The probability that belongs to log odds.
 fn probability(log_odds: f64) -> f64 {
-    1.0 / (1.0 + (-log_odds).exp())
+    1.0 / (1.0 + libm::exp(-log_odds))
 }
 
 /// How far to trust a price that is right with probability `clear` and rests on payments that may be old.

@@ -196,6 +196,6 @@ fn pass_near(view: &View<'_>, bin: usize, path: &[usize], used: &Range<u64>) -> 
     let mut pass = view.begin(prior);
     view.go_on(&mut pass, used);
     // What is near has only its share of what was believed before.
-    pass.log_evidence += (near / all).ln();
+    pass.log_evidence += libm::log(near / all);
     pass
 }
