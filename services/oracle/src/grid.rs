@@ -22,11 +22,11 @@ pub(crate) struct Scale {
 impl Scale {
     /// The scale of a model whose lowest answer is `least_usd` dollars. The grid goes a factor of ten beyond the answers on both
     /// sides, so that a price outside of them is not mistaken for its tenth or tenfold.
-    pub(crate) fn of_answers(least_usd: f64) -> Self {
+    pub(crate) fn of_answers(least_usd: f64, premium_percent: f64) -> Self {
         let lowest_usd = least_usd / 10.0;
         Self {
             lowest_usd,
-            dollar: libm::log(SATS_PER_BTC / lowest_usd),
+            dollar: libm::log(SATS_PER_BTC / lowest_usd) - libm::log1p(premium_percent / 100.0),
         }
     }
 
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_grid_covers_a_decade_more_than_the_answers() {
-        let scale = Scale::of_answers(1_000.0);
+        let scale = Scale::of_answers(1_000.0, 0.0);
         let (least, most) = scale.answers_usd().into_inner();
         assert_eq!(least, 1_000.0);
         assert!((scale.price_usd(0.0) / (least / 10.0) - 1.0).abs() < BIN);
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_dollar_lies_where_its_price_is() {
-        let scale = Scale::of_answers(1_000.0);
+        let scale = Scale::of_answers(1_000.0, 0.0);
         let place = scale.dollar_place(1_000);
         assert!((scale.price_usd(place) / 100_000.0 - 1.0).abs() < 1e-9);
         assert!((scale.value_place(1.0, 500) - (1e6f64.ln() / BIN - 500.0)).abs() < 1e-6);

@@ -26,6 +26,8 @@ pub struct Model {
     pub independent_values: f64,
     /// Lowest price that is an answer, in dollars; the highest is ten thousand times that.
     pub least_usd: f64,
+    /// How far above the market the price lay that payers reckoned with, in percent: their amounts are smaller by that.
+    pub premium_percent: f64,
     /// Error that all payments of a block share, as a standard deviation in percent: their senders took another price for the
     /// market's, or an older one. Measured on blocks that were read alone, whose other errors are small.
     pub shared_percent: f64,
@@ -114,6 +116,7 @@ impl Model {
             temperature: 1.25,
             independent_values: 3000.0,
             least_usd: 1e3,
+            premium_percent: era.premium_percent,
             shared_percent: 0.235,
             least_trusted_payments: 0,
             typical: Some(Typical {
