@@ -5,8 +5,10 @@
 #[cfg(test)]
 mod accuracy;
 mod blocks;
+mod history;
 mod input;
 mod outputs;
+mod periods;
 mod prices;
 mod random;
 mod report;
@@ -30,6 +32,10 @@ enum Command {
     Blocks(blocks::BlocksArgs),
     /// Files of outputs in order of arrival, each from cold, as a live run would see them.
     Outputs(outputs::OutputsArgs),
+    /// The price at each block of files of outputs, from the outputs before and after it.
+    History(history::HistoryArgs),
+    /// The price at each block of whole periods, which are made of labelled blocks.
+    Periods(periods::PeriodsArgs),
     /// Makes the oracle's table of weights from labelled blocks: the table to standard output, how well it does
     /// (cross-validated) to standard error.
     Train(train::TrainArgs),
@@ -43,6 +49,8 @@ pub fn run(args: BacktestArgs) -> anyhow::Result<()> {
     match args.command {
         Command::Blocks(args) => blocks::run(&args),
         Command::Outputs(args) => outputs::run(&args),
+        Command::History(args) => history::run(&args),
+        Command::Periods(args) => periods::run(&args),
         Command::Train(args) => train::run(&args),
     }
 }
