@@ -237,3 +237,104 @@ fn live_rows(name: &str, made: &BTreeMap<u32, Made>, prices: &Prices) -> Vec<Row
     }
     rows
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Half past midnight, in Unix seconds.
+    const START: u64 = 1_704_069_000;
+
+    /// Blocks of 200 outputs each, ten minutes apart: round sums at $50,000 quoted within 0.2 %, and ordinary amounts.
+    fn lines(blocks: u64) -> Vec<String> {
+        let sums_usd = [
+            5.0, 10.0, 20.0, 25.0, 30.0, 50.0, 100.0, 100.0, 200.0, 500.0,
+        ];
+        let line = |number: u64| {
+            let share = |step: f64| (number as f64 * step).fract();
+            let value_sats = match number % 2 {
+                0 => {
+                    sums_usd[(number / 2 % 10) as usize]
+                        * 2000.0
+                        * (0.998 + 0.004 * share(0.618_034))
+                }
+                _ => 10_f64.powf(3.5 + 4.0 * share(0.414_214)),
+            };
+            format!(
+                "{}.25,{},{}",
+                START + 3 * number,
+                800_000 + number / 200,
+                value_sats as u64
+            )
+        };
+        (0..200 * blocks).map(line).collect()
+    }
+
+    /// What is reported for a file of these lines, and how many were unread.
+    fn reported(
+        lines: &[String],
+        live: bool,
+        from_hour: u64,
+    ) -> (Vec<Vec<String>>, Summaries, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: String| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let args = HistoryArgs {
+            files: vec![file("day.csv", format!("arrival_unix_s,height,value_sats\n{}\n", lines.join("\n")))],
+            prices: Some(file(
+                "prices.csv",
+                "date,open\n2024-01-01 00:00:00+00:00,50000\n2024-01-01 01:00:00+00:00,50000\n2024-01-01 02:00:00+00:00,51000\n".to_owned(),
+            )),
+            live,
+            from_hour,
+            format: Format::Csv,
+        };
+        let out = dir.path().join("rows.csv");
+        let report = Report::new(Format::Csv, Box::new(std::fs::File::create(&out).unwrap()));
+        let (summaries, unread) = summarise(&args, report).unwrap();
+        let rows = std::fs::read_to_string(out).unwrap();
+        let fields = |row: &str| row.split(',').map(str::to_owned).collect();
+        (rows.lines().map(fields).collect(), summaries, unread)
+    }
+
+    #[test]
+    fn the_outputs_of_a_height_are_a_block() {
+        let (rows, summaries, unread) = reported(&lines(8), true, 0);
+        let columns = "file,height,time,price_usd,low_usd,high_usd,confidence,payments,reference_price_usd,error_percent";
+        assert_eq!(
+            (rows[0].join(","), rows.len(), unread),
+            (columns.to_owned(), 9, 0)
+        );
+        for (row, height) in rows[1..].iter().zip(800_000..) {
+            assert_eq!(
+                (row[1].clone(), row[7].as_str()),
+                (height.to_string(), "200")
+            );
+            let price_usd: f64 = row[3].parse().unwrap();
+            assert!((price_usd / 50_000.0 - 1.0).abs() < 0.003, "{row:?}");
+        }
+        // The last output of a block comes 597.25 seconds after its first.
+        assert_eq!(rows[1][2], (START + 598).to_string());
+        // Two blocks end before one o'clock, the others after: the opens are interpolated.
+        assert_eq!(rows[2][8], "50000.0");
+        assert_eq!(
+            rows[8][8],
+            format!("{:.2}", 50_000.0 + 1000.0 * 2998.0 / 3600.0)
+        );
+        assert!(summaries.live.figure("with a price").unwrap() > 50.0);
+    }
+
+    #[test]
+    fn hours_are_left_out_and_bad_lines_are_counted() {
+        assert_eq!(reported(&lines(8), false, 1).0.len(), 7);
+        let mut lines = lines(2);
+        lines.insert(100, "1704067300.0,800000,abc".to_owned());
+        lines.insert(200, "1704067300.0,-1,5".to_owned());
+        let (rows, _, unread) = reported(&lines, false, 0);
+        assert_eq!((rows.len(), unread), (3, 2));
+    }
+}

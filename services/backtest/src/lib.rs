@@ -14,6 +14,7 @@ mod random;
 mod report;
 mod summary;
 mod train;
+mod waits;
 
 use clap::{Args, Subcommand};
 
@@ -36,6 +37,8 @@ enum Command {
     History(history::HistoryArgs),
     /// The price at each block of whole periods, which are made of labelled blocks.
     Periods(periods::PeriodsArgs),
+    /// How long the payments of raw blocks had waited, as far as their lock time tells it.
+    Waits(waits::WaitsArgs),
     /// Makes the oracle's table of weights from labelled blocks: the table to standard output, how well it does
     /// (cross-validated) to standard error.
     Train(train::TrainArgs),
@@ -51,6 +54,7 @@ pub fn run(args: BacktestArgs) -> anyhow::Result<()> {
         Command::Outputs(args) => outputs::run(&args),
         Command::History(args) => history::run(&args),
         Command::Periods(args) => periods::run(&args),
+        Command::Waits(args) => waits::run(&args),
         Command::Train(args) => train::run(&args),
     }
 }
