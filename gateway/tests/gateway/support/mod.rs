@@ -1,7 +1,8 @@
-//! What every test needs: an analyzer to play, the gateway itself, clients, and patience.
+//! What every test needs: an analyzer and a historian to play, the gateway itself, clients, and patience.
 
 pub mod analyzer;
 pub mod client;
+pub mod historian;
 pub mod raw;
 pub mod updates;
 
