@@ -257,8 +257,7 @@ async fn a_span_of_time_is_given_oldest_first_with_all_that_is_known() {
     assert_eq!(of("range=all&source=block").await, (288, 0));
     assert_eq!(of("source=minute").await, (60, 0));
     assert_eq!(of("range=7d&step=1d").await, (3, 86_400));
-    // The last day before the newest price, which is of the 59th minute.
-    assert_eq!(of("range=24h&source=block").await, (138, 0));
+    assert_eq!(of("range=24h&source=block").await, (144, 0));
     assert_eq!(of("from=2024-03-02&to=2024-03-02T01:00:00Z").await, (6, 0));
     assert_eq!(of("to=2024-02-01").await, (0, 0), "before all");
     assert_eq!(of("from=2025-01-01").await, (0, 0), "after all");

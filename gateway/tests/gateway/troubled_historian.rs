@@ -39,13 +39,21 @@ async fn counted(outcome: &str) -> f64 {
     .await
 }
 
-/// The price of now is there, at once.
+/// All that is of now is there.
 async fn now_is_served(gateway: &Gateway) {
-    let began = Instant::now();
     for path in ["/api/v1/price", "/health", "/readyz", "/api/v1/points"] {
         assert_eq!(gateway.get(path).await.status(), 200, "{path}");
     }
-    assert!(began.elapsed() < Duration::from_secs(1), "{began:?}");
+}
+
+/// What these questions come to; all that is of now is answered before them.
+async fn after_now<T>(gateway: &Gateway, asking: impl Future<Output = T>) -> T {
+    let mut asking = std::pin::pin!(asking);
+    tokio::select! {
+        () = now_is_served(gateway) => {}
+        _ = &mut asking => panic!("what is of now came last"),
+    }
+    asking.await
 }
 
 async fn price_is_there(gateway: &Gateway) {
@@ -116,13 +124,13 @@ async fn a_historian_that_goes_silent_holds_up_nothing_else() {
     let kept = text_of(&gateway, "/api/v1/history?range=1y").await;
     historian.freeze(true);
     let began = Instant::now();
-    let asking = (0..200).map(|nth| {
+    let asking = (0..50).map(|nth| {
         let path = format!("/api/v1/historical-price?timestamp={}", MARCH + nth);
         let gateway = &gateway;
         async move { detail_of(gateway, &path, 503).await }
     });
     let asking = futures_util::future::join_all(asking);
-    let (details, ()) = tokio::join!(asking, now_is_served(&gateway));
+    let details = after_now(&gateway, asking).await;
     for detail in details {
         assert_eq!(
             detail,
@@ -150,13 +158,13 @@ async fn many_different_questions_to_a_silent_historian_are_bounded() {
     price_is_there(&gateway).await;
     historian.freeze(true);
     let before = historian.asked();
-    let asking = (0..100).map(|nth| {
+    let asking = (0..60).map(|nth| {
         let path = format!("/api/v1/history?from={}&to={}", MARCH + nth, MARCH + 86_400);
         let gateway = &gateway;
         async move { detail_of(gateway, &path, 503).await }
     });
     let asking = futures_util::future::join_all(asking);
-    let (details, ()) = tokio::join!(asking, now_is_served(&gateway));
+    let details = after_now(&gateway, asking).await;
     let is_turned_away = |detail: &&String| detail.contains("too many different questions");
     assert!(
         details.iter().filter(is_turned_away).count() > 0,
@@ -211,6 +219,7 @@ async fn an_answer_that_cannot_be_is_refused_and_counted_and_never_shown() {
         |price| price.source = 9,
         |price| price.height = None,
     ];
+    const LATE: usize = 6;
     let unusable = "the historian has no answer: its answer cannot be used";
     for (nth, spoil) in spoilt.into_iter().enumerate() {
         let historian = Historian::start(some_prices()).await;
@@ -226,8 +235,8 @@ async fn an_answer_that_cannot_be_is_refused_and_counted_and_never_shown() {
             "/api/v1/history?height=832700",
             "/api/v1/historical-price?before=2024-03-02",
         ] {
-            let is_a_matter_of_time = nth == 5 || nth == 6;
-            if path.contains("height") && is_a_matter_of_time && nth == 6 {
+            // A block may have been found at any time.
+            if path.contains("height") && nth == LATE {
                 continue;
             }
             assert_eq!(

@@ -124,14 +124,15 @@ impl Asked {
             return Ok((from, to));
         }
         let step = self.step;
-        let ends = historian.coverage().await?.ends();
+        let ends = historian.coverage().await?.blocks();
         let (first, last) = ends.ok_or_else(|| "it has no price yet".to_owned())?;
         let newest = step.ceil(last + 1);
         let (from, to) = match (self.from, self.to) {
             (Some(from), _) => (from, newest.min(from + step.longest())),
             (None, to) => {
                 let to = to.unwrap_or(newest);
-                (step.floor(first).max(to.saturating_sub(step.longest())), to)
+                let from = step.floor(first).max(to.saturating_sub(step.longest()));
+                (from.min(to.saturating_sub(step.seconds())), to)
             }
         };
         Ok((from, to.max(from + step.seconds())))

@@ -360,11 +360,20 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// The moments of the oldest and the newest price, of blocks or of minutes; `None` if there is none.
+    /// The times of the oldest and the newest block with a price, Unix seconds; `None` if there is none.
+    pub fn blocks(&self) -> Option<(u64, u64)> {
+        self.first_time.zip(self.last_time)
+    }
+
+    /// The times of the oldest and the newest minute with a price, Unix seconds; `None` if there is none.
+    pub fn minutes(&self) -> Option<(u64, u64)> {
+        self.first_minute.zip(self.last_minute)
+    }
+
+    /// The times of the oldest and the newest price, Unix seconds; `None` if there is none.
     pub fn ends(&self) -> Option<(u64, u64)> {
-        let first = [self.first_time, self.first_minute].into_iter().flatten();
-        let last = [self.last_time, self.last_minute].into_iter().flatten();
-        first.min().zip(last.max())
+        let both = [self.blocks(), self.minutes()].into_iter().flatten();
+        both.reduce(|(first, last), (begin, end)| (first.min(begin), last.max(end)))
     }
 
     /// Whether blocks before `time` are still to be read, Unix seconds.

@@ -26,8 +26,8 @@ const STEPS: [u64; 11] = [
 ];
 const DAY: u64 = 86_400;
 const WEEK: u64 = 7 * DAY;
-/// The seconds between two blocks when they come fast, by which the number of prices of a span is guessed.
-const FAST_BLOCK: u64 = 500;
+/// The seconds between two blocks, by which the number of prices of a span is guessed.
+const BLOCK: u64 = 600;
 /// The most minutes that are expected after the last settled block.
 const LAST_MINUTES: u64 = 400;
 
@@ -140,7 +140,7 @@ impl Asked {
         self,
         historian: Historian,
     ) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
-        let (from, to) = self.span.ends(&historian).await?;
+        let (from, to) = self.ends(&historian).await?;
         let least = least_step(from, to);
         let wanted = self.step.unwrap_or(0);
         let step = match self.source.expected(from, to, wanted) <= MOST as u64 {
@@ -164,18 +164,22 @@ impl Asked {
         };
         Ok(move || told.written(self.form))
     }
-}
 
-impl Span {
     /// From which on and before which, Unix seconds.
     async fn ends(self, historian: &Historian) -> Result<(u64, u64), String> {
-        if let Span::Between(Some(from), Some(to)) = self {
+        if let Span::Between(Some(from), Some(to)) = self.span {
             return Ok((from, to));
         }
-        let ends = historian.coverage().await?.ends();
+        let coverage = historian.coverage().await?;
+        let ends = match self.source {
+            Source::Auto => coverage.ends(),
+            Source::Block => coverage.blocks(),
+            Source::Minute => coverage.minutes(),
+        };
         let (first, last) = ends.ok_or_else(|| "it has no price yet".to_owned())?;
-        let (from, to) = match self {
-            Span::Between(from, to) => (from.unwrap_or(first), to.unwrap_or(last + 1)),
+        let (from, to) = match self.span {
+            Span::Between(from, Some(to)) => (from.unwrap_or(first).min(to.saturating_sub(1)), to),
+            Span::Between(from, None) => (from.unwrap_or(first), last + 1),
             Span::Last(seconds) => ((last + 1).saturating_sub(seconds), last + 1),
         };
         Ok((from, to.max(from + 1)))
@@ -187,8 +191,8 @@ impl Source {
     fn expected(self, from: u64, to: u64, step: u64) -> u64 {
         let seconds = to - from;
         let all = match self {
-            Source::Auto => seconds / FAST_BLOCK + LAST_MINUTES.min(seconds / 60),
-            Source::Block => seconds / FAST_BLOCK,
+            Source::Auto => seconds / BLOCK + LAST_MINUTES.min(seconds / 60),
+            Source::Block => seconds / BLOCK,
             Source::Minute => seconds / 60,
         };
         match step {
@@ -347,8 +351,8 @@ mod tests {
     fn about_as_many_prices_are_expected_as_there_are_blocks_and_minutes() {
         assert_eq!(Source::Minute.expected(0, DAY, 0), 1440);
         assert_eq!(Source::Minute.expected(0, DAY, 3600), 24);
-        assert!(Source::Auto.expected(0, 24 * DAY, 0) <= MOST as u64);
-        assert!(Source::Block.expected(0, 30 * DAY, 0) > MOST as u64);
+        assert_eq!(Source::Block.expected(0, 30 * DAY, 0), 4320);
+        assert_eq!(Source::Auto.expected(0, 30 * DAY, 0), 4720);
         assert_eq!(Source::Auto.expected(0, 600, 0), 11);
     }
 }

@@ -56,7 +56,12 @@ pub async fn gateway(analyzer: SocketAddr, flags: &[&str]) -> Gateway {
         "--analyzer-url",
         &url,
     ];
-    let flags = Flags::parse_from(fixed.iter().chain(flags));
+    // None is there unless a test starts one.
+    let no_historian: &[&str] = match flags.contains(&"--historian-url") {
+        true => &[],
+        false => &["--historian-url", "http://127.0.0.1:9"],
+    };
+    let flags = Flags::parse_from(fixed.iter().chain(no_historian).chain(flags));
     let context = Context::default();
     let address = satscope_gateway::start(flags.settings, &context)
         .await
