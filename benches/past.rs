@@ -110,15 +110,15 @@ struct Flags {
     settings: GatewaySettings,
 }
 
-async fn gateway(historian: SocketAddr) -> SocketAddr {
+/// Starts the gateway, which runs as long as the context.
+async fn gateway(historian: SocketAddr, context: &Context) -> SocketAddr {
     let flags = Flags::parse_from([
         "gateway",
         "--gateway-listen=127.0.0.1:0",
         "--analyzer-url=http://127.0.0.1:9",
         &format!("--historian-url=http://{historian}"),
     ]);
-    let context = Context::default();
-    satscope_gateway::start(flags.settings, &context)
+    satscope_gateway::start(flags.settings, context)
         .await
         .unwrap()
 }
@@ -210,7 +210,8 @@ async fn as_fast_as_it_goes(gateway: SocketAddr) -> f64 {
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let gateway = gateway(historian().await).await;
+        let context = Context::default();
+        let gateway = gateway(historian().await, &context).await;
         let mut first = Client::connect(gateway, CLIENTS).await;
         for _ in 0..1000 {
             first.ask().await;
