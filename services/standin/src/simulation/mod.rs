@@ -5,6 +5,7 @@
 
 mod amounts;
 mod coins;
+mod habits;
 pub mod market;
 pub mod miner;
 mod payments;
