@@ -328,7 +328,11 @@ impl Payments {
     }
 
     fn pay(&mut self, draft: &mut Draft, value_sats: u64) {
-        let script = self.habits.addresses.draw(&mut self.rng).script(&mut self.rng);
+        let script = self
+            .habits
+            .addresses
+            .draw(&mut self.rng)
+            .script(&mut self.rng);
         draft.outputs.push(output(value_sats, script));
     }
 
