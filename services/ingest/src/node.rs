@@ -1,4 +1,5 @@
 //! Which node ingest asks.
+
 pub use satscope_bitcoin::node::{Choice, Files, Login};
 use satscope_bitcoin::{
     node::{self, ChoiceError, Wanted, WantedUrl},
