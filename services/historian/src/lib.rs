@@ -2,11 +2,11 @@
 
 mod cpu;
 mod fill_metrics;
-mod node;
-mod progress;
+pub mod node;
+pub mod progress;
 mod recent;
 mod settings;
-mod store;
+pub mod store;
 mod times;
 
-pub use settings::HistorianSettings;
+pub use settings::{Around, HistorianSettings};

@@ -26,14 +26,12 @@ use std::{
 };
 
 pub use candles::{Candle, Candles, Ohlc};
-pub use coverage::Coverage;
+pub use coverage::{Coverage, Place};
 pub use digest::digest;
 pub use error::StoreError;
 pub use lookup::{BlockState, Kind, Price, Source};
 pub use readers::Readers;
-pub use rows::{
-    BlockRow, Identity, MinuteRow, PeriodRow, PeriodState, Seal, StoredPeriod, Tip,
-};
+pub use rows::{BlockRow, Identity, MinuteRow, PeriodRow, PeriodState, Seal, StoredPeriod, Tip};
 pub use schema::VERSION;
 pub use series::{MOST_ROWS, Series, Span};
 pub use writer::Writer;

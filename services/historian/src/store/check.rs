@@ -48,7 +48,9 @@ pub(super) fn period(period: &PeriodRow, rows: &[BlockRow]) -> Result<(), StoreE
     }
     if period.state == PeriodState::Final && rows.len() != PERIOD_BLOCKS as usize {
         let count = rows.len();
-        return Err(refused(format!("{count} blocks of the final period {number}")));
+        return Err(refused(format!(
+            "{count} blocks of the final period {number}"
+        )));
     }
     Ok(())
 }
@@ -60,7 +62,9 @@ pub(super) fn tail(rows: &[BlockRow], periods: &[PeriodRow], tip: Tip) -> Result
         .find(|period| period.state == PeriodState::Final)
     {
         let number = closed.period;
-        return Err(refused(format!("the newest blocks make period {number} final")));
+        return Err(refused(format!(
+            "the newest blocks make period {number} final"
+        )));
     }
     for row in rows {
         let number = PeriodRow::of_height(row.height);

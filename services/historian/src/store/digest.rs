@@ -17,7 +17,12 @@ pub fn digest(genesis: BlockHash, model: u32, first_height: u32, rows: &[BlockRo
         let price = row.price.as_ref();
         let (cents, low, high, confidence) = price.map_or((0, 0, 0, 0), |price| {
             let confidence = price.confidence_thousandths;
-            (price.price_cents, price.low_cents, price.high_cents, confidence)
+            (
+                price.price_cents,
+                price.low_cents,
+                price.high_cents,
+                confidence,
+            )
         });
         sum.update(row.hash.as_byte_array());
         for number in [row.time, cents, low, high] {

@@ -83,11 +83,7 @@ fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
 ///
 /// # Errors
 /// When it is no history, another's, or of a newer version.
-pub fn check(
-    connection: &Connection,
-    path: &Path,
-    wanted: &Identity,
-) -> Result<(), StoreError> {
+pub fn check(connection: &Connection, path: &Path, wanted: &Identity) -> Result<(), StoreError> {
     check_identity(identity(connection, path)?, wanted, path)
 }
 
@@ -146,16 +142,15 @@ fn put_identity(transaction: &Transaction<'_>, identity: &Identity) -> rusqlite:
         ("genesis", &genesis),
         ("simulated", simulated),
     ] {
-        transaction.execute("INSERT INTO meta (key, value) VALUES (?1, ?2)", [key, value])?;
+        transaction.execute(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2)",
+            [key, value],
+        )?;
     }
     Ok(())
 }
 
-fn check_identity(
-    has: Option<Identity>,
-    wanted: &Identity,
-    path: &Path,
-) -> Result<(), StoreError> {
+fn check_identity(has: Option<Identity>, wanted: &Identity, path: &Path) -> Result<(), StoreError> {
     match has {
         Some(has) if has != *wanted => Err(StoreError::OtherChain {
             path: path.to_owned(),

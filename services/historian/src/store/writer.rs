@@ -18,6 +18,7 @@ use super::{
     check,
     digest::digest,
     error::StoreError,
+    lookup::number,
     rows::{BlockRow, Identity, MinuteRow, PeriodRow, PeriodState, Tip},
     schema,
 };
@@ -64,8 +65,9 @@ impl Writer {
             .and_then(|()| connection.pragma_update(None, "journal_size_limit", WAL_BYTES))
             .map_err(of)?;
         schema::bring_up(&mut connection, path, identity)?;
-        let count = connection.query_row("SELECT count(*) FROM minutes", [], |row| row.get(0));
-        minutes.store(count.map_err(of)?, Ordering::Relaxed);
+        let counted =
+            connection.query_row("SELECT count(*) FROM minutes", [], |row| number(row, 0));
+        minutes.store(counted.map_err(of)?, Ordering::Relaxed);
         Ok(Writer {
             connection,
             path: path.to_owned(),
@@ -93,7 +95,8 @@ impl Writer {
             if period.state == PeriodState::Open {
                 refuse_final(transaction, period.first_height(), period.last_height())?;
             }
-            transaction.prepare_cached("DELETE FROM blocks WHERE height BETWEEN ?1 AND ?2")?
+            transaction
+                .prepare_cached("DELETE FROM blocks WHERE height BETWEEN ?1 AND ?2")?
                 .execute([period.first_height(), period.last_height()])?;
             put_blocks(transaction, rows, period.state)?;
             put_period_row(transaction, period)?;
@@ -232,9 +235,9 @@ impl Writer {
     /// Lets the file grow no further than `bytes` in tests, as a full disk does.
     #[cfg(test)]
     pub(super) fn limit_pages(&self, pages: u32) {
-        let limited = self
-            .connection
-            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+        let limited =
+            self.connection
+                .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
         assert_eq!(limited, Ok(()));
     }
 }
