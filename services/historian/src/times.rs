@@ -12,7 +12,7 @@ pub const AROUND: u32 = 5;
 /// The times of the blocks of these heights, Unix seconds, which never decrease.
 ///
 /// `header_times` are those of the blocks from `first` to the tip, or to at least [`AROUND`] blocks above `heights`, and from at
-/// least [`AROUND`] blocks below `heights` or from the chain's first block. The last [`AROUND`] blocks have no median yet: each
+/// least twice [`AROUND`] blocks below `heights` or from the chain's first block. The last [`AROUND`] blocks have no median yet: each
 /// takes the latest header time since the last median, which may change until there is one.
 ///
 /// Heights that `header_times` do not have are left out.
@@ -94,7 +94,7 @@ mod tests {
             prop_assert_eq!(all.len(), times.len());
             prop_assert!(all.is_sorted());
             let from = from.min(end);
-            let first = from.saturating_sub(AROUND);
+            let first = from.saturating_sub(2 * AROUND);
             let part = of_blocks(first, &times[first as usize..], from..end);
             prop_assert_eq!(&part[..], &all[from as usize..]);
         }
