@@ -239,6 +239,17 @@ impl Readers {
         })
     }
 
+    /// Looks through the whole file for damage. Takes about a second for 100 MB.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if there is any.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let path = self.path();
+        self.0
+            .long
+            .ask(|connection| Ok(schema::quick_check(connection, path)))?
+    }
+
     /// Bytes of the file, and of what is not in it yet.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use std::{
 use bitcoin::hashes::Hash as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use satscope_oracle::past::PERIOD_BLOCKS;
+use tracing::warn;
 
 use super::{
     check,
@@ -203,14 +204,6 @@ impl Writer {
         done.map_err(|error| StoreError::of(&self.path, error))
     }
 
-    /// Looks through the whole file for damage. Takes about a second for 100 MB.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] if there is any.
-    pub fn check(&self) -> Result<(), StoreError> {
-        schema::quick_check(&self.connection, &self.path)
-    }
-
     fn write<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Refused>,
@@ -239,6 +232,15 @@ impl Writer {
             self.connection
                 .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
         assert_eq!(limited, Ok(()));
+    }
+}
+
+/// An orderly end leaves all in the main file, even if readers outlive the writer: they cannot bring it there.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Err(error) = self.checkpoint() {
+            warn!("the history is whole, but a part of it stays in the file beside: {error}");
+        }
     }
 }
 

@@ -156,7 +156,7 @@ fn spoil(path: &Path, from_page: usize) {
 #[test]
 fn a_damaged_page_says_so() {
     let mut made = Made::with_tip(2100);
-    made.writer.check().unwrap();
+    made.readers.check().unwrap();
     made.writer.checkpoint().unwrap();
     let path = made.path();
     drop((made.writer, made.readers));
@@ -176,8 +176,8 @@ fn a_damaged_page_says_so() {
         "{failed}"
     );
     drop(readers);
-    let (writer, _readers) = Store::open(&path, &identity()).unwrap();
-    let found = writer.check().unwrap_err();
+    let (_writer, readers) = Store::open(&path, &identity()).unwrap();
+    let found = readers.check().unwrap_err();
     assert!(matches!(found, StoreError::Corrupt { .. }), "{found}");
 }
 
@@ -318,8 +318,8 @@ fn a_writer_that_is_killed_leaves_whole_transactions_only() {
         std::thread::sleep(Duration::from_millis(60 + 13 * round));
         child.kill().unwrap();
         child.wait().unwrap();
-        let (writer, readers) = Store::open(&path, &identity()).unwrap();
-        writer.check().unwrap();
+        let (_writer, readers) = Store::open(&path, &identity()).unwrap();
+        readers.check().unwrap();
         for stored in readers.periods().unwrap() {
             let expected = match stored.row.state {
                 PeriodState::Final => PERIOD_BLOCKS,

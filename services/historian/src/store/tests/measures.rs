@@ -142,7 +142,7 @@ fn measures_of_a_full_file() {
         let a_second = f64::from(asked) / began.elapsed().as_secs_f64();
         eprintln!("{source:?}: {a_second:.0} prices at a time a second, one caller");
     }
-    let mut timed = |what: &str, ask: &mut dyn FnMut() -> usize| {
+    let timed = |what: &str, ask: &mut dyn FnMut() -> usize| {
         let began = Instant::now();
         let rows = ask();
         eprintln!("{what}: {rows} rows in {:?}", began.elapsed());
@@ -171,7 +171,7 @@ fn measures_of_a_full_file() {
         1
     });
     timed("a look for damage", &mut || {
-        made.writer.check().unwrap();
+        made.readers.check().unwrap();
         1
     });
 }

@@ -77,10 +77,8 @@ fn files_are_named_by_chain_and_kind_and_found_again() {
     assert_eq!(Store::file_name("main", false), "history-main.sqlite");
     assert_eq!(Store::file_name("../x", true), "history-x-simulated.sqlite");
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(
-        Store::files(&folder.path().join("none"), true).unwrap(),
-        [] as [&str; 0]
-    );
+    let none = Store::files(&folder.path().join("none"), true).unwrap();
+    assert!(none.is_empty());
     for name in [
         "history-main.sqlite",
         "history-main.sqlite-wal",
