@@ -3,7 +3,7 @@
 //! The [`store`] is the history's file, and [`archive`] the one that this process has open. The service answers from it,
 //! [`minutes`] writes what the analyzer shows, and the filler what the node's blocks say; it tells [`progress`] how far it is.
 
-mod archive;
+pub mod archive;
 mod cpu;
 mod fill;
 mod fill_metrics;
@@ -14,6 +14,7 @@ mod recent;
 mod report;
 mod service;
 mod settings;
+pub mod status;
 pub mod store;
 mod times;
 mod upkeep;

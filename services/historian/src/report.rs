@@ -9,8 +9,6 @@ use crate::{
     store::{Coverage, StoreError},
 };
 
-/// Each question, by its label.
-pub const QUESTIONS: [&str; 4] = ["price_at", "series", "candles", "coverage"];
 /// Why an estimate was left out of its minute, by its label.
 pub const LEFT_OUT: [&str; 4] = ["other_node", "older_minute", "no_history", "refused"];
 
@@ -102,7 +100,7 @@ pub fn upstream_lost() {
     counter!("satscope_historian_upstream_lost_total").increment(1);
 }
 
-/// A question of [`QUESTIONS`] was answered.
+/// A question was answered.
 pub fn answered(question: &'static str, took: Duration) {
     histogram!("satscope_historian_answer_seconds", "question" => question)
         .record(took.as_secs_f64());

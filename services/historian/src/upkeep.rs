@@ -12,7 +12,7 @@ use crate::{
     archive::{Archive, History},
     progress::{Doing, Progress},
     report,
-    store::{Identity, StoreError},
+    store::{Identity, Readers, StoreError},
 };
 
 /// Interval between reports, and between tries to open a file.
@@ -23,7 +23,7 @@ struct Upkeep {
     archive: Archive,
     progress: Progress,
     condition: Condition,
-    /// The file that was looked through.
+    /// The file that was looked through, and is whole.
     looked_through: Option<Identity>,
     /// Why the file could not be opened the last time, for the log.
     complaint: Option<String>,
@@ -82,21 +82,27 @@ impl Upkeep {
             Ok((coverage, bytes)) => {
                 let tip = self.progress.report().tip.map(|tip| tip.height);
                 report::file(&coverage, bytes, tip.or(coverage.tip_height));
-                self.complaint = None;
             }
             Err(error) => return self.complain(&error),
         }
-        if self.looked_through.as_ref() == Some(readers.identity()) {
-            return;
-        }
-        self.looked_through = Some(readers.identity().clone());
-        match readers.check() {
+        match self.look_through(readers) {
             Ok(()) => {
-                info!("the history's file is whole");
+                self.complaint = None;
                 self.condition.met();
             }
             Err(error) => self.complain(&error),
         }
+    }
+
+    /// Looks for damage until a file is found to be whole.
+    fn look_through(&mut self, readers: &Readers) -> Result<(), StoreError> {
+        if self.looked_through.as_ref() == Some(readers.identity()) {
+            return Ok(());
+        }
+        readers.check()?;
+        info!("the history's file is whole");
+        self.looked_through = Some(readers.identity().clone());
+        Ok(())
     }
 
     /// Says what is wrong, in the log once for each reason.
