@@ -2,24 +2,20 @@
 
 use std::ops::Range;
 
-use satscope_oracle::past::{self, BlockPayments, BlockPrice, Blocks, Lock};
+use satscope_oracle::past::{self, BlockPayments, BlockPrice, Blocks, Lock, Years};
 
 /// The payments of blocks one after the other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stretch {
     /// Height of the first.
     pub first_height: u32,
+    /// The years whose payments they are read as.
+    pub years: Years,
     /// The payments of each.
     pub blocks: Vec<BlockPayments>,
 }
 
 impl Stretch {
-    /// The height after the last.
-    pub fn end(&self) -> u32 {
-        let count = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
-        self.first_height.saturating_add(count)
-    }
-
     /// The payments of the block at a height; `None` of one that is not in the stretch.
     pub fn at(&self, height: u32) -> Option<&BlockPayments> {
         let at = height.checked_sub(self.first_height)?;
@@ -55,6 +51,7 @@ impl Oracle {
     fn blocks(stretch: &Stretch) -> Blocks<'_> {
         Blocks {
             first_height: stretch.first_height,
+            years: stretch.years,
             blocks: &stretch.blocks,
         }
     }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicU32},
 };
 
-use satscope_oracle::past::{BlockPrice, Lock};
+use satscope_oracle::past::{BlockPayments, BlockPrice, Lock};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Prices that are made before the work may end.
-const PRICES_AT_ONCE: u32 = 126;
+const PRICES_AT_ONCE: u32 = 504;
 
 /// What it takes to read blocks and to make prices of them. Clones share all.
 #[derive(Clone, Debug)]
@@ -77,10 +77,11 @@ impl<N: Node> Tools<N> {
         };
         let stretch = Stretch {
             first_height: blocks.start,
+            years: sight.chain.years(period),
             blocks: payments,
         };
         let (lock, prices, stretch) = self.prices_of_period(stretch, heights.clone()).await?;
-        let rows = rows(&Branch::new(headers), &stretch, heights, prices, row.model);
+        let rows = rows(&Branch::new(headers), Some(&stretch), heights, prices, row.model);
         Ok(ReadPeriod {
             row: PeriodRow {
                 lock: lock.as_ref().map(Lock::to_bytes).unwrap_or_default(),
@@ -152,10 +153,10 @@ pub fn prices(
     Some(prices)
 }
 
-/// The rows of blocks that `branch` and `stretch` have.
+/// The rows of blocks that `branch` has, without payments where `stretch` does not have them.
 pub fn rows(
     branch: &Branch,
-    stretch: &Stretch,
+    stretch: Option<&Stretch>,
     heights: Range<u32>,
     prices: Vec<Option<BlockPrice>>,
     model: u32,
@@ -163,12 +164,16 @@ pub fn rows(
     let times = branch.times(heights.clone());
     let headers = branch.of(heights);
     let blocks = headers.iter().zip(times).zip(prices);
+    let payments = |height: u32| {
+        let block = stretch.and_then(|stretch| stretch.at(height));
+        block.map_or(0, BlockPayments::payments)
+    };
     let row = |((header, time), price): ((&Header, u64), Option<BlockPrice>)| BlockRow {
         height: header.height,
         time,
         hash: header.hash,
         price,
-        payments: stretch.at(header.height).map_or(0, |block| block.payments()),
+        payments: payments(header.height),
         model,
     };
     blocks.map(row).collect()

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use satscope_oracle::past::{AFTER, BEFORE, FIRST_PERIOD, PERIOD_BLOCKS};
+use satscope_oracle::past::{AFTER, BEFORE, FIRST_PERIOD, PERIOD_BLOCKS, Years};
 
 use crate::store::{PeriodState, StoredPeriod};
 
@@ -16,6 +16,8 @@ pub struct Chain {
     pub first_period: u32,
     /// Whether a stand-in makes it up. Its chain begins with the lowest block that it has.
     pub is_made_up: bool,
+    /// Whether it is Bitcoin's, whose payments are told apart by the years.
+    is_bitcoins: bool,
 }
 
 impl Chain {
@@ -25,6 +27,15 @@ impl Chain {
         Chain {
             first_period: if is_bitcoins { FIRST_PERIOD } else { 0 },
             is_made_up,
+            is_bitcoins,
+        }
+    }
+
+    /// The years whose payments the blocks of a period are read as.
+    pub fn years(&self, period: u32) -> Years {
+        match self.is_bitcoins {
+            true => Years::of_height(period.saturating_mul(PERIOD_BLOCKS)),
+            false => Years::PRESENT,
         }
     }
 }

@@ -179,8 +179,7 @@ impl Tail {
         }
         let heights = next..start;
         let none = vec![None; heights.len()];
-        let empty = Stretch::default();
-        let rows = rows(step.branch, &empty, heights, none, tools.estimator.model());
+        let rows = rows(step.branch, None, heights, none, tools.estimator.model());
         self.write(ledger, step, next, rows, start - 1).await?;
         Ok(start)
     }
@@ -231,7 +230,7 @@ impl Tail {
             lock = carried.clone();
             self.lock = Some(carried);
             let model = tools.estimator.model();
-            let rows = rows(step.branch, &stretch, heights.clone(), prices, model);
+            let rows = rows(step.branch, Some(&stretch), heights.clone(), prices, model);
             self.write(ledger, step, from, rows, tip).await?;
             from = heights.end;
         }
@@ -249,7 +248,7 @@ impl Tail {
         let heights = from..step.tip() + 1;
         let (stretch, tip) = self.stretch(tools, step, heights.clone()).await?;
         let none = vec![None; heights.len()];
-        let rows = rows(step.branch, &stretch, heights, none, tools.estimator.model());
+        let rows = rows(step.branch, Some(&stretch), heights, none, tools.estimator.model());
         self.write(ledger, step, from, rows, tip).await
     }
 
@@ -274,7 +273,7 @@ impl Tail {
         };
         self.lock = lock;
         self.own = Some(u32::try_from(heights.len()).unwrap_or(u32::MAX));
-        let rows = rows(step.branch, &stretch, heights, prices, tools.estimator.model());
+        let rows = rows(step.branch, Some(&stretch), heights, prices, tools.estimator.model());
         self.write(ledger, step, start, rows, tip).await
     }
 
@@ -296,6 +295,7 @@ impl Tail {
         tools.reading.keep(step.keep_from, headers, &blocks).await;
         let stretch = Stretch {
             first_height: first,
+            years: step.sight.chain.years(PeriodRow::of_height(heights.start)),
             blocks,
         };
         Ok((stretch, end - 1))

@@ -62,10 +62,6 @@ impl CoreNode {
         }
     }
 
-    /// The node's address, without a login.
-    pub fn url(&self) -> &str {
-        self.rpc.url()
-    }
 
     async fn call<T: DeserializeOwned>(
         &self,
