@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 
 use crate::discovery::{CookieFile, read_chosen};
 pub use answer::Answer;
-pub use error::{IN_WARMUP, RpcError};
 use error::TIMEOUT;
+pub use error::{IN_WARMUP, RpcError};
 pub use patience::{patiently, pauses};
 pub use shapes::{
     BlockHeader, BlockchainInfo, MempoolEntry, MempoolInfo, MempoolListing, NetworkInfo,

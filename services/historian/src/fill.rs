@@ -43,12 +43,12 @@ use crate::{
     times::AROUND,
 };
 use estimator::{Estimator, Oracle};
-pub use start::start;
 use ledger::Ledger;
 use news::News;
 use period::{ReadPeriod, Tools};
 use plan::{Chain, Plan, Sight, plan};
 use reading::{Pauses, Reading, Trouble};
+pub use start::start;
 use sync::Known;
 use tail::{Step, Tail};
 
@@ -166,7 +166,9 @@ impl<N: Node> Filler<N> {
         let joined = tokio::time::timeout_at(until, file.jobs.join_next());
         match joined.await {
             Ok(Some(Ok(done))) => Some(done),
-            Ok(Some(Err(error))) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Ok(Some(Err(error))) if error.is_panic() => {
+                std::panic::resume_unwind(error.into_panic())
+            }
             _ => None,
         }
     }
@@ -214,9 +216,7 @@ impl<N: Node> Filler<N> {
                 self.pauses = Pauses::default();
                 self.go_on().await?;
             }
-            None => self
-                .news
-                .waiting("the node is behind what the history has"),
+            None => self.news.waiting("the node is behind what the history has"),
         }
         Ok(self.setting.every)
     }
@@ -434,7 +434,10 @@ impl<N: Node> File<N> {
             .await?;
         counter!(PERIODS).increment(1);
         info!("period {number}, blocks {first} to {last}: {priced} prices");
-        if self.sight.is_some_and(|sight| sight.over().end == number + 1) {
+        if self
+            .sight
+            .is_some_and(|sight| sight.over().end == number + 1)
+        {
             self.tail.base_is_new();
             self.written = None;
         }
@@ -450,10 +453,11 @@ impl<N: Node> File<N> {
             }
             _ => None,
         };
-        let disagree = |older: Option<u32>, newer: u32| match (older.and_then(lock_of), lock_of(newer)) {
-            (Some(older), Some(newer)) => older.disagrees(&newer),
-            _ => false,
-        };
+        let disagree =
+            |older: Option<u32>, newer: u32| match (older.and_then(lock_of), lock_of(newer)) {
+                (Some(older), Some(newer)) => older.disagrees(&newer),
+                _ => false,
+            };
         if lock.is_none() {
             debug!("period {number} shows no price");
         }

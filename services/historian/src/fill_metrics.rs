@@ -34,7 +34,10 @@ pub fn describe() {
         "Questions of the historian that the node did not answer; each is asked again."
     );
     describe_counter!(PERIODS, "Periods that the historian read whole and wrote.");
-    describe_counter!(REORGS, "Times that the node left a branch that the history held.");
+    describe_counter!(
+        REORGS,
+        "Times that the node left a branch that the history held."
+    );
     describe_gauge!(
         RECENT_BYTES,
         "Bytes of the payment amounts that are kept of blocks that are not final."
@@ -47,7 +50,15 @@ pub fn describe() {
         UNREADABLE_PERIODS,
         "Periods of which the node has pruned a block, so that they cannot be read."
     );
-    for name in [BLOCKS_READ, BYTES_READ, UNREADABLE, NODE_FAULTS, PERIODS, REORGS, RECENT_FAULTS] {
+    for name in [
+        BLOCKS_READ,
+        BYTES_READ,
+        UNREADABLE,
+        NODE_FAULTS,
+        PERIODS,
+        REORGS,
+        RECENT_FAULTS,
+    ] {
         counter!(name).absolute(0);
     }
     gauge!(RECENT_BYTES).set(0.0);

@@ -82,7 +82,10 @@ impl Recent {
 
     /// Whether the payments of each of these blocks were kept, in their order.
     pub fn has(&mut self, blocks: &[(u32, BlockHash)]) -> Vec<bool> {
-        let found = self.connection.as_ref().map(|connection| has(connection, blocks));
+        let found = self
+            .connection
+            .as_ref()
+            .map(|connection| has(connection, blocks));
         match found {
             Some(Ok(found)) => found,
             Some(Err(fault)) => {
@@ -112,9 +115,10 @@ impl Recent {
         warn!("{path}: {fault}: the file is begun anew, and recent blocks are read again");
         self.connection = None;
         let removed = remove(&self.path);
-        match removed.map_err(|error| error.to_string()).and_then(|()| {
-            open(&self.path).map_err(|fault| fault.to_string())
-        }) {
+        match removed
+            .map_err(|error| error.to_string())
+            .and_then(|()| open(&self.path).map_err(|fault| fault.to_string()))
+        {
             Ok(connection) => self.connection = Some(connection),
             Err(error) => warn!("{path}: {error}: recent blocks are not kept"),
         }
@@ -136,9 +140,11 @@ fn remove(path: &Path) -> std::io::Result<()> {
 fn open(path: &Path) -> Result<Connection, Fault> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
-    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, u32>(0));
+    let number =
+        |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, u32>(0));
     let (application, layout) = (number("application_id")?, number("user_version")?);
-    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: u32 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application, layout, tables) {
         (0, 0, 0) => begin(&connection)?,
         (APPLICATION, LAYOUT, _) => {}
@@ -197,8 +203,14 @@ fn keep(
         .execute([lowest])?;
     for (height, hash, payments) in blocks.iter().filter(|(height, ..)| *height >= lowest) {
         transaction
-            .prepare_cached("INSERT OR REPLACE INTO payments (height, hash, amounts) VALUES (?1, ?2, ?3)")?
-            .execute(params![height, hash.as_byte_array(), codec::encode(payments)])?;
+            .prepare_cached(
+                "INSERT OR REPLACE INTO payments (height, hash, amounts) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![
+                height,
+                hash.as_byte_array(),
+                codec::encode(payments)
+            ])?;
     }
     let (bytes, over) = make_room(&transaction)?;
     transaction.commit()?;

@@ -67,7 +67,9 @@ mod tests {
 
     #[test]
     fn the_last_five_take_the_latest_time_so_far() {
-        let times = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 105, 130, 120, 150];
+        let times = [
+            10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 105, 130, 120, 150,
+        ];
         let all = of_blocks(0, &times, 0..15);
         assert_eq!(all.len(), 15);
         assert_eq!(all[9], 100, "the last median, of blocks 4 to 14");

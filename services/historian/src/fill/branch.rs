@@ -57,7 +57,9 @@ impl Branch {
 
     /// Forgets the blocks below a height.
     pub fn forget_below(&mut self, height: u32) {
-        let known = self.headers.partition_point(|header| header.height < height);
+        let known = self
+            .headers
+            .partition_point(|header| header.height < height);
         self.headers.drain(..known);
     }
 
@@ -129,7 +131,11 @@ mod tests {
         };
         assert_eq!(chain.leaves(&known(107, 110)), Some(107));
         assert_eq!(chain.leaves(&known(200, 110)), None);
-        assert_eq!(chain.leaves(&known(200, 112)), Some(110), "a chain that has become shorter");
+        assert_eq!(
+            chain.leaves(&known(200, 112)),
+            Some(110),
+            "a chain that has become shorter"
+        );
         assert_eq!(chain.leaves(&[]), None);
     }
 }

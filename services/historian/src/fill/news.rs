@@ -24,8 +24,18 @@ use crate::progress::{Doing, Progress, Report};
 const EVERY_MS: u64 = 60_000;
 /// Names of the months.
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 /// Seconds of a day.
 const DAY: u64 = 86_400;
@@ -156,7 +166,11 @@ fn month(time: u64) -> String {
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;
-    let (month, later) = if month < 10 { (month + 2, 0) } else { (month - 10, 1) };
+    let (month, later) = if month < 10 {
+        (month + 2, 0)
+    } else {
+        (month - 10, 1)
+    };
     let name = MONTHS.get(month as usize).copied().unwrap_or_default();
     format!("{name} {}", year + 400 * era + later)
 }
@@ -188,8 +202,17 @@ mod tests {
             "history since March 2021, 61 % filled, 3 h left"
         );
         assert_eq!(filling(1000, None), "history since March 2021, 99 % filled");
-        assert_eq!(words(Doing::Following, march, 9, 9, None), "history since March 2021");
-        assert_eq!(words(Doing::Filling, None, 0, 9, Some(59)), "no history yet, 0 % filled, 59 s left");
-        assert_eq!((span(61), span(200_000)), ("2 min".to_owned(), "3 days".to_owned()));
+        assert_eq!(
+            words(Doing::Following, march, 9, 9, None),
+            "history since March 2021"
+        );
+        assert_eq!(
+            words(Doing::Filling, None, 0, 9, Some(59)),
+            "no history yet, 0 % filled, 59 s left"
+        );
+        assert_eq!(
+            (span(61), span(200_000)),
+            ("2 min".to_owned(), "3 days".to_owned())
+        );
     }
 }

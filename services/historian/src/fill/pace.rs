@@ -18,14 +18,25 @@ pub struct Pace {
 impl Pace {
     /// Notes how many blocks are read at a moment, counted from any fixed one. Fewer than before begin the pace anew.
     pub fn note(&mut self, at: Duration, read: u64) {
-        if self.samples.back().is_some_and(|(_, before)| read < *before) {
+        if self
+            .samples
+            .back()
+            .is_some_and(|(_, before)| read < *before)
+        {
             self.samples.clear();
         }
-        let is_due = self.samples.back().is_none_or(|(last, _)| at >= *last + EVERY);
+        let is_due = self
+            .samples
+            .back()
+            .is_none_or(|(last, _)| at >= *last + EVERY);
         if is_due {
             self.samples.push_back((at, read));
         }
-        while self.samples.front().is_some_and(|(first, _)| at > *first + SPAN) {
+        while self
+            .samples
+            .front()
+            .is_some_and(|(first, _)| at > *first + SPAN)
+        {
             self.samples.pop_front();
         }
     }
@@ -57,6 +68,10 @@ mod tests {
         assert_eq!(pace.left_seconds(0), None);
         assert!(pace.samples.len() <= 121);
         pace.note(second(1201), 5);
-        assert_eq!(pace.left_seconds(3600), None, "counted anew after a step back");
+        assert_eq!(
+            pace.left_seconds(3600),
+            None,
+            "counted anew after a step back"
+        );
     }
 }

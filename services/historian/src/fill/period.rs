@@ -81,7 +81,13 @@ impl<N: Node> Tools<N> {
             blocks: payments,
         };
         let (lock, prices, stretch) = self.prices_of_period(stretch, heights.clone()).await?;
-        let rows = rows(&Branch::new(headers), Some(&stretch), heights, prices, row.model);
+        let rows = rows(
+            &Branch::new(headers),
+            Some(&stretch),
+            heights,
+            prices,
+            row.model,
+        );
         Ok(ReadPeriod {
             row: PeriodRow {
                 lock: lock.as_ref().map(Lock::to_bytes).unwrap_or_default(),

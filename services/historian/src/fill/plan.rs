@@ -114,7 +114,10 @@ pub fn plan(sight: &Sight, stored: &[StoredPeriod], model: u32) -> Plan {
     let mut plan = Plan::default();
     let mut renewed = Vec::new();
     for period in sight.over().rev() {
-        let found = stored.iter().rev().find(|stored| stored.row.period == period);
+        let found = stored
+            .iter()
+            .rev()
+            .find(|stored| stored.row.period == period);
         let closed = found.filter(|found| found.row.state == PeriodState::Final);
         let is_readable = sight.is_readable(period);
         match closed {
@@ -220,8 +223,14 @@ mod tests {
         let first = 900_000u32.div_ceil(2016);
         let plan = plan(&sight, &[], 1);
         assert_eq!(plan.wanted.last(), Some(&first));
-        assert_eq!(sight.blocks_of(first).start, 900_000.max(first * 2016 - 144));
-        let young = Sight { tip: 900_030, ..sight };
+        assert_eq!(
+            sight.blocks_of(first).start,
+            900_000.max(first * 2016 - 144)
+        );
+        let young = Sight {
+            tip: 900_030,
+            ..sight
+        };
         assert_eq!(young.tail_from(), 900_000);
     }
 }

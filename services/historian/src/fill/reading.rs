@@ -138,7 +138,9 @@ impl<N: Node> Reading<N> {
     async fn kept(&self, blocks: &[Header]) -> Vec<Option<BlockPayments>> {
         let wanted: Vec<(u32, BlockHash)> = spots(blocks);
         self.with_recent(move |recent| {
-            let found = wanted.iter().map(|(height, hash)| recent.get(*height, *hash));
+            let found = wanted
+                .iter()
+                .map(|(height, hash)| recent.get(*height, *hash));
             found.collect()
         })
         .await
@@ -191,5 +193,8 @@ impl<N: Node> Reading<N> {
 }
 
 fn spots(blocks: &[Header]) -> Vec<(u32, BlockHash)> {
-    blocks.iter().map(|block| (block.height, block.hash)).collect()
+    blocks
+        .iter()
+        .map(|block| (block.height, block.hash))
+        .collect()
 }

@@ -41,11 +41,15 @@ pub async fn start(
     fill_metrics::describe();
     let Some(rpc) = rpc(&around.node, around.is_node_set_elsewhere)? else {
         warn!("no RPC: the history is not filled; set bitcoin_dir or rpc_url");
-        progress.update(|report| report.detail = "the node has no RPC to read blocks from".to_owned());
+        progress
+            .update(|report| report.detail = "the node has no RPC to read blocks from".to_owned());
         return Ok(());
     };
     let workers = workers.map_or_else(usual_workers, |workers| workers as usize);
-    info!("the history is filled by {workers} workers from the node at {}", rpc.url());
+    info!(
+        "the history is filled by {workers} workers from the node at {}",
+        rpc.url()
+    );
     let cpu = Cpu::new(workers).context("threads that compute")?;
     let node = CoreNode::new(rpc, cpu.clone(), workers + 1);
     let mut setting = Setting::new(node, archive, progress, cpu, workers);
@@ -81,13 +85,17 @@ fn rpc(set: &NodeSettings, is_set_elsewhere: bool) -> anyhow::Result<Option<Rpc>
 fn usual_workers() -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let room = memory_bytes().map_or(1, |bytes| bytes / MEMORY_PARTS / WORKER_BYTES);
-    cores.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1)
+    cores
+        .min(usize::try_from(room).unwrap_or(usize::MAX))
+        .max(1)
 }
 
 /// The memory that this process may take, in bytes; `None` where the system does not say.
 fn memory_bytes() -> Option<u64> {
     let memory = fs::read_to_string(MEMORY).ok()?;
-    let line = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let line = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     // "max" stands for no bound.
     let group = fs::read_to_string(GROUP_MEMORY).ok();

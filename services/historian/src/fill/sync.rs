@@ -54,7 +54,8 @@ impl Known {
         from: u32,
     ) -> anyhow::Result<bool> {
         if let Some(tip) = self.branch.tip() {
-            let is_within = self.branch.at(moment.height).map(|header| header.hash) == Some(moment.hash);
+            let is_within =
+                self.branch.at(moment.height).map(|header| header.hash) == Some(moment.hash);
             if tip.hash == moment.hash && self.first_new.is_some() {
                 return Ok(true);
             }
@@ -98,7 +99,10 @@ impl Known {
         let Some(next) = self.branch.tip().map(|tip| tip.height + 1) else {
             return Ok(false);
         };
-        let reaches_down = self.branch.first_height().is_some_and(|first| first <= from);
+        let reaches_down = self
+            .branch
+            .first_height()
+            .is_some_and(|first| first <= from);
         if !reaches_down || next > moment.height {
             return Ok(false);
         }
@@ -124,7 +128,11 @@ impl Known {
             .await?;
         let Some(tip) = tip else {
             self.branch = read(tools, moment, from).await?;
-            self.first_new = Some(check_final(tools, ledger, &stored, moment.height).await?.unwrap_or(0));
+            self.first_new = Some(
+                check_final(tools, ledger, &stored, moment.height)
+                    .await?
+                    .unwrap_or(0),
+            );
             return Ok(true);
         };
         if tools.reading.node.hash_at(tip.height).await? == Some(tip.hash) {
@@ -133,7 +141,9 @@ impl Known {
             return Ok(true);
         }
         let lowest = tip.height.saturating_sub(COMPARED);
-        let mut known = ledger.read(move |readers| readers.hashes_from(lowest)).await?;
+        let mut known = ledger
+            .read(move |readers| readers.hashes_from(lowest))
+            .await?;
         let is_behind = known.contains(&(moment.height, moment.hash)) && moment.height < tip.height;
         if is_behind {
             return Ok(false);
@@ -144,10 +154,16 @@ impl Known {
         let fork = match fork(tools, &known, moment).await? {
             Some(fork) if known.first().is_some_and(|(lowest, _)| *lowest < fork) => Some(fork),
             // Down to the final periods, whose last blocks' hashes are left.
-            fork => check_final(tools, ledger, &stored, moment.height).await?.or(fork),
+            fork => check_final(tools, ledger, &stored, moment.height)
+                .await?
+                .or(fork),
         };
         let fork = fork.unwrap_or(tip.height);
-        if moment.height < fork && stored.iter().any(|stored| stored.row.first_height() > moment.height) {
+        if moment.height < fork
+            && stored
+                .iter()
+                .any(|stored| stored.row.first_height() > moment.height)
+        {
             warn!("the node is far behind what the history has, which stays as it is");
             return Ok(false);
         }
@@ -165,7 +181,9 @@ fn spots(branch: &Branch) -> Vec<(u32, BlockHash)> {
 
 /// The headers from `from` to the node's best block.
 async fn read<N: Node>(tools: &Tools<N>, moment: &Moment, from: u32) -> Result<Branch, NodeError> {
-    let headers = tools.headers(from.min(moment.height)..moment.height + 1).await?;
+    let headers = tools
+        .headers(from.min(moment.height)..moment.height + 1)
+        .await?;
     match headers.last().is_some_and(|last| last.hash == moment.hash) {
         true => Ok(Branch::new(headers)),
         false => Err(NodeError::Changed("it has another best block".to_owned())),

@@ -62,9 +62,10 @@ impl Step<'_> {
             return None;
         }
         let number = self.sight.over().end.checked_sub(1)?;
-        let found = self.stored.iter().find(|stored| {
-            stored.row.period == number && stored.row.state == PeriodState::Final
-        });
+        let found = self
+            .stored
+            .iter()
+            .find(|stored| stored.row.period == number && stored.row.state == PeriodState::Final);
         Lock::from_bytes(&found?.row.lock)
     }
 
@@ -111,7 +112,9 @@ impl Tail {
         let start = step.sight.tail_from();
         if start > step.tip() {
             // No block has all that its price rests on.
-            return self.write(ledger, step, step.tip() + 1, Vec::new(), step.tip()).await;
+            return self
+                .write(ledger, step, step.tip() + 1, Vec::new(), step.tip())
+                .await;
         }
         let next = self.fill_gap(tools, ledger, step, start).await?;
         match self.begin(step, start, next) {
@@ -170,7 +173,9 @@ impl Tail {
         start: u32,
     ) -> anyhow::Result<u32> {
         let open_from = step.sight.open_from();
-        let known = ledger.read(move |readers| readers.hashes_from(open_from)).await?;
+        let known = ledger
+            .read(move |readers| readers.hashes_from(open_from))
+            .await?;
         let end = known.last().map_or(open_from, |(height, _)| height + 1);
         let next = step.first_new.min(end);
         let has_some = next > open_from && !known.is_empty();
@@ -248,7 +253,13 @@ impl Tail {
         let heights = from..step.tip() + 1;
         let (stretch, tip) = self.stretch(tools, step, heights.clone()).await?;
         let none = vec![None; heights.len()];
-        let rows = rows(step.branch, Some(&stretch), heights, none, tools.estimator.model());
+        let rows = rows(
+            step.branch,
+            Some(&stretch),
+            heights,
+            none,
+            tools.estimator.model(),
+        );
         self.write(ledger, step, from, rows, tip).await
     }
 
@@ -273,7 +284,13 @@ impl Tail {
         };
         self.lock = lock;
         self.own = Some(u32::try_from(heights.len()).unwrap_or(u32::MAX));
-        let rows = rows(step.branch, Some(&stretch), heights, prices, tools.estimator.model());
+        let rows = rows(
+            step.branch,
+            Some(&stretch),
+            heights,
+            prices,
+            tools.estimator.model(),
+        );
         self.write(ledger, step, start, rows, tip).await
     }
 
@@ -342,7 +359,11 @@ impl Step<'_> {
     /// The blocks that are written next: up to the tip if the blocks after them would not be [`AFTER`] on top of them.
     fn at_once(&self, from: u32) -> Range<u32> {
         let (to, end) = (from.saturating_add(AT_ONCE), self.tip() + 1);
-        from..if to.saturating_add(AFTER) >= end { end } else { to }
+        from..if to.saturating_add(AFTER) >= end {
+            end
+        } else {
+            to
+        }
     }
 }
 

@@ -3,10 +3,7 @@
 use bitcoin::{BlockHash, hashes::Hash as _};
 use satscope_filter::{Filter, RawError, read_block};
 use satscope_oracle::past::BlockPayments;
-use serde::{
-    Deserialize, Deserializer,
-    de::Visitor,
-};
+use serde::{Deserialize, Deserializer, de::Visitor};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
@@ -114,16 +111,28 @@ mod tests {
 
     #[test]
     fn the_payments_are_those_that_the_filter_finds_in_the_parsed_block() {
-        for name in ["2015-legacy", "2018-wrapped", "2022-taproot", "2024-inscriptions"] {
+        for name in [
+            "2015-legacy",
+            "2018-wrapped",
+            "2022-taproot",
+            "2024-inscriptions",
+        ] {
             let bytes = block(name);
             let parsed: bitcoin::Block = bitcoin::consensus::deserialize(&bytes).unwrap();
             let filter = Filter::default();
-            let judged = parsed.txdata.iter().map(|transaction| filter.judge(transaction, |_| false));
+            let judged = parsed
+                .txdata
+                .iter()
+                .map(|transaction| filter.judge(transaction, |_| false));
             let passed: Vec<_> = judged.filter_map(Result::ok).collect();
             let values = passed.iter().flatten().copied().collect();
             let expected = BlockPayments::new(passed.len() as u32, values);
             assert!(expected.payments() > 0);
-            assert_eq!(payments(parsed.block_hash(), &bytes), Ok(expected), "{name}");
+            assert_eq!(
+                payments(parsed.block_hash(), &bytes),
+                Ok(expected),
+                "{name}"
+            );
         }
     }
 
@@ -133,7 +142,10 @@ mod tests {
         let hash = hash_of(bytes.first_chunk().unwrap());
         assert_eq!(payments(hash, &bytes[..79]), Err(BlockError::Short(79)));
         let half = payments(hash, &bytes[..bytes.len() / 2]);
-        assert!(matches!(half, Err(BlockError::Transactions(RawError::Short))));
+        assert!(matches!(
+            half,
+            Err(BlockError::Transactions(RawError::Short))
+        ));
         let other = BlockHash::from_byte_array([7; 32]);
         assert_eq!(payments(other, &bytes), Err(BlockError::Another(hash)));
     }

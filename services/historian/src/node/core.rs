@@ -62,7 +62,6 @@ impl CoreNode {
         }
     }
 
-
     async fn call<T: DeserializeOwned>(
         &self,
         method: &'static str,
@@ -105,7 +104,10 @@ impl CoreNode {
         if !self.has_rest().await {
             return None;
         }
-        let answer = self.rpc.rest(&format!("/rest/block/{}.bin", block.hash)).await;
+        let answer = self
+            .rpc
+            .rest(&format!("/rest/block/{}.bin", block.hash))
+            .await;
         match answer {
             Ok(bytes) => {
                 let hash = block.hash;
@@ -275,7 +277,9 @@ impl Read {
 fn read_answer(answer: Answer, calls: &[Call], hashes: &[BlockHash]) -> Result<Read, RpcError> {
     let blocks = answer.batch::<Hex>(calls)?;
     drop(answer);
-    let blocks = blocks.into_iter().map(|block| block.map(|Hex(bytes)| bytes));
+    let blocks = blocks
+        .into_iter()
+        .map(|block| block.map(|Hex(bytes)| bytes));
     let read = Read::of(blocks, hashes);
     match read {
         Read {

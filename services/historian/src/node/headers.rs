@@ -22,11 +22,21 @@ pub async fn headers(rpc: &Rpc, heights: Range<u32>) -> Result<Vec<Header>, Node
     while from < heights.end {
         let to = from.saturating_add(BATCH).min(heights.end);
         let hashes = hashes(rpc, from..to).await?;
-        let calls = hashes.iter().map(|hash| ("getblockheader", json!([hash, false])));
-        let raw: Vec<Hex> = all(rpc, &calls.collect::<Vec<_>>(), "a block has left the chain").await?;
+        let calls = hashes
+            .iter()
+            .map(|hash| ("getblockheader", json!([hash, false])));
+        let raw: Vec<Hex> = all(
+            rpc,
+            &calls.collect::<Vec<_>>(),
+            "a block has left the chain",
+        )
+        .await?;
         for ((height, hash), raw) in (from..to).zip(hashes).zip(raw) {
             let header = read(height, hash, &raw.0)?;
-            if headers.last().is_some_and(|before| before.hash != header.previous) {
+            if headers
+                .last()
+                .is_some_and(|before| before.hash != header.previous)
+            {
                 let changed = format!("block {height} is no child of the one before it");
                 return Err(NodeError::Changed(changed));
             }
@@ -51,11 +61,13 @@ async fn all<T: DeserializeOwned>(
     let answers = patiently(async || {
         let answers = rpc.batch(calls).await?;
         // One answer that is a passing fault is one of the whole.
-        let is_passing = |answer: &Result<T, RpcError>| {
-            answer.as_ref().is_err_and(RpcError::is_passing)
-        };
+        let is_passing =
+            |answer: &Result<T, RpcError>| answer.as_ref().is_err_and(RpcError::is_passing);
         match answers.iter().position(is_passing) {
-            Some(at) => answers.into_iter().nth(at).map_or(Ok(Vec::new()), |answer| answer.map(|_| Vec::new())),
+            Some(at) => answers
+                .into_iter()
+                .nth(at)
+                .map_or(Ok(Vec::new()), |answer| answer.map(|_| Vec::new())),
             None => Ok(answers),
         }
     })
@@ -116,7 +128,15 @@ mod tests {
             }
         );
         let other = read(0, BlockHash::all_zeros(), &raw).unwrap_err();
-        assert!(other.is_fault() && other.to_string().contains("in place of"), "{other}");
-        assert!(read(0, hash, &raw[..79]).unwrap_err().to_string().contains("79 bytes"));
+        assert!(
+            other.is_fault() && other.to_string().contains("in place of"),
+            "{other}"
+        );
+        assert!(
+            read(0, hash, &raw[..79])
+                .unwrap_err()
+                .to_string()
+                .contains("79 bytes")
+        );
     }
 }

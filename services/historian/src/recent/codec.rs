@@ -68,7 +68,10 @@ pub fn decode(bytes: &[u8]) -> Result<BlockPayments, CodecError> {
         if step == 0 && at > 0 {
             return Err(CodecError::Order);
         }
-        before = before.checked_add(step).filter(|value| *value <= MOST_SATS).ok_or(CodecError::Number)?;
+        before = before
+            .checked_add(step)
+            .filter(|value| *value <= MOST_SATS)
+            .ok_or(CodecError::Number)?;
         values.push(before);
     }
     match rest.len() {
