@@ -297,11 +297,12 @@ impl<N: Node> Filler<N> {
             .filling(&file.ledger, &sight, &plan, &file.running)
             .await?;
         let progress = self.setting.progress.clone();
-        let trouble = self.trouble.clone();
-        tokio::select! {
-            brought = file.bring_up(sight, &plan, &stored) => brought?,
-            never = tell_trouble(progress, trouble) => match never {},
-        }
+        telling(
+            progress,
+            &self.trouble,
+            file.bring_up(sight, &plan, &stored),
+        )
+        .await?;
         self.news
             .filling(&file.ledger, &sight, &plan, &file.running)
             .await
@@ -314,7 +315,10 @@ impl<N: Node> Filler<N> {
         let (period, read) = done;
         file.running.remove(&period);
         match read {
-            Ok(read) => file.write(read).await,
+            Ok(read) => {
+                let progress = self.setting.progress.clone();
+                telling(progress, &self.trouble, file.write(read)).await
+            }
             Err(error) => {
                 // The next look at the node says whether it is still wanted.
                 info!("period {period} is not read now: {error}");
@@ -411,21 +415,11 @@ impl<N: Node> File<N> {
             lock,
             top,
         } = read;
-        let found = self.tools.reading.node.hash_at(top.height).await;
         let number = row.period;
-        match found {
-            Ok(Some(hash)) if hash == top.hash => {}
-            Ok(_) => {
-                info!("period {number} is read again: the node has left its last blocks");
-                self.sight = None;
-                return Ok(());
-            }
-            Err(error) => {
-                // Read again rather than held in memory until the node is back.
-                self.tools.reading.trouble.met(&error);
-                self.sight = None;
-                return Ok(());
-            }
+        if self.tools.hash_at(top.height).await? != Some(top.hash) {
+            info!("period {number} is read again: the node has left its last blocks");
+            self.sight = None;
+            return Ok(());
         }
         let priced = rows.iter().filter(|row| row.price.is_some()).count();
         let (first, last) = (row.first_height(), row.last_height());
@@ -481,16 +475,22 @@ impl<N: Node> File<N> {
     }
 }
 
-/// Says what keeps the node from answering, while the newest blocks are waited for.
-async fn tell_trouble(progress: Progress, trouble: Trouble) -> std::convert::Infallible {
-    loop {
-        tokio::time::sleep(EVERY).await;
-        if let Some(public) = trouble.public() {
-            progress.update(|report| {
-                report.doing = Doing::Waiting;
-                report.detail = public.to_owned();
-            });
+/// Does something that waits for the node, and says meanwhile what keeps the node from answering.
+async fn telling<T>(progress: Progress, trouble: &Trouble, doing: impl Future<Output = T>) -> T {
+    let telling = async {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            if let Some(public) = trouble.public() {
+                progress.update(|report| {
+                    report.doing = Doing::Waiting;
+                    report.detail = public.to_owned();
+                });
+            }
         }
+    };
+    tokio::select! {
+        done = doing => done,
+        never = telling => never,
     }
 }
 

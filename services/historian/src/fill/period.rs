@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicU32},
 };
 
+use bitcoin::BlockHash;
 use satscope_oracle::past::{BlockPayments, BlockPrice, Lock};
 use tokio_util::sync::CancellationToken;
 
@@ -104,14 +105,33 @@ impl<N: Node> Tools<N> {
     /// # Errors
     /// When the node's chain changes meanwhile.
     pub async fn headers(&self, heights: Range<u32>) -> Result<Vec<Header>, NodeError> {
+        self.patiently(|| self.reading.node.headers(heights.clone()))
+            .await
+    }
+
+    /// The hash of the best chain's block at a height, if it reaches so high; waits for a node that does not answer.
+    ///
+    /// # Errors
+    /// None that are to be expected.
+    pub async fn hash_at(&self, height: u32) -> Result<Option<BlockHash>, NodeError> {
+        self.patiently(|| self.reading.node.hash_at(height)).await
+    }
+
+    async fn patiently<T, F: Future<Output = Result<T, NodeError>>>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Result<T, NodeError> {
         let mut pauses = Pauses::default();
         loop {
-            match self.reading.node.headers(heights.clone()).await {
+            match ask().await {
                 Err(error) if error.is_fault() => {
                     self.reading.trouble.met(&error);
                     tokio::time::sleep(pauses.next()).await;
                 }
-                headers => return headers,
+                answer => {
+                    self.reading.trouble.over();
+                    return answer;
+                }
             }
         }
     }
