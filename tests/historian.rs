@@ -23,7 +23,8 @@ use support::{
 };
 use tonic::{Code, Status};
 
-const CHAIN: &str = "regtest";
+/// As the simulated node names its chain.
+const CHAIN: &str = "main";
 
 fn hash(seed: u32) -> BlockHash {
     BlockHash::hash(&seed.to_le_bytes())
