@@ -4,14 +4,16 @@ use clap::{Args, Parser, Subcommand};
 use satscope_analyzer::AnalyzerSettings;
 use satscope_backtest::BacktestArgs;
 use satscope_gateway::GatewaySettings;
+use satscope_historian::HistorianSettings;
 use satscope_ingest::IngestSettings;
-use satscope_kit::config::StateSettings;
+use satscope_kit::config::{AnalyzerUrl, NodeSettings, StateSettings};
 use satscope_standin::{RecordSettings, ReplaySettings, SimulateSettings};
 
 use crate::{
     check::Format,
     document::Document,
     health::HealthSettings,
+    history::HistoryCommand,
     process::{LogSettings, ProcessSettings},
 };
 
@@ -44,6 +46,8 @@ pub enum Command {
     Analyzer(Box<Analyzer>),
     /// One part: the price for browsers and programs
     Gateway(Box<Gateway>),
+    /// One part: a price for every block, read from the node's blocks and kept
+    Historian(Box<Historian>),
     /// A stand-in node, from a simulation with a hidden price
     Simulate(Box<Simulate>),
     /// A stand-in node, from raw block files or a recording
@@ -52,6 +56,12 @@ pub enum Command {
     Record(Box<Record>),
     /// The estimator alone, over labelled data
     Backtest(BacktestArgs),
+    /// What the historian's files hold
+    History {
+        /// What is asked
+        #[command(subcommand)]
+        what: HistoryCommand,
+    },
     /// The configuration in force, and where each value came from
     Config {
         /// Of this command; of `run` if none is named
@@ -86,13 +96,15 @@ pub enum SettingsOf {
     Analyzer(Box<Analyzer>),
     /// Of `satscope gateway`
     Gateway(Box<Gateway>),
+    /// Of `satscope historian`
+    Historian(Box<Historian>),
     /// Of `satscope simulate`
     Simulate(Box<Simulate>),
     /// Of `satscope record`
     Record(Box<Record>),
 }
 
-/// The settings of all three parts together. The parts of one process find each other by themselves.
+/// The settings of all parts together. The parts of one process find each other by themselves.
 #[derive(Args, Clone, Debug)]
 pub struct Parts {
     #[command(flatten)]
@@ -101,9 +113,11 @@ pub struct Parts {
     pub analyzer: AnalyzerSettings,
     #[command(flatten)]
     pub gateway: GatewaySettings,
+    #[command(flatten)]
+    pub historian: HistorianSettings,
 }
 
-/// `satscope demo`. Its node takes free ports, since those of a real one may be in use, and leaves no journal.
+/// `satscope demo`. Its node takes free ports, since those of a real one may be in use, and leaves neither journal nor history.
 #[derive(Args, Debug)]
 #[command(mut_arg("standin_zmq_listen", |port| port.default_value("tcp://127.0.0.1:0")))]
 #[command(mut_arg("standin_rpc_listen", |port| port.default_value("127.0.0.1:0")))]
@@ -165,6 +179,22 @@ pub struct Gateway {
     pub process: ProcessSettings,
     #[command(flatten)]
     pub gateway: GatewaySettings,
+}
+
+/// `satscope historian`.
+#[derive(Args, Debug)]
+#[command(mut_arg("metrics_listen", |port| port.default_value("127.0.0.1:9104")))]
+pub struct Historian {
+    #[command(flatten)]
+    pub process: ProcessSettings,
+    #[command(flatten)]
+    pub historian: HistorianSettings,
+    #[command(flatten)]
+    pub node: NodeSettings,
+    #[command(flatten)]
+    pub analyzer: AnalyzerUrl,
+    #[command(flatten)]
+    pub state: StateSettings,
 }
 
 /// `satscope simulate`.

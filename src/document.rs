@@ -92,11 +92,12 @@ fn users(setting: &Setting) -> String {
 fn metrics_table() -> String {
     let mut table =
         "| metric | type | what it is | parts |\n| --- | --- | --- | --- |\n".to_owned();
-    let parts: [(&str, fn()); 4] = [
+    let parts: [(&str, fn()); 5] = [
         ("all", satscope_kit::metrics::describe),
         ("ingest", satscope_ingest::describe_metrics),
         ("analyzer", satscope_analyzer::describe_metrics),
         ("gateway", satscope_gateway::describe_metrics),
+        ("historian", satscope_historian::describe_metrics),
     ];
     for (part, describe) in parts {
         let found = Descriptions::default();

@@ -4,12 +4,14 @@ mod check;
 mod cli;
 mod document;
 mod health;
+mod history;
 mod output;
 mod process;
 mod together;
 
 use std::process::ExitCode;
 
+use satscope_historian::Around;
 use satscope_kit::config::{self, ConfigError, Loaded};
 
 use cli::{Cli, Command};
@@ -70,6 +72,17 @@ fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<ExitCode> {
             satscope_gateway::start(command.gateway.clone(), context).await?;
             Ok(())
         }),
+        Command::Historian(command) => process::run(&command.process, async |context| {
+            let around = Around {
+                node: command.node.clone(),
+                is_node_set_elsewhere: false,
+                analyzer_url: command.analyzer.analyzer_url.clone(),
+                state_dir: command.state.folder()?,
+            };
+            satscope_historian::start(command.historian.clone(), around, context).await?;
+            Ok(())
+        }),
+        Command::History { what } => history::run(&what),
         Command::Simulate(command) => process::run_stand_in(&command.log, |stop| {
             satscope_standin::simulate(command.simulate.clone(), stop)
         }),

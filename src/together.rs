@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
+use satscope_historian::Around;
 use satscope_kit::Context;
 use satscope_standin::SimulateSettings;
 use tracing::info;
@@ -11,12 +12,21 @@ use crate::cli::Parts;
 
 /// Everything on a real node.
 pub async fn run(mut parts: Parts, context: &Context) -> anyhow::Result<()> {
-    // One setting for both.
-    let state = parts.ingest.state.clone();
+    // One setting for all.
+    let state_dir = parts.ingest.state.folder()?;
+    let node = parts.ingest.node.clone();
+    let is_node_set_elsewhere = parts.ingest.zmq.zmq_endpoint.is_some();
     let ingest = satscope_ingest::start(parts.ingest, context).await?;
     parts.analyzer.ingest_url = url(ingest);
-    let analyzer = satscope_analyzer::start(parts.analyzer, state.folder()?, context).await?;
+    let analyzer = satscope_analyzer::start(parts.analyzer, state_dir.clone(), context).await?;
     parts.gateway.analyzer_url = url(analyzer);
+    let around = Around {
+        node,
+        is_node_set_elsewhere,
+        analyzer_url: url(analyzer),
+        state_dir,
+    };
+    satscope_historian::start(parts.historian, around, context).await?;
     let gateway = satscope_gateway::start(parts.gateway, context).await?;
     info!("the dashboard is at http://{gateway}");
     Ok(())
@@ -31,9 +41,9 @@ pub async fn demo(
     let node = satscope_standin::start_simulation(simulate, context.tasks.stop()).await?;
     parts.ingest.zmq.zmq_endpoint = Some(node.zmq_endpoint().to_owned());
     parts.ingest.zmq.zmq_sequence_endpoint = None;
-    parts.ingest.rpc_url = Some(node.rpc_url());
-    parts.ingest.rpc_cookie_file = node.rpc_cookie_file().map(Into::into);
-    parts.ingest.node_is_standin = true;
+    parts.ingest.node.rpc_url = Some(node.rpc_url());
+    parts.ingest.node.rpc_cookie_file = node.rpc_cookie_file().map(Into::into);
+    parts.ingest.node.node_is_standin = true;
     context
         .tasks
         .spawn("the simulated node", async move {

@@ -18,6 +18,7 @@ pub async fn free(process: &ProcessSettings, parts: &Parts) -> Finding {
         ("ingest_listen", parts.ingest.ingest_listen),
         ("analyzer_listen", parts.analyzer.analyzer_listen),
         ("gateway_listen", parts.gateway.gateway_listen),
+        ("historian_listen", parts.historian.historian_listen),
     ];
     let mut bound: Vec<(&str, SocketAddr, TcpListener)> = Vec::new();
     let mut faults = Vec::new();

@@ -100,6 +100,8 @@ async fn a_taken_port_ends_the_start_with_1_and_one_line_that_names_it() {
         ("analyzer", "metrics_listen"),
         ("gateway", "gateway_listen"),
         ("gateway", "metrics_listen"),
+        ("historian", "historian_listen"),
+        ("historian", "metrics_listen"),
         ("simulate", "standin_zmq_listen"),
         ("simulate", "standin_rpc_listen"),
         ("run", "gateway_listen"),
@@ -117,6 +119,7 @@ async fn a_taken_port_ends_the_start_with_1_and_one_line_that_names_it() {
             "ingest" => &["--ingest-listen", FREE, "--metrics-listen", FREE],
             "analyzer" => &["--analyzer-listen", FREE, "--metrics-listen", FREE],
             "gateway" => &["--gateway-listen", FREE, "--metrics-listen", FREE],
+            "historian" => &["--historian-listen", FREE, "--metrics-listen", FREE],
             _ => &FREE_PORTS,
         };
         let mut arguments: Vec<&str> = vec![command];

@@ -10,7 +10,7 @@ use super::{part::Part, wait::until};
 pub const FREE: &str = "127.0.0.1:0";
 
 /// The flags that put each port of a whole in one process on any free one.
-pub const FREE_PORTS: [&str; 8] = [
+pub const FREE_PORTS: [&str; 10] = [
     "--metrics-listen",
     FREE,
     "--ingest-listen",
@@ -18,6 +18,8 @@ pub const FREE_PORTS: [&str; 8] = [
     "--analyzer-listen",
     FREE,
     "--gateway-listen",
+    FREE,
+    "--historian-listen",
     FREE,
 ];
 
@@ -127,6 +129,12 @@ impl Served {
     pub async fn analyzer_with(flags: &[&str]) -> Served {
         let arguments = [&["analyzer"][..], flags].concat();
         Served::start(&arguments, "analyzer_listen").await
+    }
+
+    /// `satscope historian` with these flags.
+    pub async fn historian_with(flags: &[&str]) -> Served {
+        let arguments = [&["historian"][..], flags].concat();
+        Served::start(&arguments, "historian_listen").await
     }
 
     /// `satscope gateway`.

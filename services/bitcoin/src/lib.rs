@@ -7,6 +7,7 @@ pub mod counters;
 pub mod discovery;
 pub mod frame;
 pub mod host;
+pub mod node;
 pub mod recording;
 pub mod rpc;
 pub mod subscriber;

@@ -1,1 +1,88 @@
 //! A price for every block, read from the node's blocks and kept.
+//!
+//! The [`store`] is the history's file, and [`archive`] the one that this process has open. The service answers from it,
+//! [`minutes`] writes what the analyzer shows, and the filler what the node's blocks say; it tells [`progress`] how far it is.
+
+pub mod archive;
+mod minutes;
+pub mod progress;
+mod report;
+mod service;
+mod settings;
+pub mod status;
+pub mod store;
+mod upkeep;
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use satscope_kit::{Context, grpc, net, upstream::Upstream};
+use satscope_proto::v1::history_service_server::{HistoryServiceServer, SERVICE_NAME};
+use tonic::service::Routes;
+
+pub use report::describe as describe_metrics;
+pub use settings::{Around, HistorianSettings};
+
+use crate::{archive::Archive, progress::Progress};
+
+/// Starts the historian; the address that it serves on.
+///
+/// # Errors
+/// When a port is taken, or a setting cannot be used. A node or an analyzer that cannot be reached, and a file that cannot be
+/// opened, are no errors: they are waited for.
+pub async fn start(
+    settings: HistorianSettings,
+    around: Around,
+    context: &Context,
+) -> anyhow::Result<SocketAddr> {
+    report::start();
+    let listener = net::listen("historian_listen", settings.historian_listen).await?;
+    let address = listener.local_addr().context("the bound address")?;
+    let archive = Archive::new(around.state_dir.clone(), around.node.node_is_standin)?;
+    let progress = Progress::default();
+    let service = service::Service::new(archive.clone(), progress.clone());
+    grpc::serve(
+        listener,
+        SERVICE_NAME,
+        Routes::new(grpc::compressed!(HistoryServiceServer::new(service))),
+        satscope_proto::DESCRIPTORS,
+        context,
+    )
+    .await?;
+    keep_minutes(&around, archive.clone(), context).await?;
+    keep_up(archive.clone(), progress.clone(), context).await;
+    // The filler is spawned here: it opens `archive` when the node has told its chain, and tells `progress` how far it is.
+    Ok(address)
+}
+
+async fn keep_minutes(around: &Around, archive: Archive, context: &Context) -> anyhow::Result<()> {
+    let analyzer = Upstream::new(around.analyzer_url.clone(), context.token.as_ref());
+    let analyzer = analyzer.context("analyzer_url")?;
+    let condition = context.readiness.condition("analyzer", "the analyzer");
+    let follower = minutes::Follower::new(archive, condition);
+    let (reader, stop) = (follower.clone(), context.tasks.stop());
+    context
+        .tasks
+        .spawn("the analyzer's stream", async move {
+            reader.read(analyzer, stop).await;
+            Ok(())
+        })
+        .await;
+    let stop = context.tasks.stop();
+    context
+        .tasks
+        .spawn("minutes", async move { follower.write(stop).await })
+        .await;
+    Ok(())
+}
+
+async fn keep_up(archive: Archive, progress: Progress, context: &Context) {
+    let condition = context.readiness.condition("history", "the history's file");
+    let stop = context.tasks.stop();
+    context
+        .tasks
+        .spawn("the history's file", async move {
+            upkeep::run(archive, progress, condition, stop).await
+        })
+        .await;
+}

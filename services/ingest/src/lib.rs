@@ -90,7 +90,7 @@ async fn task(
     context: &Context,
 ) -> anyhow::Result<Task> {
     let rpc = node::rpc(settings).map_err(|error| ConfigError::unusable(&error))?;
-    let clock = match settings.node_is_standin {
+    let clock = match settings.node.node_is_standin {
         true => Clock::Awaited(None),
         false => Clock::of_system(),
     };

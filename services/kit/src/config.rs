@@ -21,7 +21,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, error::Erro
 pub use error::ConfigError;
 pub use listing::{Row, Setting, list, settings};
 pub use secret::Secret;
-pub use shared::{RecordLimits, StateSettings, ZmqSettings};
+pub use shared::{AnalyzerUrl, NodeLogin, NodeSettings, RecordLimits, StateSettings, ZmqSettings};
 pub use value::{
     bytes, finite, http_url, log_filter, node_url, positive, seconds, socket_address, whole,
     without_login, zmq_endpoint,

@@ -125,7 +125,7 @@ fn kind(settings: &IngestSettings, choice: &Choice) -> String {
         discovery::Login::Password(_) => "rpcuser and rpcpassword of the node's files".to_owned(),
         discovery::Login::Withheld => "none".to_owned(),
     };
-    let set = (&settings.rpc_cookie_file, &settings.rpc_user);
+    let set = (&settings.node.rpc_cookie_file, &settings.node.rpc_user);
     match (choice.login, &choice.files, set) {
         (Login::None, ..) => "none".to_owned(),
         (Login::Url, ..) => "the user in rpc_url".to_owned(),

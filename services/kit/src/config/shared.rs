@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{ConfigError, bytes, zmq_endpoint};
+use super::{ConfigError, Secret, bytes, http_url, node_url, zmq_endpoint};
 
 /// Where a node publishes over ZMQ unless something else is known. Source: the lines for bitcoin.conf in Core's `doc/zmq.md`.
 const USUAL_ZMQ: &str = "tcp://127.0.0.1:28332";
@@ -29,6 +29,99 @@ impl ZmqSettings {
     }
 }
 
+/// Where the node's files and its JSON-RPC are.
+#[derive(Args, Clone, Debug, Default)]
+pub struct NodeSettings {
+    /// The node's data folder, to find its RPC and login; looked for where neither zmq_endpoint nor RPC is set [default: ~/.bitcoin,
+    /// else what /etc/bitcoin/bitcoin.conf says]
+    #[arg(long, env = "SATSCOPE_BITCOIN_DIR", value_name = "FOLDER")]
+    pub bitcoin_dir: Option<PathBuf>,
+
+    /// The node's JSON-RPC [default: as found in bitcoin_dir; http://127.0.0.1:8332 where a login is set]; without RPC, all begins
+    /// from an empty window
+    #[arg(long, env = "SATSCOPE_RPC_URL", value_name = "URL", value_parser = node_url)]
+    pub rpc_url: Option<String>,
+
+    /// The file with the node's RPC cookie (`.cookie` in its data folder)
+    #[arg(long, env = "SATSCOPE_RPC_COOKIE_FILE", value_name = "FILE")]
+    pub rpc_cookie_file: Option<PathBuf>,
+
+    /// The user for RPC, if there is no cookie; the password comes from a file or SATSCOPE_RPC_PASSWORD
+    #[arg(long, env = "SATSCOPE_RPC_USER", value_name = "NAME")]
+    pub rpc_user: Option<String>,
+
+    /// The file with that user's password in its first line
+    #[arg(long, env = "SATSCOPE_RPC_PASSWORD_FILE", value_name = "FILE")]
+    pub rpc_password_file: Option<PathBuf>,
+
+    /// The node is a stand-in: take the time and the labels from its `satscope` topic
+    #[arg(long, env = "SATSCOPE_NODE_IS_STANDIN")]
+    pub node_is_standin: bool,
+}
+
+/// A login for the node's RPC, as it is set by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeLogin {
+    /// The file with the node's cookie.
+    Cookie(PathBuf),
+    /// A user and its password.
+    Password {
+        /// The user.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+}
+
+impl NodeSettings {
+    /// Whether a login for RPC is set by hand, beside one in `rpc_url`.
+    fn has_login(&self) -> bool {
+        self.rpc_cookie_file.is_some() || self.rpc_user.is_some()
+    }
+
+    /// Whether the node is to be looked for: operators named its folder, or nothing of where it is. `is_set_elsewhere` if another
+    /// setting, such as `zmq_endpoint`, says where it is.
+    pub fn is_looked_for(&self, is_set_elsewhere: bool) -> bool {
+        let is_set = is_set_elsewhere || self.rpc_url.is_some() || self.has_login();
+        !self.node_is_standin && (self.bitcoin_dir.is_some() || !is_set)
+    }
+
+    /// The login that is set by hand: the cookie if one is given, else user and password; `None` if there is neither.
+    ///
+    /// # Errors
+    /// When the password file cannot be read, or there is a user without a password.
+    pub fn login(&self) -> Result<Option<NodeLogin>, ConfigError> {
+        if let Some(path) = &self.rpc_cookie_file {
+            return Ok(Some(NodeLogin::Cookie(path.clone())));
+        }
+        let Some(user) = self.rpc_user.clone() else {
+            return Ok(None);
+        };
+        let file = self.rpc_password_file.as_deref();
+        match Secret::find(file, Secret::RPC_PASSWORD)? {
+            Some(password) => Ok(Some(NodeLogin::Password { user, password })),
+            None => Err(ConfigError::Unusable(format!(
+                "rpc_user = {user:?} has no password: expected rpc_password_file or {}",
+                Secret::RPC_PASSWORD
+            ))),
+        }
+    }
+}
+
+/// Where the analyzer is, for a part that has no other setting of that name beside it.
+#[derive(Args, Clone, Debug)]
+pub struct AnalyzerUrl {
+    /// The analyzer that the price comes from
+    #[arg(
+        long,
+        env = "SATSCOPE_ANALYZER_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:50052",
+        value_parser = http_url
+    )]
+    pub analyzer_url: String,
+}
+
 /// How much of a recording is kept.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RecordLimits {
@@ -44,11 +137,11 @@ pub struct RecordLimits {
 /// The value of `state_dir` that stands for no folder.
 const NO_FOLDER: &str = "none";
 
-/// The folder for what outlives a process: ingest's journal, the analyzer's last price.
+/// The folder for what outlives a process: ingest's journal, the analyzer's last price, the historian's files.
 #[derive(Args, Clone, Debug, Default)]
 pub struct StateSettings {
-    /// Where ingest keeps its journal and the analyzer its last price; "none" for nowhere [default: $STATE_DIRECTORY, else
-    /// $XDG_STATE_HOME/satscope, else ~/.local/state/satscope]
+    /// Where ingest keeps its journal, the analyzer its last price and the historian its history; "none" for nowhere [default:
+    /// $STATE_DIRECTORY, else $XDG_STATE_HOME/satscope, else ~/.local/state/satscope]
     #[arg(long, env = "SATSCOPE_STATE_DIR", value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,
 }

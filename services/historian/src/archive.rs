@@ -1,0 +1,228 @@
+//! The history that this process keeps: none until it is known whose it is, then one file.
+//!
+//! The file's name has the chain in it, which the node tells. A file that is there already is opened at once if it is the only
+//! one of its kind, so that the past is served while the node is away; what the node tells later is held against it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+use tracing::{info, warn};
+
+use crate::{
+    report,
+    store::{Identity, Readers, Store, StoreError, Writer},
+};
+
+/// Where the files are, and the one that is open. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Archive(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    folder: Folder,
+    simulated: bool,
+    open: Mutex<Option<History>>,
+}
+
+/// The folder of the files.
+#[derive(Debug)]
+enum Folder {
+    Kept(PathBuf),
+    /// Removed at the end.
+    Passing(TempDir),
+}
+
+/// An open file. Clones share it.
+#[derive(Clone, Debug)]
+pub struct History {
+    readers: Readers,
+    writer: Arc<Mutex<Writer>>,
+}
+
+impl History {
+    /// Those that read.
+    pub fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
+    /// The one that writes, for one transaction: other parts of the historian wait for it meanwhile, for at most seconds.
+    pub fn write<T>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let done = work(&mut self.lock());
+        if let Err(error) = &done {
+            report::failed(error);
+        }
+        done
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Archive {
+    /// The files in a folder, of nodes or of stand-ins. Without a folder, they are kept in one that is removed at the end.
+    ///
+    /// # Errors
+    /// When there is no room for such a folder.
+    pub fn new(folder: Option<PathBuf>, simulated: bool) -> anyhow::Result<Archive> {
+        let folder = match folder {
+            Some(folder) => Folder::Kept(folder),
+            None => Folder::Passing(
+                tempfile::Builder::new()
+                    .prefix("satscope-history-")
+                    .tempdir()
+                    .context("a folder for the history of this process")?,
+            ),
+        };
+        let open = Mutex::default();
+        Ok(Archive(Arc::new(Shared {
+            folder,
+            simulated,
+            open,
+        })))
+    }
+
+    /// The folder of the files, for what lies beside them.
+    pub fn folder(&self) -> &Path {
+        match &self.0.folder {
+            Folder::Kept(folder) => folder,
+            Folder::Passing(folder) => folder.path(),
+        }
+    }
+
+    /// Whether the files are of stand-ins.
+    pub fn is_simulated(&self) -> bool {
+        self.0.simulated
+    }
+
+    /// The open file; `None` if it is not known yet whose history is kept, or the file cannot be opened.
+    pub fn history(&self) -> Option<History> {
+        self.lock().clone()
+    }
+
+    /// Opens the file that is there, if it is the only one of its kind. Does nothing if there is none, or more than one.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open_only(&self) -> Result<Option<History>, StoreError> {
+        let files = Store::files(self.folder(), self.0.simulated)?;
+        let [path] = files.as_slice() else {
+            return Ok(None);
+        };
+        let identity = Store::identity(path)?;
+        self.open_at(path, &identity).map(Some)
+    }
+
+    /// Opens the file of a chain, as the node tells it; if another one is open, that one is closed. To be called off the async
+    /// threads.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(&self, chain: &str, genesis: bitcoin::BlockHash) -> Result<History, StoreError> {
+        let identity = Identity {
+            chain: chain.to_owned(),
+            genesis,
+            simulated: self.0.simulated,
+        };
+        let name = Store::file_name(chain, self.0.simulated);
+        self.open_at(&self.folder().join(name), &identity)
+    }
+
+    fn open_at(&self, path: &Path, identity: &Identity) -> Result<History, StoreError> {
+        let mut open = self.lock();
+        if let Some(history) = open
+            .as_ref()
+            .filter(|open| open.readers.identity() == identity)
+        {
+            return Ok(history.clone());
+        }
+        if let Some(other) = open.take() {
+            let other = other.readers.path().display();
+            warn!("the history in {other} is of another chain than the node's, and is closed");
+        }
+        let opened = Store::open(path, identity).inspect_err(report::failed);
+        let (writer, readers) = opened?;
+        info!("the history is in {}", path.display());
+        let history = History {
+            readers,
+            writer: Arc::new(Mutex::new(writer)),
+        };
+        *open = Some(history.clone());
+        Ok(history)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<History>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bitcoin::{BlockHash, hashes::Hash as _};
+
+    use super::*;
+
+    fn genesis(byte: u8) -> BlockHash {
+        BlockHash::hash(&[byte])
+    }
+
+    #[test]
+    fn the_only_file_is_opened_before_the_node_has_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = || Archive::new(Some(folder.path().join("state")), false).unwrap();
+        let first = archive();
+        assert!(first.open_only().unwrap().is_none());
+        assert!(first.history().is_none());
+        let opened = first.open("main", genesis(1)).unwrap();
+        assert_eq!(opened.readers().identity().chain, "main");
+        drop((first, opened));
+        let again = archive();
+        let opened = again.open_only().unwrap().unwrap();
+        assert_eq!(opened.readers().identity().genesis, genesis(1));
+        // The node agrees.
+        again.open("main", genesis(1)).unwrap();
+        // The node is of another chain.
+        drop(opened);
+        again.open("test", genesis(2)).unwrap();
+        let open = again.history().unwrap();
+        assert_eq!(open.readers().identity().chain, "test");
+        drop((again, open));
+        assert!(archive().open_only().unwrap().is_none(), "there are two");
+        let simulated = Archive::new(Some(folder.path().join("state")), true).unwrap();
+        assert!(simulated.open_only().unwrap().is_none());
+    }
+
+    #[test]
+    fn the_only_file_may_be_of_another_first_block() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::new(Some(folder.path().to_owned()), true).unwrap();
+        archive.open("regtest", genesis(1)).unwrap();
+        let refused = archive.open("regtest", genesis(2)).unwrap_err();
+        assert!(
+            matches!(refused, StoreError::OtherChain { .. }),
+            "{refused}"
+        );
+        assert!(
+            archive.history().is_none(),
+            "what is of another chain is not served"
+        );
+    }
+
+    #[test]
+    fn without_a_folder_the_files_go_with_the_process() {
+        let archive = Archive::new(None, true).unwrap();
+        let folder = archive.folder().to_owned();
+        archive.open("regtest", genesis(1)).unwrap();
+        assert!(folder.join("history-regtest-simulated.sqlite").exists());
+        drop(archive);
+        assert!(!folder.exists());
+    }
+}

@@ -1,0 +1,273 @@
+//! Minutes: what the live estimates of each minute were, as they were shown.
+//!
+//! The analyzer's updates are followed, and each estimate that is not stale is a sample of its minute of the event clock. A minute
+//! is written when it is over, every few seconds while it lasts, and at the end of the process. A historian that begins in the
+//! middle of a minute goes on with the row that an earlier one left.
+//!
+//! Only the newest minute of the file changes. When the clock is set back, estimates of minutes that are in the file are left
+//! out: what was shown first stays. Minutes that the file does not have are written, so that a clock that was ahead, and was set
+//! right, costs none.
+
+mod cell;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use satscope_kit::{
+    health::Condition,
+    upstream::{self, Upstream},
+};
+use satscope_proto::v1::{
+    PriceUpdate, PriceUpdatesRequest, PriceUpdatesResponse,
+    price_service_client::PriceServiceClient,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    archive::{Archive, History},
+    report,
+    store::StoreError,
+};
+use cell::{Before, Cell, Sample};
+
+/// Interval at which minutes are written.
+const EVERY: Duration = Duration::from_secs(10);
+/// Minutes that wait for a file that is not open, or cannot be written; the oldest of more are forgotten.
+const WAITING: usize = 1440;
+
+/// What follows the analyzer. Clones share what they know.
+#[derive(Clone, Debug)]
+pub struct Follower {
+    archive: Archive,
+    condition: Condition,
+    minutes: Arc<Mutex<Minutes>>,
+}
+
+/// The minutes that are not over, or not written.
+#[derive(Debug, Default)]
+struct Minutes {
+    /// The minute that lasts.
+    lasting: Option<Cell>,
+    /// Minutes that are over, oldest first.
+    over: VecDeque<Cell>,
+    /// Minutes that were begun.
+    begun: u64,
+    /// The last update that was looked at.
+    sequence: u64,
+    /// Why the last write left something out or failed, for the log.
+    complaint: Option<String>,
+}
+
+impl Follower {
+    /// Not connected yet.
+    pub fn new(archive: Archive, condition: Condition) -> Follower {
+        Follower {
+            archive,
+            condition,
+            minutes: Arc::default(),
+        }
+    }
+
+    /// Reads the analyzer's stream until `stop`.
+    pub async fn read(&self, analyzer: Upstream, stop: CancellationToken) {
+        let open = |channel| {
+            let after_sequence = self.lock().sequence;
+            async move {
+                let mut client = PriceServiceClient::new(channel);
+                let request = PriceUpdatesRequest { after_sequence };
+                Ok(client.price_updates(request).await?.into_inner())
+            }
+        };
+        upstream::follow("the analyzer", &analyzer, stop, open, |event| {
+            self.hear(event);
+        })
+        .await;
+    }
+
+    /// Writes until `stop`, and once more then.
+    ///
+    /// # Errors
+    /// When a thread for it dies. A file that cannot be written is no error: the minutes wait.
+    pub async fn write(&self, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut every = tokio::time::interval(EVERY);
+        loop {
+            let goes_on = stop.run_until_cancelled(every.tick()).await.is_some();
+            let follower = self.clone();
+            let put = tokio::task::spawn_blocking(move || follower.put());
+            put.await.context("writing minutes")?;
+            if !goes_on {
+                return Ok(());
+            }
+        }
+    }
+
+    fn hear(&self, event: upstream::Event<PriceUpdatesResponse>) {
+        match event {
+            upstream::Event::Connected => self.condition.met(),
+            upstream::Event::Message(message) => {
+                if let Some(update) = message.update.filter(|update| !update.more_follows) {
+                    self.take(&update);
+                }
+            }
+            upstream::Event::Lost(fault) => {
+                report::upstream_lost();
+                self.condition.unmet(fault);
+            }
+        }
+    }
+
+    fn take(&self, update: &PriceUpdate) {
+        let mut minutes = self.lock();
+        // The first update of a connection is the newest one, which may be known.
+        if minutes.sequence == update.sequence {
+            return;
+        }
+        minutes.sequence = update.sequence;
+        let Some(sample) = Sample::of(update) else {
+            return;
+        };
+        match update.simulation.is_some() == self.archive.is_simulated() {
+            true => minutes.add(&sample),
+            false => report::left_out("other_node"),
+        }
+    }
+
+    /// Writes the minutes that are over, and the one that lasts. The lock is not held meanwhile, so that a slow disk holds up no
+    /// update.
+    fn put(&self) {
+        let Some(history) = self.archive.history() else {
+            return;
+        };
+        loop {
+            let (cell, is_over) = match self.lock().next() {
+                Some(next) => next,
+                None => return,
+            };
+            let outcome = put_cell(&history, &cell);
+            let mut minutes = self.lock();
+            minutes.complain(outcome.complaint(&history));
+            match outcome {
+                Outcome::Failed(_) => return,
+                Outcome::Written(before) => minutes.wrote(cell.number, before, is_over),
+                Outcome::LeftOut(reason) => {
+                    report::left_out(reason);
+                    minutes.forget(cell.number);
+                }
+            }
+            if !is_over {
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Minutes> {
+        self.minutes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What became of a minute that was to be written.
+enum Outcome {
+    /// It is in the file, beside or on top of this.
+    Written(Before),
+    /// It does not belong into the file.
+    LeftOut(&'static str),
+    /// The file cannot be written.
+    Failed(StoreError),
+}
+
+impl Outcome {
+    fn complaint(&self, history: &History) -> Option<String> {
+        match self {
+            Outcome::Written(_) | Outcome::LeftOut("older_minute") => None,
+            Outcome::LeftOut(_) => Some(format!(
+                "minutes are of another chain than the history in {}, and are left out",
+                history.readers().path().display()
+            )),
+            Outcome::Failed(error) => Some(format!("minutes cannot be written: {error}")),
+        }
+    }
+}
+
+fn put_cell(history: &History, cell: &Cell) -> Outcome {
+    let readers = history.readers();
+    if readers.identity().chain != cell.chain {
+        return Outcome::LeftOut("other_node");
+    }
+    let mut cell = cell.clone();
+    if cell.before == Before::Unknown {
+        let found = readers
+            .has_minute(cell.minute())
+            .and_then(|is_there| Ok((is_there, readers.newest_minute()?)));
+        cell.before = match found {
+            Err(error) => return Outcome::Failed(error),
+            Ok((false, _)) => Before::Nothing,
+            Ok((true, Some(newest))) if newest.minute == cell.minute() => Before::Row(newest),
+            Ok((true, _)) => return Outcome::LeftOut("older_minute"),
+        };
+    }
+    match history.write(|writer| writer.put_minutes(&[cell.row()])) {
+        Ok(()) => Outcome::Written(cell.before),
+        // It would be refused for ever.
+        Err(error @ StoreError::Rows(_)) => {
+            warn!("a minute is left out: {error}");
+            Outcome::LeftOut("refused")
+        }
+        Err(error) => Outcome::Failed(error),
+    }
+}
+
+impl Minutes {
+    fn add(&mut self, sample: &Sample) {
+        if let Some(cell) = self.lasting.as_mut().filter(|cell| cell.takes(sample)) {
+            cell.add(sample);
+            return;
+        }
+        self.begun += 1;
+        let cell = Cell::begin(self.begun, sample);
+        self.over.extend(self.lasting.replace(cell));
+        while self.over.len() > WAITING {
+            self.over.pop_front();
+            report::left_out("no_history");
+        }
+    }
+
+    /// The minute that is to be written next, and whether it is over.
+    fn next(&self) -> Option<(Cell, bool)> {
+        let over = self.over.front().map(|cell| (cell.clone(), true));
+        over.or_else(|| self.lasting.clone().map(|cell| (cell, false)))
+    }
+
+    /// A minute is in the file. If it lasts, or was not over when it was taken, it is written again.
+    fn wrote(&mut self, number: u64, before: Before, is_over: bool) {
+        if is_over {
+            self.forget(number);
+            return;
+        }
+        let mut cells = self.over.iter_mut().chain(&mut self.lasting);
+        if let Some(cell) = cells.find(|cell| cell.number == number) {
+            cell.before = before;
+        }
+    }
+
+    fn forget(&mut self, number: u64) {
+        self.over.retain(|cell| cell.number != number);
+        self.lasting.take_if(|cell| cell.number == number);
+    }
+
+    /// Logs why minutes are left out or not written, once for each reason, and when that is over.
+    fn complain(&mut self, complaint: Option<String>) {
+        match (&complaint, &self.complaint) {
+            (Some(new), old) if old.as_ref() != Some(new) => warn!("{new}"),
+            (None, Some(_)) => info!("minutes are written again"),
+            _ => {}
+        }
+        self.complaint = complaint;
+    }
+}

@@ -1,0 +1,132 @@
+//! The estimates of one minute, added up.
+
+use satscope_oracle::past::BlockPrice;
+use satscope_proto::v1::{Estimate, PriceUpdate};
+
+use crate::store::MinuteRow;
+
+/// Milliseconds of a minute.
+const MINUTE_MS: u64 = 60_000;
+/// The most dollars that an estimate may have.
+const MOST_USD: f64 = 1e13;
+
+/// A live estimate that was shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The minute of the event clock in which it was shown, Unix seconds divided by 60.
+    pub minute: u64,
+    /// The node's chain.
+    pub chain: String,
+    price: BlockPrice,
+}
+
+impl Sample {
+    /// The estimate of an update; `None` if the update has none, the estimate is stale, or it has no sense.
+    pub fn of(update: &PriceUpdate) -> Option<Sample> {
+        let estimate = update.estimate.as_ref()?;
+        let price = match estimate.stale {
+            false => price(estimate)?,
+            true => return None,
+        };
+        Some(Sample {
+            minute: update.time_ms / MINUTE_MS,
+            chain: update.chain.clone(),
+            price,
+        })
+    }
+}
+
+fn price(estimate: &Estimate) -> Option<BlockPrice> {
+    let usd = [estimate.low_usd, estimate.price_usd, estimate.high_usd];
+    let is_price = |usd: &f64| usd.is_finite() && *usd > 0.0 && *usd < MOST_USD;
+    let is_usable = usd.iter().all(is_price) && usd.is_sorted();
+    if !is_usable || !(0.0..=1.0).contains(&estimate.confidence) {
+        return None;
+    }
+    let [low_cents, price_cents, high_cents] = usd.map(|usd| (usd * 100.0).round() as u64);
+    let price = BlockPrice {
+        price_cents,
+        low_cents,
+        high_cents,
+        confidence_thousandths: (estimate.confidence * 1000.0).round() as u16,
+    };
+    // Less than half a cent is no price.
+    (low_cents > 0).then_some(price)
+}
+
+/// What the file had of a minute before this process wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// It was not looked at yet.
+    Unknown,
+    /// Nothing.
+    Nothing,
+    /// What an earlier process left.
+    Row(MinuteRow),
+}
+
+/// The samples of one minute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Tells it from others of the same minute.
+    pub number: u64,
+    /// The node's chain.
+    pub chain: String,
+    /// What the file had before.
+    pub before: Before,
+    samples: MinuteRow,
+}
+
+impl Cell {
+    /// A minute that begins with a sample.
+    pub fn begin(number: u64, sample: &Sample) -> Cell {
+        let cents = sample.price.price_cents;
+        Cell {
+            number,
+            chain: sample.chain.clone(),
+            before: Before::Unknown,
+            samples: MinuteRow {
+                minute: sample.minute,
+                open_cents: cents,
+                high_cents: cents,
+                low_cents: cents,
+                close: sample.price,
+                samples: 1,
+            },
+        }
+    }
+
+    /// The minute.
+    pub fn minute(&self) -> u64 {
+        self.samples.minute
+    }
+
+    /// Whether a sample belongs to it.
+    pub fn takes(&self, sample: &Sample) -> bool {
+        self.minute() == sample.minute && self.chain == sample.chain
+    }
+
+    /// Adds a sample that belongs to it.
+    pub fn add(&mut self, sample: &Sample) {
+        self.samples = joined(&self.samples, &Cell::begin(self.number, sample).samples);
+    }
+
+    /// The row of the minute, with what the file had before.
+    pub fn row(&self) -> MinuteRow {
+        match &self.before {
+            Before::Unknown | Before::Nothing => self.samples,
+            Before::Row(before) => joined(before, &self.samples),
+        }
+    }
+}
+
+fn joined(earlier: &MinuteRow, later: &MinuteRow) -> MinuteRow {
+    MinuteRow {
+        minute: earlier.minute,
+        open_cents: earlier.open_cents,
+        high_cents: earlier.high_cents.max(later.high_cents),
+        low_cents: earlier.low_cents.min(later.low_cents),
+        close: later.close,
+        samples: earlier.samples.saturating_add(later.samples),
+    }
+}

@@ -1,0 +1,80 @@
+//! How far the historian has come: written by what reads blocks from the node, read by the service and the metrics.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use satscope_proto::v1::HistorianState;
+
+use crate::store::Tip;
+
+/// What the historian does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Doing {
+    /// It waits for the node.
+    #[default]
+    Waiting,
+    /// It reads the past.
+    Filling,
+    /// It has all blocks and follows the tip.
+    Following,
+    /// It cannot write what it reads.
+    Stuck,
+}
+
+impl Doing {
+    /// Each, by its label in metrics.
+    pub const ALL: [(Doing, &str); 4] = [
+        (Doing::Waiting, "waiting"),
+        (Doing::Filling, "filling"),
+        (Doing::Following, "following"),
+        (Doing::Stuck, "stuck"),
+    ];
+
+    /// As gRPC has it.
+    pub fn message(self) -> HistorianState {
+        match self {
+            Doing::Waiting => HistorianState::Waiting,
+            Doing::Filling => HistorianState::Filling,
+            Doing::Following => HistorianState::Following,
+            Doing::Stuck => HistorianState::Stuck,
+        }
+    }
+}
+
+/// How far the historian has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The node's chain, as `getblockchaininfo` names it; `None` until the node has answered.
+    pub chain: Option<String>,
+    /// The node's best block; `None` until the node has answered.
+    pub tip: Option<Tip>,
+    /// Blocks that have been read, of `wanted_blocks`.
+    pub read_blocks: u64,
+    /// Blocks that are to be read in all; 0 until the node has answered.
+    pub wanted_blocks: u64,
+    /// Seconds until all are read, at the pace of the last minutes; `None` if that is unknown or none is left.
+    pub left_seconds: Option<u64>,
+    /// What it does.
+    pub doing: Doing,
+    /// One line for the public, without addresses or names: what it does or waits for.
+    pub detail: String,
+}
+
+/// The newest [`Report`]. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Mutex<Report>>);
+
+impl Progress {
+    /// The newest report.
+    pub fn report(&self) -> Report {
+        self.lock().clone()
+    }
+
+    /// Changes the report.
+    pub fn update(&self, change: impl FnOnce(&mut Report)) {
+        change(&mut self.lock());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Report> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

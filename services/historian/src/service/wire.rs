@@ -1,0 +1,178 @@
+//! Questions and answers of the past as gRPC has them.
+
+use satscope_oracle::past::MODEL;
+use satscope_proto::v1::{self as proto, HistorySource, get_price_at_request::At};
+use tonic::Status;
+
+use crate::{
+    progress::Report,
+    store::{BlockState, Candle, Coverage, Identity, Kind, Price, Source, Span},
+};
+
+/// Seconds of the steps that candles have.
+const CANDLE_STEPS: [u64; 3] = [3600, 86_400, 604_800];
+
+/// The source that is asked for.
+///
+/// # Errors
+/// INVALID_ARGUMENT if there is none of that number.
+pub fn source(number: i32) -> Result<Source, Status> {
+    match HistorySource::try_from(number) {
+        Ok(HistorySource::Unspecified) => Ok(Source::Auto),
+        Ok(HistorySource::Block) => Ok(Source::Block),
+        Ok(HistorySource::Minute) => Ok(Source::Minute),
+        Err(_) => Err(invalid(format!(
+            "source = {number}: expected 0 (settled blocks, then minutes), 1 (blocks) or 2 (minutes)"
+        ))),
+    }
+}
+
+/// The moment that is asked for.
+///
+/// # Errors
+/// INVALID_ARGUMENT if there is none, or a block's minute is asked for.
+pub fn moment(at: Option<At>, source: Source) -> Result<At, Status> {
+    match (at, source) {
+        (Some(At::Height(_)), Source::Minute) => Err(invalid(
+            "source = 2 (minutes): a height has no minute; expected source 0 or 1, or a time",
+        )),
+        (Some(at), _) => Ok(at),
+        (None, _) => Err(invalid(
+            "at is missing: expected time (Unix seconds) or height",
+        )),
+    }
+}
+
+/// The span that is asked for.
+///
+/// # Errors
+/// INVALID_ARGUMENT if it ends before it begins.
+pub fn span(from: u64, to: u64, step: u64) -> Result<Span, Status> {
+    match from <= to {
+        true => Ok(Span { from, to, step }),
+        false => Err(invalid(
+            "to is before from: expected Unix seconds, from at most to",
+        )),
+    }
+}
+
+/// The step of candles that is asked for.
+///
+/// # Errors
+/// INVALID_ARGUMENT if there are no candles of that step.
+pub fn candle_step(step: u64) -> Result<u64, Status> {
+    match CANDLE_STEPS.contains(&step) {
+        true => Ok(step),
+        false => Err(invalid(format!(
+            "step = {step}: expected seconds, one of {CANDLE_STEPS:?}"
+        ))),
+    }
+}
+
+fn invalid(what: impl Into<String>) -> Status {
+    Status::invalid_argument(what)
+}
+
+/// A price.
+pub fn price(price: &Price) -> proto::PastPrice {
+    let (source, state, height, model) = match price.kind {
+        Kind::Block {
+            height,
+            state,
+            model,
+        } => (
+            HistorySource::Block,
+            block_state(state),
+            Some(height),
+            model,
+        ),
+        Kind::Minute => (
+            HistorySource::Minute,
+            proto::BlockState::Unspecified,
+            None,
+            0,
+        ),
+    };
+    proto::PastPrice {
+        time: price.time,
+        price_cents: price.price.price_cents,
+        low_cents: price.price.low_cents,
+        high_cents: price.price.high_cents,
+        confidence_thousandths: price.price.confidence_thousandths.into(),
+        count: price.count,
+        source: source.into(),
+        state: state.into(),
+        height,
+        model,
+    }
+}
+
+/// A cell.
+pub fn candle(candle: &Candle) -> proto::Candle {
+    let Some(blocks) = candle.blocks else {
+        return proto::Candle {
+            time: candle.time,
+            ..proto::Candle::default()
+        };
+    };
+    proto::Candle {
+        time: candle.time,
+        prices: Some(proto::Span {
+            open_cents: blocks.open_cents,
+            high_cents: blocks.high_cents,
+            low_cents: blocks.low_cents,
+            close_cents: blocks.close_cents,
+        }),
+        blocks: blocks.blocks,
+        confidence_thousandths: blocks.confidence_thousandths.into(),
+        state: block_state(blocks.state).into(),
+    }
+}
+
+fn block_state(state: BlockState) -> proto::BlockState {
+    match state {
+        BlockState::Provisional => proto::BlockState::Provisional,
+        BlockState::Settled => proto::BlockState::Settled,
+        BlockState::Final => proto::BlockState::Final,
+    }
+}
+
+/// What the historian has: what it reports of itself, and what the open file has.
+pub fn coverage(
+    report: &Report,
+    identity: Option<&Identity>,
+    simulated: bool,
+    has: Option<&Coverage>,
+) -> proto::Coverage {
+    let nothing = Coverage::default();
+    let has = has.unwrap_or(&nothing);
+    let chain = report.chain.as_ref();
+    let chain = chain.or(identity.map(|identity| &identity.chain));
+    // Before the node has answered, what the file has is all that is known.
+    let (read_blocks, wanted_blocks) = match report.wanted_blocks {
+        0 => (has.read, has.read),
+        wanted => (report.read_blocks, wanted),
+    };
+    proto::Coverage {
+        chain: chain.cloned().unwrap_or_default(),
+        simulated,
+        model: MODEL,
+        tip_height: report.tip.map(|tip| tip.height),
+        first_height: has.first.map(|first| first.height),
+        last_height: has.last.map(|last| last.height),
+        first_time: has.first.map(|first| first.time),
+        last_time: has.last.map(|last| last.time),
+        since_time: has.since.map(|since| since.time),
+        settled_height: has.settled_height,
+        final_height: has.final_height,
+        blocks: has.blocks,
+        minutes: has.minutes,
+        read_blocks,
+        wanted_blocks,
+        left_seconds: report.left_seconds,
+        state: report.doing.message().into(),
+        detail: report.detail.clone(),
+        first_minute: has.first_minute,
+        last_minute: has.last_minute,
+    }
+}

@@ -1,0 +1,44 @@
+//! The settings of the historian.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use satscope_kit::config::{NodeSettings, socket_address, whole};
+
+/// The most workers that can be set.
+const MOST_WORKERS: u32 = 64;
+
+/// Where the historian serves, and how much of the machine it takes.
+#[derive(Args, Clone, Debug)]
+pub struct HistorianSettings {
+    /// Where the historian serves gRPC
+    #[arg(
+        long,
+        env = "SATSCOPE_HISTORIAN_LISTEN",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:50053", value_parser = socket_address
+    )]
+    pub historian_listen: SocketAddr,
+
+    /// How many periods of 2,016 blocks the historian reads at a time [default: by cores and memory]
+    #[arg(
+        long,
+        env = "SATSCOPE_HISTORIAN_WORKERS",
+        value_name = "COUNT",
+        value_parser = whole(1..=MOST_WORKERS)
+    )]
+    pub historian_workers: Option<u32>,
+}
+
+/// What the historian has around it, and shares with other parts of the same process.
+#[derive(Clone, Debug)]
+pub struct Around {
+    /// The node.
+    pub node: NodeSettings,
+    /// Whether another setting, such as `zmq_endpoint`, says where the node is, so that its files are not looked for.
+    pub is_node_set_elsewhere: bool,
+    /// Where the analyzer serves gRPC.
+    pub analyzer_url: String,
+    /// The folder of the history's files; `None` to keep them for the life of this process.
+    pub state_dir: Option<PathBuf>,
+}

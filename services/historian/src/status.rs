@@ -1,0 +1,296 @@
+//! What the files of a folder hold, told to operators: `satscope history status`.
+
+use std::{fmt::Write as _, path::Path};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::store::{Coverage, PeriodState, Readers, Store, StoreError, StoredPeriod};
+
+/// What one file holds. Times are Unix seconds.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    file: String,
+    chain: String,
+    genesis: String,
+    simulated: bool,
+    bytes: u64,
+    tip_height: Option<u32>,
+    read_blocks: u64,
+    blocks: u64,
+    first_height: Option<u32>,
+    first_time: Option<u64>,
+    last_height: Option<u32>,
+    last_time: Option<u64>,
+    /// Every block from here to the last has been read.
+    since_height: Option<u32>,
+    since_time: Option<u64>,
+    settled_height: Option<u32>,
+    final_height: Option<u32>,
+    minutes: u64,
+    first_minute: Option<u64>,
+    last_minute: Option<u64>,
+    /// SHA-256 over the digests of all final periods, oldest first.
+    digest: Option<String>,
+    periods: Vec<Period>,
+}
+
+/// A period of 2,016 blocks.
+#[derive(Debug, Serialize)]
+struct Period {
+    period: u32,
+    first_height: u32,
+    state: &'static str,
+    model: u32,
+    disputed: bool,
+    read_blocks: u32,
+    blocks: u32,
+    digest: Option<String>,
+}
+
+/// What each file in a folder holds: those of nodes, then those of stand-ins.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn of_folder(folder: &Path) -> Result<Vec<Status>, StoreError> {
+    let mut files = Store::files(folder, false)?;
+    files.extend(Store::files(folder, true)?);
+    files.iter().map(|file| of_file(file)).collect()
+}
+
+fn of_file(file: &Path) -> Result<Status, StoreError> {
+    let readers = Store::read(file)?;
+    let minutes = readers.count_minutes()?;
+    let coverage = Coverage {
+        minutes,
+        ..readers.coverage()?
+    };
+    let periods = readers.periods()?;
+    Ok(status(&readers, readers.file_bytes()?, &coverage, &periods))
+}
+
+fn status(readers: &Readers, bytes: u64, has: &Coverage, periods: &[StoredPeriod]) -> Status {
+    let identity = readers.identity();
+    Status {
+        file: readers.path().display().to_string(),
+        chain: identity.chain.clone(),
+        genesis: identity.genesis.to_string(),
+        simulated: identity.simulated,
+        bytes,
+        tip_height: has.tip_height,
+        read_blocks: has.read,
+        blocks: has.blocks,
+        first_height: has.first.map(|first| first.height),
+        first_time: has.first.map(|first| first.time),
+        last_height: has.last.map(|last| last.height),
+        last_time: has.last.map(|last| last.time),
+        since_height: has.since.map(|since| since.height),
+        since_time: has.since.map(|since| since.time),
+        settled_height: has.settled_height,
+        final_height: has.final_height,
+        minutes: has.minutes,
+        first_minute: has.first_minute,
+        last_minute: has.last_minute,
+        digest: of_all(periods),
+        periods: periods.iter().map(period).collect(),
+    }
+}
+
+fn of_all(periods: &[StoredPeriod]) -> Option<String> {
+    let mut digests = periods.iter().filter_map(|stored| stored.seal).peekable();
+    digests.peek()?;
+    let sum = digests.fold(Sha256::new(), |sum, seal| sum.chain_update(seal.digest));
+    Some(hex(&sum.finalize()))
+}
+
+fn period(stored: &StoredPeriod) -> Period {
+    Period {
+        period: stored.row.period,
+        first_height: stored.row.first_height(),
+        state: match stored.row.state {
+            PeriodState::Open => "open",
+            PeriodState::Final => "final",
+        },
+        model: stored.row.model,
+        disputed: stored.row.disputed,
+        read_blocks: stored.blocks,
+        blocks: stored.priced,
+        digest: stored.seal.map(|seal| hex(&seal.digest)),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        if write!(text, "{byte:02x}").is_err() {
+            break;
+        }
+    }
+    text
+}
+
+impl Status {
+    /// The same for people, in a few lines.
+    pub fn text(&self) -> String {
+        let kind = match self.simulated {
+            true => " of a stand-in",
+            false => "",
+        };
+        let megabytes = self.bytes as f64 / 1e6;
+        let mut lines = vec![
+            self.file.clone(),
+            format!("  chain     {}{kind}, {megabytes:.1} MB", self.chain),
+            format!("  blocks    {}", self.blocks_text()),
+        ];
+        if let Some(since) = self.since_height.zip(self.since_time) {
+            lines.push(format!(
+                "  complete  since block {}, {}",
+                since.0,
+                utc(since.1)
+            ));
+        }
+        lines.push(format!("  settled   {}", height(self.settled_height)));
+        lines.push(format!("  final     {}", height(self.final_height)));
+        let sealed = self.periods.iter().rev();
+        let last = sealed
+            .filter_map(|period| Some((period, period.digest.as_ref()?)))
+            .next();
+        if let Some((period, digest)) = last {
+            let (number, model) = (period.period, period.model);
+            lines.push(format!(
+                "  digest    of period {number}, model {model}: {digest}"
+            ));
+        }
+        if let Some(digest) = &self.digest {
+            let count = self
+                .periods
+                .iter()
+                .filter(|period| period.digest.is_some())
+                .count();
+            lines.push(format!(
+                "  digest    of all {count} final periods: {digest}"
+            ));
+        }
+        let minutes = match self.first_minute.zip(self.last_minute) {
+            Some((first, last)) => {
+                format!("{}, from {} to {}", self.minutes, utc(first), utc(last))
+            }
+            None => "none".to_owned(),
+        };
+        lines.push(format!("  minutes   {minutes}"));
+        lines.join("\n") + "\n"
+    }
+
+    fn blocks_text(&self) -> String {
+        let ends = self.first_height.zip(self.last_height);
+        let times = self.first_time.zip(self.last_time);
+        match ends.zip(times) {
+            Some(((first, last), (from, to))) => format!(
+                "{} with a price of {} read: {first} to {last}, from {} to {}",
+                self.blocks,
+                self.read_blocks,
+                utc(from),
+                utc(to)
+            ),
+            None => format!("none with a price, {} read", self.read_blocks),
+        }
+    }
+}
+
+fn height(height: Option<u32>) -> String {
+    match height {
+        Some(height) => format!("up to block {height}"),
+        None => "none".to_owned(),
+    }
+}
+
+/// A time as `2024-03-01 12:00 UTC`.
+fn utc(time: u64) -> String {
+    let (mut days, seconds) = (time / 86_400, time % 86_400);
+    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let mut year = 1970;
+    loop {
+        let length = if is_leap(year) { 366 } else { 365 };
+        if days < length {
+            break;
+        }
+        days -= length;
+        year += 1;
+    }
+    let february = if is_leap(year) { 29 } else { 28 };
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    let (day, hour, minute) = (days + 1, seconds / 3600, seconds / 60 % 60);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bitcoin::{BlockHash, hashes::Hash as _};
+    use satscope_oracle::past::PERIOD_BLOCKS;
+
+    use super::*;
+    use crate::store::{BlockRow, Identity, PeriodRow};
+
+    #[test]
+    fn times_are_told_in_days() {
+        assert_eq!(utc(0), "1970-01-01 00:00 UTC");
+        assert_eq!(utc(951_782_400 + 3660), "2000-02-29 01:01 UTC");
+        assert_eq!(utc(1_709_251_199), "2024-02-29 23:59 UTC");
+        assert_eq!(utc(1_735_689_599), "2024-12-31 23:59 UTC");
+    }
+
+    #[test]
+    fn a_folder_is_told_file_by_file() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(of_folder(folder.path()).unwrap().is_empty());
+        let hash = BlockHash::hash(&[1]);
+        let identity = Identity {
+            chain: "main".to_owned(),
+            genesis: hash,
+            simulated: false,
+        };
+        let path = folder.path().join(Store::file_name("main", false));
+        let (mut writer, _) = Store::open(&path, &identity).unwrap();
+        let period = PeriodRow {
+            period: 167,
+            state: PeriodState::Final,
+            model: 1,
+            lock: Vec::new(),
+            disputed: false,
+        };
+        let row = |height| BlockRow {
+            height,
+            time: 1_420_000_000,
+            hash,
+            price: None,
+            payments: 1,
+            model: 1,
+        };
+        let first = period.first_height();
+        let rows: Vec<_> = (first..first + PERIOD_BLOCKS).map(row).collect();
+        writer.put_period(&period, &rows).unwrap();
+        let told = of_folder(folder.path()).unwrap();
+        let text = told[0].text();
+        assert!(text.contains("none with a price, 2016 read"), "{text}");
+        assert!(text.contains("final     up to block 338687"), "{text}");
+        let digest = told[0].periods[0].digest.clone().unwrap();
+        assert!(text.contains(&digest), "{text}");
+        let json = serde_json::to_value(&told).unwrap();
+        assert_eq!(json[0]["periods"][0]["first_height"], 336_672);
+        std::fs::write(folder.path().join("history-test.sqlite"), "x".repeat(5000)).unwrap();
+        let refused = of_folder(folder.path()).unwrap_err();
+        assert!(
+            refused.to_string().contains("history-test.sqlite"),
+            "{refused}"
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! The history's file: SQLite in WAL mode, with one writer and any number of readers.
+//!
+//! A write is one transaction, so that a process that is killed leaves whole ones only. `synchronous = NORMAL` means that a power
+//! cut may undo the last transactions, in order, and never a part of one: blocks are then read anew, and minutes since the last
+//! checkpoint are lost.
+
+mod candles;
+mod check;
+mod coverage;
+mod digest;
+mod error;
+mod lookup;
+mod pool;
+mod readers;
+mod rows;
+mod schema;
+mod series;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicU64},
+};
+
+pub use candles::{Candle, Candles, Ohlc};
+pub use coverage::{Coverage, Place};
+pub use digest::digest;
+pub use error::StoreError;
+pub use lookup::{BlockState, Kind, Price, Source};
+pub use readers::Readers;
+pub use rows::{BlockRow, Identity, MinuteRow, PeriodRow, PeriodState, Seal, StoredPeriod, Tip};
+pub use schema::VERSION;
+pub use series::{MOST_ROWS, Series, Span};
+pub use writer::Writer;
+
+/// The history's file.
+#[derive(Debug)]
+pub struct Store;
+
+impl Store {
+    /// The name of the file of a chain, in the state folder.
+    pub fn file_name(chain: &str, simulated: bool) -> String {
+        let letters = chain.chars().filter(char::is_ascii_alphanumeric);
+        let chain: String = letters.take(32).collect();
+        let simulated = if simulated { "-simulated" } else { "" };
+        format!("history-{chain}{simulated}.sqlite")
+    }
+
+    /// Opens the file of this history to write and to read it, and makes it if there is none. An older version is brought up to
+    /// [`VERSION`].
+    ///
+    /// # Errors
+    /// When the file is in use, another's, of a newer version, damaged, or cannot be written.
+    pub fn open(path: &Path, identity: &Identity) -> Result<(Writer, Readers), StoreError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| StoreError::of_system(path, &error))?;
+        }
+        let minutes = Arc::new(AtomicU64::new(0));
+        let writer = Writer::open(path, identity, minutes.clone())?;
+        let readers = Readers::open(path, minutes)?;
+        Ok((writer, readers))
+    }
+
+    /// Opens a file to read it, beside a writer in another process or without one.
+    ///
+    /// # Errors
+    /// When there is no such file, or it is no history.
+    pub fn read(path: &Path) -> Result<Readers, StoreError> {
+        Readers::open(path, Arc::default())
+    }
+
+    /// Whose history a file is.
+    ///
+    /// # Errors
+    /// When there is no such file, or it is no history.
+    pub fn identity(path: &Path) -> Result<Identity, StoreError> {
+        Ok(Store::read(path)?.identity().clone())
+    }
+
+    /// The files of histories in a folder, of nodes or of stand-ins, in the order of their names.
+    ///
+    /// # Errors
+    /// When the folder cannot be read; a folder that is not there has none.
+    pub fn files(folder: &Path, simulated: bool) -> Result<Vec<PathBuf>, StoreError> {
+        let listed = match fs::read_dir(folder) {
+            Ok(listed) => listed,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::of_system(folder, &error)),
+        };
+        let mut found = Vec::new();
+        for entry in listed {
+            let entry = entry.map_err(|error| StoreError::of_system(folder, &error))?;
+            let name = entry.file_name();
+            let chain = name.to_str().and_then(|name| {
+                let name = name.strip_prefix("history-")?.strip_suffix(".sqlite")?;
+                match name.strip_suffix("-simulated") {
+                    Some(chain) => simulated.then_some(chain),
+                    None => (!simulated).then_some(name),
+                }
+            });
+            if chain.is_some() {
+                found.push(entry.path());
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+}

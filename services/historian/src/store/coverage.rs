@@ -1,0 +1,157 @@
+//! What the file has, and from where on it has all.
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use satscope_oracle::past::PERIOD_BLOCKS;
+
+use super::lookup::{final_height, number, settled_height, tip_height};
+
+/// A block with a price, by height and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its height.
+    pub height: u32,
+    /// Its time, Unix seconds.
+    pub time: u64,
+}
+
+/// What the file has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// The oldest block with a price.
+    pub first: Option<Place>,
+    /// The newest block with a price.
+    pub last: Option<Place>,
+    /// The oldest block with a price from which on every block up to `last` has been read.
+    pub since: Option<Place>,
+    /// Height of the node's best block, as it was written last.
+    pub tip_height: Option<u32>,
+    /// Height of the last settled block that was read.
+    pub settled_height: Option<u32>,
+    /// Height of the last final block.
+    pub final_height: Option<u32>,
+    /// Blocks that were read.
+    pub read: u64,
+    /// Blocks with a price.
+    pub blocks: u64,
+    /// Final periods.
+    pub final_periods: u64,
+    /// Minutes.
+    pub minutes: u64,
+    /// The oldest minute's start, Unix seconds.
+    pub first_minute: Option<u64>,
+    /// The newest minute's start, Unix seconds.
+    pub last_minute: Option<u64>,
+}
+
+/// What the file has; the minutes in it are counted elsewhere, because SQLite counts by reading all.
+pub(super) fn coverage(connection: &Connection, minutes: u64) -> rusqlite::Result<Coverage> {
+    let last = end_of(connection, "time DESC, height DESC")?;
+    let (read, blocks, final_periods) = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(blocks), 0), coalesce(sum(priced), 0), coalesce(sum(state), 0) FROM periods",
+        )?
+        .query_row([], |row| {
+            Ok((number(row, 0)?, number(row, 1)?, number(row, 2)?))
+        })?;
+    let minute = |order: &str| -> rusqlite::Result<Option<i64>> {
+        connection
+            .prepare_cached(&format!("SELECT {order}(minute) FROM minutes"))?
+            .query_row([], |row| row.get(0))
+    };
+    let seconds = |minute: Option<i64>| minute.map(|minute| minute.unsigned_abs() * 60);
+    Ok(Coverage {
+        first: end_of(connection, "time, height")?,
+        last,
+        since: match last {
+            Some(last) => since(connection, last)?,
+            None => None,
+        },
+        tip_height: tip_height(connection)?,
+        settled_height: match settled_height(connection)? {
+            Some(settled) => highest(connection, settled)?,
+            None => None,
+        },
+        final_height: final_height(connection)?,
+        read,
+        blocks,
+        final_periods,
+        minutes,
+        first_minute: seconds(minute("min")?),
+        last_minute: seconds(minute("max")?),
+    })
+}
+
+/// The oldest block with a price from which on all blocks up to `last` were read. Blocks of a period have no gap between them, so
+/// that a period whose first block was read joins on to the one before it if that one is whole.
+fn since(connection: &Connection, last: Place) -> rusqlite::Result<Option<Place>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT period, blocks FROM periods WHERE period <= ?1 AND blocks > 0 ORDER BY period DESC",
+    )?;
+    let mut rows = statement.query([last.height / PERIOD_BLOCKS])?;
+    let mut begin = last.height;
+    let mut joined: Option<u32> = None;
+    while let Some(row) = rows.next()? {
+        let (period, blocks): (u32, u32) = (row.get(0)?, row.get(1)?);
+        let is_next = joined.is_none_or(|newer| newer == period + 1);
+        if !is_next || (joined.is_some() && !reaches_its_end(connection, period)?) {
+            break;
+        }
+        let first = period * PERIOD_BLOCKS;
+        begin = match blocks == PERIOD_BLOCKS {
+            true => first,
+            false => lowest(connection, first)?.unwrap_or(begin),
+        };
+        if begin > first {
+            break;
+        }
+        joined = Some(period);
+    }
+    first_from(connection, begin)
+}
+
+fn reaches_its_end(connection: &Connection, period: u32) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM blocks WHERE height = ?1")?
+        .exists([period * PERIOD_BLOCKS + (PERIOD_BLOCKS - 1)])
+}
+
+fn lowest(connection: &Connection, from: u32) -> rusqlite::Result<Option<u32>> {
+    connection
+        .prepare_cached("SELECT min(height) FROM blocks WHERE height >= ?1")?
+        .query_row([from], |row| row.get(0))
+}
+
+/// The highest block that was read up to a height.
+fn highest(connection: &Connection, up_to: u32) -> rusqlite::Result<Option<u32>> {
+    connection
+        .prepare_cached("SELECT max(height) FROM blocks WHERE height <= ?1")?
+        .query_row([up_to], |row| row.get(0))
+}
+
+/// The first block with a price in an order that the index by time has.
+fn end_of(connection: &Connection, order: &str) -> rusqlite::Result<Option<Place>> {
+    let statement = format!(
+        "SELECT height, time FROM blocks INDEXED BY blocks_by_time WHERE price_cents IS NOT NULL ORDER BY {order} LIMIT 1"
+    );
+    connection
+        .prepare_cached(&statement)?
+        .query_row([], place)
+        .optional()
+}
+
+/// The first block with a price at or above a height.
+fn first_from(connection: &Connection, height: u32) -> rusqlite::Result<Option<Place>> {
+    connection
+        .prepare_cached(
+            "SELECT height, time FROM blocks WHERE price_cents IS NOT NULL AND height >= ?1 ORDER BY height LIMIT 1",
+        )?
+        .query_row([height], place)
+        .optional()
+}
+
+fn place(row: &Row<'_>) -> rusqlite::Result<Place> {
+    Ok(Place {
+        height: row.get(0)?,
+        time: number(row, 1)?,
+    })
+}

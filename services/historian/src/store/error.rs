@@ -1,0 +1,187 @@
+//! What can be wrong with the history's file, each in a clear word.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Error, ErrorCode, ffi};
+use thiserror::Error as ThisError;
+
+/// Why the history cannot be read or written.
+#[derive(Debug, ThisError)]
+pub enum StoreError {
+    /// The disk has no room. What was written before is still there.
+    #[error("{}: the disk is full; make room, and writing goes on by itself", .0.display())]
+    Full(PathBuf),
+    /// The file or its folder may not be written.
+    #[error(
+        "{}: this user may not write the file, or the files beside it; give the user the file and its folder",
+        .0.display()
+    )]
+    ReadOnly(PathBuf),
+    /// The file may not be read, or cannot be made.
+    #[error("{}: it cannot be opened: {reason}; check that the folder is there, and who may use it", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        reason: String,
+    },
+    /// The file is damaged.
+    #[error(
+        "{}: the file is damaged ({reason}); stop the historian, save what can be saved with `sqlite3 FILE .recover`, move the file \
+         away and start again: blocks are then read anew, minutes are not",
+        path.display()
+    )]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite found.
+        reason: String,
+    },
+    /// Another process writes the file.
+    #[error(
+        "{}: another process writes this history; stop it, or give this one a state_dir of its own",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// The file is of another chain.
+    #[error(
+        "{}: the file is of {has}, and the node is of {wanted}; move the file away, or set another state_dir",
+        path.display()
+    )]
+    OtherChain {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        has: String,
+        /// Whose it should be.
+        wanted: String,
+    },
+    /// The file was written by a newer program.
+    #[error(
+        "{}: the file has version {version}, and this program knows none above {known}; install the newer program again, or move \
+         the file away",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+        /// The newest that is known.
+        known: u32,
+    },
+    /// The file is none of ours.
+    #[error("{}: the file is no history of Satscope ({reason}); move it away, or set another state_dir", path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Rows that cannot be true were to be written; nothing was.
+    #[error("rows refused: {0}")]
+    Rows(String),
+    /// Rows of a final period were to be changed; nothing was.
+    #[error("rows refused: period {0} is final; reopen it first")]
+    FinalPeriod(u32),
+    /// Something else.
+    #[error("{}: {source}", path.display())]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's word.
+        source: Error,
+    },
+}
+
+impl StoreError {
+    /// What an error of SQLite says of the file at `path`.
+    pub(super) fn of(path: &Path, error: Error) -> StoreError {
+        let path = path.to_owned();
+        let reason = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::Full(path),
+            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly(path),
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                StoreError::Open { path, reason }
+            }
+            Some(ErrorCode::DatabaseCorrupt) => StoreError::Corrupt { path, reason },
+            Some(ErrorCode::NotADatabase) => StoreError::NotOurs { path, reason },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse(path),
+            _ => StoreError::Other {
+                path,
+                source: error,
+            },
+        }
+    }
+
+    /// What an error of the system says of the file at `path`.
+    pub(super) fn of_system(path: &Path, error: &io::Error) -> StoreError {
+        let path = path.to_owned();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full(path),
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                StoreError::ReadOnly(path)
+            }
+            _ => StoreError::Open {
+                path,
+                reason: error.to_string(),
+            },
+        }
+    }
+
+    /// The label in metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            StoreError::Full(_) => "full",
+            StoreError::ReadOnly(_) => "read_only",
+            StoreError::Open { .. } => "open",
+            StoreError::Corrupt { .. } => "corrupt",
+            StoreError::InUse(_) => "in_use",
+            StoreError::OtherChain { .. } => "other_chain",
+            StoreError::Newer { .. } => "newer",
+            StoreError::NotOurs { .. } => "not_ours",
+            StoreError::Rows(_) | StoreError::FinalPeriod(_) => "rows",
+            StoreError::Other { .. } => "other",
+        }
+    }
+
+    /// Each label.
+    pub const LABELS: [&str; 10] = [
+        "full",
+        "read_only",
+        "open",
+        "corrupt",
+        "in_use",
+        "other_chain",
+        "newer",
+        "not_ours",
+        "rows",
+        "other",
+    ];
+
+    /// What the public reads: no path, and no words of another program.
+    pub fn public(&self) -> &'static str {
+        match self {
+            StoreError::Full(_) => "the disk of the history is full",
+            StoreError::ReadOnly(_) => "the history cannot be written",
+            StoreError::Open { .. } => "the history cannot be opened",
+            StoreError::Corrupt { .. } => "the history's file is damaged",
+            StoreError::InUse(_) => "another process writes the history",
+            StoreError::OtherChain { .. } => "the history's file is of another chain",
+            StoreError::Newer { .. } => "the history's file is of a newer program",
+            StoreError::NotOurs { .. } => "the history's file is none",
+            StoreError::Rows(_) | StoreError::FinalPeriod(_) => "rows of the history were refused",
+            StoreError::Other { .. } => "the history cannot be used",
+        }
+    }
+}
+
+/// An error of a value that a column cannot have, which only damage explains.
+pub(super) fn impossible(what: impl Into<String>) -> Error {
+    let code = ffi::Error::new(ffi::SQLITE_CORRUPT);
+    Error::SqliteFailure(code, Some(what.into()))
+}

@@ -1,0 +1,122 @@
+//! What the history's file holds, row by row.
+
+use bitcoin::BlockHash;
+use satscope_oracle::past::{BlockPrice, PERIOD_BLOCKS};
+
+/// Whose history a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The chain, as `getblockchaininfo` names it.
+    pub chain: String,
+    /// The hash of the chain's first block.
+    pub genesis: BlockHash,
+    /// Whether the node is a stand-in.
+    pub simulated: bool,
+}
+
+/// The best block of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// Its height.
+    pub height: u32,
+    /// Its hash.
+    pub hash: BlockHash,
+}
+
+/// A block that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockRow {
+    /// Its height.
+    pub height: u32,
+    /// Unix seconds: the median of the header times around it.
+    pub time: u64,
+    /// Its hash.
+    pub hash: BlockHash,
+    /// Its price; `None` if its payments show none.
+    pub price: Option<BlockPrice>,
+    /// Its payments.
+    pub payments: u32,
+    /// Number of the model that read it.
+    pub model: u32,
+}
+
+/// Whether the rows of a period can still change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeriodState {
+    /// They can.
+    Open,
+    /// All blocks of the period were read with the period's own lock, and its last block has
+    /// [`AFTER`](satscope_oracle::past::AFTER) blocks on top.
+    Final,
+}
+
+/// A period, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeriodRow {
+    /// Its number: the height of its first block is this many times [`PERIOD_BLOCKS`].
+    pub period: u32,
+    /// Whether its rows can still change.
+    pub state: PeriodState,
+    /// Number of the model that read it.
+    pub model: u32,
+    /// Its lock, as [`Lock::to_bytes`](satscope_oracle::past::Lock::to_bytes) gives it; empty if its payments show no price.
+    pub lock: Vec<u8>,
+    /// Whether its lock and a neighbour's disagree. Its prices are then given with confidence under 0.5.
+    pub disputed: bool,
+}
+
+impl PeriodRow {
+    /// The period of a block.
+    pub fn of_height(height: u32) -> u32 {
+        height / PERIOD_BLOCKS
+    }
+
+    /// Height of the period's first block.
+    pub fn first_height(&self) -> u32 {
+        self.period.saturating_mul(PERIOD_BLOCKS)
+    }
+
+    /// Height of the period's last block.
+    pub fn last_height(&self) -> u32 {
+        self.first_height().saturating_add(PERIOD_BLOCKS - 1)
+    }
+}
+
+/// A period, as the file has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPeriod {
+    /// What was written.
+    pub row: PeriodRow,
+    /// Blocks of it that were read.
+    pub blocks: u32,
+    /// Blocks of it that have a price.
+    pub priced: u32,
+    /// What a final period has beside; `None` of an open one.
+    pub seal: Option<Seal>,
+}
+
+/// What stands for all rows of a final period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// SHA-256 of its rows, as [`digest`](super::digest()) makes it.
+    pub digest: [u8; 32],
+    /// The hash of its last block.
+    pub last_hash: BlockHash,
+}
+
+/// The live estimates of one minute, as they were shown. Prices are US cents for one bitcoin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinuteRow {
+    /// Unix seconds of its start, divided by 60.
+    pub minute: u64,
+    /// The first price.
+    pub open_cents: u64,
+    /// The highest price.
+    pub high_cents: u64,
+    /// The lowest price.
+    pub low_cents: u64,
+    /// The last price, and the 90 % interval and the confidence that came with it.
+    pub close: BlockPrice,
+    /// Estimates that were shown.
+    pub samples: u32,
+}

@@ -1,0 +1,8 @@
+#![allow(clippy::unwrap_used)]
+
+mod answers;
+mod faults;
+mod made;
+mod measures;
+mod versions;
+mod writes;

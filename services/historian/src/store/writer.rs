@@ -1,0 +1,396 @@
+//! The one writer of the history's file.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bitcoin::hashes::Hash as _;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use satscope_oracle::past::PERIOD_BLOCKS;
+use tracing::warn;
+
+use super::{
+    check,
+    digest::digest,
+    error::StoreError,
+    lookup::number,
+    rows::{BlockRow, Identity, MinuteRow, PeriodRow, PeriodState, Tip},
+    schema,
+};
+
+/// How long a write waits for a reader that copies the file, or for a checkpoint.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The size to which the file of what is not checkpointed is cut back, in bytes.
+const WAL_BYTES: u32 = 8 << 20;
+
+/// The one that writes. Another process is kept out for its life.
+#[derive(Debug)]
+pub struct Writer {
+    connection: Connection,
+    path: PathBuf,
+    identity: Identity,
+    /// Minutes in the file, for those that read it.
+    minutes: Arc<AtomicU64>,
+    _lock: File,
+}
+
+impl Writer {
+    pub(super) fn open(
+        path: &Path,
+        identity: &Identity,
+        minutes: Arc<AtomicU64>,
+    ) -> Result<Writer, StoreError> {
+        let lock = lock(path)?;
+        let of = |error| StoreError::of(path, error);
+        let mut connection = Connection::open(path).map_err(of)?;
+        connection.busy_timeout(PATIENCE).map_err(of)?;
+        // Before anything is written: a file that is another's stays as it is.
+        schema::check(&connection, path, identity)?;
+        let mode: String = connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+            .map_err(of)?;
+        if mode != "wal" {
+            return Err(StoreError::Open {
+                path: path.to_owned(),
+                reason: format!("its journal mode stays {mode}, and should be wal"),
+            });
+        }
+        connection
+            .pragma_update(None, "synchronous", "NORMAL")
+            .and_then(|()| connection.pragma_update(None, "journal_size_limit", WAL_BYTES))
+            .map_err(of)?;
+        schema::bring_up(&mut connection, path, identity)?;
+        let counted =
+            connection.query_row("SELECT count(*) FROM minutes", [], |row| number(row, 0));
+        minutes.store(counted.map_err(of)?, Ordering::Relaxed);
+        Ok(Writer {
+            connection,
+            path: path.to_owned(),
+            identity: identity.clone(),
+            minutes,
+            _lock: lock,
+        })
+    }
+
+    /// Whose history this is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Writes a period in one transaction: its row, and its blocks in place of all that were there. A final period gets its digest
+    /// and the hash of its last block, and its blocks' hashes are not kept.
+    ///
+    /// # Errors
+    /// When the rows cannot be true, an open period would take the place of a final one, or the file cannot be written; nothing is
+    /// then changed.
+    pub fn put_period(&mut self, period: &PeriodRow, rows: &[BlockRow]) -> Result<(), StoreError> {
+        check::period(period, rows)?;
+        let genesis = self.identity.genesis;
+        self.write(|transaction| {
+            if period.state == PeriodState::Open {
+                refuse_final(transaction, period.first_height(), period.last_height())?;
+            }
+            transaction
+                .prepare_cached("DELETE FROM blocks WHERE height BETWEEN ?1 AND ?2")?
+                .execute([period.first_height(), period.last_height()])?;
+            put_blocks(transaction, rows, period.state)?;
+            put_period_row(transaction, period)?;
+            if let (PeriodState::Final, Some(last)) = (period.state, rows.last()) {
+                let digest = digest(genesis, period.model, period.first_height(), rows);
+                transaction.execute(
+                    "UPDATE periods SET digest = ?2, last_hash = ?3 WHERE period = ?1",
+                    params![period.period, digest, last.hash.as_byte_array()],
+                )?;
+            }
+            count(transaction, period.period)
+        })
+    }
+
+    /// Writes the newest blocks in one transaction: in place of every row at or above `from_height`, with the node's best block.
+    /// `periods` are the open periods that the rows lie in; those of rows that go, and are not among them, go too.
+    ///
+    /// # Errors
+    /// When the rows cannot be true, a final period would lose rows, or the file cannot be written; nothing is then changed.
+    pub fn put_tail(
+        &mut self,
+        from_height: u32,
+        rows: &[BlockRow],
+        periods: &[PeriodRow],
+        tip: Tip,
+    ) -> Result<(), StoreError> {
+        check::blocks(from_height, rows)?;
+        check::tail(rows, periods, tip)?;
+        self.write(|transaction| {
+            refuse_final(transaction, from_height, u32::MAX)?;
+            cut(transaction, from_height)?;
+            put_blocks(transaction, rows, PeriodState::Open)?;
+            for period in periods {
+                put_period_row(transaction, period)?;
+                count(transaction, period.period)?;
+            }
+            count(transaction, PeriodRow::of_height(from_height))?;
+            put_tip(transaction, tip)
+        })
+    }
+
+    /// Makes the periods with blocks at or above `from_height` open again, and takes these blocks away. Blocks below stay, without
+    /// hashes where their period was final.
+    ///
+    /// # Errors
+    /// When the file cannot be written; nothing is then changed.
+    pub fn reopen(&mut self, from_height: u32) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE periods SET state = 0, digest = NULL, last_hash = NULL WHERE period >= ?1",
+                [PeriodRow::of_height(from_height)],
+            )?;
+            cut(transaction, from_height)?;
+            count(transaction, PeriodRow::of_height(from_height))
+        })
+    }
+
+    /// Writes minutes, each in place of the one that was there, in one transaction.
+    ///
+    /// # Errors
+    /// When the rows cannot be true, or the file cannot be written; nothing is then changed.
+    pub fn put_minutes(&mut self, rows: &[MinuteRow]) -> Result<(), StoreError> {
+        rows.iter().try_for_each(check::minute)?;
+        let added = self.write(|transaction| {
+            let mut added = 0;
+            for row in rows {
+                added += put_minute(transaction, row)?;
+            }
+            Ok(added)
+        })?;
+        self.minutes.fetch_add(added, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes the node's best block.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn set_tip(&mut self, tip: Tip) -> Result<(), StoreError> {
+        self.write(|transaction| put_tip(transaction, tip))
+    }
+
+    /// Says whether a period's lock and a neighbour's disagree; does nothing if the period is not there.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn set_disputed(&mut self, period: u32, disputed: bool) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            transaction
+                .prepare_cached("UPDATE periods SET disputed = ?2 WHERE period = ?1")?
+                .execute(params![period, disputed])?;
+            Ok(())
+        })
+    }
+
+    /// Brings all that was written into the main file, so that it outlives a power cut, and can be copied alone.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn checkpoint(&mut self) -> Result<(), StoreError> {
+        let done = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        done.map_err(|error| StoreError::of(&self.path, error))
+    }
+
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Refused>,
+    ) -> Result<T, StoreError> {
+        let path = &self.path;
+        let behavior = TransactionBehavior::Immediate;
+        let done = self
+            .connection
+            .transaction_with_behavior(behavior)
+            .map_err(Refused::from)
+            .and_then(|transaction| {
+                let done = work(&transaction)?;
+                transaction.commit()?;
+                Ok(done)
+            });
+        done.map_err(|refused| match refused {
+            Refused::ByRule(error) => error,
+            Refused::BySqlite(error) => StoreError::of(path, error),
+        })
+    }
+
+    /// Lets the file grow no further than `bytes` in tests, as a full disk does.
+    #[cfg(test)]
+    pub(super) fn limit_pages(&self, pages: u32) {
+        let limited =
+            self.connection
+                .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+        assert_eq!(limited, Ok(()));
+    }
+}
+
+/// An orderly end leaves all in the main file, even if readers outlive the writer: they cannot bring it there.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Err(error) = self.checkpoint() {
+            warn!("the history is whole, but a part of it stays in the file beside: {error}");
+        }
+    }
+}
+
+/// Why a transaction was not made.
+enum Refused {
+    ByRule(StoreError),
+    BySqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Refused {
+    fn from(error: rusqlite::Error) -> Refused {
+        Refused::BySqlite(error)
+    }
+}
+
+/// Keeps other processes out. A lock on the file itself would not do, because SQLite's own locks are lost with any other handle
+/// on it. Source: fcntl(2), "Record locking".
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let mut options = OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).open(&name);
+    let file = file.map_err(|error| StoreError::of_system(path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(StoreError::of_system(path, &error)),
+    }
+}
+
+/// Refuses to touch the final periods with blocks of these heights.
+fn refuse_final(transaction: &Transaction<'_>, from: u32, to: u32) -> Result<(), Refused> {
+    let found = transaction
+        .prepare_cached(
+            "SELECT period FROM periods WHERE state = 1 AND period BETWEEN ?1 AND ?2 ORDER BY period LIMIT 1",
+        )?
+        .query_row([from, to].map(PeriodRow::of_height), |row| row.get(0))
+        .optional()?;
+    match found {
+        Some(period) => Err(Refused::ByRule(StoreError::FinalPeriod(period))),
+        None => Ok(()),
+    }
+}
+
+/// Takes away the blocks at or above a height, and the periods that begin there.
+fn cut(transaction: &Transaction<'_>, from_height: u32) -> Result<(), Refused> {
+    transaction
+        .prepare_cached("DELETE FROM blocks WHERE height >= ?1")?
+        .execute([from_height])?;
+    transaction
+        .prepare_cached("DELETE FROM periods WHERE period >= ?1")?
+        .execute([from_height.div_ceil(PERIOD_BLOCKS)])?;
+    Ok(())
+}
+
+fn put_blocks(
+    transaction: &Transaction<'_>,
+    rows: &[BlockRow],
+    state: PeriodState,
+) -> Result<(), Refused> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO blocks (height, time, price_cents, low_less_cents, high_more_cents, confidence, payments, model, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    for row in rows {
+        let price = row.price.as_ref();
+        let hash = (state == PeriodState::Open).then(|| row.hash.as_byte_array());
+        insert.execute(params![
+            row.height,
+            row.time as i64,
+            price.map(|price| price.price_cents as i64),
+            price.map(|price| (price.price_cents - price.low_cents) as i64),
+            price.map(|price| (price.high_cents - price.price_cents) as i64),
+            price.map(|price| price.confidence_thousandths),
+            row.payments,
+            row.model,
+            hash,
+        ])?;
+    }
+    Ok(())
+}
+
+fn put_period_row(transaction: &Transaction<'_>, period: &PeriodRow) -> Result<(), Refused> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO periods (period, state, model, disputed, blocks, priced, lock)
+             VALUES (?1, ?2, ?3, ?4, 0, 0, ?5)",
+        )?
+        .execute(params![
+            period.period,
+            period.state == PeriodState::Final,
+            period.model,
+            period.disputed,
+            period.lock,
+        ])?;
+    Ok(())
+}
+
+/// Counts the blocks of a period, which must have no gap between them.
+fn count(transaction: &Transaction<'_>, period: u32) -> Result<(), Refused> {
+    let first = period.saturating_mul(PERIOD_BLOCKS);
+    let last = first.saturating_add(PERIOD_BLOCKS - 1);
+    let (blocks, priced, between): (u32, u32, u32) = transaction
+        .prepare_cached(
+            "SELECT count(*), count(price_cents), coalesce(max(height) - min(height) + 1, 0)
+             FROM blocks WHERE height BETWEEN ?1 AND ?2",
+        )?
+        .query_row([first, last], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    if blocks != between {
+        let what = format!("period {period} would have a gap between its blocks");
+        return Err(Refused::ByRule(StoreError::Rows(what)));
+    }
+    transaction
+        .prepare_cached("UPDATE periods SET blocks = ?2, priced = ?3 WHERE period = ?1")?
+        .execute([period, blocks, priced])?;
+    Ok(())
+}
+
+fn put_tip(transaction: &Transaction<'_>, tip: Tip) -> Result<(), Refused> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO tip (one, height, hash) VALUES (1, ?1, ?2)")?
+        .execute(params![tip.height, tip.hash.as_byte_array()])?;
+    Ok(())
+}
+
+/// Writes a minute; 1 if it was not there before, else 0.
+fn put_minute(transaction: &Transaction<'_>, row: &MinuteRow) -> Result<u64, Refused> {
+    let is_there = transaction
+        .prepare_cached("SELECT 1 FROM minutes WHERE minute = ?1")?
+        .exists([row.minute as i64])?;
+    let close = row.close.price_cents;
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO minutes (minute, close_cents, open_more_cents, high_more_cents, low_less_cents,
+                                             upper_more_cents, lower_less_cents, confidence, samples)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            row.minute as i64,
+            close as i64,
+            row.open_cents as i64 - close as i64,
+            (row.high_cents - close) as i64,
+            (close - row.low_cents) as i64,
+            (row.close.high_cents - close) as i64,
+            (close - row.close.low_cents) as i64,
+            row.close.confidence_thousandths,
+            row.samples,
+        ])?;
+    Ok(u64::from(!is_there))
+}

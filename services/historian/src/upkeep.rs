@@ -1,0 +1,126 @@
+//! What is done about the history's file from time to time: it is opened, looked through for damage once, and its figures are
+//! reported.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use satscope_kit::{fault::Fault, health::Condition};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    archive::{Archive, History},
+    progress::{Doing, Progress},
+    report,
+    store::{Identity, Readers, StoreError},
+};
+
+/// Interval between reports, and between tries to open a file.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// What is known of the file.
+struct Upkeep {
+    archive: Archive,
+    progress: Progress,
+    condition: Condition,
+    /// The file that was looked through, and is whole.
+    looked_through: Option<Identity>,
+    /// Why the file could not be opened the last time, for the log.
+    complaint: Option<String>,
+}
+
+/// Opens the file that is there, and reports its figures until `stop`.
+///
+/// # Errors
+/// When a thread for it dies.
+pub async fn run(
+    archive: Archive,
+    progress: Progress,
+    condition: Condition,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut upkeep = Upkeep {
+        archive,
+        progress,
+        condition,
+        looked_through: None,
+        complaint: None,
+    };
+    let mut every = tokio::time::interval(EVERY);
+    while stop.run_until_cancelled(every.tick()).await.is_some() {
+        let beat = tokio::task::spawn_blocking(move || {
+            upkeep.beat();
+            upkeep
+        });
+        upkeep = beat.await.context("looking after the history's file")?;
+    }
+    Ok(())
+}
+
+impl Upkeep {
+    fn beat(&mut self) {
+        report::progress(&self.progress.report());
+        let opened = match self.archive.history() {
+            Some(history) => Ok(Some(history)),
+            None => self.archive.open_only(),
+        };
+        match opened {
+            Ok(Some(history)) => self.look_after(&history),
+            Ok(None) => self
+                .condition
+                .unmet(Fault::plain("the chain of the node is not known yet")),
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    fn look_after(&mut self, history: &History) {
+        let readers = history.readers();
+        let figures = readers
+            .coverage()
+            .and_then(|coverage| Ok((coverage, readers.file_bytes()?)));
+        match figures {
+            Ok((coverage, bytes)) => {
+                let tip = self.progress.report().tip.map(|tip| tip.height);
+                report::file(&coverage, bytes, tip.or(coverage.tip_height));
+            }
+            Err(error) => return self.complain(&error),
+        }
+        match self.look_through(readers) {
+            Ok(()) => {
+                self.complaint = None;
+                self.condition.met();
+            }
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    /// Looks for damage until a file is found to be whole.
+    fn look_through(&mut self, readers: &Readers) -> Result<(), StoreError> {
+        if self.looked_through.as_ref() == Some(readers.identity()) {
+            return Ok(());
+        }
+        readers.check()?;
+        info!("the history's file is whole");
+        self.looked_through = Some(readers.identity().clone());
+        Ok(())
+    }
+
+    /// Says what is wrong, in the log once for each reason.
+    fn complain(&mut self, wrong: &StoreError) {
+        let words = wrong.to_string();
+        report::failed(wrong);
+        self.condition
+            .unmet(Fault::new(wrong.public(), words.clone()));
+        self.progress.update(|report| {
+            report.doing = Doing::Stuck;
+            report.detail = wrong.public().to_owned();
+        });
+        if self.complaint.as_ref() != Some(&words) {
+            match wrong {
+                StoreError::Corrupt { .. } => error!("{words}"),
+                _ => warn!("{words}"),
+            }
+        }
+        self.complaint = Some(words);
+    }
+}
