@@ -83,7 +83,11 @@ async fn historian(folder: &Folder, analyzer: SocketAddr) -> Served {
     Served::historian_with(&flags).await
 }
 
-async fn price_at(address: SocketAddr, time: u64, source: HistorySource) -> Result<PastPrice, Status> {
+async fn price_at(
+    address: SocketAddr,
+    time: u64,
+    source: HistorySource,
+) -> Result<PastPrice, Status> {
     let mut client = HistoryServiceClient::new(channel(address).await);
     let request = GetPriceAtRequest {
         at: Some(At::Time(time)),
@@ -126,11 +130,21 @@ async fn the_past_is_served_while_node_and_analyzer_are_away() {
     })
     .await;
     let status = satscope()
-        .args(["history", "status", "--format", "json", "--state-dir", folder.path()])
+        .args([
+            "history",
+            "status",
+            "--format",
+            "json",
+            "--state-dir",
+            folder.path(),
+        ])
         .output()
         .unwrap();
     let told: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
-    assert_eq!((&told[0]["blocks"], &told[0]["chain"]), (&41.into(), &CHAIN.into()));
+    assert_eq!(
+        (&told[0]["blocks"], &told[0]["chain"]),
+        (&41.into(), &CHAIN.into())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,12 +175,16 @@ async fn minutes_are_kept_over_a_kill_and_none_is_there_twice() {
     let after = minutes(served.address, before.minutes + 3).await;
     assert_eq!(after.first_minute, before.first_minute);
     let last = after.last_minute.unwrap();
-    let price = price_at(served.address, last, HistorySource::Minute).await.unwrap();
+    let price = price_at(served.address, last, HistorySource::Minute)
+        .await
+        .unwrap();
     assert_eq!((price.time, price.source()), (last, HistorySource::Minute));
     assert!(price.price_cents > 0 && price.count > 0);
     assert!((price.low_cents..=price.high_cents).contains(&price.price_cents));
     // Beside the last settled block, the live minute is what is given now.
-    let newest = price_at(served.address, u64::MAX, HistorySource::Unspecified).await.unwrap();
+    let newest = price_at(served.address, u64::MAX, HistorySource::Unspecified)
+        .await
+        .unwrap();
     assert_eq!(newest.source(), HistorySource::Minute);
 }
 
@@ -174,7 +192,11 @@ async fn minutes_are_kept_over_a_kill_and_none_is_there_twice() {
 async fn a_file_that_cannot_be_used_is_named_and_the_historian_goes_on() {
     let folder = Folder::new("historian-damaged");
     let path = left_by_an_earlier_one(&folder, hash(0));
-    std::fs::write(&path, b"no database at all, and long enough to be looked at".repeat(50)).unwrap();
+    std::fs::write(
+        &path,
+        b"no database at all, and long enough to be looked at".repeat(50),
+    )
+    .unwrap();
     let mut served = historian(&folder, reserve_address()).await;
     let line = served.part.line("the file is no history of Satscope").await;
     assert!(line.contains("state_dir"), "{line}");
@@ -200,6 +222,13 @@ async fn two_historians_do_not_write_one_file() {
     let first = historian(&folder, reserve_address()).await;
     has_opened(first.address).await;
     let mut second = historian(&folder, reserve_address()).await;
-    second.part.line("another process writes this history").await;
-    assert!(price_at(first.address, u64::MAX, HistorySource::Block).await.is_ok());
+    second
+        .part
+        .line("another process writes this history")
+        .await;
+    assert!(
+        price_at(first.address, u64::MAX, HistorySource::Block)
+            .await
+            .is_ok()
+    );
 }

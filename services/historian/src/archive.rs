@@ -112,12 +112,23 @@ impl Archive {
     /// # Errors
     /// When it cannot be opened.
     pub fn open_only(&self) -> Result<Option<History>, StoreError> {
+        let found = self.only().inspect_err(report::failed)?;
+        match found {
+            Some((path, identity)) => self.open_at(&path, &identity).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The only file of its kind, and whose it is.
+    fn only(&self) -> Result<Option<(PathBuf, Identity)>, StoreError> {
         let files = Store::files(self.folder(), self.0.simulated)?;
-        let [path] = files.as_slice() else {
-            return Ok(None);
-        };
-        let identity = Store::identity(path)?;
-        self.open_at(path, &identity).map(Some)
+        match <[PathBuf; 1]>::try_from(files) {
+            Ok([path]) => {
+                let identity = Store::identity(&path)?;
+                Ok(Some((path, identity)))
+            }
+            Err(_) => Ok(None),
+        }
     }
 
     /// Opens the file of a chain, as the node tells it; if another one is open, that one is closed. To be called off the async

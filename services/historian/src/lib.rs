@@ -4,13 +4,19 @@
 //! [`minutes`] writes what the analyzer shows, and the filler what the node's blocks say; it tells [`progress`] how far it is.
 
 pub mod archive;
+mod cpu;
+mod fill;
+mod fill_metrics;
 mod minutes;
+mod node;
 pub mod progress;
+mod recent;
 mod report;
 mod service;
 mod settings;
 pub mod status;
 pub mod store;
+mod times;
 mod upkeep;
 
 use std::net::SocketAddr;
@@ -51,7 +57,8 @@ pub async fn start(
     .await?;
     keep_minutes(&around, archive.clone(), context).await?;
     keep_up(archive.clone(), progress.clone(), context).await;
-    // The filler is spawned here: it opens `archive` when the node has told its chain, and tells `progress` how far it is.
+    let workers = settings.historian_workers;
+    fill::start(workers, &around, archive, progress, context).await?;
     Ok(address)
 }
 

@@ -83,15 +83,32 @@ impl Upkeep {
                 let tip = self.progress.report().tip.map(|tip| tip.height);
                 report::file(&coverage, bytes, tip.or(coverage.tip_height));
             }
-            Err(error) => return self.complain(&error),
+            Err(error) => {
+                report::failed(&error);
+                return self.complain(&error);
+            }
         }
         match self.look_through(readers) {
-            Ok(()) => {
-                self.complaint = None;
-                self.condition.met();
+            Ok(()) => self.is_well(),
+            Err(error) => {
+                report::failed(&error);
+                self.complain(&error);
             }
-            Err(error) => self.complain(&error),
         }
+    }
+
+    fn is_well(&mut self) {
+        self.condition.met();
+        if self.complaint.take().is_none() {
+            return;
+        }
+        info!("the history's file can be used again");
+        self.progress.update(|report| {
+            if report.doing == Doing::Stuck {
+                report.doing = Doing::Waiting;
+                report.detail.clear();
+            }
+        });
     }
 
     /// Looks for damage until a file is found to be whole.
@@ -108,7 +125,6 @@ impl Upkeep {
     /// Says what is wrong, in the log once for each reason.
     fn complain(&mut self, wrong: &StoreError) {
         let words = wrong.to_string();
-        report::failed(wrong);
         self.condition
             .unmet(Fault::new(wrong.public(), words.clone()));
         self.progress.update(|report| {

@@ -39,8 +39,7 @@ impl Lock {
         }
         let background = pool.background(&kernel);
         let favoured = |path: &[usize]| rough::favoured(&kernel, blocks.blocks, &background, path);
-        let mut path = rough::path(&kernel, blocks.blocks, &background);
-        let mut best = favoured(&path);
+        let (mut path, mut best) = rough::path(&kernel, blocks.blocks, &background);
         for _ in 0..ROUNDS {
             path = smoothed(&kernel, blocks.blocks, &pool, rough::start(best.bin, &path));
             best = favoured(&path);

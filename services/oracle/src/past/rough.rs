@@ -19,12 +19,17 @@ const MOST_NATS: f64 = 30.0;
 /// The price at each of some blocks, as whole bins.
 pub(crate) type Path = Vec<usize>;
 
-/// How the most probable price moves through blocks. It stays near where it is for as long as that is possible, because the motions
-/// of a price a whole factor off are those of the right one.
-pub(crate) fn path(kernel: &Kernel, blocks: &[BlockPayments], background: &Background) -> Path {
+/// How the most probable price moves through blocks, and which price they favour together if it does. The path stays near where it is
+/// for as long as that is possible, because the motions of a price a whole factor off are those of the right one.
+pub(crate) fn path(
+    kernel: &Kernel,
+    blocks: &[BlockPayments],
+    background: &Background,
+) -> (Path, Favoured) {
     let prior = proportions(background.typical.clone());
     let mut moving = Moving::new(kernel, prior, MOST_NATS);
     let mut path = Path::with_capacity(blocks.len());
+    let mut together = Together::default();
     for said in blocks.iter().map(|block| said(kernel, block, background)) {
         moving.weigh(|from, nats| {
             for (nats, bin) in nats.iter_mut().zip(from..) {
@@ -32,9 +37,11 @@ pub(crate) fn path(kernel: &Kernel, blocks: &[BlockPayments], background: &Backg
                 *nats = said.get(bin).copied().unwrap_or(0.0);
             }
         });
-        path.push(next(moving.weights(), path.last().copied()));
+        let place = next(moving.weights(), path.last().copied());
+        together.add(&said, place);
+        path.push(place);
     }
-    path
+    (path, together.favoured(background))
 }
 
 /// The most probable bin near the one before, or of all if that is given up.
@@ -83,21 +90,42 @@ pub(crate) fn favoured(
     background: &Background,
     path: &[usize],
 ) -> Favoured {
-    let mut together = vec![0.0; PRICE_BINS];
-    let mut before = None;
+    let mut together = Together::default();
     for (block, place) in blocks.iter().zip(path) {
-        if let Some(before) = before.replace(*place) {
-            together = moved(&together, step(before, *place));
-        }
-        kernel::add_scaled(&mut together, &said(kernel, block, background), 1.0);
+        together.add(&said(kernel, block, background), *place);
     }
-    let rows = together.iter().zip(&background.typical);
-    let nats = rows.map(|(nats, typical)| typical + nats / background.repetition);
-    let overall = Row::new(proportions(nats.collect()));
-    let bin = overall.top();
-    Favoured {
-        bin,
-        margin: peaks::margin(&peaks::masses(&overall), bin),
+    together.favoured(background)
+}
+
+/// What blocks say of each price, seen from the last of them.
+#[derive(Debug, Default)]
+struct Together {
+    nats: Vec<f64>,
+    /// Where the path is at the last block.
+    place: Option<usize>,
+}
+
+impl Together {
+    /// Adds what a block says, at which the path is at `place`.
+    fn add(&mut self, said: &[f64], place: usize) {
+        match self.place.replace(place) {
+            Some(before) => {
+                self.nats = moved(&self.nats, step(before, place));
+                kernel::add_scaled(&mut self.nats, said, 1.0);
+            }
+            None => self.nats = said.to_vec(),
+        }
+    }
+
+    fn favoured(&self, background: &Background) -> Favoured {
+        let rows = self.nats.iter().zip(&background.typical);
+        let nats = rows.map(|(nats, typical)| typical + nats / background.repetition);
+        let overall = Row::new(proportions(nats.collect()));
+        let bin = overall.top();
+        Favoured {
+            bin,
+            margin: peaks::margin(&peaks::masses(&overall), bin),
+        }
     }
 }
 
