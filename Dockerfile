@@ -41,17 +41,19 @@ LABEL org.opencontainers.image.title="Satscope" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=binary /satscope /usr/local/bin/satscope
 # Runs the binary once, so that a library it lacks fails the build; /run/node is for a node's login, /var/lib/bitcoin for
-# what a node keeps, /var/lib/satscope for ingest's journal, whichever user it runs as.
+# what a node keeps, /var/lib/satscope for ingest's journal, the analyzer's last price or the historian's files, whichever user
+# it runs as.
 RUN satscope --version && install -d -o 10001 -g 10001 -m 0700 /run/node /var/lib/bitcoin && install -d -m 1777 /var/lib/satscope
 # Inside a container all addresses are the container's own; what is published is up to `docker run -p`.
 ENV SATSCOPE_STATE_DIR=/var/lib/satscope \
     SATSCOPE_GATEWAY_LISTEN=0.0.0.0:8000 \
     SATSCOPE_INGEST_LISTEN=0.0.0.0:50051 \
-    SATSCOPE_ANALYZER_LISTEN=0.0.0.0:50052
+    SATSCOPE_ANALYZER_LISTEN=0.0.0.0:50052 \
+    SATSCOPE_HISTORIAN_LISTEN=0.0.0.0:50053
 # A satscope.toml mounted here is read.
 WORKDIR /etc/satscope
 USER 10001:10001
 STOPSIGNAL SIGTERM
-EXPOSE 8000 50051 50052
+EXPOSE 8000 50051 50052 50053
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["satscope", "health"]
 ENTRYPOINT ["satscope"]

@@ -17,7 +17,7 @@ import { Glide, spanOf, Strength } from "./motion.js";
 import { showNotice } from "./notice.js";
 import { showOrigin } from "./origin.js";
 import { showPrice } from "./price.js";
-import { amountsWhile, pastEstimates, resetDelayMs, restOfPoints } from "./rest.js";
+import { amountsWhile, coverageWhile, pastEstimates, resetDelayMs, restOfPoints } from "./rest.js";
 import { setUpScreen } from "./screen.js";
 import { listenToShare } from "./share.js";
 import { applyPast, applyRest, applyUpdate, createState } from "./state.js";
@@ -130,6 +130,14 @@ const askForAmounts = amountsWhile(
   },
 );
 
+const askForCoverage = coverageWhile(
+  () => !document.hidden && state.link.phase === "connected",
+  (coverage) => {
+    state.coverage = coverage;
+    requestFrame();
+  },
+);
+
 /** @param {string} message */
 function onMessage(message) {
   const update = readOrWarn(message);
@@ -144,6 +152,7 @@ function onMessage(message) {
   if (isTurned || update.reset || state.historySince < hadSince) void past.fetch(delayMs);
   if (isTurned) showLink();
   if (first || (update.reset && !state.amounts)) askForAmounts();
+  if (first) void askForCoverage();
   changed();
 }
 
@@ -242,6 +251,7 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   connection.open();
   askForAmounts();
+  void askForCoverage();
   // At once, not when the browser next thinks of a frame; and the time in between says nothing of the machine.
   allWanted = true;
   followsFrameAt = -Infinity;

@@ -226,6 +226,32 @@ export function readHistory(answer) {
 }
 
 /**
+ * How far the historian has come with the past.
+ * @typedef {object} Coverage
+ * @property {typeof DOINGS[number]} state
+ * @property {string} detail in one line for a person; empty if there is none
+ * @property {number | null} since every block from here to the newest with a price has been read, Unix seconds
+ * @property {number} filled share of the blocks that have been read, 0 to 1
+ * @property {number | null} leftSeconds until all are read; `null` if that is not known
+ */
+
+const DOINGS = /** @type {const} */ (["waiting", "filling", "following", "stuck"]);
+
+/**
+ * Reads the answer to `/api/v1/history/coverage`.
+ * @param {unknown} answer
+ * @returns {Coverage | null} `null` when it cannot be used
+ */
+export function readCoverage(answer) {
+  const fields = object(answer);
+  const state = DOINGS.find((doing) => doing === fields.state);
+  const [read, wanted] = [number(fields.read_blocks) ?? 0, number(fields.wanted_blocks) ?? 0];
+  if (!state) return null;
+  const filled = wanted > 0 ? Math.min(1, Math.max(0, read / wanted)) : 0;
+  return { state, detail: text(fields.detail) ?? "", since: positive(fields.since_time), filled, leftSeconds: positive(fields.left_seconds) };
+}
+
+/**
  * How many amounts lie in each bin of a logarithmic scale, and the round sums that are laid on it.
  * @typedef {object} Amounts
  * @property {number} firstSats lower edge of the first bin

@@ -2,7 +2,7 @@
 
 import { COLUMNS, ColumnsReader } from "./columns.js";
 import { retryDelayMs } from "./connection.js";
-import { readAmounts, readHistory } from "./message.js";
+import { readAmounts, readCoverage, readHistory } from "./message.js";
 
 /** @typedef {import("./columns.js").Part} Part */
 
@@ -10,6 +10,9 @@ const JSON_TYPE = "application/json";
 
 /** How often the amounts are asked for while somebody looks at them, in milliseconds. */
 const AMOUNTS_EVERY_MS = 10_000;
+
+/** How often it is asked for how far the past is filled while somebody looks, in milliseconds. */
+const COVERAGE_EVERY_MS = 60_000;
 
 /** The time over which the pages of a gateway spread what they ask after a reset, in milliseconds. */
 const RESET_SPREAD_MS = 30_000;
@@ -105,6 +108,27 @@ export function amountsWhile(wanted, onAnswer) {
     else amounts.stop();
   };
   setInterval(ask, AMOUNTS_EVERY_MS);
+  return ask;
+}
+
+/**
+ * Asks how far the past is filled, now and then, as long as `wanted` says so. A gateway may have no historian, so that a question
+ * that fails is not repeated before its time.
+ * @param {() => boolean} wanted
+ * @param {(coverage: import("./message.js").Coverage | null) => void} onAnswer `null` if the gateway does not know
+ */
+export function coverageWhile(wanted, onAnswer) {
+  const ask = async () => {
+    if (!wanted()) return;
+    try {
+      const response = await fetch("api/v1/history/coverage", { headers: { accept: JSON_TYPE } });
+      onAnswer(response.ok ? readCoverage(await response.json()) : null);
+    } catch (error) {
+      console.info("how far the past is filled could not be read, will be asked again:", error);
+      onAnswer(null);
+    }
+  };
+  setInterval(() => void ask(), COVERAGE_EVERY_MS);
   return ask;
 }
 

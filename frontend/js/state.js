@@ -50,6 +50,7 @@ import { defaultView, goLive } from "./view.js";
  * @property {import("./message.js").Block | null} block
  * @property {import("./message.js").Block[]} blocks of the last three hours, oldest first
  * @property {import("./message.js").Amounts | null} amounts
+ * @property {import("./message.js").Coverage | null} coverage how far the past is filled; `null` if no historian answers
  * @property {import("./scale.js").PriceAxis | null} priceAxis where the price axis wants to be
  * @property {number | null} mempoolSpan seconds that the mempool's part shows
  * @property {import("./view.js").View} view
@@ -92,6 +93,7 @@ export function createState() {
     block: null,
     blocks: [],
     amounts: null,
+    coverage: null,
     priceAxis: null,
     mempoolSpan: null,
     view: defaultView(),

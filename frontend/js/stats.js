@@ -1,6 +1,7 @@
-// The counters, the event clock and the newest block.
+// The counters, how far the past is filled, the event clock and the newest block.
 
 import { eventNow, staleReason } from "./age.js";
+import { archiveOf } from "./archive.js";
 import { byId, setText } from "./dom.js";
 import { formatAge, formatCount, formatLocalTime, formatUptime, formatUtc } from "./format.js";
 import { updateRate } from "./state.js";
@@ -8,6 +9,7 @@ import { updateRate } from "./state.js";
 /** @typedef {import("./state.js").State} State */
 
 const counters = byId("stats");
+const archive = byId("archive");
 const clock = byId("clock");
 const block = byId("block");
 const blockAge = byId("block-age");
@@ -32,6 +34,7 @@ export function countersOf({ received, filtered, active, uptimeSeconds, mempool 
 export function showStats(state) {
   const { stats, timestamp, estimate, block: newest } = state;
   const now = eventNow(state);
+  setText(archive, archiveOf(state.coverage));
   setText(counters, stats ? countersOf(stats, updateRate(state)) : "");
   const isStale = staleReason(state) !== null;
   setText(clock, momentOf(isStale ? (estimate?.asOf ?? timestamp) : timestamp, isStale));

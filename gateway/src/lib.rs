@@ -23,7 +23,7 @@ use tracing::warn;
 
 use crate::{
     door::{Door, listener},
-    rest::{Questions, Rest},
+    rest::{Archive, Questions, Rest},
     state::upstream,
     watch::Watch,
 };
@@ -46,12 +46,15 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
     let capacity = usize::try_from(settings.gateway_max_points)?;
     let analyzer = Upstream::new(settings.analyzer_url, context.token.as_ref());
     let analyzer = analyzer.context("analyzer_url")?;
+    let historian = Upstream::new(settings.historian_url, context.token.as_ref());
+    let archive = Archive::of(historian.context("historian_url")?);
     let questions = Questions::to(&analyzer);
     let largest_message = settings.watch.gateway_client_bytes as usize;
     let newest = upstream::start(analyzer, capacity, largest_message, context).await;
     let rest = Rest {
         state: newest.clone(),
         questions,
+        archive,
         stale_after: Duration::from_secs(settings.stale_after_seconds.into()),
         readiness: context.readiness.clone(),
     };

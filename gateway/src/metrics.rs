@@ -36,6 +36,8 @@ pub const UPSTREAM_LOSSES: &str = "satscope_gateway_upstream_losses_total";
 pub const UPSTREAM_UPDATES: &str = "satscope_gateway_upstream_updates_total";
 /// Parts of updates that could not be used, by `reason`.
 pub const UPSTREAM_REJECTED: &str = "satscope_gateway_upstream_rejected_total";
+/// Questions that the historian was asked, by `outcome`.
+pub const HISTORIAN_QUESTIONS: &str = "satscope_gateway_historian_questions_total";
 /// Age of the newest payment that the price rests on.
 pub const PRICE_AGE: &str = "satscope_gateway_price_age_seconds";
 /// Whether the price is stale, by `reason`.
@@ -101,6 +103,11 @@ pub fn describe() {
         UPSTREAM_REJECTED,
         "Parts of price updates that could not be used and were left out."
     );
+    describe_counter!(
+        HISTORIAN_QUESTIONS,
+        "Questions that the historian was asked, by outcome: answered, none (it has no price there), unanswered (it could \
+         not be reached, or gave no answer in 2 s), rejected (its answer could not be used)."
+    );
     describe_gauge!(
         PRICE_AGE,
         "Age of the newest payment that the price rests on; it grows while the analyzer is silent too. Absent before the \
@@ -140,4 +147,7 @@ pub fn start(max_clients: u32) {
         counter!(MESSAGES, "kind" => kind).increment(0);
     }
     counter!(UPSTREAM_LOSSES).increment(0);
+    for outcome in ["answered", "none", "unanswered", "rejected"] {
+        counter!(HISTORIAN_QUESTIONS, "outcome" => outcome).increment(0);
+    }
 }

@@ -1,6 +1,7 @@
-//! What is asked once: the price, the points, the history, the evidence, the page, the health, and what the gateway says of
-//! itself.
+//! What is asked once: the price, the points, the history, the archive, the evidence, the page, the health, and what the
+//! gateway says of itself.
 
+mod archive;
 mod description;
 mod evidence;
 mod health;
@@ -9,6 +10,7 @@ mod page;
 mod past;
 mod points;
 mod price;
+mod query;
 mod questions;
 mod span;
 
@@ -21,6 +23,7 @@ use crate::{
     answer::made_once::Wanted,
     state::{Newest, sequence::Sequence},
 };
+pub use archive::Archive;
 pub use questions::Questions;
 
 /// What answers are made of.
@@ -30,6 +33,8 @@ pub struct Rest {
     pub state: Newest,
     /// What is asked on demand, and answered once for all.
     pub questions: Questions,
+    /// The prices of the past, as the historian has them.
+    pub archive: Archive,
     /// For how long a stale price is given without a body that says so.
     pub stale_after: Duration,
     /// Whether this process takes requests, and since when it runs.
@@ -54,6 +59,9 @@ impl Rest {
             .route("/api/v1/prices", get(price::prices))
             .route("/api/v1/points", get(points::points))
             .route("/api/v1/history", get(history::history))
+            .route("/api/v1/history/coverage", get(archive::coverage))
+            .route("/api/v1/historical-price", get(archive::historical_price))
+            .route("/api/v1/candles", get(archive::candles))
             .route("/api/v1/evidence", get(evidence::amounts))
             .route("/health", get(health::health))
             .route(description::OPENAPI, get(description::openapi))

@@ -28,6 +28,16 @@ pub struct GatewaySettings {
     )]
     pub analyzer_url: String,
 
+    /// The historian that prices of the past come from; the price of now needs none
+    #[arg(
+        long,
+        env = "SATSCOPE_HISTORIAN_URL",
+        default_value = "http://127.0.0.1:50053",
+        value_parser = http_url,
+        value_name = "URL"
+    )]
+    pub historian_url: String,
+
     /// Points held for the plot; the oldest of more are forgotten
     #[arg(
         long,

@@ -16,7 +16,9 @@ import yaml
 
 from checks import ROOT, Failure, get, require, within
 
-PARTS = ("ingest", "analyzer", "gateway")
+PARTS = ("ingest", "analyzer", "historian", "gateway")
+# Of the past that the historian reads: a period of 2,016 blocks takes 14.
+HISTORY_DAYS = 40
 # A second between scrapes, so that rates are there soon.
 SCRAPE_SECONDS = 1
 
@@ -39,7 +41,7 @@ class Chain:
     def __init__(self, binary, folder, rate=20):
         self.binary, self.folder, self.rate = binary, Path(folder), rate
         self.processes, self.callers = {}, []
-        names = ("zmq", "rpc", "prometheus", "gateway", "grpc_ingest", "grpc_analyzer")
+        names = ("zmq", "rpc", "prometheus", "gateway", "grpc_ingest", "grpc_analyzer", "grpc_historian")
         self.ports = {name: free_port() for name in (*names, *(f"metrics_{part}" for part in PARTS))}
 
     def __enter__(self):
@@ -68,15 +70,18 @@ class Chain:
             return f"127.0.0.1:{ports[name]}"
 
         self.part("simulate", STANDIN_ZMQ_LISTEN=f"tcp://{at('zmq')}", STANDIN_RPC_LISTEN=at("rpc"),
-                  STANDIN_RPC_COOKIE_FILE=cookie, RATE=self.rate)
+                  STANDIN_RPC_COOKIE_FILE=cookie, RATE=self.rate, HISTORY_DAYS=HISTORY_DAYS)
         within(60, "the simulator's cookie", cookie.exists)
         self.part("ingest", ZMQ_ENDPOINT=f"tcp://{at('zmq')}", RPC_URL=f"http://{at('rpc')}", RPC_COOKIE_FILE=cookie,
                   NODE_IS_STANDIN="true", STATE_DIR=self.folder / "state", INGEST_LISTEN=at("grpc_ingest"),
                   METRICS_LISTEN=at("metrics_ingest"))
         self.part("analyzer", INGEST_URL=f"http://{at('grpc_ingest')}", ANALYZER_LISTEN=at("grpc_analyzer"),
                   METRICS_LISTEN=at("metrics_analyzer"))
-        self.part("gateway", ANALYZER_URL=f"http://{at('grpc_analyzer')}", GATEWAY_LISTEN=at("gateway"),
-                  METRICS_LISTEN=at("metrics_gateway"))
+        self.part("historian", RPC_URL=f"http://{at('rpc')}", RPC_COOKIE_FILE=cookie, NODE_IS_STANDIN="true",
+                  ANALYZER_URL=f"http://{at('grpc_analyzer')}", HISTORIAN_LISTEN=at("grpc_historian"),
+                  STATE_DIR=self.folder / "history", METRICS_LISTEN=at("metrics_historian"))
+        self.part("gateway", ANALYZER_URL=f"http://{at('grpc_analyzer')}", HISTORIAN_URL=f"http://{at('grpc_historian')}",
+                  GATEWAY_LISTEN=at("gateway"), METRICS_LISTEN=at("metrics_gateway"))
         self.prometheus()
         within(90, "a price", lambda: json.loads(get(self.url("gateway", "/api/v1/price")))["price"])
 
@@ -134,9 +139,10 @@ class Chain:
 
     def ask(self):
         """What programs do now and then: REST, and a question of each gRPC service."""
-        for path in ("/api/v1/price", "/api/v1/points", "/", "/api/v1/history?range=1h&step=1m"):
+        for path in ("/api/v1/price", "/api/v1/points", "/", "/api/v1/history?range=1h&step=1m", "/api/v1/history/coverage"):
             get(self.url("gateway", path))
         for port, method in ((self.ports["grpc_analyzer"], "satscope.v1.PriceService/GetPrice"),
+                             (self.ports["grpc_historian"], "satscope.v1.HistoryService/GetCoverage"),
                              (self.ports["grpc_ingest"], "grpc.health.v1.Health/Check")):
             self.ask_grpc(port, method)
 

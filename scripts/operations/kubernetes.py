@@ -21,6 +21,7 @@ def check(checks, binary):
         checks.run(f"each pod of {overlay} has probes, limits and a network policy", is_looked_after, objects)
         checks.run(f"each pod of {overlay} can ask for names, of NodeLocal's cache too", asks_for_names, objects)
         checks.run(f"the gateways of {overlay} take all clients of one ingress", stands_behind_an_ingress, objects, binary)
+        checks.run(f"one historian of {overlay} writes the history, for the gateways alone", has_one_historian, objects)
         checks.run(f"ports and selectors of {overlay} meet", meets, objects)
         checks.run(f"the program takes the settings of {overlay}", takes_settings, objects, binary)
 
@@ -88,7 +89,7 @@ def is_looked_after(objects):
     require(selected, "the gateways have no disruption budget")
     require(all(one["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow" for one in budgets),
             "a gateway that is not ready can keep a machine from being emptied")
-    for pod in ("ingest", "analyzer"):
+    for pod in ("ingest", "analyzer", "historian"):
         container = next(spec for title, _, spec in pods(objects) if title.endswith(f" {pod}"))["containers"][0]
         require("grpc" in container["readinessProbe"], f"{pod} is not asked over gRPC")
 
@@ -115,6 +116,19 @@ def stands_behind_an_ingress(objects, binary):
     require(int(value["gateway_max_connections_per_address"]) >= int(value["gateway_max_connections"]),
             "clients that an ingress sees at one address are refused before the gateway is full")
     require(container["readinessProbe"]["httpGet"]["path"] == "/readyz", "the gateway is not asked whether it can serve")
+
+
+def has_one_historian(objects):
+    """One, the old one ended before the new one starts; its gRPC is for the gateways, its volume for itself."""
+    one = next(one for one in objects if name(one) == "Deployment historian")
+    require(one["spec"]["replicas"] == 1 and one["spec"]["strategy"] == {"type": "Recreate"}, "two may write one file")
+    policy = next(one["spec"] for one in objects if name(one) == "NetworkPolicy historian")
+    rule, = policy["ingress"]
+    callers = [caller["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for caller in rule["from"]]
+    require(callers == ["satscope-gateway"], f"{callers} may ask the historian")
+    users = [pod for pod, _, spec in pods(objects) for volume in spec.get("volumes", [])
+             if volume.get("persistentVolumeClaim", {}).get("claimName") == "history"]
+    require(users == ["Deployment historian"], f"{users} have the history's volume")
 
 
 def meets(objects):

@@ -30,8 +30,9 @@ def check_live(checks, chain):
         checks.run(f"promtool finds no fault in the metrics of the {part}",
                    lambda part=part: run("promtool", "check", "metrics", given=chain.metrics(part)))
         checks.run(f"no metric of the {part} has many series", has_few_series, chain, part)
-    checks.run("Prometheus reaches all three", within, 30, "up",
+    checks.run("Prometheus reaches each part", within, 30, "up",
                lambda: len(chain.query("up == 1")) == len(PARTS))
+    checks.run("the historian reads the past, and `satscope history status` tells the same", fills_the_past, chain)
     checks.run("each query of the dashboard is answered", each_panel_has_data, chain)
     checks.run("each metric of the alerts is there", each_alert_has_metrics, chain)
     checks.run("no alert fires while nothing is wrong", is_quiet, chain)
@@ -106,6 +107,22 @@ def each_panel_has_data(chain):
         within(60, "an answer to each query", lambda: not unanswered())
     except Failure as failure:
         raise Failure("\n".join(unanswered())) from failure
+
+
+def fills_the_past(chain):
+    """Until it follows the tip: then its file holds as many blocks with a price as its metrics say."""
+    within(240, "the past", lambda: chain.query('satscope_historian_state{state="following"} == 1'))
+
+    def agree():
+        told = json.loads(run(chain.binary, "history", "status", "--state-dir", chain.folder / "history", "--format", "json"))
+        require(len(told) == 1 and told[0]["simulated"], f"other files than one of a stand-in: {told}")
+        metric = {name: int(chain.query(f"satscope_historian_{name}")[0]["value"][1])
+                  for name in ("blocks", "final_periods")}
+        finals = sum(period["state"] == "final" for period in told[0]["periods"])
+        return finals > 0 and metric == {"blocks": told[0]["blocks"], "final_periods": finals}
+
+    # A block may come between the two questions.
+    within(30, "the same numbers", agree)
 
 
 def numbers(chain, expression):

@@ -61,6 +61,15 @@ keeps_its_state() {
     [[ -s /var/lib/satscope/journal && $(stat --format %a /var/lib/private/satscope) == 700 ]]
 }
 
+# UNIT FOLDER: the historian of the unit reads blocks into a file there, and its threads that compute have the lowest priority.
+keeps_a_history() {
+    local file=$2/history-regtest-simulated.sqlite
+    within 60 test -s "$file" && [[ $(stat --format %a "$file") == 600 ]] || return 1
+    # proc(5): after the name in parentheses, the nice value is the 17th field.
+    cat "/proc/$(property "$1" MainPID)"/task/*/stat | sed -n 's/^[0-9]* (historian [0-9]*) //p' | cut -d' ' -f17 | tee /dev/stderr |
+        grep --quiet --line-regexp 19
+}
+
 # A process that does nothing any more is ended by the watchdog, and comes back.
 comes_back_when_hung() {
     local hung
@@ -80,8 +89,8 @@ says_what_it_waits_for() {
 
 starts_in_parts() {
     local part
-    systemctl start satscope-ingest satscope-analyzer satscope-gateway || return 1
-    for part in ingest analyzer gateway; do within 60 is_ready "satscope-$part" || return 1; done
+    systemctl start satscope-ingest satscope-analyzer satscope-historian satscope-gateway || return 1
+    for part in ingest analyzer historian gateway; do within 60 is_ready "satscope-$part" || return 1; done
     within 60 has_price && is satscope ActiveState inactive
 }
 
@@ -93,8 +102,9 @@ stays_down_with_a_bad_setting() {
 }
 
 stops_in_order() {
-    systemctl stop satscope-analyzer satscope-ingest && is satscope-ingest Result success &&
-        is satscope-analyzer Result success && is satscope-ingest ExecMainStatus 0
+    systemctl stop satscope-historian satscope-analyzer satscope-ingest && is satscope-ingest Result success &&
+        is satscope-analyzer Result success && is satscope-ingest ExecMainStatus 0 &&
+        is satscope-historian Result success && is satscope-historian ExecMainStatus 0
 }
 
 # A stand-in for the node, which asks for user and password.
@@ -115,10 +125,13 @@ check "the service becomes ready, and says so to systemd" within 60 is_ready sat
 check "there is a price" within 30 has_price
 check "the kernel confines it: no root, no capability, no privilege to gain, filtered calls" is_confined satscope
 check "its state is in /var/lib/satscope, for itself alone" keeps_its_state
+check "the past is kept in /var/lib/satscope, by threads that come last" keeps_a_history satscope /var/lib/satscope
 check "systemd is told what it waits for, and then that it is ready" says_what_it_waits_for
 check "a hung process is ended by the watchdog and comes back" comes_back_when_hung
 check "the parts start in its place, each a unit" starts_in_parts
 check "each part is confined" is_confined satscope-ingest
+check "the historian is confined likewise" is_confined satscope-historian
+check "it keeps the past in a folder of its own" keeps_a_history satscope-historian /var/lib/satscope-historian
 check "with a bad setting a part stays down" stays_down_with_a_bad_setting
 check "the parts stop in order" stops_in_order
 systemctl poweroff

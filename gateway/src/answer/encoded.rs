@@ -30,10 +30,11 @@ impl Encoded {
     }
 
     fn new(plain: Bytes, level: Compression) -> Self {
+        if plain.len() < WORTH_IT {
+            return Encoded { plain, gzip: None };
+        }
         let gzip = match compress(&plain, level) {
-            Ok(gzip) => {
-                Some(gzip).filter(|gzip| plain.len() >= WORTH_IT && gzip.len() < plain.len())
-            }
+            Ok(gzip) => Some(gzip).filter(|gzip| gzip.len() < plain.len()),
             Err(fault) => {
                 error!("a body could not be compressed: {fault}");
                 None

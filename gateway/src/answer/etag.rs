@@ -10,6 +10,10 @@ use headers::{CacheControl, ETag, HeaderMapExt as _, IfNoneMatch};
 
 use crate::answer::encoded::Encoded;
 
+/// `Cache-Control` of a content that never changes: browsers keep it for a year, and do not ask again when they reload
+/// (RFC 8246).
+pub const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
 /// An answer that a client may keep and must ask about before it uses it again. `tag` is without quotes.
 pub fn revalidated(
     request: &HeaderMap,

@@ -13,6 +13,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use axum::http::HeaderMap;
 use tokio::{
     sync::{Semaphore, watch},
     task::spawn_blocking,
@@ -36,6 +37,8 @@ pub struct Answer {
     pub version: u64,
     /// What is sent.
     pub body: Encoded,
+    /// Headers that the answer bears beside those of every answer; empty if there are none.
+    pub headers: HeaderMap,
 }
 
 /// What an answer must be made of.

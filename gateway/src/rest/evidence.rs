@@ -39,6 +39,7 @@ async fn asked(questions: Questions) -> Result<impl FnOnce() -> Answer + Send + 
         tag: amounts.time_ms.to_string(),
         version: 0,
         body: Encoded::fast(json(&evidence(&amounts))),
+        headers: HeaderMap::new(),
     })
 }
 

@@ -1,16 +1,13 @@
 //! The estimates of the last hours, asked of the analyzer on demand.
 
-use axum::{
-    extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use satscope_proto::v1::GetHistoryRequest;
 
 use super::{
-    Rest,
+    Rest, archive,
     past::{self, Form, Past},
     price::label,
+    query::{Query, bad},
     questions::{Question, Questions, response, told},
     span::Span,
 };
@@ -19,9 +16,6 @@ use crate::answer::{
     made_once::{Answer, Failure, Given},
     problem::Problem,
 };
-
-/// Name and value of each parameter of a query.
-type Parameters = Vec<(String, String)>;
 
 /// What a client asks of the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +26,19 @@ struct Asked {
 }
 
 /// `/api/v1/history?range=3h&step=10s`: the estimates of the last `range`, at most one in each `step`, oldest first; as
-/// CSV for a client that prefers `text/csv`, or asks for `format=csv`.
+/// CSV for a client that prefers `text/csv`, or asks for `format=csv`. A query that names what only the archive has, such as
+/// `from` or `range=1y`, is answered by [`archive::history`].
 ///
 /// # Errors
 /// With the problem that the client is told.
 pub async fn history(
     State(rest): State<Rest>,
-    query: Result<Query<Parameters>, QueryRejection>,
+    query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let query = query.map_err(|_| bad("the query: expected name=value pairs".to_owned()))?;
+    if archive::is_asked(&query) {
+        return archive::history(&rest.archive, &query, &headers).await;
+    }
     let asked = Asked::read(&query, &headers).map_err(bad)?;
     let Asked { range, step, form } = asked;
     let now_ms = rest.state.borrow().current().time_ms.unwrap_or(0);
@@ -74,11 +70,13 @@ pub fn labelled(
 
 impl Asked {
     /// All that is held, 10 s apart, in the form that `Accept` names, where the query says nothing else.
-    fn read(query: &Parameters, headers: &HeaderMap) -> Result<Self, String> {
+    fn read(query: &Query, headers: &HeaderMap) -> Result<Self, String> {
         Ok(Asked {
-            range: parameter(query, "range", Span::read)?.unwrap_or(Span::DAY),
-            step: parameter(query, "step", Span::read)?.unwrap_or(Span::TEN_SECONDS),
-            form: parameter(query, "format", Form::read)?.unwrap_or_else(|| Form::wanted(headers)),
+            range: query.read("range", Span::read)?.unwrap_or(Span::DAY),
+            step: query.read("step", Span::read)?.unwrap_or(Span::TEN_SECONDS),
+            form: query
+                .read("format", Form::read)?
+                .unwrap_or_else(|| Form::wanted(headers)),
         })
     }
 
@@ -111,29 +109,9 @@ impl Asked {
             tag: format!("{}-{newest_ms}-{form:?}", estimates.len()),
             version: 0,
             body: Encoded::fast(body),
+            headers: HeaderMap::new(),
         }
     }
-}
-
-/// The value of a parameter, as `read` reads it; `None` if the query does not have the parameter.
-///
-/// # Errors
-/// With the name, the value and what was expected.
-fn parameter<T>(
-    query: &Parameters,
-    name: &str,
-    read: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, String> {
-    let mut values = query.iter().filter(|(named, _)| named == name);
-    let Some((_, value)) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        return Err(format!("{name}: expected one value; got more"));
-    }
-    let value =
-        read(value).map_err(|expected| format!("{name}: expected {expected}; got {value:?}"));
-    value.map(Some)
 }
 
 #[cfg(test)]
@@ -142,10 +120,7 @@ mod tests {
     use super::*;
 
     fn asked(query: &[(&str, &str)]) -> Result<Asked, String> {
-        let query = query
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Asked::read(&query.collect(), &HeaderMap::new())
+        Asked::read(&query.into(), &HeaderMap::new())
     }
 
     #[test]

@@ -10,7 +10,11 @@ use axum::{
 };
 
 use crate::{
-    answer::{encoded::Encoded, etag::revalidated, problem::Problem},
+    answer::{
+        encoded::Encoded,
+        etag::{IMMUTABLE, revalidated},
+        problem::Problem,
+    },
     files::{BUILD, FILES, File, hash_of},
 };
 
@@ -25,9 +29,6 @@ const MODULES: &str = "<!-- modulepreload -->";
 
 /// The folder of the files that lie at a build's own address.
 const ASSETS: &str = "assets/";
-
-/// For a content that never changes: browsers keep it for a year, and do not ask again when they reload (RFC 8246).
-const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// A file as it is answered.
 struct Served {

@@ -118,6 +118,7 @@ fn newest(state: &Newest, form: Form) -> Result<impl FnOnce() -> Answer + Send +
             tag: form.tag(sequence),
             version: sequence.tick(),
             body: Encoded::fast(written),
+            headers: HeaderMap::new(),
         }
     })
 }

@@ -93,10 +93,11 @@ pub async fn told<T>(
     }
 }
 
-/// The answer as HTTP has it; `Age` (RFC 9111, 5.1) tells the age of an older one.
+/// The answer as HTTP has it, with its own headers; `Age` (RFC 9111, 5.1) tells the age of an older one.
 pub fn response(given: &Given, content_type: &'static str, request: &HeaderMap) -> Response {
     let Given { answer, age } = given;
     let mut response = revalidated(request, &answer.tag, content_type, &answer.body);
+    response.headers_mut().extend(answer.headers.clone());
     if let Some(age) = age {
         let age = headers::Age::from_secs(age.as_secs());
         response.headers_mut().typed_insert(age);

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use crate::support::{
     Gateway,
     analyzer::Analyzer,
-    gateway, until,
+    gateway,
+    historian::{Historian, some_prices},
+    until,
     updates::{START_MS, amounts, update, window, without_estimate},
 };
 
@@ -38,6 +40,7 @@ const fn ask(path: &'static str, status: u16, content_type: &'static str) -> Ask
 
 const JSON: &str = "application/json";
 const COLUMNS: &str = "application/vnd.satscope.points";
+const CSV: &str = "text/csv";
 const PROBLEM: &str = "application/problem+json";
 const ANY_TAG: &[(&str, &str)] = &[("if-none-match", "*")];
 
@@ -49,11 +52,14 @@ const fn unchanged(path: &'static str) -> Ask {
 }
 
 /// While there is no price.
-const NOT_YET: [Ask; 6] = [
+const NOT_YET: [Ask; 9] = [
     ask("/api/v1/price", 503, PROBLEM),
     ask("/api/v1/prices", 503, PROBLEM),
     ask("/api/v1/points", 503, PROBLEM),
     ask("/api/v1/evidence", 503, PROBLEM),
+    ask("/api/v1/historical-price", 503, PROBLEM),
+    ask("/api/v1/history/coverage", 503, PROBLEM),
+    ask("/api/v1/candles", 503, PROBLEM),
     ask("/readyz", 200, JSON),
     ask("/health", 200, JSON),
 ];
@@ -135,6 +141,72 @@ const FROM_ELSEWHERE: [(&str, &str); 5] = [
     HANDSHAKE[3],
     ("origin", "https://elsewhere.example"),
 ];
+
+/// What a historian is asked for.
+const PAST: [Ask; 20] = [
+    of_past("/api/v1/history", "?range=1y", 200, JSON),
+    of_past("/api/v1/history", "?range=24h&source=block", 200, JSON),
+    of_past("/api/v1/history", "?height=832700", 200, JSON),
+    of_past("/api/v1/history", "?from=2024-03-02&format=csv", 200, CSV),
+    of_past(
+        "/api/v1/history",
+        "?height=832700&model=1&format=csv",
+        200,
+        CSV,
+    ),
+    of_past("/api/v1/history", "?height=5", 404, PROBLEM),
+    of_past("/api/v1/history", "?from=x", 400, PROBLEM),
+    of_past("/api/v1/historical-price", "", 200, JSON),
+    of_past(
+        "/api/v1/historical-price",
+        "?timestamp=1709300000&currency=USD",
+        200,
+        JSON,
+    ),
+    of_past(
+        "/api/v1/historical-price",
+        "?timestamp=1709300000&fields=all",
+        200,
+        JSON,
+    ),
+    of_past(
+        "/api/v1/historical-price",
+        "?timestamp=5&currency=USD",
+        200,
+        JSON,
+    ),
+    of_past(
+        "/api/v1/historical-price",
+        "?timestamp=5&currency=EUR",
+        200,
+        JSON,
+    ),
+    of_past("/api/v1/historical-price", "?timestamp=x", 400, PROBLEM),
+    unchanged("/api/v1/historical-price"),
+    of_past("/api/v1/candles", "?step=1h&from=2024-02-29", 200, JSON),
+    of_past(
+        "/api/v1/candles",
+        "?step=1h&from=2024-02-29&format=csv",
+        200,
+        CSV,
+    ),
+    of_past("/api/v1/candles", "?step=1m", 400, PROBLEM),
+    unchanged("/api/v1/candles"),
+    ask("/api/v1/history/coverage", 200, JSON),
+    unchanged("/api/v1/history/coverage"),
+];
+
+const fn of_past(
+    path: &'static str,
+    query: &'static str,
+    status: u16,
+    content_type: &'static str,
+) -> Ask {
+    Ask {
+        query,
+        ..ask(path, status, content_type)
+    }
+}
 
 /// Where nobody may watch at all.
 const FULL: [Ask; 3] = [
@@ -276,7 +348,9 @@ async fn every_answer_is_as_described_and_every_description_is_answered() {
         estimate: update(second, &[]).estimate,
     });
     analyzer.knows(past.collect(), Some(amounts()));
-    let ready = gateway(analyzer.address, &[]).await;
+    let historian = Historian::start(some_prices()).await;
+    let flag = historian.flag();
+    let ready = gateway(analyzer.address, &flag.each_ref().map(String::as_str)).await;
     until("a subscription", async || {
         ready.get("/api/v1/points").await.status() == StatusCode::OK
     })
@@ -286,7 +360,7 @@ async fn every_answer_is_as_described_and_every_description_is_answered() {
         ready.get("/api/v1/price").await.status() == StatusCode::OK
     })
     .await;
-    for asked in &THEN {
+    for asked in THEN.iter().chain(&PAST) {
         hold(&ready, &description, asked).await;
     }
     early.context.readiness.drain();
@@ -297,7 +371,8 @@ async fn every_answer_is_as_described_and_every_description_is_answered() {
         hold_full(&description, asked).await;
     }
 
-    let asked = NOT_YET.iter().chain(&THEN).chain(&STOPPING).chain(&FULL);
+    let asked = NOT_YET.iter().chain(&THEN).chain(&PAST);
+    let asked = asked.chain(&STOPPING).chain(&FULL);
     let asked = asked.map(|asked| {
         let content_type = asked.content_type.to_owned();
         (asked.path.to_owned(), asked.status, content_type)

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod age;
+mod archive;
 mod bad_clients;
 mod description;
 mod health;
@@ -12,4 +13,5 @@ mod programs;
 mod proxies;
 mod socket;
 mod support;
+mod troubled_historian;
 mod upstream;

@@ -4,11 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::blocks::{BlocksArgs, parsed};
+use crate::history::{HistoryArgs, Summaries};
 use crate::input::Progress;
 use crate::outputs::OutputsArgs;
+use crate::periods::PeriodsArgs;
 use crate::report::{Format, Report};
 use crate::summary::Summary;
-use crate::{blocks, outputs};
+use crate::{blocks, history, outputs, periods};
 
 /// The folder of shared data; none, and said so, where it is missing.
 fn data() -> Option<PathBuf> {
@@ -131,4 +133,53 @@ fn days_hourly_from_four() {
     within(&summary, WRONG, 0.0, 0.2);
     within(&summary, INSIDE, 87.0, 95.0);
     within(&summary, "bias (median of the errors)", -0.05, 0.05);
+}
+
+/// The days turned into blocks.
+#[test]
+fn blocks_of_the_past_by_days() {
+    let Some(data) = data() else { return };
+    let mut files: Vec<PathBuf> = std::fs::read_dir(data.join("days"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    files.retain(|file| file.extension().is_some_and(|end| end == "gz"));
+    files.sort();
+    let args = HistoryArgs {
+        files,
+        prices: Some(data.join("prices/btcusdt_binance_30m_2020-09_2025-09.csv.gz")),
+        live: false,
+        from_hour: 0,
+        format: Format::Csv,
+    };
+    let (Summaries { past, .. }, unread) = history::summarise(&args, silent()).unwrap();
+    assert_eq!(unread, 0);
+    within(&past, "absolute error, median", 0.0, 0.075);
+    within(&past, "… p99", 0.0, 0.6);
+    within(&past, WRONG, 0.0, 0.2);
+    within(&past, INSIDE, 90.0, 98.0);
+}
+
+/// A period of each year made of labelled blocks.
+#[test]
+fn periods_from_nothing() {
+    let Some(data) = data() else { return };
+    for (years, median, wrong) in [("2016-2017", 0.35, 0.2), ("2023-2024", 0.12, 0.0)] {
+        let args = PeriodsArgs {
+            dirs: vec![data.join("blocks"), data.join("blocks-2015")],
+            seed: 1,
+            years: Some(years.parse().unwrap()),
+            format: Format::Csv,
+        };
+        let (summaries, unread) = periods::summarise(&args, silent(), &Progress::new()).unwrap();
+        println!("{summaries}");
+        assert_eq!(unread, 0);
+        assert!(
+            summaries.years.values().all(|year| year.locked),
+            "{summaries}"
+        );
+        within(&summaries.all, "absolute error, median", 0.0, median);
+        within(&summaries.all, WRONG, 0.0, wrong);
+        within(&summaries.all, INSIDE, 82.0, 98.0);
+    }
 }

@@ -17,9 +17,9 @@ use satscope_filter::{Filter, RawTransaction, Values, read_block};
 use satscope_oracle::Window;
 use serde::Deserialize;
 
-pub(crate) use options::Options;
 #[cfg(test)]
 pub(crate) use options::tests::parsed;
+pub(crate) use options::{Options, Years};
 pub(crate) use variants::{Block, row};
 
 use crate::input::{Progress, open_csv};

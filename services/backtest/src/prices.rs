@@ -46,6 +46,22 @@ impl Prices {
     }
 }
 
+/// Candles further apart than this, in seconds, say nothing of the time between them.
+const LONGEST_CANDLE: u64 = 3600;
+
+impl Prices {
+    /// The price at `time` (Unix seconds), interpolated between the opens of the candles around it.
+    pub(crate) fn between(&self, time: u64) -> Option<f64> {
+        let (&from, &open) = self.0.range(..=time).next_back()?;
+        if from == time {
+            return Some(open);
+        }
+        let (&to, &next) = self.0.range(time..).next()?;
+        let share = (time - from) as f64 / (to - from) as f64;
+        (to - from <= LONGEST_CANDLE).then_some(open + share * (next - open))
+    }
+}
+
 /// Whether a number can be a price in dollars.
 pub(crate) fn is_price(usd: f64) -> bool {
     usd.is_finite() && usd > 0.0
@@ -77,6 +93,18 @@ fn unix_seconds(date: &str) -> anyhow::Result<u64> {
         bail!("the date is {date:?}; expected one in UTC such as 2025-01-31 14:00:00+00:00");
     };
     Ok(((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+/// The year of a moment (Unix seconds, UTC).
+pub(crate) fn year(time: u64) -> u64 {
+    let days = time / (24 * 3600);
+    // A year has 365.2425 days on average, and begins a day or two before or after the mean at most.
+    let guess = 1970 + days * 400 / 146_097;
+    match days_since_1970(guess, 1, 1) > days {
+        true => guess - 1,
+        false if days_since_1970(guess + 1, 1, 1) <= days => guess + 1,
+        false => guess,
+    }
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar, counted in years that begin in March, so that the leap day

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::ValueEnum;
-use satscope_oracle::Estimate;
+use satscope_oracle::{Estimate, past::BlockPrice};
 use serde::Serialize;
 
 /// How the rows are written.
@@ -96,7 +96,7 @@ impl Report {
         Self { writer }
     }
 
-    pub(crate) fn write(&mut self, row: &Row) -> anyhow::Result<()> {
+    pub(crate) fn write(&mut self, row: &impl Serialize) -> anyhow::Result<()> {
         match &mut self.writer {
             Writer::Csv(writer) => {
                 writer.serialize(row)?;
@@ -117,6 +117,50 @@ impl Report {
             writeln!(out, "{}", if rows == 0 { "[]" } else { "\n]" })?;
         }
         Ok(())
+    }
+}
+
+/// The price at a block of the past beside its reference; see [`Row`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct PastRow {
+    pub(crate) file: String,
+    pub(crate) height: u32,
+    /// The time of the block, in Unix seconds.
+    pub(crate) time: u64,
+    pub(crate) price_usd: Option<f64>,
+    pub(crate) low_usd: Option<f64>,
+    pub(crate) high_usd: Option<f64>,
+    pub(crate) confidence: Option<f64>,
+    /// Payments in the block.
+    pub(crate) payments: u32,
+    pub(crate) reference_price_usd: Option<f64>,
+    pub(crate) error_percent: Option<f64>,
+}
+
+impl PastRow {
+    /// The row of a block of `file`, which has so many payments.
+    pub(crate) fn new(
+        file: &str,
+        (height, time): (u32, u64),
+        payments: u32,
+        reference_price_usd: Option<f64>,
+        price: Option<BlockPrice>,
+    ) -> Self {
+        let usd = |cents: u64| cents as f64 / 100.0;
+        let error_percent =
+            |price: BlockPrice| Some(100.0 * (usd(price.price_cents) / reference_price_usd? - 1.0));
+        Self {
+            file: file.to_owned(),
+            height,
+            time,
+            price_usd: price.map(|price| usd(price.price_cents)),
+            low_usd: price.map(|price| usd(price.low_cents)),
+            high_usd: price.map(|price| usd(price.high_cents)),
+            confidence: price.map(|price| f64::from(price.confidence_thousandths) / 1000.0),
+            payments,
+            reference_price_usd: reference_price_usd.map(|usd| rounded(usd, 2)),
+            error_percent: price.and_then(error_percent).map(|error| rounded(error, 4)),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::random::SplitMix;
-use crate::report::Row;
+use crate::report::{PastRow, Row};
 
 /// An answer is wrong if it is further off than this, in percent.
 const WRONG_PERCENT: f64 = 2.0;
@@ -46,12 +46,32 @@ impl Summary {
 
     /// Adds a row. Rows that follow each other and have the same source are resampled together.
     pub(crate) fn add_of(&mut self, source: &str, row: &Row) {
+        let interval = row.low_usd.zip(row.high_usd);
+        let said = row.error_percent.zip(row.confidence);
+        self.add_sample(source, row.reference_price_usd, interval, said);
+    }
+
+    /// Adds the row of a block of the past, whose source is its file.
+    pub(crate) fn add_past(&mut self, row: &PastRow) {
+        let interval = row.low_usd.zip(row.high_usd);
+        let said = row.error_percent.zip(row.confidence);
+        self.add_sample(&row.file, row.reference_price_usd, interval, said);
+    }
+
+    /// Adds a row of its reference in dollars, its interval in dollars, and its error in percent and its confidence.
+    fn add_sample(
+        &mut self,
+        source: &str,
+        reference_price_usd: Option<f64>,
+        interval: Option<(f64, f64)>,
+        said: Option<(f64, f64)>,
+    ) {
         self.rows += 1;
-        let Some(reference) = row.reference_price_usd else {
+        let Some(reference) = reference_price_usd else {
             return;
         };
-        let answer = match (row.error_percent, row.low_usd, row.high_usd, row.confidence) {
-            (Some(error_percent), Some(low), Some(high), Some(confidence)) => Some(Answer {
+        let answer = match (said, interval) {
+            (Some((error_percent, confidence)), Some((low, high))) => Some(Answer {
                 error_percent,
                 inside_interval: (low..=high).contains(&reference),
                 trusted: confidence >= TRUSTED,
@@ -67,7 +87,6 @@ impl Summary {
     }
 
     /// A figure by its name, in percent.
-    #[cfg(test)]
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         let figures = self.figures(0..self.sources.len());
         figures

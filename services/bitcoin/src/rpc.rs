@@ -4,6 +4,7 @@
 
 mod answer;
 mod error;
+mod patience;
 mod shapes;
 
 use std::{
@@ -20,8 +21,9 @@ use serde_json::{Value, json};
 
 use crate::discovery::{CookieFile, read_chosen};
 pub use answer::Answer;
-pub use error::RpcError;
 use error::TIMEOUT;
+pub use error::{IN_WARMUP, RpcError};
+pub use patience::{patiently, pauses};
 pub use shapes::{
     BlockHeader, BlockchainInfo, MempoolEntry, MempoolInfo, MempoolListing, NetworkInfo,
     Notification,
@@ -137,12 +139,53 @@ impl Rpc {
         if calls.is_empty() {
             return Ok(Vec::new());
         }
+        self.ask(calls).await?.batch(calls)
+    }
+
+    /// The answer to many calls in one request, unread: to be read by [`Answer::batch`], on a thread that may take its time.
+    /// `calls` are not empty.
+    ///
+    /// # Errors
+    /// When the request as a whole fails.
+    pub async fn ask(&self, calls: &[Call]) -> Result<Answer, RpcError> {
+        let method = calls.first().map_or("an empty batch", |(method, _)| method);
         let body: Vec<Value> = calls
             .iter()
             .enumerate()
             .map(|(id, call)| request(id, call))
             .collect();
-        self.post(calls[0].0, &json!(body)).await?.batch(calls)
+        self.post(method, &json!(body)).await
+    }
+
+    /// What the node's REST interface, which asks for no login, answers at a path that begins `/rest/`. It shares the RPC's host
+    /// and port. Source: Core, `doc/REST-interface.md`.
+    ///
+    /// # Errors
+    /// [`RpcError::Http`] with status 404 if the node has no such thing, or no REST interface; else as [`Rpc::call`].
+    pub async fn rest(&self, path: &str) -> Result<Vec<u8>, RpcError> {
+        const METHOD: &str = "REST";
+        let unusable = |reason: String| RpcError::Unreachable {
+            url: self.url.clone(),
+            reason,
+        };
+        let mut url = reqwest::Url::parse(&self.target)
+            .and_then(|url| url.join(path))
+            .map_err(|error| unusable(error.to_string()))?;
+        // The login is for the RPC alone.
+        let is_bare = url.set_username("").and_then(|()| url.set_password(None));
+        is_bare.map_err(|()| unusable("a URL that cannot go without a login".to_owned()))?;
+        let response = self.http.get(url).send().await;
+        let response = response.map_err(|error| self.failed(METHOD, &error))?;
+        let status = response.status().as_u16();
+        let body = self.body(METHOD, response).await?;
+        match status {
+            200 => Ok(body),
+            _ => Err(RpcError::Http {
+                method: METHOD,
+                status,
+                words: answer::words(&body),
+            }),
+        }
     }
 
     async fn post(&self, method: &'static str, body: &Value) -> Result<Answer, RpcError> {

@@ -129,6 +129,12 @@ impl<'a> RawTransaction<'a> {
         })
     }
 
+    /// Its lock time as it is sent: a height below 500,000,000, else Unix seconds (BIP 65).
+    #[must_use]
+    pub fn lock_time(&self) -> u32 {
+        u32::from_le_bytes(*self.lock_time)
+    }
+
     /// Its id.
     #[must_use]
     #[inline]

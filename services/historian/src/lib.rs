@@ -4,13 +4,20 @@
 //! [`minutes`] writes what the analyzer shows, and the filler what the node's blocks say; it tells [`progress`] how far it is.
 
 pub mod archive;
+mod cpu;
+mod fill;
+mod fill_metrics;
+mod filler;
 mod minutes;
+mod node;
 pub mod progress;
+mod recent;
 mod report;
 mod service;
 mod settings;
 pub mod status;
 pub mod store;
+mod times;
 mod upkeep;
 
 use std::net::SocketAddr;
@@ -20,10 +27,15 @@ use satscope_kit::{Context, grpc, net, upstream::Upstream};
 use satscope_proto::v1::history_service_server::{HistoryServiceServer, SERVICE_NAME};
 use tonic::service::Routes;
 
-pub use report::describe as describe_metrics;
 pub use settings::{Around, HistorianSettings};
 
 use crate::{archive::Archive, progress::Progress};
+
+/// Says what each metric of the historian means.
+pub fn describe_metrics() {
+    report::describe();
+    fill_metrics::describe();
+}
 
 /// Starts the historian; the address that it serves on.
 ///
@@ -51,7 +63,8 @@ pub async fn start(
     .await?;
     keep_minutes(&around, archive.clone(), context).await?;
     keep_up(archive.clone(), progress.clone(), context).await;
-    // The filler is spawned here: it opens `archive` when the node has told its chain, and tells `progress` how far it is.
+    let workers = settings.historian_workers;
+    filler::start(workers, &around, archive, progress, context).await?;
     Ok(address)
 }
 

@@ -2,7 +2,6 @@
 
 pub mod ask;
 pub mod compare;
-mod patience;
 pub mod reading;
 
 use bitcoin::{BlockHash, Txid};

@@ -25,7 +25,7 @@ impl Window {
     pub fn amounts(&self) -> Amounts {
         let shown = &self.histogram()[SHOWN];
         Amounts {
-            first_sats: (SHOWN.start as f64 * BIN).exp(),
+            first_sats: libm::exp(SHOWN.start as f64 * BIN),
             bin_width: FINE as f64 * BIN,
             counts: shown.chunks(FINE).map(|fine| fine.iter().sum()).collect(),
         }

@@ -1,13 +1,14 @@
 //! What all amounts together say before any of them is taken for a round sum: how many lie near one by chance, and which
 //! price fits what is paid as a whole.
 
+use std::ops::Range;
+
 use multiversion::multiversion;
 
 use crate::exp::exp;
 use crate::grid::{BIN, PRICE_BINS};
 use crate::kernel::Kernel;
 use crate::lanes;
-use crate::stack::Stack;
 
 /// Half the width of the moving average that smooths the amounts into a background, in bins: 0.03 decades.
 const BACKGROUND_BINS: usize = 69;
@@ -26,14 +27,14 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// That of all amounts of a stack.
-    pub(crate) fn new(kernel: &Kernel, stack: &Stack) -> Self {
-        let (above, values) = (running_sums(stack.histogram()), stack.values());
+    /// That of `values` amounts, of which so many lie in each bin of amount.
+    pub(crate) fn new(kernel: &Kernel, histogram: &[u32], values: usize) -> Self {
+        let above = running_sums(histogram);
         let typical = median_sats(&above)
             .and_then(|median_sats| kernel.typical(median_sats, values))
             .unwrap_or_else(|| vec![0.0; PRICE_BINS]);
         Self {
-            expected: kernel.expected(&density(&above), AROUND * values.max(1)),
+            expected: expected(kernel, &above, values, 0..PRICE_BINS),
             typical,
             repetition: 1.0 + values as f64 / kernel.model.independent_values,
         }
@@ -45,6 +46,21 @@ impl Background {
         let nats = self.typical.iter().map(|nats| self.repetition * nats);
         proportions(nats.collect())
     }
+}
+
+/// The expected evidence of one of `values` amounts for each price in `bins`, of which so many lie in each bin of amount; see
+/// [`Background::expected`].
+pub(crate) fn expected_within(
+    kernel: &Kernel,
+    histogram: &[u32],
+    values: usize,
+    bins: Range<usize>,
+) -> Vec<f64> {
+    expected(kernel, &running_sums(histogram), values, bins)
+}
+
+fn expected(kernel: &Kernel, above: &[f64], values: usize, bins: Range<usize>) -> Vec<f64> {
+    kernel.expected(&density(above), AROUND * values.max(1), bins)
 }
 
 /// Probabilities in proportion to the highest, from their logarithms.
@@ -85,5 +101,5 @@ fn median_sats(above: &[f64]) -> Option<f64> {
     // The lowest bin above which lies no more than half.
     let not_above = above.partition_point(|above| 2.0 * above <= *total);
     let middle = above.len() - 1 - not_above;
-    Some(((middle as f64 + 0.5) * BIN).exp())
+    Some(libm::exp((middle as f64 + 0.5) * BIN))
 }

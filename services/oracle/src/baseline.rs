@@ -88,10 +88,12 @@ pub fn estimate(window: &Window, now_ms: u64) -> Option<Estimate> {
         .enumerate()
         .filter(|(bin, _)| bin.abs_diff(best) > RIVAL_BINS);
     let (_, rival_score) = highest(rivals)?;
-    let margin = (score / rival_score.max(1.0)).ln();
-    let price_usd =
-        10f64.powf(FIRST_PRICE_DECADE + (best as f64 + vertex(&scores, best)) / BINS_PER_DECADE);
-    let spread = 10f64.powf(4.0 * PEAK_SIGMA_BINS / BINS_PER_DECADE / score.sqrt());
+    let margin = libm::log(score / rival_score.max(1.0));
+    let price_usd = libm::pow(
+        10.0,
+        FIRST_PRICE_DECADE + (best as f64 + vertex(&scores, best)) / BINS_PER_DECADE,
+    );
+    let spread = libm::pow(10.0, 4.0 * PEAK_SIGMA_BINS / BINS_PER_DECADE / score.sqrt());
     Some(Estimate {
         price_usd,
         low_usd: price_usd / spread,
@@ -114,12 +116,12 @@ fn highest(scores: impl Iterator<Item = (usize, f64)>) -> Option<(usize, f64)> {
 fn histogram(window: &Window, now_ms: u64) -> Vec<f64> {
     let mut weights: BTreeMap<u64, f64> = BTreeMap::new();
     for (first_seen_ms, values) in window.current(now_ms) {
-        let weight = (-((now_ms - first_seen_ms) as f64) / AGE_SCALE_MS).exp();
+        let weight = libm::exp(-((now_ms - first_seen_ms) as f64) / AGE_SCALE_MS);
         weights.extend(values.iter().map(|&value_sats| (value_sats, weight)));
     }
     let mut histogram = vec![0.0; BINS];
     for (value_sats, weight) in weights {
-        let bin = ((value_sats as f64).log10() - FIRST_DECADE) * BINS_PER_DECADE;
+        let bin = (libm::log10(value_sats as f64) - FIRST_DECADE) * BINS_PER_DECADE;
         if let Some(count) = (bin >= 0.0)
             .then(|| histogram.get_mut(bin as usize))
             .flatten()
@@ -171,7 +173,10 @@ fn scores(histogram: &[f64]) -> Vec<f64> {
                         continue;
                     };
                     let off_bins = bin as f64 + 0.5 - centre;
-                    let peak = weight * (-0.5 * (off_bins / PEAK_SIGMA_BINS).powi(2)).exp();
+                    let peak = weight
+                        * libm::exp(
+                            -0.5 * (off_bins / PEAK_SIGMA_BINS) * (off_bins / PEAK_SIGMA_BINS),
+                        );
                     sum += peak * excess;
                     variance += peak * peak * background[bin];
                 }
@@ -187,8 +192,8 @@ fn scores(histogram: &[f64]) -> Vec<f64> {
 
 /// Where a round sum's amount lies at the lowest price searched, in bins.
 fn rung_bins(round_usd: f64) -> f64 {
-    let value_sats = round_usd * SATS_PER_BTC / 10f64.powf(FIRST_PRICE_DECADE);
-    (value_sats.log10() - FIRST_DECADE) * BINS_PER_DECADE
+    let value_sats = round_usd * SATS_PER_BTC / libm::pow(10.0, FIRST_PRICE_DECADE);
+    (libm::log10(value_sats) - FIRST_DECADE) * BINS_PER_DECADE
 }
 
 /// Where between the bins the parabola through the best bin and its neighbours has its top, −0.5 to 0.5.

@@ -114,7 +114,7 @@ impl Odds {
             } else {
                 0.0
             },
-            least: without.max(f64::MIN_POSITIVE).ln(),
+            least: libm::log(without.max(f64::MIN_POSITIVE)),
         }
     }
 

@@ -13,11 +13,6 @@ use crate::row::Row;
 
 /// What is less probable than this against all else together is taken as impossible.
 const IMPOSSIBLE: f64 = 1e-20;
-/// No minute makes a price less probable than another by more than this, in nats: somebody who pays out hundreds of like
-/// amounts within a minute, none of them round, would otherwise move the price to where they are. Of 68 blocks spread
-/// over ten minutes each, 6 to 10 read 67 right and trust none that is wrong; without a limit it is 65, and 2 wrong.
-const MOST_OF_A_MINUTE: f64 = 8.0;
-
 /// The evidence of a first minute has this limit, in nats: what is less likely is impossible anyway.
 const MOST_AT_FIRST: f64 = 600.0;
 /// What is worked out of the likelihood of a price is this root of it: see [`across`].
@@ -29,8 +24,9 @@ pub(crate) struct Chain {
     /// The weight of each bin that is possible; the sum is 1.
     pub(crate) weights: Row,
     step: Step,
-    /// The first minute speaks of all prices and in full; later ones of those that are left, and no louder than
-    /// [`MOST_OF_A_MINUTE`].
+    /// No evidence but the first makes a price less probable than another by more than this, in nats.
+    most_nats: f64,
+    /// The first evidence speaks of all prices and in full.
     has_evidence: bool,
     room: Room,
 }
@@ -63,7 +59,7 @@ impl Step {
         let calm_bins = motion.calm_percent / 100.0 / BIN;
         let aside = 0.5 * calm_bins * calm_bins * (1.0 - motion.jump);
         let jump_bins = motion.jump_percent / 100.0 / BIN;
-        let decay = (-1.0 / jump_bins).exp();
+        let decay = libm::exp(-1.0 / jump_bins);
         Self {
             stay: 1.0 - motion.jump - 2.0 * aside,
             aside,
@@ -74,20 +70,30 @@ impl Step {
 
     /// How many bins beyond the last one a jump may go, where so much arrives at the first of them.
     fn reach(&self, arriving: f64) -> usize {
-        let bins = (IMPOSSIBLE / (self.jump * arriving)).ln() / self.decay.ln();
+        let bins = libm::log(IMPOSSIBLE / (self.jump * arriving)) / libm::log(self.decay);
         bins.ceil().max(1.0) as usize
     }
 }
 
 impl Chain {
-    pub(crate) fn new(mut weights: Vec<f64>, motion: Motion) -> Self {
+    /// Begins with weights of all bins, which need no sum of 1. `most_nats` limits what later evidence says.
+    pub(crate) fn new(mut weights: Vec<f64>, motion: Motion, most_nats: f64) -> Self {
         let sum: f64 = lanes::sum(&weights);
         weights.iter_mut().for_each(|weight| *weight /= sum);
         Self {
             weights: Row::new(weights),
             step: Step::new(motion),
+            most_nats,
             has_evidence: false,
             room: Room::default(),
+        }
+    }
+
+    /// A chain whose first evidence is limited as later evidence is.
+    pub(crate) fn limited(weights: Vec<f64>, motion: Motion, most_nats: f64) -> Self {
+        Self {
+            has_evidence: true,
+            ..Self::new(weights, motion, most_nats)
         }
     }
 
@@ -130,7 +136,7 @@ impl Chain {
         // With one more on each side.
         let said = &mut said[REACH - 1..=REACH + bins.len()];
         let limit = match self.has_evidence {
-            true => MOST_OF_A_MINUTE,
+            true => self.most_nats,
             false => MOST_AT_FIRST,
         };
         self.has_evidence = true;
@@ -161,7 +167,8 @@ fn jumps(
 ) -> (f64, f64) {
     from_below.resize(weights.len(), 0.0);
     from_above.resize(weights.len(), 0.0);
-    let powers = [1, 2, 3, 4].map(|power| decay.powi(power));
+    let squared = decay * decay;
+    let powers = [decay, squared, squared * decay, squared * squared];
     let (blocks, rest) = weights.as_chunks();
     let (arriving, rest_arriving) = from_below.as_chunks_mut();
     let mut upwards = 0.0;
@@ -257,7 +264,7 @@ fn weigh(weights: &mut [f64], said: &mut [f64], limit: f64) -> f64 {
     let sum = lanes::sum(weights);
     let scale = 1.0 / sum;
     weights.iter_mut().for_each(|weight| *weight *= scale);
-    most + sum.ln()
+    most + libm::log(sum)
 }
 
 /// The mean likelihood across a bin, from the likelihood in its middle and in its neighbours': much evidence can make a peak
@@ -286,7 +293,7 @@ mod tests {
     fn a_step_keeps_the_sum_and_the_middle() {
         let mut weights = vec![0.0; PRICE_BINS];
         weights[6000] = 1.0;
-        let mut chain = Chain::new(weights, crate::Model::trained().motion);
+        let mut chain = Chain::new(weights, crate::Model::trained().motion, 8.0);
         (0..30).for_each(|_| chain.step());
         let (weights, bins) = (&chain.weights.numbers, chain.weights.bins());
         let sum: f64 = weights.iter().sum();

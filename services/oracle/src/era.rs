@@ -11,6 +11,8 @@ pub(crate) struct Era {
     pub(crate) between_decades: f64,
     /// See [`crate::Typical::within_decades`].
     pub(crate) within_decades: f64,
+    /// See [`crate::Model::premium_percent`].
+    pub(crate) premium_percent: f64,
     /// See [`crate::Model::rungs`].
     pub(crate) rungs: &'static [(f64, f64)],
 }

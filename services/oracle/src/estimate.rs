@@ -65,7 +65,7 @@ impl Estimate {
         let minutes = (since_ms as f64 / MINUTE_MS as f64).min(MOST_MINUTES);
         let moved =
             NINETY_PERCENT * Model::trained().motion.minute_percent() / 100.0 * minutes.sqrt();
-        let wider = |factor: f64| factor.ln().hypot(moved).exp();
+        let wider = |factor: f64| libm::exp(libm::hypot(libm::log(factor), moved));
         Self {
             low_usd: self.price_usd / wider(self.price_usd / self.low_usd),
             high_usd: self.price_usd * wider(self.high_usd / self.price_usd),
@@ -79,7 +79,7 @@ impl Estimate {
     #[must_use]
     pub fn implied(&self, value_sats: u64) -> Option<Implied> {
         let value_btc = value_sats as f64 / SATS_PER_BTC;
-        let off = |round_usd: f64| (value_btc * self.price_usd / round_usd).ln().abs();
+        let off = |round_usd: f64| libm::log(value_btc * self.price_usd / round_usd).abs();
         let strong = LATER
             .iter()
             .filter(|(_, strength)| *strength >= LEAST_STRENGTH)
@@ -89,7 +89,7 @@ impl Estimate {
             price_usd: nearest / value_btc,
             round_usd: nearest,
         };
-        (off(nearest) <= (1.0 + IMPLIED_WITHIN).ln()).then_some(implied)
+        (off(nearest) <= libm::log(1.0 + IMPLIED_WITHIN)).then_some(implied)
     }
 }
 

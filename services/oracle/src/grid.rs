@@ -22,11 +22,11 @@ pub(crate) struct Scale {
 impl Scale {
     /// The scale of a model whose lowest answer is `least_usd` dollars. The grid goes a factor of ten beyond the answers on both
     /// sides, so that a price outside of them is not mistaken for its tenth or tenfold.
-    pub(crate) fn of_answers(least_usd: f64) -> Self {
+    pub(crate) fn of_answers(least_usd: f64, premium_percent: f64) -> Self {
         let lowest_usd = least_usd / 10.0;
         Self {
             lowest_usd,
-            dollar: (SATS_PER_BTC / lowest_usd).ln(),
+            dollar: libm::log(SATS_PER_BTC / lowest_usd) - libm::log1p(premium_percent / 100.0),
         }
     }
 
@@ -37,24 +37,24 @@ impl Scale {
 
     /// The price in dollars at a place on the grid, which may lie between bins.
     pub(crate) fn price_usd(self, place: f64) -> f64 {
-        self.lowest_usd * (place * BIN).exp()
+        self.lowest_usd * libm::exp(place * BIN)
     }
 
     /// The place on the grid of the price at which an amount is worth one dollar; negative below the grid.
     #[inline]
     pub(crate) fn dollar_place(self, value_sats: u64) -> f64 {
-        (self.dollar - (value_sats as f64).ln()) / BIN
+        (self.dollar - libm::log(value_sats as f64)) / BIN
     }
 
     /// The place, in bins of amount, of the amount that is worth `usd` dollars at a bin of price.
     pub(crate) fn value_place(self, usd: f64, price_bin: usize) -> f64 {
-        (usd.ln() + self.dollar) / BIN - price_bin as f64
+        (libm::log(usd) + self.dollar) / BIN - price_bin as f64
     }
 }
 
 /// The bin of an amount; none for 0 and for more than 21 million bitcoin.
 pub(crate) fn value_bin(value_sats: u64) -> Option<usize> {
-    let bin = ((value_sats as f64).ln() / BIN).floor();
+    let bin = (libm::log(value_sats as f64) / BIN).floor();
     (value_sats > 0 && bin < VALUE_BINS as f64).then_some(bin as usize)
 }
 
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_grid_covers_a_decade_more_than_the_answers() {
-        let scale = Scale::of_answers(1_000.0);
+        let scale = Scale::of_answers(1_000.0, 0.0);
         let (least, most) = scale.answers_usd().into_inner();
         assert_eq!(least, 1_000.0);
         assert!((scale.price_usd(0.0) / (least / 10.0) - 1.0).abs() < BIN);
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_dollar_lies_where_its_price_is() {
-        let scale = Scale::of_answers(1_000.0);
+        let scale = Scale::of_answers(1_000.0, 0.0);
         let place = scale.dollar_place(1_000);
         assert!((scale.price_usd(place) / 100_000.0 - 1.0).abs() < 1e-9);
         assert!((scale.value_place(1.0, 500) - (1e6f64.ln() / BIN - 500.0)).abs() < 1e-6);

@@ -3,6 +3,8 @@
 //! Evidence is kept in whole thousandths of a nat, so that adding and taking away an amount are exact and sums do not
 //! depend on their order.
 
+use std::ops::Range;
+
 use multiversion::multiversion;
 
 use crate::beside::Beside;
@@ -89,7 +91,7 @@ struct Rung {
 
 impl Kernel {
     pub(crate) fn new(model: Model) -> Self {
-        let scale = Scale::of_answers(model.least_usd);
+        let scale = Scale::of_answers(model.least_usd, model.premium_percent);
         let rungs = model
             .rungs
             .iter()
@@ -140,10 +142,13 @@ impl Kernel {
                 change(sums, peak);
                 continue;
             }
-            // Of a peak across an end of the grid, what lies on it.
+            // Of a peak across an end of the row, what lies on it.
             let skipped = (-first).clamp(0, TAPS as isize) as usize;
             let start = first.clamp(0, evidence.len() as isize) as usize;
             let count = (evidence.len() - start).min(TAPS - skipped);
+            if count == 0 {
+                continue;
+            }
             let (on_grid, taps) = (start..start + count, skipped..skipped + count);
             let mut sums = [Sum::default(); TAPS];
             sums[taps.clone()].copy_from_slice(&evidence[on_grid.clone()]);
@@ -159,9 +164,9 @@ impl Kernel {
         Some(typical.log_densities(&self.lifts, median_sats, values))
     }
 
-    /// How much of one amount is expected to be a round sum at each price, in nats of evidence, where `density` of `all` amounts
-    /// lie in each bin of amount, from the highest amount down.
-    pub(crate) fn expected(&self, density: &[f64], all: usize) -> Vec<f64> {
+    /// How much of one amount is expected to be a round sum at each price in `bins`, in nats of evidence, where `density` of `all`
+    /// amounts lie in each bin of amount, from the highest amount down.
+    pub(crate) fn expected(&self, density: &[f64], all: usize, bins: Range<usize>) -> Vec<f64> {
         let percent_per_bin = 100.0 * BIN * all as f64;
         let rungs = self.rungs.iter().zip(&self.model.rungs);
         let rungs = rungs.filter_map(|(rung, (round_usd, _))| {
@@ -172,14 +177,32 @@ impl Kernel {
             Some((amounts, rung.strength / percent_per_bin))
         });
         let rungs: Vec<_> = rungs.collect();
-        let mut expected = vec![0.0; PRICE_BINS];
+        let mut expected = vec![0.0; bins.len()];
         for (part, sums) in expected.chunks_mut(IN_CACHE).enumerate() {
             for (amounts, strength) in &rungs {
-                let amounts = amounts.get(part * IN_CACHE..).unwrap_or_default();
+                let amounts = amounts
+                    .get(bins.start + part * IN_CACHE..)
+                    .unwrap_or_default();
                 add_scaled(sums, amounts, *strength);
             }
         }
         expected
+    }
+}
+
+/// Writes to `nats` the evidence of `values` amounts less what is expected of them, divided by a temperature.
+#[multiversion(targets = "simd")]
+pub(crate) fn hold_against(
+    nats: &mut [f64],
+    steps: &[i32],
+    expected: &[f64],
+    temperature: f64,
+    values: f64,
+) {
+    let per_step = 1.0 / (STEPS_PER_NAT * temperature);
+    let per_expected = values / temperature;
+    for ((nats, steps), expected) in nats.iter_mut().zip(steps).zip(expected) {
+        *nats = f64::from(*steps) * per_step - per_expected * expected;
     }
 }
 
@@ -200,7 +223,7 @@ impl Rung {
                 .iter()
                 .map(|&(share, sigma)| share * bell(off_percent, sigma))
                 .sum();
-            ((strength * density).ln_1p() * STEPS_PER_NAT).round() as i32
+            (libm::log1p(strength * density) * STEPS_PER_NAT).round() as i32
         };
         let mut peaks = [[0; TAPS]; PHASES];
         for (phase, peak) in peaks.iter_mut().enumerate() {
@@ -210,7 +233,7 @@ impl Rung {
             }
         }
         Self {
-            shift: round_usd.ln() / BIN * PHASES as f64,
+            shift: libm::log(round_usd) / BIN * PHASES as f64,
             strength,
             peaks,
         }
@@ -219,7 +242,7 @@ impl Rung {
 
 /// The density of a normal distribution around 0.
 fn bell(x: f64, sigma: f64) -> f64 {
-    (-0.5 * (x / sigma).powi(2)).exp() / (sigma * std::f64::consts::TAU.sqrt())
+    libm::exp(-0.5 * (x / sigma) * (x / sigma)) / (sigma * std::f64::consts::TAU.sqrt())
 }
 
 #[cfg(test)]

@@ -54,6 +54,13 @@
 //! weights of the years since 2015 are learned, and chosen by height ([`Window::of_height`]). Before 2019 a price that rests on
 //! fewer than 4000 payments is never trusted: one block has fewer, four in one window may have more.
 //!
+//! # The past
+//!
+//! Of a block that is confirmed, the payments after it are known too ([`past`]). Its price is read from 144 blocks before it and 18
+//! after: a pass forward and one backward, whose probabilities are multiplied. Which of the prices a whole factor apart it is,
+//! all payments of its period of 2,016 blocks decide together ([`past::Lock`]). What is read is the same to the last bit on every
+//! machine, for every number of threads: all sums have a fixed order, and logarithms come from `libm`.
+//!
 //! # Range
 //!
 //! Answers lie between $1,000 and $10,000,000, before 2019 between $100 and $1,000,000. The search goes a factor of ten
@@ -77,8 +84,10 @@
 //! evidence up and `stack` that of the older minutes, `background` is what it is held against, `beside` weighs fees and
 //! clusters, `chain` is the moving price, `pass` goes over the minutes, `track` keeps what the older ones come to, `peaks`
 //! measures the probabilities, `reading` makes the answer of them; [`baseline`] is a simpler method to compare with. `model`
-//! is what is known beforehand, `trained` what was learned of it, by `era`. `row`, `lanes` and `exp` are arithmetic: the loops
+//! is what is known beforehand, `trained` what was learned of it, by `era`. `past` reads the blocks of the past by the same parts. `row`, `lanes` and `exp` are arithmetic: the loops
 //! that take the time are compiled for several instruction sets, and give the same bits by each.
+
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod amounts;
 mod background;

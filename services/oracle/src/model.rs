@@ -26,6 +26,8 @@ pub struct Model {
     pub independent_values: f64,
     /// Lowest price that is an answer, in dollars; the highest is ten thousand times that.
     pub least_usd: f64,
+    /// How far above the market the price lay that payers reckoned with, in percent: their amounts are smaller by that.
+    pub premium_percent: f64,
     /// Error that all payments of a block share, as a standard deviation in percent: their senders took another price for the
     /// market's, or an older one. Measured on blocks that were read alone, whose other errors are small.
     pub shared_percent: f64,
@@ -114,6 +116,7 @@ impl Model {
             temperature: 1.25,
             independent_values: 3000.0,
             least_usd: 1e3,
+            premium_percent: era.premium_percent,
             shared_percent: 0.235,
             least_trusted_payments: 0,
             typical: Some(Typical {
@@ -160,7 +163,8 @@ impl Model {
 impl Motion {
     /// Standard deviation of a minute, calm or not, in percent. A jump's length is distributed exponentially.
     pub(crate) fn minute_percent(&self) -> f64 {
-        (self.calm_percent.powi(2) + 2.0 * self.jump * self.jump_percent.powi(2)).sqrt()
+        let squared = |x: f64| x * x;
+        (squared(self.calm_percent) + 2.0 * self.jump * squared(self.jump_percent)).sqrt()
     }
 }
 
@@ -170,9 +174,9 @@ impl Typical {
     /// unlike all that was seen.
     pub(crate) fn log_densities(&self, lifts: &[f64], median_sats: f64, values: usize) -> Vec<f64> {
         let sampling = 1.253 * self.within_decades / (values.max(1) as f64).sqrt();
-        let spread = self.between_decades.hypot(sampling);
-        let median = (median_sats / SATS_PER_BTC).log10();
-        let least = self.unlike.ln();
+        let spread = libm::hypot(self.between_decades, sampling);
+        let median = libm::log10(median_sats / SATS_PER_BTC);
+        let least = libm::log(self.unlike);
         let density = |lift: &f64| {
             let off = (median + lift) / spread;
             (-0.5 * off * off).max(least)
@@ -200,12 +204,12 @@ impl Typical {
 
 /// An amount's worth, in powers of ten of a dollar.
 fn decade(price_usd: f64, value_sats: f64) -> f64 {
-    (value_sats / SATS_PER_BTC * price_usd).log10()
+    libm::log10(value_sats / SATS_PER_BTC * price_usd)
 }
 
 /// The share of a standard normal distribution below `z` (logistic approximation of Bowling et al. 2009, within 0.0002).
 fn normal_cdf(z: f64) -> f64 {
-    1.0 / (1.0 + (-z * (1.5976 + 0.07056 * z * z)).exp())
+    1.0 / (1.0 + libm::exp(-z * (1.5976 + 0.07056 * z * z)))
 }
 
 /// The inverse of [`normal_cdf`], by bisection, within ±8.

@@ -1,6 +1,22 @@
 //! The price at each block of the past, from the payments before and after it.
 
+mod answer;
+mod corridor;
+mod lock;
+mod motion;
+mod pool;
+mod rough;
+
 use std::ops::Range;
+use std::sync::Arc;
+
+use answer::Around;
+use corridor::Corridor;
+pub use lock::Lock;
+use pool::Pool;
+
+use crate::kernel::Kernel;
+use crate::window;
 
 /// Number of the model; a new one reads all blocks anew.
 pub const MODEL: u32 = 1;
@@ -45,20 +61,44 @@ impl BlockPayments {
     }
 }
 
+/// The years whose payments a block is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Years(u64);
+
+impl Years {
+    /// The present, for a chain that is not Bitcoin's.
+    pub const PRESENT: Self = Self(u64::MAX);
+
+    /// Those of a height of Bitcoin's chain; see [`crate::Model::of_height`].
+    #[must_use]
+    pub fn of_height(height: u32) -> Self {
+        Self(height.into())
+    }
+
+    fn kernel(self) -> Arc<Kernel> {
+        window::kernel_of_height(self.0)
+    }
+}
+
 /// Blocks one after the other.
 #[derive(Debug, Clone, Copy)]
 pub struct Blocks<'a> {
     /// Height of the first.
     pub first_height: u32,
+    /// The years whose payments they are read as.
+    pub years: Years,
     /// What each holds.
     pub blocks: &'a [BlockPayments],
 }
 
-/// Which of the prices a whole factor apart it is, all through some blocks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lock {
-    first_height: u32,
-    places: Vec<u16>,
+impl Blocks<'_> {
+    /// The indices of the blocks of some heights, as far as they are there.
+    fn indices(&self, heights: Range<u32>) -> Range<usize> {
+        let index = |height: u32| {
+            (height.saturating_sub(self.first_height) as usize).min(self.blocks.len())
+        };
+        index(heights.start)..index(heights.end)
+    }
 }
 
 /// The price at a block.
@@ -74,55 +114,98 @@ pub struct BlockPrice {
     pub confidence_thousandths: u16,
 }
 
-impl Lock {
-    /// The lock of a period, decided by all of its payments. `blocks` begin with the [`BEFORE`] blocks before the period, and end
-    /// with the [`AFTER`] blocks after it, or at the tip. `None` if the payments show no price.
-    #[must_use]
-    pub fn of_period(_blocks: Blocks<'_>) -> Option<Self> {
-        None
-    }
+/// The prices of the blocks of some heights; `None` where the evidence is below what is calibrated. Each rests on the [`BEFORE`]
+/// blocks before it and the [`AFTER`] after it, as far as `blocks` has them, and on the lock, which covers all of these.
+#[must_use]
+pub fn prices(blocks: Blocks<'_>, lock: &Lock, heights: Range<u32>) -> Vec<Option<BlockPrice>> {
+    let kernel = blocks.years.kernel();
+    let Some(reading) = Reading::new(blocks, lock, &kernel, heights.clone()) else {
+        return vec![None; heights.len()];
+    };
+    let mut pool = Pool::of(&[]);
+    let mut pooled = 0..0;
+    let price = |height: u32| {
+        let within = reading.within(reach(&(height..height + 1)));
+        reading.held[pooled.end.max(within.start)..within.end]
+            .iter()
+            .for_each(|block| pool.put(block));
+        reading.held[pooled.start..within.start.min(pooled.end)]
+            .iter()
+            .for_each(|block| pool.take(block));
+        pooled = within.clone();
+        reading.price(height, within, &pool)
+    };
+    heights.map(price).collect()
+}
 
-    /// This lock carried forward over blocks that begin within the blocks of this one.
-    #[must_use]
-    pub fn carried(&self, _blocks: Blocks<'_>) -> Option<Self> {
-        None
-    }
+/// The heights that the prices of some heights rest on.
+fn reach(heights: &Range<u32>) -> Range<u32> {
+    heights.start.saturating_sub(BEFORE)..heights.end.saturating_add(AFTER)
+}
 
-    /// The lock in bytes, to be kept.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let places = self.places.iter().flat_map(|place| place.to_le_bytes());
-        self.first_height
-            .to_le_bytes()
-            .into_iter()
-            .chain(places)
-            .collect()
-    }
+/// Blocks that are being read, and what each says of the prices around the lock.
+struct Reading<'a> {
+    kernel: &'a Kernel,
+    first_height: u32,
+    held: &'a [BlockPayments],
+    payments: Vec<u64>,
+    path: Vec<usize>,
+    corridors: Vec<Corridor>,
+    margin: f64,
+}
 
-    /// A lock that was kept; `None` if the bytes are no lock.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (first_height, places) = bytes.split_first_chunk()?;
-        let (places, rest) = places.as_chunks();
-        rest.is_empty().then(|| Self {
-            first_height: u32::from_le_bytes(*first_height),
-            places: places
-                .iter()
-                .map(|place| u16::from_le_bytes(*place))
-                .collect(),
+impl<'a> Reading<'a> {
+    /// What the prices of some heights rest on; `None` if the lock does not cover it.
+    fn new(
+        blocks: Blocks<'a>,
+        lock: &Lock,
+        kernel: &'a Kernel,
+        heights: Range<u32>,
+    ) -> Option<Self> {
+        let indices = blocks.indices(reach(&heights));
+        let first_height = blocks.first_height + u32::try_from(indices.start).ok()?;
+        let held = &blocks.blocks[indices];
+        let heights = (first_height..).take(held.len());
+        let path: Vec<usize> = heights
+            .map(|height| lock.bin(height, kernel.scale))
+            .collect::<Option<_>>()?;
+        let corridor = |(block, bin): (&BlockPayments, &usize)| Corridor::new(kernel, block, *bin);
+        Some(Self {
+            kernel,
+            first_height,
+            held,
+            payments: held.iter().map(|block| block.payments().into()).collect(),
+            corridors: held.iter().zip(&path).map(corridor).collect(),
+            path,
+            margin: lock.margin(),
         })
     }
 
-    /// Whether two locks differ by more than 5 % where both have a price.
-    #[must_use]
-    pub fn disagrees(&self, _other: &Self) -> bool {
-        false
+    /// The indices of the blocks of some heights, as far as they are there.
+    fn within(&self, heights: Range<u32>) -> Range<usize> {
+        let index =
+            |height: u32| (height.saturating_sub(self.first_height) as usize).min(self.held.len());
+        index(heights.start)..index(heights.end)
     }
-}
 
-/// The prices of the blocks of some heights; `None` where the evidence is below what is calibrated. Each rests on the [`BEFORE`]
-/// blocks before it and the [`AFTER`] after it, as far as `blocks` has them, and on the lock.
-#[must_use]
-pub fn prices(_blocks: Blocks<'_>, _lock: &Lock, heights: Range<u32>) -> Vec<Option<BlockPrice>> {
-    heights.map(|_| None).collect()
+    /// The price at a height by the blocks `within`, whose amounts are in the pool.
+    fn price(&self, height: u32, within: Range<usize>, pool: &Pool) -> Option<BlockPrice> {
+        let at = (height.checked_sub(self.first_height)? as usize).checked_sub(within.start)?;
+        let corridors = &self.corridors[within.clone()];
+        let bins = corridors.iter().map(Corridor::bins);
+        let bins = bins.reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))?;
+        if at >= corridors.len() {
+            return None;
+        }
+        let around = Around {
+            kernel: self.kernel,
+            corridors,
+            path: &self.path[within.clone()],
+            payments: &self.payments[within],
+            expected: &pool.expected(self.kernel, bins),
+            at,
+            margin: self.margin,
+        };
+        around.price()
+    }
 }

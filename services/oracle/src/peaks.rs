@@ -59,7 +59,7 @@ pub(crate) fn margin(masses: &Row, best: usize) -> f64 {
     let near = around(best, RIVAL_BINS);
     let most = |bins| masses.highest(bins).max(f64::MIN_POSITIVE);
     let far = most(0..near.start).max(most(near.end..PRICE_BINS));
-    most(near).ln() - far.ln()
+    libm::log(most(near)) - libm::log(far)
 }
 
 fn around(bin: usize, reach: usize) -> Range<usize> {
@@ -79,7 +79,7 @@ pub(crate) fn best(weights: &Row, masses: &Row) -> usize {
 /// bin is nearly certain, the top of the parabola through its logarithm and those of its two neighbours.
 pub(crate) fn place(weights: &Row, best: usize) -> f64 {
     // The bin at an end of the grid stands for its missing neighbour.
-    let log = |bin: usize| weights.at(bin).max(f64::MIN_POSITIVE).ln();
+    let log = |bin: usize| libm::log(weights.at(bin).max(f64::MIN_POSITIVE));
     let (below, top, above) = (
         log(best.saturating_sub(1)),
         log(best),

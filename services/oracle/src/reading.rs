@@ -1,5 +1,7 @@
 //! What the probabilities of all prices come to: a price, its interval, and how far to trust it.
 
+use std::ops::RangeInclusive;
+
 use crate::estimate::{Estimate, Evidence, NINETY_PERCENT};
 use crate::grid::BIN;
 use crate::kernel::Kernel;
@@ -7,7 +9,7 @@ use crate::peaks::{self, Neighbour};
 use crate::track::Posterior;
 
 /// The least evidence for a price, in nats, that is an answer: 3 to 1 against chance.
-const LEAST_EVIDENCE: f64 = 1.0;
+pub(crate) const LEAST_EVIDENCE: f64 = 1.0;
 /// The variance of the shared error halves over this many minutes with payments. Payments of one block share their error
 /// because their senders look at one market, and often pay through one service; an hour or two later both are others.
 /// Measured on blocks: alone, spread over ten minutes, and 3, 6 and 18 in a row.
@@ -65,8 +67,8 @@ pub(crate) fn estimate(
     let (below, above) = interval(posterior, best, place, shared, neighbour);
     Some(Estimate {
         price_usd,
-        low_usd: price_usd / below.exp(),
-        high_usd: price_usd * above.exp(),
+        low_usd: price_usd / libm::exp(below),
+        high_usd: price_usd * libm::exp(above),
         confidence: confidence(used, kernel.model.least_trusted_payments, clear, now_ms),
         evidence: Evidence {
             payments: used.payments,
@@ -78,7 +80,7 @@ pub(crate) fn estimate(
 
 /// The probability that the true price is not at the peak beside it. Heights hardly tell which of two peaks is made by a fee,
 /// so it is 0.5 if both are as high.
-fn alone(neighbour: Neighbour) -> f64 {
+pub(crate) fn alone(neighbour: Neighbour) -> f64 {
     match neighbour.lead < LEAST_LEAD {
         true => (0.5 + 0.5 * neighbour.lead).max(0.0),
         false => 1.0,
@@ -102,21 +104,28 @@ fn interval(
     neighbour: Neighbour,
 ) -> (f64, f64) {
     let (below, above) = peaks::reach(&posterior.weights, best, place, 0.9);
-    let (below, above) = ((below * BIN).hypot(shared), (above * BIN).hypot(shared));
-    if neighbour.lead >= LEAST_LEAD {
-        return (below, above);
-    }
+    let wider = |bins: f64| libm::hypot(bins * BIN, shared);
+    let (below, above) = (wider(below), wider(above));
     // How far the peak lies above the price, in bins. `off` counts from the best bin, and the price may lie some bins beside it.
-    let rival = best as f64 + neighbour.off as f64 - place;
-    (
-        below.max((BEYOND - rival) * BIN),
-        above.max((BEYOND + rival) * BIN),
-    )
+    let off = best as f64 + neighbour.off as f64 - place;
+    reaching(below, above, neighbour, off)
+}
+
+/// How far an interval reaches below a price and above it, as natural logarithms, if the peak beside it, which lies `off` bins above
+/// the price, lies within where it leaves the price in doubt.
+pub(crate) fn reaching(below: f64, above: f64, neighbour: Neighbour, off: f64) -> (f64, f64) {
+    match neighbour.lead < LEAST_LEAD {
+        true => (
+            below.max((BEYOND - off) * BIN),
+            above.max((BEYOND + off) * BIN),
+        ),
+        false => (below, above),
+    }
 }
 
 /// The probability that belongs to log odds.
-fn probability(log_odds: f64) -> f64 {
-    1.0 / (1.0 + (-log_odds).exp())
+pub(crate) fn probability(log_odds: f64) -> f64 {
+    1.0 / (1.0 + libm::exp(-log_odds))
 }
 
 /// How far to trust a price that is right with probability `clear` and rests on payments that may be old.
@@ -125,15 +134,29 @@ fn probability(log_odds: f64) -> f64 {
 /// ambiguous or stale falls below it, and so does a price that rests on fewer than `least_trusted` payments.
 fn confidence(used: Used, least_trusted: u64, clear: f64, now_ms: u64) -> f64 {
     let age = now_ms.saturating_sub(used.newest_payment_ms) as f64 / STALE_MS;
-    let (low, high): (f64, f64) = match used.payments {
-        0..100 => (0.0, 0.3),
-        100..1000 => (0.3, 0.8),
-        _ => (0.8, 1.0),
-    };
     if clear < CLEAR || age >= 1.0 || used.payments < least_trusted {
-        return clear * low.min(DOUBTFUL) / age.max(1.0);
+        return clear * band(used.payments).start().min(DOUBTFUL) / age.max(1.0);
     }
+    let (low, high) = band(used.payments).into_inner();
     low + (high - low) * (clear - CLEAR) / (1.0 - CLEAR) * (1.0 - age)
+}
+
+/// How far to trust a price of the past that is right with probability `clear`: see [`confidence`].
+pub(crate) fn placed(payments: u64, clear: f64) -> f64 {
+    let used = Used {
+        payments,
+        newest_payment_ms: 0,
+    };
+    confidence(used, 0, clear, 0)
+}
+
+/// The confidence that so many payments can give (the specification's bands).
+fn band(payments: u64) -> RangeInclusive<f64> {
+    match payments {
+        0..100 => 0.0..=0.3,
+        100..1000 => 0.3..=0.8,
+        _ => 0.8..=1.0,
+    }
 }
 
 #[cfg(test)]

@@ -120,7 +120,11 @@ fn parts(minutes: &Minutes, used: &Range<u64>) -> (Range<u64>, Range<u64>) {
 impl Settled {
     /// Reads these minutes, which are held together; if they are none, what is held together is the background alone.
     fn new(minutes: &mut Minutes, range: Range<u64>) -> Self {
-        let background = Background::new(minutes.kernel(), minutes.stack());
+        let background = Background::new(
+            minutes.kernel(),
+            minutes.stack().histogram(),
+            minutes.stack().values(),
+        );
         let view = View {
             minutes,
             background: &background,
@@ -196,6 +200,6 @@ fn pass_near(view: &View<'_>, bin: usize, path: &[usize], used: &Range<u64>) -> 
     let mut pass = view.begin(prior);
     view.go_on(&mut pass, used);
     // What is near has only its share of what was believed before.
-    pass.log_evidence += (near / all).ln();
+    pass.log_evidence += libm::log(near / all);
     pass
 }

@@ -14,6 +14,7 @@ pub(crate) const ERAS: [Era; 4] = [
         median_decade: 1.529,
         between_decades: 0.477,
         within_decades: 1.348,
+        premium_percent: 0.3,
         rungs: &EARLY,
     },
     Era {
@@ -21,6 +22,7 @@ pub(crate) const ERAS: [Era; 4] = [
         median_decade: 1.691,
         between_decades: 0.178,
         within_decades: 1.363,
+        premium_percent: 0.3,
         rungs: &EARLY,
     },
     Era {
@@ -28,6 +30,7 @@ pub(crate) const ERAS: [Era; 4] = [
         median_decade: 1.822,
         between_decades: 0.257,
         within_decades: 1.248,
+        premium_percent: 0.0,
         rungs: &EARLY,
     },
     Era {
@@ -35,6 +38,7 @@ pub(crate) const ERAS: [Era; 4] = [
         median_decade: 2.135,
         between_decades: 0.174,
         within_decades: 1.115,
+        premium_percent: 0.0,
         rungs: &LATER,
     },
 ];

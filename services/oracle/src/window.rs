@@ -17,6 +17,13 @@ use crate::trained::ERAS;
 /// The kernel of each era, made when a window of that era is first made.
 static KERNELS: [OnceLock<Arc<Kernel>>; ERAS.len()] = [const { OnceLock::new() }; ERAS.len()];
 
+/// The kernel of the era of a height of the chain.
+pub(crate) fn kernel_of_height(height: u64) -> Arc<Kernel> {
+    let kernel = &KERNELS[Era::index(&ERAS, height)];
+    let kernel = kernel.get_or_init(|| Arc::new(Kernel::new(Model::of_height(height))));
+    Arc::clone(kernel)
+}
+
 /// The payments of the last three hours.
 ///
 /// A multiset: the estimate depends on what is in it, never on the order or the chunks in which it was filled.
@@ -44,9 +51,7 @@ impl Window {
     /// An empty window that reads payments as they were around a height of the chain; see [`Model::of_height`].
     #[must_use]
     pub fn of_height(height: u64) -> Self {
-        let kernel = &KERNELS[Era::index(&ERAS, height)];
-        let kernel = kernel.get_or_init(|| Arc::new(Kernel::new(Model::of_height(height))));
-        Self::with_kernel(Arc::clone(kernel))
+        Self::with_kernel(kernel_of_height(height))
     }
 
     /// An empty window that reads payments by another model, for training and tests.

@@ -1,5 +1,5 @@
 //! Properties that hold for any payments.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod market;
 

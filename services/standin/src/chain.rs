@@ -1,6 +1,8 @@
 //! What the stand-in's RPC answers from: its mempool and its blocks. The player changes it and publishes the frames
 //! that each change returns; they come in the order in which Core sends them.
 
+mod past;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -10,15 +12,20 @@ use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, Network, Txid, VarInt};
 use satscope_bitcoin::frame::{SequenceEvent, Topic};
 
+pub use self::past::{Content, Past};
 use crate::mempool::{Entry, Mempool};
 use crate::tx::Tx;
 
 /// Blocks whose transactions are kept: six hours' worth, twice what the three hours' window needs.
 pub const FULL_BLOCKS: usize = 36;
-/// Blocks that are known at all.
+/// Bytes of transactions that are kept beyond these blocks upon a past, so that many small blocks make no gap above it.
+const FULL_BYTES: usize = 64 << 20;
+/// Blocks that are known at all; upon a past, the headers of the older ones are kept too.
 const KNOWN_BLOCKS: usize = 2016;
 /// Abandoned blocks that are still answered for.
 const STALE_BLOCKS: usize = 16;
+/// The time of a block as Core judges it is the median of so many.
+const MEDIAN_BLOCKS: usize = 11;
 
 /// Messages to publish: a topic and a body each.
 pub type Frames = Vec<(Topic, Vec<u8>)>;
@@ -73,6 +80,12 @@ impl Block {
         Some(bytes)
     }
 
+    /// Bytes of its transactions; `None` if it has none.
+    fn size(&self) -> Option<usize> {
+        let txs = self.txs.as_ref()?.iter();
+        Some(txs.map(|tx| tx.raw.len()).sum())
+    }
+
     /// The messages for a block that was connected: its transactions, `C`, and for the last tip of a step the block.
     pub fn connected_frames(&self, last_of_step: bool) -> Frames {
         let mut frames = self.run();
@@ -105,6 +118,8 @@ pub struct Chain {
     pub mempool: Mempool,
     /// The number that the next change of the mempool gets.
     pub mempool_sequence: u64,
+    /// What the oldest of the active blocks stands on; `None` if nothing is known of that.
+    past: Option<Past>,
     /// The oldest first, never empty.
     active: VecDeque<Arc<Block>>,
     stale: VecDeque<Arc<Block>>,
@@ -113,7 +128,13 @@ pub struct Chain {
 impl Chain {
     /// A chain that ends in `tip`, with an empty mempool.
     pub fn new(network: Network, tip: Block) -> Chain {
+        Chain::upon(None, network, tip)
+    }
+
+    /// The same, with what `tip` stands on.
+    pub fn upon(past: Option<Past>, network: Network, tip: Block) -> Chain {
         Chain {
+            past,
             network,
             mempool: Mempool::default(),
             mempool_sequence: 1,
@@ -127,38 +148,77 @@ impl Chain {
         &self.active[self.active.len() - 1]
     }
 
-    /// A block of the best chain.
-    pub fn at_height(&self, height: u32) -> Option<&Arc<Block>> {
-        self.active
-            .iter()
-            .rev()
-            .find(|block| block.height == height)
+    /// A block of the best chain; of the past, without its transactions.
+    pub fn at_height(&self, height: u32) -> Option<Arc<Block>> {
+        let mut active = self.active.iter().rev();
+        let held = active.find(|block| block.height == height).cloned();
+        held.or_else(|| self.past.as_ref()?.at_height(height).map(Arc::new))
     }
 
-    /// A block, and whether it is on the best chain.
-    pub fn block(&self, hash: &BlockHash) -> Option<(&Arc<Block>, bool)> {
-        let known =
-            |blocks: &'_ VecDeque<Arc<Block>>| blocks.iter().rposition(|block| block.hash == *hash);
-        match known(&self.active) {
-            Some(at) => Some((&self.active[at], true)),
-            None => known(&self.stale).map(|at| (&self.stale[at], false)),
-        }
+    /// A block, and whether it is on the best chain; of the past, without its transactions.
+    pub fn block(&self, hash: &BlockHash) -> Option<(Arc<Block>, bool)> {
+        let known = |blocks: &VecDeque<Arc<Block>>| {
+            let mut blocks = blocks.iter().rev();
+            blocks.find(|block| block.hash == *hash).cloned()
+        };
+        let past = || {
+            let past = self.past.as_ref()?;
+            past.at_height(past.height_of(hash)?).map(Arc::new)
+        };
+        let active = known(&self.active).map(|block| (block, true));
+        active
+            .or_else(|| known(&self.stale).map(|block| (block, false)))
+            .or_else(|| past().map(|block| (block, true)))
+    }
+
+    /// What makes the transactions of a block of the past that has none; `None` if they are lost, or the block is not of the past.
+    pub fn content(&self, block: &Block) -> Option<Arc<dyn Content>> {
+        let past = self.past.as_ref()?;
+        let known = past.at_height(block.height)?;
+        let content = past.content(block.height)?;
+        (known.hash == block.hash).then(|| Arc::clone(content))
     }
 
     /// The block after this one on the best chain.
-    pub fn next_block(&self, hash: &BlockHash) -> Option<BlockHash> {
-        let at = self.active.iter().rposition(|block| block.hash == *hash)?;
-        self.active.get(at + 1).map(|next| next.hash)
+    pub fn next_block(&self, block: &Block) -> Option<BlockHash> {
+        let at = self.active.iter().rposition(|held| held.hash == block.hash);
+        if let Some(at) = at {
+            return self.active.get(at + 1).map(|next| next.hash);
+        }
+        let next = self.at_height(block.height.checked_add(1)?)?;
+        (next.previous == block.hash).then_some(next.hash)
+    }
+
+    /// The lowest block from which on all have their transactions, up to the tip; above the tip if that has none.
+    pub fn lowest_whole(&self) -> u32 {
+        let end = self.tip().height + 1;
+        let blocks = self.active.iter().rev().zip(1..);
+        let whole =
+            blocks.take_while(|(block, below)| block.txs.is_some() && block.height + below == end);
+        let count = whole.count();
+        match &self.past {
+            Some(past) if count == self.active.len() && past.is_whole() => past.lowest_whole(),
+            _ => end - count as u32,
+        }
     }
 
     /// Median of the times of this block and the ten before it, in Unix seconds.
-    pub fn median_time(&self, hash: &BlockHash) -> Option<u32> {
-        let at = self.active.iter().rposition(|block| block.hash == *hash)?;
-        let mut times: Vec<u32> = self
-            .active
-            .range(at.saturating_sub(10)..=at)
-            .map(|block| block.time)
-            .collect();
+    pub fn median_time(&self, block: &Block) -> Option<u32> {
+        let at = self.active.iter().rposition(|held| held.hash == block.hash);
+        let mut times: Vec<u32> = Vec::with_capacity(MEDIAN_BLOCKS);
+        if let Some(at) = at {
+            let blocks = self
+                .active
+                .range((at + 1).saturating_sub(MEDIAN_BLOCKS)..=at);
+            times.extend(blocks.map(|block| block.time));
+        }
+        if let Some(past) = &self.past {
+            let newest = match at {
+                Some(_) => self.active[0].height.saturating_sub(1),
+                None => past.height_of(&block.hash)?,
+            };
+            times.extend(past.times(newest, MEDIAN_BLOCKS - times.len()));
+        }
         times.sort_unstable();
         times.get(times.len() / 2).copied()
     }
@@ -236,13 +296,24 @@ impl Chain {
     }
 
     fn prune(&mut self) {
-        if self.active.len() > KNOWN_BLOCKS {
-            self.active.pop_front();
-        }
-        if let Some(at) = self.active.len().checked_sub(FULL_BLOCKS + 1)
-            && self.active[at].txs.is_some()
+        if self.active.len() > KNOWN_BLOCKS
+            && let Some(oldest) = self.active.pop_front()
+            && let (Some(past), Some(header)) = (&mut self.past, oldest.header)
         {
-            Arc::make_mut(&mut self.active[at]).txs = None;
+            past.push(header);
+        }
+        let mut room = match self.past {
+            Some(_) => FULL_BYTES,
+            None => 0,
+        };
+        for at in (0..self.active.len().saturating_sub(FULL_BLOCKS)).rev() {
+            let Some(bytes) = self.active[at].size() else {
+                break;
+            };
+            room = room.saturating_sub(bytes);
+            if room == 0 {
+                Arc::make_mut(&mut self.active[at]).txs = None;
+            }
         }
     }
 }
@@ -359,6 +430,6 @@ mod tests {
         for height in 101..=120 {
             chain.connect(unseen(height));
         }
-        assert_eq!(chain.median_time(&chain.tip().hash), Some(1115));
+        assert_eq!(chain.median_time(chain.tip()), Some(1115));
     }
 }

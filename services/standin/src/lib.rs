@@ -32,6 +32,8 @@ mod tx;
 pub use odd::odd_frames;
 pub use record::start_recording;
 pub use replay::{replay, start_replay};
-pub use settings::{ListenSettings, RecordSettings, ReplaySettings, SimulateSettings, Speed};
+pub use settings::{
+    ListenSettings, PastPrice, RecordSettings, ReplaySettings, SimulateSettings, Speed,
+};
 pub use simulate::{simulate, start_simulation};
 pub use standin::Running;

@@ -1,12 +1,12 @@
 //! What the player and the RPC share: the chain, and how far the playing has come.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use crate::chain::Chain;
+use crate::chain::{Block, Chain};
 
 /// How far the playing has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum State {
     Playing,
     /// At a checkpoint or because it was told to, until told to go on.
     Held,
-    /// In a recording, between the node's stop and its next start: nothing is answered.
+    /// In a recording between the node's stop and its next start, and while a simulation's past is made: nothing is answered.
     Down,
     /// All is played; the stand-in still answers.
     Ended,
@@ -88,6 +88,21 @@ impl Node {
     /// The chain, for as long as the guard is held; never across an await.
     pub fn chain(&self) -> MutexGuard<'_, Chain> {
         self.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The block with its transactions, if they are there or can be made again. They are made while the chain is not locked.
+    pub fn whole(&self, block: Arc<Block>) -> Arc<Block> {
+        if block.txs.is_some() {
+            return block;
+        }
+        let Some(content) = self.chain().content(&block) else {
+            return block;
+        };
+        let txs = content.txs(block.height);
+        Arc::new(Block {
+            txs: Some(txs),
+            ..Block::clone(&block)
+        })
     }
 
     /// How far the playing has come; never held across an await.

@@ -1,11 +1,12 @@
 //! JSON-RPC over HTTP with the status codes, bodies and error codes of Bitcoin Core 29.
 //!
 //! Source: Bitcoin Core, `doc/JSON-RPC-interface.md` and `src/httprpc.cpp`. Requests that say `"jsonrpc": "2.0"` are
-//! answered by that specification, all others by Core's older habits.
+//! answered by that specification, all others by Core's older habits. Paths below `/rest/` are Core's REST interface.
 
 mod auth;
 mod methods;
 mod params;
+mod rest;
 mod shapes;
 
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use anyhow::anyhow;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -65,6 +66,7 @@ impl RpcError {
 struct Server {
     node: Arc<Node>,
     login: Arc<Login>,
+    rest: bool,
 }
 
 /// Binds the RPC's address.
@@ -81,7 +83,7 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Answers until told to stop.
+/// Answers until told to stop; REST too if `rest` says so.
 ///
 /// # Errors
 /// When the listener fails.
@@ -89,12 +91,13 @@ pub async fn serve(
     listener: TcpListener,
     node: Arc<Node>,
     login: Arc<Login>,
+    rest: bool,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let router = Router::new()
         .fallback(answer)
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
-        .with_state(Server { node, login });
+        .with_state(Server { node, login, rest });
     axum::serve(listener, router)
         .with_graceful_shutdown(shutdown.cancelled_owned())
         .await?;
@@ -104,9 +107,17 @@ pub async fn serve(
 async fn answer(
     State(server): State<Server>,
     method: Method,
+    uri: Uri,
     headers: HeaderMap,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
+    if uri.path().starts_with("/rest/") {
+        return match (server.rest, method) {
+            (true, Method::GET) => aside(move || rest::answer(&server.node, &uri)).await,
+            (true, _) => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+            (false, _) => StatusCode::NOT_FOUND.into_response(),
+        };
+    }
     if method != Method::POST {
         let text = "JSONRPC server handles only POST requests";
         return (StatusCode::METHOD_NOT_ALLOWED, text).into_response();
@@ -116,9 +127,18 @@ async fn answer(
         return (StatusCode::UNAUTHORIZED, challenge).into_response();
     }
     match body {
-        Ok(body) => respond(&server.node, &body),
+        Ok(body) => aside(move || respond(&server.node, &body)).await,
         Err(rejection) => rejection.into_response(),
     }
+}
+
+/// Answers on a thread of its own, because blocks of the past are made for the answer.
+async fn aside(answer: impl FnOnce() -> Response + Send + 'static) -> Response {
+    let answered = tokio::task::spawn_blocking(answer).await;
+    answered.unwrap_or_else(|error| {
+        tracing::error!(%error, "an answer was not finished");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    })
 }
 
 fn respond(node: &Node, body: &[u8]) -> Response {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use satscope_kit::config::{RecordLimits, ZmqSettings, socket_address, whole};
 
 use crate::simulation::Parameters;
+use crate::simulation::past::{Maker, PastParameters};
 
 /// Where a stand-in node listens, and who may ask it.
 #[derive(clap::Args, Clone, Debug)]
@@ -36,6 +37,21 @@ pub struct ListenSettings {
     /// Answer anyone without a login; only on a loopback address
     #[arg(long, env = "SATSCOPE_STANDIN_RPC_NO_AUTH")]
     pub standin_rpc_no_auth: bool,
+    /// Answer Core's REST interface too, without a login: blocks, headers and hashes by height
+    #[arg(long, env = "SATSCOPE_STANDIN_REST")]
+    pub standin_rest: bool,
+}
+
+/// Most days before the history: the oldest block is then one of 2015.
+const MOST_DAYS: u32 = 4000;
+
+/// The hidden price of a block before the simulation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PastPrice {
+    /// The block's height.
+    pub height: u32,
+    /// USD for one BTC when it was mined.
+    pub price_usd: f64,
 }
 
 /// `satscope simulate`: a stand-in node with made-up payments at a hidden price.
@@ -70,6 +86,23 @@ pub struct SimulateSettings {
     /// Seconds that are simulated at once before the start, so that there are blocks and a mempool from the first moment
     #[arg(long, env = "SATSCOPE_HISTORY", value_name = "SECONDS", default_value = "10800", value_parser = history)]
     pub history: f64,
+    /// Days of blocks before the history, 144 a day; they are made again whenever they are asked for
+    #[arg(long, env = "SATSCOPE_HISTORY_DAYS", value_name = "DAYS", default_value_t = 0, value_parser = whole(0..=MOST_DAYS))]
+    pub history_days: u32,
+    /// Transactions in each of these blocks, on average
+    #[arg(long, env = "SATSCOPE_HISTORY_PAYMENTS", value_name = "COUNT", default_value_t = 100, value_parser = whole(1..=1500))]
+    pub history_payments: u32,
+    /// Height below which these blocks have lost their transactions, as on a node that prunes
+    #[arg(
+        long,
+        env = "SATSCOPE_HISTORY_PRUNED",
+        value_name = "HEIGHT",
+        default_value_t = 0
+    )]
+    pub history_pruned: u32,
+    /// A CSV file to write the hidden price of each of these blocks to: height,time,price_usd
+    #[arg(long, env = "SATSCOPE_HISTORY_PRICES", value_name = "FILE")]
+    pub history_prices: Option<PathBuf>,
     /// Transactions that wait in the mempool from before the history, too cheap to be mined soon
     #[arg(long, env = "SATSCOPE_BACKLOG", value_name = "COUNT", default_value = "0", value_parser = backlog)]
     pub backlog: usize,
@@ -98,6 +131,25 @@ impl SimulateSettings {
             reorg_share: self.reorg_share,
             backlog: self.backlog,
         }
+    }
+
+    /// What the blocks before the simulation are made of.
+    pub(crate) fn past(&self) -> PastParameters {
+        PastParameters {
+            seed: self.seed,
+            price_usd: self.price,
+            days: self.history_days,
+            payments: self.history_payments,
+        }
+    }
+
+    /// The hidden price of each block before the history, oldest first.
+    pub fn past_prices(&self) -> Vec<PastPrice> {
+        let maker = Maker::new(self.past());
+        let prices = maker.prices();
+        prices
+            .map(|(height, price_usd)| PastPrice { height, price_usd })
+            .collect()
     }
 }
 

@@ -67,6 +67,7 @@ pub(crate) struct Sockets {
     rpc_address: SocketAddr,
     login: Arc<Login>,
     high_water_mark: i32,
+    rest: bool,
 }
 
 impl Sockets {
@@ -89,6 +90,7 @@ impl Sockets {
             rpc_address,
             login,
             high_water_mark,
+            rest: settings.standin_rest,
         })
     }
 
@@ -118,6 +120,7 @@ impl Sockets {
             self.listener,
             Arc::clone(&node),
             Arc::clone(&self.login),
+            self.rest,
             end.clone(),
         );
         let player = Player::new(node, self.outlet, clock, simulated, end.clone());

@@ -60,6 +60,7 @@ impl Maker {
                     tag: number.to_string(),
                     version: number,
                     body: Encoded::fast(Bytes::new()),
+                    headers: HeaderMap::new(),
                 }
             }),
         }

@@ -1,7 +1,8 @@
-//! What every test needs: an analyzer to play, the gateway itself, clients, and patience.
+//! What every test needs: an analyzer and a historian to play, the gateway itself, clients, and patience.
 
 pub mod analyzer;
 pub mod client;
+pub mod historian;
 pub mod raw;
 pub mod updates;
 
@@ -55,7 +56,12 @@ pub async fn gateway(analyzer: SocketAddr, flags: &[&str]) -> Gateway {
         "--analyzer-url",
         &url,
     ];
-    let flags = Flags::parse_from(fixed.iter().chain(flags));
+    // None is there unless a test starts one.
+    let no_historian: &[&str] = match flags.contains(&"--historian-url") {
+        true => &[],
+        false => &["--historian-url", "http://127.0.0.1:9"],
+    };
+    let flags = Flags::parse_from(fixed.iter().chain(no_historian).chain(flags));
     let context = Context::default();
     let address = satscope_gateway::start(flags.settings, &context)
         .await

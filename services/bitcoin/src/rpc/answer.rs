@@ -93,7 +93,7 @@ impl Answer {
 }
 
 /// The beginning of what the node said as a person can read it, in one line.
-fn words(said: &[u8]) -> String {
+pub(super) fn words(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(&said[..said.len().min(LONGEST_WORDS)]);
     let is_plain = |letter: &char| !letter.is_control() || letter.is_whitespace();
     let plain: String = text.chars().filter(is_plain).collect();

@@ -86,6 +86,10 @@ pub enum RpcError {
 
 /// Core's code for what it does not have. Source: `src/rpc/protocol.h`, `RPC_INVALID_ADDRESS_OR_KEY`.
 const NOT_FOUND: i64 = -5;
+/// Core's error code while it starts. Source: as above, `RPC_IN_WARMUP`.
+pub const IN_WARMUP: i64 = -28;
+/// Core's code for a height that is not in its chain. Source: as above, `RPC_INVALID_PARAMETER`.
+const INVALID: i64 = -8;
 /// Core's code for a fault of its own, which proxies use too. Source: as above, `RPC_INTERNAL_ERROR`.
 const INTERNAL: i64 = -32603;
 /// Core's code for what no other code tells, such as a pruned block. Source: as above, `RPC_MISC_ERROR`.
@@ -101,6 +105,29 @@ impl RpcError {
                 ..
             }
         )
+    }
+
+    /// Whether it says, of a question for the block at a height, that the best chain does not reach so high.
+    pub fn is_beyond_tip(&self) -> bool {
+        matches!(self, RpcError::Node { code: INVALID, .. })
+    }
+
+    /// What the public is told of it: no address, user or path, and no words of the node.
+    pub fn public(&self) -> &'static str {
+        match self {
+            RpcError::Unreachable { .. } => "the node's RPC cannot be reached",
+            RpcError::Slow(_) => "the node is slow to answer",
+            RpcError::Cookie(..) | RpcError::FoundCookie(_) => "the node's login cannot be read",
+            RpcError::Unauthorized(_) | RpcError::Forbidden(_) => "the node refuses to answer",
+            RpcError::Node {
+                code: IN_WARMUP, ..
+            } => "the node is starting",
+            RpcError::Http { .. } | RpcError::Node { .. } => "the node answers with an error",
+            RpcError::Cut { .. } => "the node ended the connection before its answer",
+            RpcError::Answer { .. } | RpcError::TooLong { .. } => {
+                "the node's answer cannot be read"
+            }
+        }
     }
 
     /// Whether it may say that a block is pruned; only one below the node's `pruneheight` is.

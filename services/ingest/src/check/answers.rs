@@ -1,6 +1,6 @@
 //! What the node's answers mean: its version, chain and mempool, the methods that it allows, the blocks that it keeps.
 
-use satscope_bitcoin::frame::Topic;
+use satscope_bitcoin::{frame::Topic, rpc::IN_WARMUP};
 
 use super::{
     ask::{Answer, Answers, Failure, LIMIT, NO_METHOD},
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     node::{Choice, Files},
-    source::{fault::IN_WARMUP, topics::is_published},
+    source::topics::is_published,
 };
 
 /// The finding about the RPC.

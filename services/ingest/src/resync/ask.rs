@@ -5,14 +5,13 @@ use bitcoin::{
 };
 use satscope_bitcoin::rpc::{
     BlockHeader, BlockchainInfo, Call, MempoolEntry, MempoolInfo, MempoolListing, Notification,
-    Rpc, RpcError,
+    Rpc, RpcError, patiently, pauses,
 };
 use satscope_log::WINDOW_MS;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tracing::info;
 
-use super::patience::{patiently, pauses};
 use crate::tracker::FetchedBlock;
 
 /// Transactions asked for in one request.

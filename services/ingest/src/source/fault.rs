@@ -3,23 +3,9 @@
 use satscope_bitcoin::rpc::RpcError;
 use satscope_kit::fault::Fault;
 
-/// Core's error code while it starts. Source: `src/rpc/protocol.h`, `RPC_IN_WARMUP`.
-pub const IN_WARMUP: i64 = -28;
-
 /// What an RPC error of the node at `url` tells each audience.
 pub fn of_rpc(error: &RpcError, url: &str) -> Fault {
-    let public = match error {
-        RpcError::Unreachable { .. } => "the node's RPC cannot be reached",
-        RpcError::Slow(_) => "the node is slow to answer",
-        RpcError::Cookie(..) | RpcError::FoundCookie(_) => "the node's login cannot be read",
-        RpcError::Unauthorized(_) | RpcError::Forbidden(_) => "the node refuses to answer",
-        RpcError::Node {
-            code: IN_WARMUP, ..
-        } => "the node is starting",
-        RpcError::Http { .. } | RpcError::Node { .. } => "the node answers with an error",
-        RpcError::Cut { .. } => "the node ended the connection before its answer",
-        RpcError::Answer { .. } | RpcError::TooLong { .. } => "the node's answer cannot be read",
-    };
+    let public = error.public();
     match error {
         RpcError::Unreachable { url, reason } => Fault::with_remedy(
             public,

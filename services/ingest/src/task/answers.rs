@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bitcoin::{BlockHash, Txid};
-use satscope_bitcoin::rpc::RpcError;
+use satscope_bitcoin::rpc::{IN_WARMUP, RpcError};
 use satscope_kit::fault::Fault;
 use tokio::task::JoinError;
 use tracing::{debug, info, warn};
@@ -16,7 +16,6 @@ use crate::{
         compare,
         reading::{Next, Outcome, Reading},
     },
-    source::fault::IN_WARMUP,
     stamp::{Calm, Gate, Pace},
 };
 

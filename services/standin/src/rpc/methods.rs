@@ -1,6 +1,6 @@
 //! The calls that are answered, and what for.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use bitcoin::hex::DisplayHex;
 use bitcoin::{BlockHash, Txid, constants::genesis_block};
@@ -31,14 +31,13 @@ pub(super) fn call(node: &Node, method: &str, params: &Value) -> Answer {
         "getblockcount" => read(&[], 0).map(|_| json!(node.chain().tip().height)),
         "getblockhash" => block_hash(&node.chain(), &read(&["height"], 1)?),
         "getblockheader" => header(&node.chain(), &read(&["blockhash", "verbose"], 1)?),
-        "getblock" => block(&node.chain(), &read(&["blockhash", "verbosity"], 1)?),
+        "getblock" => block(node, &read(&["blockhash", "verbosity"], 1)?),
         "getrawmempool" => raw_mempool(&node.chain(), &read(&["verbose", "mempool_sequence"], 0)?),
         "getmempoolentry" => mempool_entry(&node.chain(), &read(&["txid"], 1)?),
         "getmempoolinfo" => read(&[], 0).map(|_| shapes::mempool_info(&node.chain().mempool)),
-        "getrawtransaction" => raw_transaction(
-            &node.chain(),
-            &read(&["txid", "verbosity", "blockhash"], 1)?,
-        ),
+        "getrawtransaction" => {
+            raw_transaction(node, &read(&["txid", "verbosity", "blockhash"], 1)?)
+        }
         "getzmqnotifications" => read(&[], 0).map(|_| shapes::zmq_notifications(node)),
         "getnetworkinfo" => read(&[], 0).map(|_| shapes::network_info()),
         "uptime" => read(&[], 0).map(|_| json!(node.started.elapsed().as_secs())),
@@ -88,7 +87,7 @@ fn block_hash(chain: &Chain, params: &Params<'_>) -> Answer {
 fn header(chain: &Chain, params: &Params<'_>) -> Answer {
     let (block, active) = find_block(chain, params)?;
     if params.flag(1, true)? {
-        return Ok(Value::Object(shapes::header(chain, block, active)));
+        return Ok(Value::Object(shapes::header(chain, &block, active)));
     }
     block
         .header
@@ -96,14 +95,18 @@ fn header(chain: &Chain, params: &Params<'_>) -> Answer {
         .ok_or_else(unavailable)
 }
 
-fn block(chain: &Chain, params: &Params<'_>) -> Answer {
-    let (block, active) = find_block(chain, params)?;
+fn block(node: &Node, params: &Params<'_>) -> Answer {
+    let (block, active) = find_block(&node.chain(), params)?;
     match params.verbosity(1, 1)? {
-        ..=0 => block
+        ..=0 => node
+            .whole(block)
             .bytes()
             .map(|bytes| json!(bytes.to_lower_hex_string()))
             .ok_or_else(unavailable),
-        1 => shapes::block(chain, block, active).ok_or_else(unavailable),
+        1 => {
+            let block = node.whole(block);
+            shapes::block(&node.chain(), &block, active).ok_or_else(unavailable)
+        }
         more => Err(RpcError::new(
             RpcError::INVALID_PARAMETER,
             format!("verbosity {more} is not answered by this stand-in; expected 0 or 1"),
@@ -111,10 +114,9 @@ fn block(chain: &Chain, params: &Params<'_>) -> Answer {
     }
 }
 
-fn find_block<'a>(chain: &'a Chain, params: &Params<'_>) -> Result<(&'a Block, bool), RpcError> {
+fn find_block(chain: &Chain, params: &Params<'_>) -> Result<(Arc<Block>, bool), RpcError> {
     let hash: Option<BlockHash> = params.hash(0)?;
     hash.and_then(|hash| chain.block(&hash))
-        .map(|(block, active)| (block.as_ref(), active))
         .ok_or_else(|| RpcError::new(RpcError::NOT_FOUND, "Block not found"))
 }
 
@@ -153,7 +155,7 @@ fn mempool_entry(chain: &Chain, params: &Params<'_>) -> Answer {
         .ok_or_else(|| RpcError::new(RpcError::NOT_FOUND, "Transaction not in mempool"))
 }
 
-fn raw_transaction(chain: &Chain, params: &Params<'_>) -> Answer {
+fn raw_transaction(node: &Node, params: &Params<'_>) -> Answer {
     let txid: Option<Txid> = params.hash(0)?;
     let in_block: Option<BlockHash> = params.hash(2)?;
     if params.verbosity(1, 0)? > 0 {
@@ -161,25 +163,22 @@ fn raw_transaction(chain: &Chain, params: &Params<'_>) -> Answer {
         return Err(RpcError::new(RpcError::INVALID_PARAMETER, message));
     }
     let not_found = |message| RpcError::new(RpcError::NOT_FOUND, message);
-    let tx = match in_block {
-        None => txid
-            .and_then(|txid| chain.mempool.get(&txid))
-            .map(|entry| &entry.tx)
-            .ok_or_else(|| not_found(NO_SUCH_MEMPOOL_TRANSACTION))?,
-        Some(hash) => {
-            let (block, _) = chain
-                .block(&hash)
-                .ok_or_else(|| not_found("Block hash not found"))?;
-            let txs = block
-                .txs
-                .as_ref()
-                .ok_or_else(|| not_found("Block not available"))?;
-            txs.iter()
-                .find(|tx| Some(tx.txid) == txid)
-                .ok_or_else(|| not_found(NO_SUCH_BLOCK_TRANSACTION))?
-        }
+    let Some(hash) = in_block else {
+        let chain = node.chain();
+        let entry = txid.and_then(|txid| chain.mempool.get(&txid));
+        return entry
+            .map(|entry| json!(entry.tx.raw.to_lower_hex_string()))
+            .ok_or_else(|| not_found(NO_SUCH_MEMPOOL_TRANSACTION));
     };
-    Ok(json!(tx.raw.to_lower_hex_string()))
+    let found = node.chain().block(&hash);
+    let (block, _) = found.ok_or_else(|| not_found("Block hash not found"))?;
+    let block = node.whole(block);
+    let txs = block.txs.as_ref();
+    txs.ok_or_else(|| not_found("Block not available"))?
+        .iter()
+        .find(|tx| Some(tx.txid) == txid)
+        .map(|tx| json!(tx.raw.to_lower_hex_string()))
+        .ok_or_else(|| not_found(NO_SUCH_BLOCK_TRANSACTION))
 }
 
 const NO_SUCH_MEMPOOL_TRANSACTION: &str = "No such mempool transaction. Use -txindex or provide a block hash to enable blockchain transaction queries. Use gettransaction for wallet transactions.";

@@ -28,16 +28,6 @@ pub(super) fn status(status: &Status) -> Value {
 pub(super) fn blockchain_info(chain: &Chain) -> Value {
     let tip = chain.tip();
     let bits = bits(chain, tip);
-    // Of what a recording did not show, only hashes are known: as of a node that prunes.
-    let is_whole = |height: &u32| {
-        let block = chain.at_height(*height);
-        block.is_some_and(|block| block.txs.is_some())
-    };
-    let first_whole = (0..=tip.height)
-        .rev()
-        .take_while(is_whole)
-        .last()
-        .unwrap_or(tip.height + 1);
     json!({
         "chain": chain_name(chain.network),
         "blocks": tip.height,
@@ -47,13 +37,14 @@ pub(super) fn blockchain_info(chain: &Chain) -> Value {
         "target": target_hex(bits),
         "difficulty": Target::from_compact(bits).difficulty_float(),
         "time": tip.time,
-        "mediantime": chain.median_time(&tip.hash),
+        "mediantime": chain.median_time(tip),
         "verificationprogress": 1,
         "initialblockdownload": false,
         "chainwork": chainwork(bits, tip.height),
         "size_on_disk": 0,
         "pruned": true,
-        "pruneheight": first_whole,
+        // Of what a recording did not show, only hashes are known: as of a node that prunes.
+        "pruneheight": chain.lowest_whole(),
         "warnings": [],
     })
 }
@@ -81,7 +72,7 @@ pub(super) fn header(chain: &Chain, block: &Block, active: bool) -> Map<String, 
     put("time", json!(block.time));
     put(
         "mediantime",
-        json!(chain.median_time(&block.hash).unwrap_or(block.time)),
+        json!(chain.median_time(block).unwrap_or(block.time)),
     );
     put("bits", json!(format!("{:08x}", bits.to_consensus())));
     put("target", json!(target_hex(bits)));
@@ -90,11 +81,12 @@ pub(super) fn header(chain: &Chain, block: &Block, active: bool) -> Map<String, 
         json!(Target::from_compact(bits).difficulty_float()),
     );
     put("chainwork", json!(chainwork(bits, block.height)));
-    if let Some(txs) = &block.txs {
-        put("nTx", json!(txs.len()));
+    let made = || Some(chain.content(block)?.count(block.height));
+    if let Some(count) = block.txs.as_ref().map(Vec::len).or_else(made) {
+        put("nTx", json!(count));
     }
     put("previousblockhash", json!(block.previous.to_string()));
-    if let Some(next) = chain.next_block(&block.hash) {
+    if let Some(next) = chain.next_block(block) {
         put("nextblockhash", json!(next.to_string()));
     }
     fields

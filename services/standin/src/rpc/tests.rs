@@ -80,7 +80,9 @@ async fn serve_chain(flags: &[&str]) -> Served {
         1000,
     ));
     let shutdown = CancellationToken::new();
-    tokio::spawn(serve(listener, node, Arc::clone(&login), shutdown.clone()));
+    let rest = settings(flags).standin_rest;
+    let served = serve(listener, node, Arc::clone(&login), rest, shutdown.clone());
+    tokio::spawn(served);
     Served {
         url: format!("http://{address}"),
         login,

@@ -52,6 +52,9 @@ const ROUND_SUMS: [(f64, f64); 37] = [
     (10_000.0, 0.7),
 ];
 
+/// The middle of all amounts, in dollars.
+const MEDIAN_USD: f64 = 153.0;
+
 /// Quantiles of all amounts in dollars: (share below, dollars).
 const ALL_AMOUNTS: [(f64, f64); 17] = [
     (0.0, 0.5),
@@ -62,7 +65,7 @@ const ALL_AMOUNTS: [(f64, f64); 17] = [
     (0.2, 20.0),
     (0.3, 45.0),
     (0.4, 84.0),
-    (0.5, 153.0),
+    (0.5, MEDIAN_USD),
     (0.6, 300.0),
     (0.7, 630.0),
     (0.8, 1570.0),
@@ -73,41 +76,114 @@ const ALL_AMOUNTS: [(f64, f64); 17] = [
     (1.0, 5_000_000.0),
 ];
 
-/// How far from the price most payers' quotes are (standard deviation of the logarithm).
-const QUOTE_NOISE: f64 = 0.0007;
-/// The same for those who pay by an old quote, or have a fee taken off.
-const LOOSE_QUOTE_NOISE: f64 = 0.004;
-const LOOSE_QUOTES: f64 = 0.08;
-
-/// One of the round dollar sums, in satoshi by a quote near `price_usd`.
-pub fn round_dollars(rng: &mut ChaCha8Rng, price_usd: f64) -> u64 {
-    let total: f64 = ROUND_SUMS.iter().map(|(_, weight)| weight).sum();
-    let mut left = rng.random::<f64>() * total;
-    let usd = ROUND_SUMS
-        .iter()
-        .find(|(_, weight)| {
-            left -= weight;
-            left < 0.0
-        })
-        .map_or(100.0, |(usd, _)| *usd);
-    let noise = if rng.random::<f64>() < LOOSE_QUOTES {
-        LOOSE_QUOTE_NOISE
-    } else {
-        QUOTE_NOISE
-    };
-    to_sats(usd, price_usd * (noise * normal(rng)).exp())
+/// Where the quotes of some payers lie around the price.
+#[derive(Clone, Copy, Debug)]
+pub struct Quotes {
+    /// How far the amounts lie above those of the price, as a logarithm.
+    pub offset: f64,
+    /// Standard deviation of the logarithm.
+    pub deviation: f64,
 }
 
-/// Any amount, in satoshi.
-pub fn any_amount(rng: &mut ChaCha8Rng, price_usd: f64) -> u64 {
-    let share = rng.random::<f64>();
-    let above = ALL_AMOUNTS
-        .iter()
-        .position(|(below, _)| *below > share)
-        .unwrap_or(ALL_AMOUNTS.len() - 1);
-    let ((low, from), (high, to)) = (ALL_AMOUNTS[above - 1], ALL_AMOUNTS[above]);
-    let usd = from * (to / from).powf((share - low) / (high - low));
-    to_sats(usd, price_usd)
+/// The sums of a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Sums {
+    /// How much likelier round sums are than now: up to $10, up to $200, and larger ones.
+    pub strengths: [f64; 3],
+    /// The quotes that most payers go by.
+    pub quotes: Quotes,
+    /// The quotes of payers that use an old quote, or have a fee taken off.
+    pub loose_quotes: Quotes,
+    /// Share of the payers with loose quotes.
+    pub loose: f64,
+    /// The middle of all amounts, in parts of that of now.
+    pub typical: f64,
+    /// How much wider than now the amounts are spread, as a factor of their logarithm; 1 is as now.
+    pub spread: f64,
+}
+
+impl Sums {
+    /// Those of 2023 and later.
+    pub const NOW: Sums = Sums {
+        strengths: [1.0, 1.0, 1.0],
+        quotes: Quotes {
+            offset: 0.0,
+            deviation: 0.0007,
+        },
+        loose_quotes: Quotes {
+            offset: 0.0,
+            deviation: 0.004,
+        },
+        loose: 0.08,
+        typical: 1.0,
+        spread: 1.0,
+    };
+
+    /// Those of 2015 to 2018, measured on blocks of these years.
+    pub const BEFORE_2019: Sums = Sums {
+        strengths: [1.0, 0.6, 0.4],
+        quotes: Quotes {
+            offset: 0.001,
+            deviation: 0.002,
+        },
+        loose_quotes: Quotes {
+            offset: 0.0,
+            deviation: 0.007,
+        },
+        loose: 0.5,
+        typical: 0.37,
+        spread: 1.15,
+    };
+
+    /// One of the round dollar sums, in satoshi by a quote near `price_usd`.
+    pub fn round_dollars(&self, rng: &mut ChaCha8Rng, price_usd: f64) -> u64 {
+        let weight = |(usd, weight): &(f64, f64)| weight * self.strength(*usd);
+        let total: f64 = ROUND_SUMS.iter().map(weight).sum();
+        let mut left = rng.random::<f64>() * total;
+        let usd = ROUND_SUMS
+            .iter()
+            .find(|sum| {
+                left -= weight(sum);
+                left < 0.0
+            })
+            .map_or(100.0, |(usd, _)| *usd);
+        let quotes = if rng.random::<f64>() < self.loose {
+            self.loose_quotes
+        } else {
+            self.quotes
+        };
+        let off = quotes.deviation * normal(rng) - quotes.offset;
+        to_sats(usd, price_usd * off.exp())
+    }
+
+    /// Any amount, in satoshi.
+    pub fn any_amount(&self, rng: &mut ChaCha8Rng, price_usd: f64) -> u64 {
+        let share = rng.random::<f64>();
+        let above = ALL_AMOUNTS
+            .iter()
+            .position(|(below, _)| *below > share)
+            .unwrap_or(ALL_AMOUNTS.len() - 1);
+        let ((low, from), (high, to)) = (ALL_AMOUNTS[above - 1], ALL_AMOUNTS[above]);
+        let usd = from * (to / from).powf((share - low) / (high - low));
+        to_sats(self.reshaped(usd), price_usd)
+    }
+
+    fn strength(&self, usd: f64) -> f64 {
+        let class = match usd {
+            ..=10.0 => 0,
+            ..=200.0 => 1,
+            _ => 2,
+        };
+        self.strengths[class]
+    }
+
+    /// An amount of now, in dollars, moved and spread as those of this time.
+    fn reshaped(&self, usd: f64) -> f64 {
+        if self.typical == 1.0 && self.spread == 1.0 {
+            return usd;
+        }
+        MEDIAN_USD * self.typical * (usd / MEDIAN_USD).powf(self.spread)
+    }
 }
 
 /// A sum that is round in bitcoin: one or two digits, in satoshi.
@@ -131,7 +207,7 @@ mod tests {
     fn amounts_have_the_measured_quantiles() {
         let rng = &mut ChaCha8Rng::seed_from_u64(1);
         let mut usd: Vec<f64> = (0..20_000)
-            .map(|_| any_amount(rng, 100_000.0) as f64 / 1000.0)
+            .map(|_| Sums::NOW.any_amount(rng, 100_000.0) as f64 / 1000.0)
             .collect();
         usd.sort_by(f64::total_cmp);
         for (at, expected) in [(2000, 6.5), (10_000, 153.0), (18_000, 8200.0)] {
@@ -148,13 +224,34 @@ mod tests {
         let rng = &mut ChaCha8Rng::seed_from_u64(1);
         let near = (0..10_000)
             .filter(|_| {
-                let usd = round_dollars(rng, 100_000.0) as f64 / 1000.0;
+                let usd = Sums::NOW.round_dollars(rng, 100_000.0) as f64 / 1000.0;
                 ROUND_SUMS
                     .iter()
                     .any(|(sum, _)| (usd / sum - 1.0).abs() < 0.004)
             })
             .count();
         assert!((9300..9990).contains(&near), "{near}");
+    }
+
+    #[test]
+    fn the_sums_of_2015_are_smaller_wider_and_looser() {
+        let rng = &mut ChaCha8Rng::seed_from_u64(1);
+        let mut usd: Vec<f64> = (0..20_000)
+            .map(|_| Sums::BEFORE_2019.any_amount(rng, 300.0) as f64 / 1e8 * 300.0)
+            .collect();
+        usd.sort_by(f64::total_cmp);
+        let median = MEDIAN_USD * Sums::BEFORE_2019.typical;
+        assert!((usd[10_000] / median - 1.0).abs() < 0.1, "{}", usd[10_000]);
+        let spread = (usd[18_000] / usd[2000]).ln() / (8200_f64 / 6.5).ln();
+        assert!((spread - 1.15).abs() < 0.05, "{spread}");
+        let near = (0..10_000)
+            .filter(|_| {
+                let usd = Sums::BEFORE_2019.round_dollars(rng, 300.0) as f64 / 1e8 * 300.0;
+                let off = |(sum, _): &(f64, f64)| (usd / sum - 1.0).abs();
+                ROUND_SUMS.iter().any(|sum| off(sum) < 0.0015)
+            })
+            .count();
+        assert!((2500..5500).contains(&near), "{near}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use bitcoin::{
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 
-use super::scripts::Address;
+use super::scripts::{Address, Mix};
 use crate::chain::{Block, Chain};
 use crate::mempool::Mempool;
 use crate::tx::Tx;
@@ -90,20 +90,35 @@ pub fn mine(chain: &Chain, txs: Vec<Arc<Tx>>, time: f64, rng: &mut ChaCha8Rng) -
 pub fn mine_on(
     previous: BlockHash,
     height: u32,
-    mut txs: Vec<Arc<Tx>>,
+    txs: Vec<Arc<Tx>>,
     time: f64,
     rng: &mut ChaCha8Rng,
 ) -> Block {
+    let (txs, root) = fill(height, txs, rng);
+    Block::new(seal(previous, root, time as u32), height, txs)
+}
+
+/// A block's transactions with the coinbase before them, and the root of their Merkle tree.
+pub fn fill(
+    height: u32,
+    mut txs: Vec<Arc<Tx>>,
+    rng: &mut ChaCha8Rng,
+) -> (Vec<Arc<Tx>>, TxMerkleNode) {
     let coinbase = coinbase(height, &txs, rng);
     txs.insert(0, Tx::new(&coinbase, None));
     let hashes = txs.iter().map(|tx| tx.txid.to_raw_hash());
     let root = merkle_tree::calculate_root(hashes)
         .map_or(TxMerkleNode::all_zeros(), TxMerkleNode::from_raw_hash);
+    (txs, root)
+}
+
+/// The header of a block with that Merkle root, with the lowest nonce that meets the easiest target; `time` in Unix seconds.
+pub fn seal(previous: BlockHash, merkle_root: TxMerkleNode, time: u32) -> Header {
     let mut header = Header {
         version: Version::from_consensus(0x2000_0000),
         prev_blockhash: previous,
-        merkle_root: root,
-        time: time as u32,
+        merkle_root,
+        time,
         bits: CompactTarget::from_consensus(EASIEST_BITS),
         nonce: 0,
     };
@@ -111,7 +126,7 @@ pub fn mine_on(
     while !target.is_met_by(header.block_hash()) {
         header.nonce += 1;
     }
-    Block::new(header, height, txs)
+    header
 }
 
 /// Pays subsidy and fees, and commits to height (BIP 34) and witnesses (BIP 141).
@@ -176,7 +191,7 @@ pub fn split(block: &Block, share: f64, rng: &mut ChaCha8Rng) -> (Vec<Arc<Tx>>, 
 pub fn rival(tx: &Tx, rng: &mut ChaCha8Rng) -> Option<Arc<Tx>> {
     let mut transaction: Transaction = deserialize(&tx.raw).ok()?;
     let output = transaction.output.first_mut()?;
-    output.script_pubkey = Address::draw(rng).script(rng);
+    output.script_pubkey = Mix::NOW.draw(rng).script(rng);
     Some(Tx::new(&transaction, tx.fee_sats))
 }
 

@@ -5,8 +5,10 @@
 
 mod amounts;
 mod coins;
+mod habits;
 pub mod market;
 pub mod miner;
+pub mod past;
 mod payments;
 pub mod scripts;
 
@@ -19,7 +21,7 @@ use rand_chacha::ChaCha8Rng;
 
 use self::market::{Market, exponential};
 use self::payments::Payments;
-use crate::chain::{Chain, Frames};
+use crate::chain::{Chain, Frames, Past};
 
 /// Height of the block that a simulated chain starts on.
 pub const START_HEIGHT: u32 = 930_000;
@@ -73,18 +75,25 @@ pub struct Simulation {
 
 impl Simulation {
     /// A simulation that starts at `start` (Unix seconds), and the chain to run it on.
+    #[cfg(test)]
     pub fn new(parameters: Parameters, start: f64) -> (Simulation, Chain) {
+        Simulation::upon(None, parameters, start)
+    }
+
+    /// The same, with the blocks before it. They change nothing but the hashes of the blocks.
+    pub fn upon(past: Option<Past>, parameters: Parameters, start: f64) -> (Simulation, Chain) {
         let mut rng = stream(parameters.seed, 0);
         let market = Market::new(
             stream(parameters.seed, 1),
             parameters.price_usd,
             parameters.volatility,
         );
-        let previous = BlockHash::from_byte_array(scripts::bytes(&mut rng));
+        let unknown = BlockHash::from_byte_array(scripts::bytes(&mut rng));
+        let previous = past.as_ref().map_or(unknown, Past::tip_hash);
         let first = miner::mine_on(previous, START_HEIGHT, Vec::new(), start, &mut rng);
         let next_transaction = exponential(&mut rng, 1.0 / parameters.rate);
         let next_block = exponential(&mut rng, parameters.block_interval);
-        let mut chain = Chain::new(Network::Bitcoin, first);
+        let mut chain = Chain::upon(past, Network::Bitcoin, first);
         fill(&mut chain, &parameters, start);
         let simulation = Simulation {
             payments: Payments::new(stream(parameters.seed, 2)),

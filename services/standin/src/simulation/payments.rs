@@ -1,4 +1,4 @@
-//! Transactions of all the kinds that fill real blocks, in the proportions of recent years.
+//! Transactions of all the kinds that fill real blocks, in the proportions of their time.
 
 use std::sync::Arc;
 
@@ -8,55 +8,13 @@ use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, T
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::amounts::{DUST_SATS, any_amount, round_bitcoin, round_dollars};
+use super::amounts::{DUST_SATS, round_bitcoin};
 use super::coins::{Coin, Coins};
+use super::habits::{self, Habits, Kind};
 use super::market::normal;
 use super::scripts::{Address, bytes, inscription_witness, op_return};
 use crate::tx::Tx;
 
-/// A kind of transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// Somebody pays somebody: the sum and the change, from coins that have rested.
-    Payment,
-    /// The same from coins that came in just before.
-    PaymentOn,
-    /// One output from one or a few inputs.
-    Sweep,
-    /// Six inputs and more into one or two outputs.
-    Consolidation,
-    /// A service pays many at once.
-    Batch,
-    /// Many equal small outputs, to be spent by mints.
-    FanOut,
-    /// OP_RETURN and one small output, from the output of a fan-out.
-    Mint,
-    /// OP_RETURN, one small output and the change.
-    TokenTransfer,
-    /// A small inscription's reveal: one input with a script path, one small output.
-    Reveal,
-    /// An inscription with an image in its witness.
-    Image,
-}
-
-/// How many of 1000 transactions are of each kind.
-const KINDS: [(Kind, u32); 10] = [
-    (Kind::Payment, 240),
-    (Kind::PaymentOn, 60),
-    (Kind::Sweep, 200),
-    (Kind::Consolidation, 26),
-    (Kind::Batch, 55),
-    (Kind::FanOut, 9),
-    (Kind::Mint, 240),
-    (Kind::TokenTransfer, 65),
-    (Kind::Reveal, 102),
-    (Kind::Image, 3),
-];
-
-/// Of 1000 payments, how many are of a round dollar sum, of a round bitcoin sum, or of a sum that others paid just so.
-const ROUND_DOLLARS: u32 = 212;
-const ROUND_BITCOIN: u32 = 60;
-const REPEATED: u32 = 30;
 /// Sums that are paid again and again, in satoshi: games, bots, fees of services.
 const REPEATED_SATS: [u64; 6] = [12_345, 78_576, 80_106, 23_456, 110_011, 262_144];
 const SMALL_SATS: [u64; 4] = [546, 546, 330, 600];
@@ -68,6 +26,7 @@ const MAX_DEPTH: u32 = 20;
 /// Makes one transaction after the other.
 pub struct Payments {
     rng: ChaCha8Rng,
+    habits: &'static Habits,
     coins: Coins,
 }
 
@@ -81,9 +40,16 @@ struct Draft {
 }
 
 impl Payments {
+    /// Transactions as they are made now.
     pub fn new(rng: ChaCha8Rng) -> Payments {
+        Payments::of(rng, &habits::NOW)
+    }
+
+    /// Transactions as they were made at some time.
+    pub fn of(rng: ChaCha8Rng, habits: &'static Habits) -> Payments {
         Payments {
             rng,
+            habits,
             coins: Coins::default(),
         }
     }
@@ -142,9 +108,9 @@ impl Payments {
     }
 
     fn draw_kind(&mut self) -> Kind {
-        let total = KINDS.iter().map(|(_, share)| share).sum();
+        let total = self.habits.kinds.iter().map(|(_, share)| share).sum();
         let mut left = self.rng.random_range(0..total);
-        for (kind, share) in KINDS {
+        for (kind, share) in self.habits.kinds {
             if left < share {
                 return kind;
             }
@@ -162,14 +128,20 @@ impl Payments {
     }
 
     fn pay_and_change(&mut self, draft: &mut Draft, price_usd: f64) {
-        let change = any_amount(&mut self.rng, price_usd);
-        let paid = match self.rng.random_range(0..1000) {
-            0..ROUND_DOLLARS => round_dollars(&mut self.rng, price_usd),
-            draw if draw < ROUND_DOLLARS + ROUND_BITCOIN => round_bitcoin(&mut self.rng),
-            draw if draw < ROUND_DOLLARS + ROUND_BITCOIN + REPEATED => {
-                REPEATED_SATS[self.rng.random_range(0..REPEATED_SATS.len())]
-            }
-            _ => any_amount(&mut self.rng, price_usd),
+        let change = self.any_amount(price_usd);
+        let habits = self.habits;
+        let to_dollars = habits.round_dollars;
+        let to_bitcoin = to_dollars + habits.round_bitcoin;
+        let to_repeated = to_bitcoin + habits.repeated;
+        let draw: u32 = self.rng.random_range(0..1000);
+        let paid = if draw < to_dollars {
+            self.round_dollars(price_usd)
+        } else if draw < to_bitcoin {
+            round_bitcoin(&mut self.rng)
+        } else if draw < to_repeated {
+            REPEATED_SATS[self.rng.random_range(0..REPEATED_SATS.len())]
+        } else {
+            self.any_amount(price_usd)
         };
         let first = self.rng.random_bool(0.5);
         let values = if first {
@@ -189,7 +161,7 @@ impl Payments {
         let mut draft = self.spend(&coin);
         let fee = self.fee(141).min(coin.value_sats / 4);
         let left = coin.value_sats - fee;
-        let paid = any_amount(&mut self.rng, price_usd).min(left / 2);
+        let paid = self.any_amount(price_usd).min(left / 2);
         draft.fee_sats = Some(fee);
         self.pay(&mut draft, paid);
         self.pay(&mut draft, left - paid);
@@ -203,7 +175,7 @@ impl Payments {
             self.rng.random_range(2..=5)
         };
         let mut draft = self.rested(inputs);
-        let value = any_amount(&mut self.rng, price_usd);
+        let value = self.any_amount(price_usd);
         self.pay(&mut draft, value);
         draft
     }
@@ -212,7 +184,7 @@ impl Payments {
         let inputs = 6 + (normal(&mut self.rng).abs() * 12.0) as usize;
         let mut draft = self.rested(inputs);
         for _ in 0..if self.rng.random_bool(0.6) { 1 } else { 2 } {
-            let value = any_amount(&mut self.rng, price_usd);
+            let value = self.any_amount(price_usd);
             self.pay(&mut draft, value);
         }
         draft
@@ -222,21 +194,39 @@ impl Payments {
         let inputs = self.rng.random_range(1..=3);
         let outputs = 3 + (normal(&mut self.rng).abs().powi(2) * 9.0) as usize;
         let mut draft = self.rested(inputs);
+        let fee = self.payout_fee();
         for _ in 0..outputs {
             let value = if self.rng.random_bool(0.1) {
-                round_dollars(&mut self.rng, price_usd)
+                let sum = self.round_dollars(price_usd);
+                ((sum as f64 * (1.0 - fee)).round() as u64).max(DUST_SATS)
             } else {
-                any_amount(&mut self.rng, price_usd)
+                self.any_amount(price_usd)
             };
             self.pay(&mut draft, value);
         }
         draft
     }
 
+    /// What a service takes off the round sums of one batch, as a share.
+    fn payout_fee(&mut self) -> f64 {
+        match self.habits.payout_fees {
+            [] => 0.0,
+            fees => fees[self.rng.random_range(0..fees.len())],
+        }
+    }
+
+    fn any_amount(&mut self, price_usd: f64) -> u64 {
+        self.habits.sums.any_amount(&mut self.rng, price_usd)
+    }
+
+    fn round_dollars(&mut self, price_usd: f64) -> u64 {
+        self.habits.sums.round_dollars(&mut self.rng, price_usd)
+    }
+
     fn fan_out(&mut self) -> Draft {
         let mut draft = self.rested(1);
         let value = self.rng.random_range(1200..3000);
-        let address = Address::P2tr.script(&mut self.rng);
+        let address = self.habits.small.script(&mut self.rng);
         for _ in 0..self.rng.random_range(10..=60) {
             draft.outputs.push(output(value, address.clone()));
         }
@@ -261,7 +251,7 @@ impl Payments {
         let data = op_return(&mut self.rng, length);
         draft.outputs.push(output(0, data));
         self.small_output(&mut draft);
-        let change = any_amount(&mut self.rng, price_usd);
+        let change = self.any_amount(price_usd);
         self.pay(&mut draft, change);
         draft.fee_sats = None;
         draft
@@ -292,7 +282,7 @@ impl Payments {
             fee_sats: None,
             depth: 0,
         };
-        let address = Address::draw(&mut self.rng);
+        let address = self.habits.addresses.draw(&mut self.rng);
         for _ in 0..inputs {
             let txid = bitcoin::hashes::Hash::from_byte_array(bytes(&mut self.rng));
             let vout = self.rng.random_range(0..3);
@@ -338,7 +328,11 @@ impl Payments {
     }
 
     fn pay(&mut self, draft: &mut Draft, value_sats: u64) {
-        let script = Address::draw(&mut self.rng).script(&mut self.rng);
+        let script = self
+            .habits
+            .addresses
+            .draw(&mut self.rng)
+            .script(&mut self.rng);
         draft.outputs.push(output(value_sats, script));
     }
 
@@ -349,7 +343,7 @@ impl Payments {
             value = value.min(held / 2);
             draft.fee_sats = Some(held - value);
         }
-        let script = Address::P2tr.script(&mut self.rng);
+        let script = self.habits.small.script(&mut self.rng);
         draft.outputs.push(output(value, script));
     }
 

@@ -23,17 +23,33 @@ pub enum Address {
     P2sh,
 }
 
-impl Address {
-    /// A kind, as often as it is seen in the outputs of recent blocks.
-    pub fn draw(rng: &mut ChaCha8Rng) -> Address {
-        match rng.random_range(0..100) {
-            0..56 => Address::P2wpkh,
-            56..72 => Address::P2tr,
-            72..87 => Address::P2pkh,
-            _ => Address::P2sh,
-        }
-    }
+/// How many of 100 addresses are of each kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Mix(pub [(Address, u32); 4]);
 
+impl Mix {
+    /// As it is seen in the outputs of recent blocks.
+    pub const NOW: Mix = Mix([
+        (Address::P2wpkh, 56),
+        (Address::P2tr, 16),
+        (Address::P2pkh, 15),
+        (Address::P2sh, 13),
+    ]);
+
+    /// A kind, as often as the shares say.
+    pub fn draw(&self, rng: &mut ChaCha8Rng) -> Address {
+        let mut left: u32 = rng.random_range(0..100);
+        for (address, share) in self.0 {
+            if left < share {
+                return address;
+            }
+            left -= share;
+        }
+        Address::P2sh
+    }
+}
+
+impl Address {
     /// The script that an output to a new address of this kind carries.
     pub fn script(self, rng: &mut ChaCha8Rng) -> ScriptBuf {
         let builder = Builder::new();

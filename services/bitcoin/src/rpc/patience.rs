@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-use satscope_bitcoin::rpc::RpcError;
 use tracing::debug;
+
+use super::RpcError;
 
 /// The pauses before a question is asked again that a busy node does not answer: the first, and how many; each is twice the one
 /// before it.

@@ -1,0 +1,141 @@
+//! The archive: the price of each block and of each minute, as the historian has them. The price of now does not come from
+//! here, and is answered without a historian.
+//!
+//! A question is in no log line and in no label of a metric, because it says which moment a client cares about.
+
+mod block;
+mod candles;
+mod coverage;
+mod historian;
+mod hours;
+mod moment;
+mod past_price;
+mod read;
+mod rows;
+mod series;
+
+use std::{future::Future, sync::Arc};
+
+use axum::{
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use bytes::Bytes;
+use satscope_kit::upstream::Upstream;
+
+use super::{
+    query::{Query, bad},
+    questions::response,
+};
+use crate::{
+    answer::{
+        encoded::Encoded,
+        made_once::{Answer, MadeOnce, Wanted},
+        problem::Problem,
+    },
+    files::hash_of,
+};
+use historian::Historian;
+
+pub use candles::candles;
+pub use coverage::coverage;
+pub use past_price::historical_price;
+
+/// Answers that are kept, and made, at a time. One of 5,000 prices is 0.7 MB, and all together are below 30 MB.
+const QUESTIONS: usize = 32;
+/// Any answer of the last second is up to date.
+const OF_THIS_SECOND: Wanted = Wanted {
+    epoch: 0,
+    version: None,
+};
+/// The parameters by which `/api/v1/history` asks the archive, whatever their values.
+const PARAMETERS: [&str; 5] = ["from", "to", "source", "height", "model"];
+
+/// A question whose answer is made once for all clients; equal ones have the same answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Question {
+    Series(series::Asked),
+    Candles(candles::Asked),
+    Hours(hours::Asked),
+    Coverage,
+}
+
+/// The historian, and the answers of this moment. The answers are apart from those of [`super::Questions`], so that a flood
+/// of questions about the past leaves the others their room.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    historian: Historian,
+    answers: Arc<MadeOnce<Question>>,
+}
+
+impl Archive {
+    /// The archive of this historian, which is asked when the first question comes.
+    pub fn of(historian: Upstream) -> Self {
+        Archive {
+            historian: Historian::new(historian),
+            answers: Arc::new(MadeOnce::new(QUESTIONS)),
+        }
+    }
+
+    /// The answer that `make` and the encoder that `make` gives come to, at most once a second for each question; an older
+    /// one with its age while the historian gives none.
+    async fn answer<M, F, E>(
+        &self,
+        question: Question,
+        make: M,
+        content_type: &'static str,
+        headers: &HeaderMap,
+    ) -> Result<Response, Problem>
+    where
+        M: Fn() -> F + Clone + Send + 'static,
+        F: Future<Output = Result<E, String>> + Send,
+        E: FnOnce() -> Answer + Send + 'static,
+    {
+        let given = self.answers.get(question, OF_THIS_SECOND, make).await;
+        let given = given.map_err(|reason| unanswered(&reason))?;
+        Ok(response(&given, content_type, headers))
+    }
+}
+
+/// Whether a query of `/api/v1/history` asks the archive, and not the estimates of the last hours.
+pub fn is_asked(query: &Query) -> bool {
+    let is_range = |range: Option<&str>| range.is_some_and(|range| series::range(range).is_ok());
+    PARAMETERS.iter().any(|name| query.has(name)) || query.text("range").is_ok_and(is_range)
+}
+
+/// `/api/v1/history?from=&to=`, `?range=1y` or `?height=`: prices of the archive.
+///
+/// # Errors
+/// With the problem that the client is told.
+pub async fn history(
+    archive: &Archive,
+    query: &Query,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    if query.has("height") || query.has("model") {
+        let asked = block::Asked::read(query, headers).map_err(bad)?;
+        return block::answer(archive, asked, headers).await;
+    }
+    let asked = series::Asked::read(query, headers).map_err(bad)?;
+    series::answer(archive, asked, headers).await
+}
+
+/// The problem of a question that the historian gives no answer to; `reason` calls it "it".
+fn unanswered(reason: &str) -> Problem {
+    Problem::later(format!("the historian has no answer: {reason}"))
+}
+
+/// The problem of a price that the historian does not have.
+fn not_there(detail: String) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, detail)
+}
+
+/// An answer of this body; its tag is the body's hash.
+fn tagged(body: Bytes, headers: HeaderMap) -> Answer {
+    Answer {
+        tag: hash_of([&*body]),
+        version: 0,
+        body: Encoded::fast(body),
+        headers,
+    }
+}

@@ -1,0 +1,90 @@
+//! An hour a row, newest first, in the shape of mempool.space.
+
+use axum::http::{HeaderValue, header};
+use satscope_proto::v1::HistorySource;
+
+use super::{
+    historian::Historian,
+    past_price::{self, Element},
+    read::MOST,
+    tagged,
+};
+use crate::answer::made_once::Answer;
+
+const HOUR: u64 = 3600;
+
+/// What a client asks of the hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Asked {
+    /// Unix seconds before which the newest row lies; `None` for the newest of all.
+    pub before: Option<u64>,
+    /// Whether each row has all that is known.
+    pub is_verbose: bool,
+}
+
+impl Asked {
+    /// Asks the historian; gives what writes its answer.
+    pub async fn of(
+        self,
+        historian: Historian,
+    ) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
+        let ends = historian.coverage().await?.ends();
+        let (first, last) = ends.ok_or_else(|| "it has no price yet".to_owned())?;
+        let to = self.before.map_or(last + 1, |before| before.min(last + 1));
+        let from = oldest_hour(to);
+        let series = historian
+            .series(from, to.max(from + 1), HOUR, HistorySource::Unspecified)
+            .await?;
+        if !series.is_complete {
+            return Err("it has more prices than it was asked for".to_owned());
+        }
+        Ok(move || {
+            let rows = series.prices.iter().rev();
+            let rows = rows.map(|price| Element::rounded(price, self.is_verbose));
+            let body = past_price::body(&rows.collect::<Vec<_>>());
+            let older = (first < from).then(|| self.older(from)).flatten();
+            tagged(body, older.into_iter().collect())
+        })
+    }
+
+    /// The header that says where the rows before `before` are (RFC 8288, 3), relative to this answer's address.
+    fn older(self, before: u64) -> Option<(header::HeaderName, HeaderValue)> {
+        let fields = match self.is_verbose {
+            true => "&fields=all",
+            false => "",
+        };
+        let link = format!("<historical-price?before={before}{fields}>; rel=\"next\"");
+        Some((header::LINK, HeaderValue::try_from(link).ok()?))
+    }
+}
+
+/// The beginning of the oldest of the [`MOST`] hours that end with the one before `to`, Unix seconds.
+fn oldest_hour(to: u64) -> u64 {
+    let newest = to.saturating_sub(1) / HOUR;
+    newest.saturating_sub(MOST as u64 - 1) * HOUR
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_at_most_so_many_hours() {
+        assert_eq!(oldest_hour(5000 * HOUR), 0);
+        assert_eq!(oldest_hour(5000 * HOUR + 1), HOUR);
+        assert_eq!(oldest_hour(0), 0);
+    }
+
+    #[test]
+    fn older_rows_are_named_with_the_same_fields() {
+        let link = |is_verbose| {
+            let before = None;
+            Asked { before, is_verbose }.older(7200)
+        };
+        let plain = HeaderValue::from_static("<historical-price?before=7200>; rel=\"next\"");
+        assert_eq!(link(false), Some((header::LINK, plain)));
+        let verbose =
+            HeaderValue::from_static("<historical-price?before=7200&fields=all>; rel=\"next\"");
+        assert_eq!(link(true), Some((header::LINK, verbose)));
+    }
+}

@@ -1,0 +1,457 @@
+//! What the historian answers, checked: an answer of which one number cannot be used is refused whole.
+//!
+//! A refusal names no number of the answer, because the number would tell which moment a client asked about.
+
+use satscope_proto::v1;
+use serde::{Serialize, Serializer};
+
+/// The most prices or candles of one answer.
+pub const MOST: usize = 5000;
+/// The greatest number that JSON's readers hold exactly; also a bound for prices in cents and for times.
+const LARGEST: u64 = 1 << 53;
+/// The most characters of the historian's own words that are shown.
+const LONGEST_WORDS: usize = 200;
+
+/// Why an answer is refused.
+pub type Refusal = &'static str;
+
+/// US cents for one bitcoin, above 0. Written as dollars: whole ones as an integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub struct Cents(u64);
+
+impl Cents {
+    /// Dollars, rounded to whole ones.
+    pub fn dollars(self) -> u64 {
+        (self.0 + 50) / 100
+    }
+
+    fn read(cents: u64) -> Result<Self, Refusal> {
+        match cents {
+            0 => Err("a price of 0"),
+            1..=LARGEST => Ok(Cents(cents)),
+            _ => Err("a price that is too large"),
+        }
+    }
+}
+
+impl std::fmt::Display for Cents {
+    fn fmt(&self, text: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 % 100 {
+            0 => write!(text, "{}", self.0 / 100),
+            cents => write!(text, "{}.{cents:02}", self.0 / 100),
+        }
+    }
+}
+
+impl Serialize for Cents {
+    #[allow(clippy::cast_precision_loss)]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 % 100 {
+            0 => serializer.serialize_u64(self.0 / 100),
+            _ => serializer.serialize_f64(self.0 as f64 / 100.0),
+        }
+    }
+}
+
+/// A confidence in thousandths, 0 to 1000. Written as a number from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confidence(u16);
+
+impl Confidence {
+    fn read(thousandths: u32) -> Result<Self, Refusal> {
+        match u16::try_from(thousandths) {
+            Ok(thousandths @ 0..=1000) => Ok(Confidence(thousandths)),
+            _ => Err("a confidence above 1"),
+        }
+    }
+
+    /// As a share of 1.
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / 1000.0
+    }
+}
+
+impl Serialize for Confidence {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.share())
+    }
+}
+
+/// How far the price of a block can still change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum State {
+    Provisional,
+    Settled,
+    Final,
+}
+
+impl State {
+    fn read(state: v1::BlockState) -> Result<Self, Refusal> {
+        match state {
+            v1::BlockState::Unspecified => Err("a block without a state"),
+            v1::BlockState::Provisional => Ok(State::Provisional),
+            v1::BlockState::Settled => Ok(State::Settled),
+            v1::BlockState::Final => Ok(State::Final),
+        }
+    }
+
+    /// The name that JSON has.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Provisional => "provisional",
+            State::Settled => "settled",
+            State::Final => "final",
+        }
+    }
+}
+
+/// A block with a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Its height.
+    pub height: u32,
+    /// How far its price can still change.
+    pub state: State,
+    /// Number of the model that read it.
+    pub model: u32,
+    /// Its payments.
+    pub payments: u64,
+}
+
+/// What a price was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The payments of this block, and of the blocks before and after it.
+    Block(Block),
+    /// The live estimates of a minute.
+    Minute,
+}
+
+/// The price at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// Unix seconds.
+    pub time: u64,
+    /// The price.
+    pub price: Cents,
+    /// Lower end of the 90 % interval.
+    pub low: Cents,
+    /// Upper end of the 90 % interval, not below the lower one.
+    pub high: Cents,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// What it was read from.
+    pub origin: Origin,
+}
+
+/// Reads one price.
+///
+/// # Errors
+/// If a number of it cannot be used.
+pub fn price(told: &v1::PastPrice) -> Result<Price, Refusal> {
+    let (low, high) = (Cents::read(told.low_cents)?, Cents::read(told.high_cents)?);
+    if low > high {
+        return Err("an interval whose ends are the wrong way round");
+    }
+    Ok(Price {
+        time: time(told.time)?,
+        price: Cents::read(told.price_cents)?,
+        low,
+        high,
+        confidence: Confidence::read(told.confidence_thousandths)?,
+        origin: origin(told)?,
+    })
+}
+
+fn time(seconds: u64) -> Result<u64, Refusal> {
+    match seconds {
+        0 | LARGEST.. => Err("a price without a time"),
+        seconds => Ok(seconds),
+    }
+}
+
+fn origin(told: &v1::PastPrice) -> Result<Origin, Refusal> {
+    match told.source() {
+        v1::HistorySource::Unspecified => Err("a price without a source"),
+        v1::HistorySource::Minute => Ok(Origin::Minute),
+        v1::HistorySource::Block => Ok(Origin::Block(Block {
+            height: told.height.ok_or("a block without a height")?,
+            state: State::read(told.state())?,
+            model: told.model,
+            payments: told.count,
+        })),
+    }
+}
+
+/// Prices of a span of time, oldest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// At most [`MOST`].
+    pub prices: Vec<Price>,
+    /// Unix seconds from which on prices are of minutes; `None` if all are of blocks.
+    pub minutes_from: Option<u64>,
+    /// Whether the historian has no more in that span.
+    pub is_complete: bool,
+}
+
+/// Reads the prices from `from` on and before `to`, Unix seconds.
+///
+/// # Errors
+/// If one of them cannot be used, they are out of order, or there are more than [`MOST`].
+pub fn series(told: &v1::GetSeriesResponse, from: u64, to: u64) -> Result<Series, Refusal> {
+    if told.prices.len() > MOST {
+        return Err("more prices than one answer has");
+    }
+    let prices: Vec<Price> = told.prices.iter().map(price).collect::<Result<_, _>>()?;
+    if !prices.is_sorted_by_key(|price| price.time) {
+        return Err("prices that are out of order");
+    }
+    if !prices.iter().all(|price| (from..to).contains(&price.time)) {
+        return Err("a price of another time than was asked about");
+    }
+    Ok(Series {
+        prices,
+        minutes_from: told.minutes_from,
+        is_complete: told.complete,
+    })
+}
+
+/// What the prices of one cell of time did. `None` in a candle whose cell has no price.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prices {
+    /// First price.
+    pub open: Cents,
+    /// Highest price, at least `open` and `close`.
+    pub high: Cents,
+    /// Lowest price, at most `open` and `close`.
+    pub low: Cents,
+    /// Last price.
+    pub close: Cents,
+    /// Blocks with a price, at least 1.
+    pub blocks: u32,
+    /// The least confidence of these.
+    pub confidence: Confidence,
+    /// The least final of these.
+    pub state: State,
+}
+
+/// One cell of time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candle {
+    /// Unix seconds at which the cell begins.
+    pub time: u64,
+    /// `None` if the cell has no price.
+    pub prices: Option<Prices>,
+}
+
+/// Reads the candles from `from` on and before `to`, Unix seconds; each begins `step` seconds after the one before, and the
+/// first at a whole number of steps from `from`.
+///
+/// # Errors
+/// If one of them cannot be used, a cell is left out between two others, or there are more than [`MOST`].
+pub fn candles(
+    told: &v1::GetCandlesResponse,
+    from: u64,
+    to: u64,
+    step: u64,
+) -> Result<Vec<Candle>, Refusal> {
+    if told.candles.len() > MOST {
+        return Err("more candles than one answer has");
+    }
+    if !told.complete {
+        return Err("not all candles");
+    }
+    let candles: Vec<Candle> = told.candles.iter().map(candle).collect::<Result<_, _>>()?;
+    let is_cell = |candle: &Candle| {
+        (from..to).contains(&candle.time) && (candle.time - from).is_multiple_of(step)
+    };
+    if !candles.iter().all(is_cell) {
+        return Err("a candle of another time than was asked about");
+    }
+    if !candles.is_sorted_by(|one, next| one.time.checked_add(step) == Some(next.time)) {
+        return Err("candles that do not follow one another");
+    }
+    Ok(candles)
+}
+
+fn candle(told: &v1::Candle) -> Result<Candle, Refusal> {
+    let Some(span) = told.prices else {
+        return match told.blocks {
+            0 => Ok(Candle {
+                time: told.time,
+                prices: None,
+            }),
+            _ => Err("a candle of blocks without prices"),
+        };
+    };
+    let prices = Prices {
+        open: Cents::read(span.open_cents)?,
+        high: Cents::read(span.high_cents)?,
+        low: Cents::read(span.low_cents)?,
+        close: Cents::read(span.close_cents)?,
+        blocks: told.blocks,
+        confidence: Confidence::read(told.confidence_thousandths)?,
+        state: State::read(told.state())?,
+    };
+    let between = |price: Cents| prices.low <= price && price <= prices.high;
+    if !between(prices.open) || !between(prices.close) {
+        return Err("a candle whose ends are the wrong way round");
+    }
+    match prices.blocks {
+        0 => Err("a candle of prices without blocks"),
+        _ => Ok(Candle {
+            time: told.time,
+            prices: Some(prices),
+        }),
+    }
+}
+
+/// What the historian is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doing {
+    /// It waits for the node.
+    Waiting,
+    /// It reads the past.
+    Filling,
+    /// It has all blocks and follows the tip.
+    Following,
+    /// It cannot write what it reads.
+    Stuck,
+}
+
+/// What the historian has, and how far it has come. What is `None` is not known, or there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    state: Doing,
+    /// One line for the public.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    chain: String,
+    simulated: bool,
+    model: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tip_height: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_height: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_height: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_height: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    final_height: Option<u32>,
+    /// Unix seconds, as all times here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_time: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_time: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since_time: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_minute: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_minute: Option<u64>,
+    blocks: u64,
+    minutes: u64,
+    read_blocks: u64,
+    wanted_blocks: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_seconds: Option<u64>,
+}
+
+impl Coverage {
+    /// The times of the oldest and the newest block with a price, Unix seconds; `None` if there is none.
+    pub fn blocks(&self) -> Option<(u64, u64)> {
+        self.first_time.zip(self.last_time)
+    }
+
+    /// The times of the oldest and the newest minute with a price, Unix seconds; `None` if there is none.
+    pub fn minutes(&self) -> Option<(u64, u64)> {
+        self.first_minute.zip(self.last_minute)
+    }
+
+    /// The times of the oldest and the newest price, Unix seconds; `None` if there is none.
+    pub fn ends(&self) -> Option<(u64, u64)> {
+        let both = [self.blocks(), self.minutes()].into_iter().flatten();
+        both.reduce(|(first, last), (begin, end)| (first.min(begin), last.max(end)))
+    }
+
+    /// Whether blocks before `time` are still to be read, Unix seconds.
+    pub fn is_unread_before(&self, time: u64) -> bool {
+        let is_read = self.since_time.is_some_and(|since| since <= time);
+        self.read_blocks < self.wanted_blocks && !is_read
+    }
+}
+
+/// Reads what the historian says of itself.
+///
+/// # Errors
+/// If it does not say what it is doing, or its numbers contradict one another.
+pub fn coverage(told: v1::Coverage) -> Result<Coverage, Refusal> {
+    let state = match told.state() {
+        v1::HistorianState::Unspecified => return Err("a coverage without a state"),
+        v1::HistorianState::Waiting => Doing::Waiting,
+        v1::HistorianState::Filling => Doing::Filling,
+        v1::HistorianState::Following => Doing::Following,
+        v1::HistorianState::Stuck => Doing::Stuck,
+    };
+    let times = [
+        told.first_time,
+        told.last_time,
+        told.since_time,
+        told.first_minute,
+        told.last_minute,
+    ];
+    if times.into_iter().flatten().any(|time| time >= LARGEST) {
+        return Err("a coverage of times that are too large");
+    }
+    let is_reversed = |first: Option<u64>, last: Option<u64>| first > last && last.is_some();
+    let heights = is_reversed(
+        told.first_height.map(u64::from),
+        told.last_height.map(u64::from),
+    );
+    if heights
+        || is_reversed(told.first_time, told.last_time)
+        || is_reversed(told.first_minute, told.last_minute)
+    {
+        return Err("a coverage that ends before it begins");
+    }
+    if told.read_blocks > told.wanted_blocks {
+        return Err("more blocks read than are to be read");
+    }
+    Ok(Coverage {
+        state,
+        detail: words(&told.detail),
+        chain: words(&told.chain),
+        simulated: told.simulated,
+        model: told.model,
+        tip_height: told.tip_height,
+        first_height: told.first_height,
+        last_height: told.last_height,
+        settled_height: told.settled_height,
+        final_height: told.final_height,
+        first_time: told.first_time,
+        last_time: told.last_time,
+        since_time: told.since_time,
+        first_minute: told.first_minute,
+        last_minute: told.last_minute,
+        blocks: told.blocks,
+        minutes: told.minutes,
+        read_blocks: told.read_blocks,
+        wanted_blocks: told.wanted_blocks,
+        left_seconds: told.left_seconds,
+    })
+}
+
+/// One line of at most [`LONGEST_WORDS`] characters.
+fn words(told: &str) -> String {
+    let printable = told.chars().filter(|character| !character.is_control());
+    printable.take(LONGEST_WORDS).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

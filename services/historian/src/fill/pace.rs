@@ -1,0 +1,77 @@
+//! How long the rest takes, at the pace of the last minutes.
+
+use std::{collections::VecDeque, time::Duration};
+
+/// The stretch of time that the pace is taken from.
+const SPAN: Duration = Duration::from_secs(600);
+/// The shortest stretch that says anything.
+const LEAST: Duration = Duration::from_secs(10);
+/// Time between two samples.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// How many blocks were read by which moment.
+#[derive(Debug, Default)]
+pub struct Pace {
+    samples: VecDeque<(Duration, u64)>,
+}
+
+impl Pace {
+    /// Notes how many blocks are read at a moment, counted from any fixed one. Fewer than before begin the pace anew.
+    pub fn note(&mut self, at: Duration, read: u64) {
+        if self
+            .samples
+            .back()
+            .is_some_and(|(_, before)| read < *before)
+        {
+            self.samples.clear();
+        }
+        let is_due = self
+            .samples
+            .back()
+            .is_none_or(|(last, _)| at >= *last + EVERY);
+        if is_due {
+            self.samples.push_back((at, read));
+        }
+        while self
+            .samples
+            .front()
+            .is_some_and(|(first, _)| at > *first + SPAN)
+        {
+            self.samples.pop_front();
+        }
+    }
+
+    /// Seconds until `left` more blocks are read; `None` if none is left, or if it is not known.
+    pub fn left_seconds(&self, left: u64) -> Option<u64> {
+        let ((from, before), (to, after)) = (self.samples.front()?, self.samples.back()?);
+        let (took, read) = (to.saturating_sub(*from), after - before);
+        let is_known = left > 0 && read > 0 && took >= LEAST;
+        is_known.then(|| (took.as_secs_f64() * left as f64 / read as f64).ceil() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_takes_as_long_as_the_last_minutes_say() {
+        let mut pace = Pace::default();
+        let second = Duration::from_secs;
+        pace.note(second(0), 0);
+        assert_eq!(pace.left_seconds(100), None);
+        for at in 1..=1200 {
+            // Ten a second at first, one a second at last.
+            pace.note(second(at), 10 * at.min(600) + at.saturating_sub(600));
+        }
+        assert_eq!(pace.left_seconds(3600), Some(3600));
+        assert_eq!(pace.left_seconds(0), None);
+        assert!(pace.samples.len() <= 121);
+        pace.note(second(1201), 5);
+        assert_eq!(
+            pace.left_seconds(3600),
+            None,
+            "counted anew after a step back"
+        );
+    }
+}

@@ -1,0 +1,243 @@
+//! Which periods are read, and in which order: a function of the chain and of what the history has.
+
+use std::ops::Range;
+
+use satscope_oracle::past::{AFTER, BEFORE, FIRST_PERIOD, PERIOD_BLOCKS, Years};
+
+use crate::store::{PeriodState, StoredPeriod};
+
+/// The chain of main, as `getblockchaininfo` names it.
+const MAIN: &str = "main";
+
+/// What is fixed of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// The first period that is read.
+    pub first_period: u32,
+    /// Whether a stand-in makes it up. Its chain begins with the lowest block that it has.
+    pub is_made_up: bool,
+    /// Whether it is Bitcoin's, whose payments are told apart by the years.
+    is_bitcoins: bool,
+}
+
+impl Chain {
+    /// The chain of this name. Bitcoin's own was used by too few people before [`FIRST_PERIOD`].
+    pub fn of(name: &str, is_made_up: bool) -> Chain {
+        // A stand-in of main has the payments of the years of its heights.
+        let is_bitcoins = name == MAIN;
+        Chain {
+            first_period: if is_bitcoins { FIRST_PERIOD } else { 0 },
+            is_made_up,
+            is_bitcoins,
+        }
+    }
+
+    /// The years whose payments the blocks of a period are read as.
+    pub fn years(&self, period: u32) -> Years {
+        match self.is_bitcoins {
+            true => Years::of_height(period.saturating_mul(PERIOD_BLOCKS)),
+            false => Years::PRESENT,
+        }
+    }
+}
+
+/// What can be read of a chain now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// The chain.
+    pub chain: Chain,
+    /// The height of its best block.
+    pub tip: u32,
+    /// The lowest block from which on the payments of all are to be had, from the node or from what was kept.
+    pub readable_from: u32,
+}
+
+impl Sight {
+    /// The first block of all.
+    fn begin(&self) -> u32 {
+        match self.chain.is_made_up {
+            true => self.readable_from,
+            false => 0,
+        }
+    }
+
+    /// The periods that are over: the last block of each has [`AFTER`] blocks on top. Of a made-up chain, those that it begins before.
+    pub fn over(&self) -> Range<u32> {
+        let end = (self.tip + 1).saturating_sub(AFTER) / PERIOD_BLOCKS;
+        let end = end.max(self.chain.first_period);
+        let begun = match self.chain.is_made_up {
+            true => self.readable_from.div_ceil(PERIOD_BLOCKS),
+            false => 0,
+        };
+        self.chain.first_period.max(begun).min(end)..end
+    }
+
+    /// The first block after these.
+    pub fn open_from(&self) -> u32 {
+        self.over().end * PERIOD_BLOCKS
+    }
+
+    /// The lowest of the blocks that the price of a block rests on.
+    pub fn rests_from(&self, height: u32) -> u32 {
+        height.saturating_sub(BEFORE).max(self.begin())
+    }
+
+    /// The first of the newest blocks that has all that its price rests on.
+    pub fn tail_from(&self) -> u32 {
+        let first_whole = match self.readable_from == self.begin() {
+            true => self.begin(),
+            false => self.readable_from.saturating_add(BEFORE),
+        };
+        self.open_from().max(first_whole)
+    }
+
+    /// The blocks that a period is read from.
+    pub fn blocks_of(&self, period: u32) -> Range<u32> {
+        let first = period * PERIOD_BLOCKS;
+        self.rests_from(first)..first + PERIOD_BLOCKS + AFTER
+    }
+
+    /// Whether all blocks that a period is read from are to be had.
+    pub fn is_readable(&self, period: u32) -> bool {
+        let first = period * PERIOD_BLOCKS;
+        first >= self.readable_from && self.blocks_of(period).start >= self.readable_from
+    }
+}
+
+/// What is to be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The periods to be read, the first one first: those that are missing, newest first, then those of another model.
+    pub wanted: Vec<u32>,
+    /// Periods that are over and not final, of which blocks are pruned.
+    pub unreadable: Vec<u32>,
+    /// Periods that are final, of this model.
+    pub done: u32,
+}
+
+/// The plan for what is in sight, beside what the history has.
+pub fn plan(sight: &Sight, stored: &[StoredPeriod], model: u32) -> Plan {
+    let mut plan = Plan::default();
+    let mut renewed = Vec::new();
+    for period in sight.over().rev() {
+        let found = stored
+            .iter()
+            .rev()
+            .find(|stored| stored.row.period == period);
+        let closed = found.filter(|found| found.row.state == PeriodState::Final);
+        let is_readable = sight.is_readable(period);
+        match closed {
+            Some(closed) if closed.row.model == model => plan.done += 1,
+            // What cannot be read again stays as it is.
+            Some(_) if is_readable => renewed.push(period),
+            Some(_) => {}
+            None if is_readable => plan.wanted.push(period),
+            None => plan.unreadable.push(period),
+        }
+    }
+    plan.wanted.append(&mut renewed);
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::{BlockHash, hashes::Hash as _};
+
+    use super::*;
+    use crate::store::{PeriodRow, Seal};
+
+    fn stored(period: u32, state: PeriodState, model: u32) -> StoredPeriod {
+        StoredPeriod {
+            row: PeriodRow {
+                period,
+                state,
+                model,
+                lock: Vec::new(),
+                disputed: false,
+            },
+            blocks: PERIOD_BLOCKS,
+            priced: 0,
+            seal: (state == PeriodState::Final).then_some(Seal {
+                digest: [0; 32],
+                last_hash: BlockHash::all_zeros(),
+            }),
+        }
+    }
+
+    fn sight(name: &str, tip: u32, readable_from: u32) -> Sight {
+        Sight {
+            chain: Chain::of(name, false),
+            tip,
+            readable_from,
+        }
+    }
+
+    #[test]
+    fn a_period_is_over_once_its_last_block_has_eighteen_on_top() {
+        assert_eq!(sight("regtest", 2015 + 17, 0).over(), 0..0);
+        assert_eq!(sight("regtest", 2015 + 18, 0).over(), 0..1);
+        assert_eq!(sight("regtest", 0, 0).over(), 0..0);
+        assert_eq!(sight("main", 0, 0).over(), 167..167);
+        assert_eq!(sight("main", 336_672 + 2015 + 18, 0).over(), 167..168);
+    }
+
+    #[test]
+    fn missing_periods_come_newest_first_and_old_models_after_them() {
+        let sight = sight("main", 340_703 + 2016 * 3 + 18, 0);
+        assert_eq!(sight.over(), 167..172);
+        let has = [
+            stored(168, PeriodState::Final, 1),
+            stored(169, PeriodState::Final, 2),
+            stored(170, PeriodState::Open, 2),
+        ];
+        let plan = plan(&sight, &has, 2);
+        assert_eq!(plan.wanted, [171, 170, 167, 168]);
+        assert_eq!((plan.unreadable, plan.done), (vec![], 1));
+    }
+
+    #[test]
+    fn a_period_with_a_pruned_block_is_not_read_and_keeps_its_old_rows() {
+        // The 144 blocks before period 170 are there, and one of those before period 169 is not.
+        let sight = sight("main", 172 * 2016 + 18, 169 * 2016 - 143);
+        let has = [
+            stored(167, PeriodState::Final, 1),
+            stored(171, PeriodState::Final, 1),
+        ];
+        let plan = plan(&sight, &has, 2);
+        assert_eq!(plan.wanted, [170, 171]);
+        assert_eq!(plan.unreadable, [169, 168]);
+    }
+
+    #[test]
+    fn the_newest_blocks_begin_after_the_last_period_that_is_over_or_where_they_rest_on_all() {
+        assert_eq!(sight("regtest", 3000, 0).tail_from(), 2016);
+        assert_eq!(sight("regtest", 300, 0).tail_from(), 0);
+        assert_eq!(sight("regtest", 3000, 2500).tail_from(), 2644);
+        assert_eq!(sight("regtest", 3000, 1800).tail_from(), 2016);
+        assert_eq!(sight("main", 100, 0).tail_from(), 167 * 2016);
+        assert_eq!(sight("regtest", 3000, 0).rests_from(2016), 2016 - 144);
+        assert_eq!(sight("regtest", 3000, 0).rests_from(20), 0);
+    }
+
+    #[test]
+    fn a_made_up_chain_begins_with_the_first_block_that_it_has() {
+        let sight = Sight {
+            chain: Chain::of("main", true),
+            tip: 900_000 + 5000,
+            readable_from: 900_000,
+        };
+        let first = 900_000u32.div_ceil(2016);
+        let plan = plan(&sight, &[], 1);
+        assert_eq!(plan.wanted.last(), Some(&first));
+        assert_eq!(plan.unreadable, []);
+        assert_eq!(
+            sight.blocks_of(first).start,
+            900_000.max(first * 2016 - 144)
+        );
+        let young = Sight {
+            tip: 900_030,
+            ..sight
+        };
+        assert_eq!(young.tail_from(), 900_000);
+    }
+}

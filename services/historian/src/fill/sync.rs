@@ -1,0 +1,251 @@
+//! Where the node's chain leaves what the history has of it, and what of the history goes with that.
+
+use bitcoin::BlockHash;
+use metrics::counter;
+use satscope_oracle::past::{AFTER, PERIOD_BLOCKS};
+use tracing::{info, warn};
+
+use super::{branch::Branch, ledger::Ledger, period::Tools};
+use crate::{
+    fill_metrics::REORGS,
+    node::{Moment, Node, NodeError},
+    store::{PeriodState, StoredPeriod},
+};
+
+/// Blocks below the history's tip that are compared with the node's at the start: two periods.
+const COMPARED: u32 = 2 * PERIOD_BLOCKS;
+
+/// What is known of the node's chain.
+#[derive(Debug, Default)]
+pub struct Known {
+    branch: Branch,
+    /// The first block that the history has not, or has another one of; `None` until the history was compared.
+    first_new: Option<u32>,
+}
+
+impl Known {
+    /// The newest headers.
+    pub fn branch(&self) -> &Branch {
+        &self.branch
+    }
+
+    /// The first block that the history has not, or has another one of.
+    pub fn first_new(&self) -> u32 {
+        self.first_new.unwrap_or(0)
+    }
+
+    /// The history has all blocks of the branch.
+    pub fn all_written(&mut self) {
+        if let Some(tip) = self.branch.tip() {
+            self.first_new = Some(tip.height + 1);
+        }
+    }
+
+    /// Follows the node to its best block, with the headers from `from` on. Final periods that rest on blocks which the node has left
+    /// become open. False if the node is behind the history, which then stays as it is.
+    ///
+    /// # Errors
+    /// When the node cannot be asked, or its chain changes meanwhile.
+    pub async fn follow<N: Node>(
+        &mut self,
+        tools: &Tools<N>,
+        ledger: &Ledger,
+        moment: &Moment,
+        from: u32,
+    ) -> anyhow::Result<bool> {
+        if let Some(tip) = self.branch.tip() {
+            let is_within =
+                self.branch.at(moment.height).map(|header| header.hash) == Some(moment.hash);
+            if tip.hash == moment.hash && self.first_new.is_some() {
+                return Ok(true);
+            }
+            // It has become shorter, and may grow again as it was.
+            if is_within && moment.height < tip.height {
+                return Ok(false);
+            }
+        }
+        if self.first_new.is_none() {
+            return self.begin(tools, ledger, moment, from).await;
+        }
+        if self.extend(tools, moment, from).await? {
+            return Ok(true);
+        }
+        let before: Vec<_> = spots(&self.branch);
+        let branch = read(tools, moment, from).await?;
+        let leaves = branch.leaves(&before);
+        if let Some(fork) = leaves {
+            let fork = match before.first() {
+                // The whole branch is another: the history says how deep that goes.
+                Some((lowest, _)) if *lowest == fork => {
+                    self.first_new = None;
+                    return Box::pin(self.begin(tools, ledger, moment, from)).await;
+                }
+                _ => fork,
+            };
+            leave(ledger, fork).await?;
+            self.first_new = Some(self.first_new().min(fork));
+        }
+        self.branch = branch;
+        Ok(true)
+    }
+
+    /// Adds the blocks that follow the best one; whether the node's chain goes on so.
+    async fn extend<N: Node>(
+        &mut self,
+        tools: &Tools<N>,
+        moment: &Moment,
+        from: u32,
+    ) -> anyhow::Result<bool> {
+        let Some(next) = self.branch.tip().map(|tip| tip.height + 1) else {
+            return Ok(false);
+        };
+        let reaches_down = self
+            .branch
+            .first_height()
+            .is_some_and(|first| first <= from);
+        if !reaches_down || next > moment.height {
+            return Ok(false);
+        }
+        let headers = tools.headers(next..moment.height + 1).await?;
+        let is_whole = headers.last().is_some_and(|last| last.hash == moment.hash);
+        let follows = is_whole && self.branch.extend(&headers);
+        if follows {
+            self.branch.forget_below(from);
+        }
+        Ok(follows)
+    }
+
+    /// Compares the history with the node's chain for the first time.
+    async fn begin<N: Node>(
+        &mut self,
+        tools: &Tools<N>,
+        ledger: &Ledger,
+        moment: &Moment,
+        from: u32,
+    ) -> anyhow::Result<bool> {
+        let (stored, tip) = ledger
+            .read(|readers| Ok((readers.periods()?, readers.tip()?)))
+            .await?;
+        let Some(tip) = tip else {
+            self.branch = read(tools, moment, from).await?;
+            self.first_new = Some(
+                check_final(tools, ledger, &stored, moment.height)
+                    .await?
+                    .unwrap_or(0),
+            );
+            return Ok(true);
+        };
+        if tools.reading.node.hash_at(tip.height).await? == Some(tip.hash) {
+            self.branch = read(tools, moment, from).await?;
+            self.first_new = Some(tip.height + 1);
+            return Ok(true);
+        }
+        let lowest = tip.height.saturating_sub(COMPARED);
+        let mut known = ledger
+            .read(move |readers| readers.hashes_from(lowest))
+            .await?;
+        let is_behind = known.contains(&(moment.height, moment.hash)) && moment.height < tip.height;
+        if is_behind {
+            return Ok(false);
+        }
+        if known.last().is_none_or(|(height, _)| *height < tip.height) {
+            known.push((tip.height, tip.hash));
+        }
+        let fork = match fork(tools, &known, moment).await? {
+            Some(fork) if known.first().is_some_and(|(lowest, _)| *lowest < fork) => Some(fork),
+            // Down to the final periods, whose last blocks' hashes are left.
+            fork => check_final(tools, ledger, &stored, moment.height)
+                .await?
+                .or(fork),
+        };
+        let fork = fork.unwrap_or(tip.height);
+        if moment.height < fork
+            && stored
+                .iter()
+                .any(|stored| stored.row.first_height() > moment.height)
+        {
+            warn!("the node is far behind what the history has, which stays as it is");
+            return Ok(false);
+        }
+        self.branch = read(tools, moment, from).await?;
+        leave(ledger, fork).await?;
+        self.first_new = Some(fork);
+        Ok(true)
+    }
+}
+
+fn spots(branch: &Branch) -> Vec<(u32, BlockHash)> {
+    let headers = branch.of(0..u32::MAX).iter();
+    headers.map(|header| (header.height, header.hash)).collect()
+}
+
+/// The headers from `from` to the node's best block.
+async fn read<N: Node>(tools: &Tools<N>, moment: &Moment, from: u32) -> Result<Branch, NodeError> {
+    let headers = tools
+        .headers(from.min(moment.height)..moment.height + 1)
+        .await?;
+    match headers.last().is_some_and(|last| last.hash == moment.hash) {
+        true => Ok(Branch::new(headers)),
+        false => Err(NodeError::Changed("it has another best block".to_owned())),
+    }
+}
+
+/// The first of these blocks (ascending) that the node's chain has not.
+async fn fork<N: Node>(
+    tools: &Tools<N>,
+    known: &[(u32, BlockHash)],
+    moment: &Moment,
+) -> Result<Option<u32>, NodeError> {
+    let (Some((first, _)), Some((last, _))) = (known.first(), known.last()) else {
+        return Ok(None);
+    };
+    if moment.height < *first {
+        return Ok(Some(*first));
+    }
+    let end = moment.height.min(*last) + 1;
+    let branch = Branch::new(tools.headers(*first..end).await?);
+    Ok(branch.leaves(known))
+}
+
+/// The first block that may be another than one of the final periods', whose last blocks are compared with the node's, newest first;
+/// `None` if the newest is the node's. Periods above the node's best block are passed over.
+async fn check_final<N: Node>(
+    tools: &Tools<N>,
+    ledger: &Ledger,
+    stored: &[StoredPeriod],
+    tip: u32,
+) -> anyhow::Result<Option<u32>> {
+    let mut fork = None;
+    for period in stored.iter().rev() {
+        let (Some(seal), PeriodState::Final) = (period.seal, period.row.state) else {
+            continue;
+        };
+        let last = period.row.last_height();
+        if last > tip {
+            continue;
+        }
+        if tools.reading.node.hash_at(last).await? == Some(seal.last_hash) {
+            if let Some(fork) = fork {
+                leave(ledger, fork).await?;
+            }
+            return Ok(fork);
+        }
+        fork = Some(period.row.first_height());
+    }
+    Ok(fork)
+}
+
+/// Makes the final periods open that rest on a block from `fork` on.
+async fn leave(ledger: &Ledger, fork: u32) -> anyhow::Result<()> {
+    counter!(REORGS).increment(1);
+    info!("the node's chain is another from block {fork} on; what rests on that is read again");
+    let touched = fork.saturating_sub(AFTER);
+    let stored = ledger.read(|readers| readers.periods()).await?;
+    let is_touched = |stored: &StoredPeriod| {
+        stored.row.state == PeriodState::Final && stored.row.last_height() >= touched
+    };
+    if stored.iter().any(is_touched) {
+        ledger.write(move |writer| writer.reopen(touched)).await?;
+    }
+    Ok(())
+}

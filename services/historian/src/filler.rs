@@ -1,0 +1,119 @@
+//! The filler's beginning: which node it asks, and how much of the machine it takes.
+
+use std::{fs, thread};
+
+use anyhow::Context as _;
+use satscope_bitcoin::{
+    node::{Wanted, WantedUrl, choose},
+    rpc::{Auth, Rpc},
+};
+use satscope_kit::{
+    Context,
+    config::{ConfigError, NodeLogin, NodeSettings, without_login},
+};
+use tracing::{info, warn};
+
+use crate::{
+    archive::Archive,
+    cpu::Cpu,
+    fill::{Setting, run},
+    fill_metrics,
+    node::core::CoreNode,
+    progress::Progress,
+    settings::Around,
+};
+
+/// The memory that one worker takes, in bytes: the payments of a period, and what its prices are made with.
+const WORKER_BYTES: u64 = 128 << 20;
+/// The share of the machine's memory that the workers take by default: one in this many parts.
+const MEMORY_PARTS: u64 = 4;
+/// Where Linux says how much memory there is, and how much of it this process's group may take.
+const MEMORY: &str = "/proc/meminfo";
+const GROUP_MEMORY: &str = "/sys/fs/cgroup/memory.max";
+
+/// Starts to fill the history from the node that `around` names.
+///
+/// # Errors
+/// When a login cannot be read, the node's files are found and cannot be used, or the system gives no thread.
+pub async fn start(
+    workers: Option<u32>,
+    around: &Around,
+    archive: Archive,
+    progress: Progress,
+    context: &Context,
+) -> anyhow::Result<()> {
+    fill_metrics::start();
+    let Some(rpc) = rpc(&around.node, around.is_node_set_elsewhere)? else {
+        warn!("no RPC: the history is not filled; set bitcoin_dir or rpc_url");
+        progress
+            .update(|report| report.detail = "the node has no RPC to read blocks from".to_owned());
+        return Ok(());
+    };
+    let workers = workers.map_or_else(usual_workers, |workers| workers as usize);
+    info!(
+        "the history is filled by {workers} workers from the node at {}",
+        rpc.url()
+    );
+    let cpu = Cpu::new(workers).context("threads that compute")?;
+    let node = CoreNode::new(rpc, cpu.clone(), workers + 1);
+    let mut setting = Setting::new(node, archive, progress, cpu, workers);
+    setting.stop = context.tasks.stop();
+    context.tasks.spawn("history", run(setting)).await;
+    Ok(())
+}
+
+/// The RPC of the node; `None` if none is set, and none is to be looked for.
+fn rpc(set: &NodeSettings, is_set_elsewhere: bool) -> anyhow::Result<Option<Rpc>> {
+    let auth = match set.login()? {
+        None => Auth::None,
+        Some(NodeLogin::Cookie(file)) => Auth::CookieFile(file),
+        Some(NodeLogin::Password { user, password }) => Auth::Password {
+            user,
+            password: password.expose().to_owned(),
+        },
+    };
+    let wanted = Wanted {
+        is_looked_for: set.is_looked_for(is_set_elsewhere),
+        bitcoin_dir: set.bitcoin_dir.clone(),
+        url: set.rpc_url.as_ref().map(|url| WantedUrl {
+            target: url.clone(),
+            shown: without_login(url),
+        }),
+        auth,
+    };
+    let choice = choose(wanted).map_err(|error| ConfigError::unusable(&error.into()))?;
+    Ok(choice.rpc)
+}
+
+/// As many workers as there are cores, and no more than a quarter of the memory has room for.
+fn usual_workers() -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let room = memory_bytes().map_or(1, |bytes| bytes / MEMORY_PARTS / WORKER_BYTES);
+    cores
+        .min(usize::try_from(room).unwrap_or(usize::MAX))
+        .max(1)
+}
+
+/// The memory that this process may take, in bytes; `None` where the system does not say.
+fn memory_bytes() -> Option<u64> {
+    let memory = fs::read_to_string(MEMORY).ok()?;
+    let line = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    // "max" stands for no bound.
+    let group = fs::read_to_string(GROUP_MEMORY).ok();
+    let group = group.and_then(|text| text.trim().parse::<u64>().ok());
+    Some(group.unwrap_or(u64::MAX).min(kilobytes * 1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_a_worker_at_least_and_no_more_than_cores() {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        assert!((1..=cores).contains(&usual_workers()));
+    }
+}

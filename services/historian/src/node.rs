@@ -1,0 +1,111 @@
+//! The node as the historian sees it: its best block, headers by height, and the payments of blocks.
+
+mod bytes;
+pub mod core;
+mod headers;
+mod weight;
+
+use std::ops::Range;
+
+use bitcoin::BlockHash;
+use satscope_bitcoin::rpc::RpcError;
+use satscope_oracle::past::BlockPayments;
+use thiserror::Error;
+
+pub use bytes::BlockError;
+
+/// A block of the best chain, as its header tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Its height.
+    pub height: u32,
+    /// Its hash.
+    pub hash: BlockHash,
+    /// The hash of the block before it; all zeros of the chain's first block.
+    pub previous: BlockHash,
+    /// The time that its miner set, Unix seconds.
+    pub time: u64,
+}
+
+/// How the node is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moment {
+    /// Its chain, as `getblockchaininfo` names it.
+    pub chain: String,
+    /// The height of its best block.
+    pub height: u32,
+    /// The hash of that block.
+    pub hash: BlockHash,
+    /// How much of the network's chain it has verified, 0 to 1; `None` once its initial download is over.
+    pub downloading: Option<f64>,
+    /// The lowest block that it has, if it prunes.
+    pub lowest: Option<u32>,
+}
+
+/// Why the node did not give what it was asked for.
+#[derive(Debug, Error)]
+pub enum NodeError {
+    /// It cannot answer now: the same may be asked again.
+    #[error(transparent)]
+    Fault(#[from] RpcError),
+    /// A block is not in its chain, or not any more: the chain has changed.
+    #[error("the node's chain has changed: {0}")]
+    Changed(String),
+    /// It has pruned a block.
+    #[error("the node has pruned block {0}")]
+    Pruned(u32),
+    /// It gave another block, or one that is cut off: the same may be asked again.
+    #[error("block {height}, {hash}: {error}")]
+    Block {
+        /// The block's height.
+        height: u32,
+        /// The block's hash.
+        hash: BlockHash,
+        /// What is wrong with it.
+        error: BlockError,
+    },
+}
+
+impl NodeError {
+    /// Whether the same question may have an answer later.
+    pub fn is_fault(&self) -> bool {
+        matches!(self, NodeError::Fault(_) | NodeError::Block { .. })
+    }
+
+    /// What the public is told of it: no address, user or path, and no words of the node.
+    pub fn public(&self) -> &'static str {
+        match self {
+            NodeError::Fault(error) => error.public(),
+            NodeError::Changed(_) => "the node's chain has changed",
+            NodeError::Pruned(_) => "the node has pruned a block",
+            NodeError::Block { .. } => "the node's answer cannot be read",
+        }
+    }
+}
+
+/// A node that can be asked. Each question is asked once more or several times while the node is busy, and no longer.
+pub trait Node: Clone + Send + Sync + 'static {
+    /// How the node is now.
+    fn moment(&self) -> impl Future<Output = Result<Moment, NodeError>> + Send;
+
+    /// The hash of the chain's first block.
+    fn genesis(&self) -> impl Future<Output = Result<BlockHash, NodeError>> + Send;
+
+    /// The hash of the best chain's block at this height; `None` if the chain does not reach so high.
+    fn hash_at(
+        &self,
+        height: u32,
+    ) -> impl Future<Output = Result<Option<BlockHash>, NodeError>> + Send;
+
+    /// The headers of the best chain's blocks at these heights, each the child of the one before it.
+    fn headers(
+        &self,
+        heights: Range<u32>,
+    ) -> impl Future<Output = Result<Vec<Header>, NodeError>> + Send;
+
+    /// The payments of the first of these blocks: of one at least, and of as many as make an answer of a good size.
+    fn payments(
+        &self,
+        blocks: &[Header],
+    ) -> impl Future<Output = Result<Vec<BlockPayments>, NodeError>> + Send;
+}

@@ -1,0 +1,108 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+fn hash(number: u8) -> BlockHash {
+    BlockHash::from_byte_array([number; 32])
+}
+
+fn payments(count: u32) -> BlockPayments {
+    BlockPayments::new(
+        count,
+        (1..=u64::from(count)).map(|value| value * 977).collect(),
+    )
+}
+
+fn put(recent: &mut Recent, lowest: u32, heights: std::ops::Range<u32>) {
+    let kept = payments(30);
+    let blocks: Vec<_> = heights.map(|height| (height, hash(1), &kept)).collect();
+    recent.keep(lowest, &blocks);
+}
+
+#[test]
+fn a_block_is_found_by_height_and_hash_until_it_is_let_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recent-main.sqlite");
+    let mut recent = Recent::open(&path);
+    put(&mut recent, 0, 100..110);
+    drop(recent);
+    let mut recent = Recent::open(&path);
+    assert_eq!(recent.get(105, hash(1)), Some(payments(30)));
+    assert_eq!(recent.get(105, hash(2)), None, "a block of another branch");
+    put(&mut recent, 106, 110..111);
+    let found = recent.has(&[
+        (105, hash(1)),
+        (106, hash(1)),
+        (110, hash(1)),
+        (111, hash(1)),
+    ]);
+    assert_eq!(found, [false, true, true, false]);
+    let branch = payments(4);
+    recent.keep(106, &[(110, hash(2), &branch)]);
+    assert_eq!(recent.get(110, hash(1)), None);
+    assert_eq!(recent.get(110, hash(2)), Some(branch));
+}
+
+#[test]
+fn a_damaged_or_foreign_file_is_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recent-main.sqlite");
+    for content in [&b"no SQLite"[..], &[0; 9000]] {
+        fs::write(&path, content).unwrap();
+        let mut recent = Recent::open(&path);
+        put(&mut recent, 0, 7..8);
+        assert_eq!(recent.get(7, hash(1)), Some(payments(30)));
+    }
+    // A row that is damaged.
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute("UPDATE payments SET amounts = x'01ffffff'", [])
+        .unwrap();
+    drop(connection);
+    let mut recent = Recent::open(&path);
+    assert_eq!(recent.get(7, hash(1)), None);
+    put(&mut recent, 0, 7..8);
+    assert_eq!(recent.get(7, hash(1)), Some(payments(30)));
+    // Another program's file.
+    drop(recent);
+    remove(&path).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch("CREATE TABLE theirs (a); PRAGMA user_version = 9;")
+        .unwrap();
+    drop(connection);
+    assert_eq!(Recent::open(&path).get(7, hash(1)), None);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_keeps_nothing_and_stops_nothing() {
+    let mut recent = Recent::open(Path::new("/proc/satscope/recent-main.sqlite"));
+    put(&mut recent, 0, 7..8);
+    assert_eq!(recent.get(7, hash(1)), None);
+    assert_eq!(recent.has(&[(7, hash(1))]), [false]);
+}
+
+#[test]
+fn the_file_stays_below_64_megabytes_and_keeps_the_newest_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recent-main.sqlite");
+    let mut recent = Recent::open(&path);
+    // Amounts four bytes apart: 60,000 of them take a quarter of a megabyte.
+    let large = BlockPayments::new(
+        60_000,
+        (1..=60_000u64).map(|value| value * 30_000_000).collect(),
+    );
+    for height in (0..400).step_by(20) {
+        let blocks: Vec<_> = (height..height + 20)
+            .map(|height| (height, hash(1), &large))
+            .collect();
+        recent.keep(0, &blocks);
+    }
+    assert_eq!(recent.has(&[(0, hash(1)), (399, hash(1))]), [false, true]);
+    let connection = recent.connection.take().unwrap();
+    connection
+        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
+    let bytes = fs::metadata(&path).unwrap().len();
+    assert!((32 << 20..64 << 20).contains(&bytes), "{bytes} bytes");
+}
