@@ -134,7 +134,8 @@ fn data(rng: &mut ChaCha8Rng, length: usize) -> Vec<u8> {
 }
 
 fn key_witness(rng: &mut ChaCha8Rng) -> Witness {
-    Witness::from_slice(&[signature(rng), public_key(rng).to_vec()])
+    let signature = signature(rng);
+    Witness::from_slice(&[&signature[..], &public_key(rng)])
 }
 
 fn public_key(rng: &mut ChaCha8Rng) -> [u8; 33] {
@@ -148,17 +149,14 @@ fn signature(rng: &mut ChaCha8Rng) -> Vec<u8> {
     let r = bytes::<32>(rng);
     let mut s = bytes::<32>(rng);
     s[0] = s[0] & 0x3f | 0x01;
-    let mut numbers = vec![0x02];
-    if r[0] >= 0x80 {
-        numbers.extend([33, 0]);
-    } else {
-        numbers.push(32);
-    }
-    numbers.extend(r);
-    numbers.extend([0x02, 32]);
-    numbers.extend(s);
-    let mut signature = vec![0x30, numbers.len() as u8];
-    signature.extend(numbers);
+    let sign_byte: &[u8] = if r[0] >= 0x80 { &[0] } else { &[] };
+    let (r_length, length) = (32 + sign_byte.len(), 68 + sign_byte.len());
+    let mut signature = Vec::with_capacity(length + 3);
+    signature.extend([0x30, length as u8, 0x02, r_length as u8]);
+    signature.extend(sign_byte);
+    signature.extend(r);
+    signature.extend([0x02, 32]);
+    signature.extend(s);
     signature.push(0x01);
     signature
 }
