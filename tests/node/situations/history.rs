@@ -44,10 +44,14 @@ async fn hash_at(node: &Bitcoind, height: u64) -> BlockHash {
 
 /// Leaves the last blocks for one more than them.
 async fn reorganize(node: &Bitcoind, left: u64) {
+    let tip = hash_at(node, node.height().await).await;
+    let tip = node.rpc.call("getblockheader", json!([tip])).await;
     let first = hash_at(node, node.height().await + 1 - left).await;
     node.order("invalidateblock", json!([first])).await;
-    // Blocks of the same parent and time would be the same ones.
-    node.set_time(unix_ms() / 1000 + 60).await;
+    // Blocks of the same parent and time would be the same ones, which the node refuses. Blocks that are mined at once lie minutes
+    // ahead of the clock, because each is later than the median of those before it.
+    let later = tip["time"].as_u64().unwrap().max(unix_ms() / 1000) + 600;
+    node.set_time(later).await;
     node.generate(left as u32 + 1).await;
     node.set_time(0).await;
 }
