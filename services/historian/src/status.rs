@@ -208,7 +208,9 @@ fn height(height: Option<u32>) -> String {
 /// A time as `2024-03-01 12:00 UTC`.
 fn utc(time: u64) -> String {
     let (mut days, seconds) = (time / 86_400, time % 86_400);
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let mut year = 1970;
     loop {
         let length = if is_leap(year) { 366 } else { 365 };
