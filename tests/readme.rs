@@ -32,7 +32,7 @@ const NOT_RUN: [(&str, &str); 2] = [
 ];
 
 /// Queries of a running demo, and what their answers hold.
-const QUERIES: [(&str, &str); 15] = [
+const QUERIES: [(&str, &str); 16] = [
     ("curl -s http://localhost:8000/api/v1/price", r#""price":"#),
     (
         "curl -s -H 'Accept: text/plain' http://localhost:8000/api/v1/price",
@@ -83,14 +83,19 @@ const QUERIES: [(&str, &str); 15] = [
         "grpcurl -plaintext localhost:50052 grpc.health.v1.Health/Check",
         "SERVING",
     ),
+    (
+        "grpcurl -plaintext localhost:50053 satscope.v1.HistoryService/GetCoverage",
+        "HISTORIAN_STATE_",
+    ),
     ("satscope health", ""),
 ];
 
 /// The settings that move the demo's ports out of the way.
-const PORTS: [(&str, &str); 6] = [
+const PORTS: [(&str, &str); 7] = [
     ("SATSCOPE_GATEWAY_LISTEN", FREE),
     ("SATSCOPE_INGEST_LISTEN", FREE),
     ("SATSCOPE_ANALYZER_LISTEN", FREE),
+    ("SATSCOPE_HISTORIAN_LISTEN", FREE),
     ("SATSCOPE_METRICS_LISTEN", FREE),
     ("SATSCOPE_STANDIN_ZMQ_LISTEN", "tcp://127.0.0.1:*"),
     ("SATSCOPE_STANDIN_RPC_LISTEN", FREE),
@@ -183,6 +188,7 @@ async fn the_demo_starts_and_answers_every_query_of_the_readme() {
         ("8000", demo.listening("gateway_listen").await),
         ("50051", demo.listening("ingest_listen").await),
         ("50052", demo.listening("analyzer_listen").await),
+        ("50053", demo.listening("historian_listen").await),
         ("9101", demo.listening("metrics_listen").await),
     ];
     wait_for_price(ports[0].1).await;
