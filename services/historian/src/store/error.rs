@@ -30,8 +30,8 @@ pub enum StoreError {
     },
     /// The file is damaged.
     #[error(
-        "{}: the file is damaged ({reason}); stop the historian, save what can be saved with `sqlite3 FILE .recover`, move the file \
-         away and start again: blocks are then read anew, minutes are not",
+        "{}: the file is damaged ({reason}); stop the historian, move the file away and start again: blocks are then read anew; \
+         docs/history.md says how to save the minutes",
         path.display()
     )]
     Corrupt {
