@@ -99,7 +99,7 @@ async fn historian() -> SocketAddr {
     let times = Times((0..BLOCKS).map(|height| FIRST + height * 600).collect());
     let serving = Server::builder()
         .add_service(HistoryServiceServer::new(times))
-        .serve_with_incoming(TcpIncoming::from(listener));
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
     tokio::spawn(async move { serving.await.unwrap() });
     address
 }

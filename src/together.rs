@@ -26,7 +26,8 @@ pub async fn run(mut parts: Parts, context: &Context) -> anyhow::Result<()> {
         analyzer_url: url(analyzer),
         state_dir,
     };
-    satscope_historian::start(parts.historian, around, context).await?;
+    let historian = satscope_historian::start(parts.historian, around, context).await?;
+    parts.gateway.historian_url = url(historian);
     let gateway = satscope_gateway::start(parts.gateway, context).await?;
     info!("the dashboard is at http://{gateway}");
     Ok(())

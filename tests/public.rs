@@ -32,13 +32,17 @@ const NEVER: [&str; 12] = [
     "/tmp",
 ];
 /// What is asked of the public port.
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 14] = [
     "/api/v1/price",
     "/api/v1/price?format=text",
     "/api/v1/prices",
     "/api/v1/points",
     "/api/v1/history?range=3h&step=10s",
     "/api/v1/history?format=csv",
+    "/api/v1/historical-price?timestamp=1709251200&currency=USD",
+    "/api/v1/history?range=1y",
+    "/api/v1/candles?step=1h",
+    "/api/v1/history/coverage",
     "/api/v1/evidence",
     "/readyz",
     "/healthz",

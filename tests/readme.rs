@@ -32,7 +32,7 @@ const NOT_RUN: [(&str, &str); 2] = [
 ];
 
 /// Queries of a running demo, and what their answers hold.
-const QUERIES: [(&str, &str); 15] = [
+const QUERIES: [(&str, &str); 16] = [
     ("curl -s http://localhost:8000/api/v1/price", r#""price":"#),
     (
         "curl -s -H 'Accept: text/plain' http://localhost:8000/api/v1/price",

@@ -12,6 +12,7 @@ mod coins;
 #[path = "../../benches/watchers/cost.rs"]
 #[allow(dead_code)]
 mod cost;
+mod historian;
 mod ledger;
 mod market;
 mod mempool_dat;

@@ -4,6 +4,8 @@ mod away;
 mod check;
 mod clock;
 mod eviction;
+mod history;
+mod history_pace;
 mod link;
 mod old;
 mod payments;

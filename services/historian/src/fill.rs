@@ -12,7 +12,6 @@ mod pace;
 mod period;
 mod plan;
 mod reading;
-mod start;
 mod sync;
 mod tail;
 #[cfg(test)]
@@ -48,7 +47,6 @@ use news::News;
 use period::{ReadPeriod, Tools};
 use plan::{Chain, Plan, Sight, plan};
 use reading::{Pauses, Reading, Trouble};
-pub use start::start;
 use sync::Known;
 use tail::{Step, Tail};
 

@@ -21,7 +21,7 @@ pub const RECENT_FAULTS: &str = "satscope_historian_recent_faults_total";
 /// Periods that cannot be read.
 pub const UNREADABLE_PERIODS: &str = "satscope_historian_unreadable_periods";
 
-/// Says what each means, and begins the counters at zero.
+/// Says what each means.
 pub fn describe() {
     describe_counter!(BLOCKS_READ, "Blocks that the historian read from the node.");
     describe_counter!(BYTES_READ, "Bytes of the blocks that the historian read.");
@@ -50,6 +50,11 @@ pub fn describe() {
         UNREADABLE_PERIODS,
         "Periods of which the node has pruned a block, so that they cannot be read."
     );
+}
+
+/// Begins all of them at zero, so that they appear before their first event.
+pub fn start() {
+    describe();
     for name in [
         BLOCKS_READ,
         BYTES_READ,
@@ -59,7 +64,7 @@ pub fn describe() {
         REORGS,
         RECENT_FAULTS,
     ] {
-        counter!(name).absolute(0);
+        counter!(name).increment(0);
     }
     gauge!(RECENT_BYTES).set(0.0);
     gauge!(UNREADABLE_PERIODS).set(0.0);

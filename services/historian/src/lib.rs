@@ -7,6 +7,7 @@ pub mod archive;
 mod cpu;
 mod fill;
 mod fill_metrics;
+mod filler;
 mod minutes;
 mod node;
 pub mod progress;
@@ -26,10 +27,15 @@ use satscope_kit::{Context, grpc, net, upstream::Upstream};
 use satscope_proto::v1::history_service_server::{HistoryServiceServer, SERVICE_NAME};
 use tonic::service::Routes;
 
-pub use report::describe as describe_metrics;
 pub use settings::{Around, HistorianSettings};
 
 use crate::{archive::Archive, progress::Progress};
+
+/// Says what each metric of the historian means.
+pub fn describe_metrics() {
+    report::describe();
+    fill_metrics::describe();
+}
 
 /// Starts the historian; the address that it serves on.
 ///
@@ -58,7 +64,7 @@ pub async fn start(
     keep_minutes(&around, archive.clone(), context).await?;
     keep_up(archive.clone(), progress.clone(), context).await;
     let workers = settings.historian_workers;
-    fill::start(workers, &around, archive, progress, context).await?;
+    filler::start(workers, &around, archive, progress, context).await?;
     Ok(address)
 }
 

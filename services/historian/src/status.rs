@@ -4,6 +4,7 @@ use std::{fmt::Write as _, path::Path};
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
 
 use crate::store::{Coverage, PeriodState, Readers, Store, StoreError, StoredPeriod};
 
@@ -205,29 +206,15 @@ fn height(height: Option<u32>) -> String {
     }
 }
 
-/// A time as `2024-03-01 12:00 UTC`.
+/// A time as `2024-03-01 12:00 UTC`; in Unix seconds if it lies beyond the calendar.
 fn utc(time: u64) -> String {
-    let (mut days, seconds) = (time / 86_400, time % 86_400);
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let mut year = 1970;
-    loop {
-        let length = if is_leap(year) { 366 } else { 365 };
-        if days < length {
-            break;
-        }
-        days -= length;
-        year += 1;
-    }
-    let february = if is_leap(year) { 29 } else { 28 };
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    let (day, hour, minute) = (days + 1, seconds / 3600, seconds / 60 % 60);
+    let moment = i64::try_from(time).ok();
+    let moment = moment.and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
+    let Some(moment) = moment else {
+        return time.to_string();
+    };
+    let (date, hour, minute) = (moment.date(), moment.hour(), moment.minute());
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
     format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
 

@@ -260,6 +260,9 @@ pub fn candles(
     if told.candles.len() > MOST {
         return Err("more candles than one answer has");
     }
+    if !told.complete {
+        return Err("not all candles");
+    }
     let candles: Vec<Candle> = told.candles.iter().map(candle).collect::<Result<_, _>>()?;
     let is_cell = |candle: &Candle| {
         (from..to).contains(&candle.time) && (candle.time - from).is_multiple_of(step)

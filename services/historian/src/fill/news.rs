@@ -11,6 +11,7 @@ use std::{
 
 use satscope_kit::clock::Steady;
 use satscope_oracle::past::PERIOD_BLOCKS;
+use time::OffsetDateTime;
 use tracing::info;
 
 use super::{
@@ -22,21 +23,6 @@ use crate::progress::{Doing, Progress, Report};
 
 /// Interval between lines of the log.
 const EVERY_MS: u64 = 60_000;
-/// Names of the months.
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 /// Seconds of a day.
 const DAY: u64 = 86_400;
 
@@ -158,21 +144,14 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// Month and year of a time, Unix seconds, in UTC. Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms",
-/// `civil_from_days`.
+/// The month of a time in Unix seconds, such as "March 2021".
 fn month(time: u64) -> String {
-    let days = time / DAY + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (month, later) = if month < 10 {
-        (month + 2, 0)
-    } else {
-        (month - 10, 1)
-    };
-    let name = MONTHS.get(month as usize).copied().unwrap_or_default();
-    format!("{name} {}", year + 400 * era + later)
+    let moment = i64::try_from(time).ok();
+    let moment = moment.and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
+    match moment {
+        Some(moment) => format!("{} {}", moment.month(), moment.year()),
+        None => time.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,8 @@ pub struct Chain {
 impl Chain {
     /// The chain of this name. Bitcoin's own was used by too few people before [`FIRST_PERIOD`].
     pub fn of(name: &str, is_made_up: bool) -> Chain {
-        let is_bitcoins = name == MAIN && !is_made_up;
+        // A stand-in of main has the payments of the years of its heights.
+        let is_bitcoins = name == MAIN;
         Chain {
             first_period: if is_bitcoins { FIRST_PERIOD } else { 0 },
             is_made_up,
@@ -60,10 +61,15 @@ impl Sight {
         }
     }
 
-    /// The periods that are over: the last block of each has [`AFTER`] blocks on top.
+    /// The periods that are over: the last block of each has [`AFTER`] blocks on top. Of a made-up chain, those that it begins before.
     pub fn over(&self) -> Range<u32> {
         let end = (self.tip + 1).saturating_sub(AFTER) / PERIOD_BLOCKS;
-        self.chain.first_period..end.max(self.chain.first_period)
+        let end = end.max(self.chain.first_period);
+        let begun = match self.chain.is_made_up {
+            true => self.readable_from.div_ceil(PERIOD_BLOCKS),
+            false => 0,
+        };
+        self.chain.first_period.max(begun).min(end)..end
     }
 
     /// The first block after these.
@@ -223,6 +229,7 @@ mod tests {
         let first = 900_000u32.div_ceil(2016);
         let plan = plan(&sight, &[], 1);
         assert_eq!(plan.wanted.last(), Some(&first));
+        assert!(plan.unreadable.is_empty());
         assert_eq!(
             sight.blocks_of(first).start,
             900_000.max(first * 2016 - 144)

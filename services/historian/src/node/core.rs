@@ -290,3 +290,6 @@ fn read_answer(answer: Answer, calls: &[Call], hashes: &[BlockHash]) -> Result<R
         read => Ok(read),
     }
 }
+
+#[cfg(test)]
+mod tests;

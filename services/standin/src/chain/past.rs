@@ -128,3 +128,137 @@ impl Past {
             .binary_search_by_key(hash, |at| self.hash(*at as usize))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bitcoin::{Network, TxMerkleNode};
+
+    use super::*;
+    use crate::chain::{Chain, FULL_BLOCKS, KNOWN_BLOCKS};
+    use crate::simulation::miner;
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    impl Content for Nothing {
+        fn txs(&self, _height: u32) -> Vec<Arc<Tx>> {
+            Vec::new()
+        }
+
+        fn count(&self, _height: u32) -> usize {
+            0
+        }
+    }
+
+    /// A block with these transactions upon another, ten minutes later.
+    fn upon(previous: BlockHash, height: u32, txs: Vec<Arc<Tx>>) -> Block {
+        let header = miner::seal(previous, TxMerkleNode::all_zeros(), height * 600);
+        Block::new(header, height, txs)
+    }
+
+    /// A chain of a block of height 100 upon 50 of the past, of which those below `pruned` are.
+    fn chain(pruned: u32) -> Chain {
+        let mut headers = Vec::new();
+        let mut previous = BlockHash::all_zeros();
+        for height in 50..100 {
+            let block = upon(previous, height, Vec::new());
+            previous = block.hash;
+            headers.extend(block.header);
+        }
+        let past = Past::new(50, headers, Arc::new(Nothing), pruned);
+        Chain::upon(
+            Some(past),
+            Network::Bitcoin,
+            upon(previous, 100, Vec::new()),
+        )
+    }
+
+    fn connect(chain: &mut Chain, txs: &[Arc<Tx>]) {
+        let (previous, height) = (chain.tip().hash, chain.tip().height + 1);
+        chain.connect(upon(previous, height, txs.to_vec()));
+    }
+
+    /// Looks each block up in all ways, from the first to the tip.
+    fn check_all(chain: &Chain) {
+        let mut previous = None;
+        for height in 50..=chain.tip().height {
+            let block = chain.at_height(height).unwrap();
+            if let Some(previous) = previous.replace(Arc::clone(&block)) {
+                assert_eq!(block.previous, previous.hash);
+                assert_eq!(chain.next_block(&previous), Some(block.hash));
+            }
+            let (same, active) = chain.block(&block.hash).unwrap();
+            assert!(same.height == height && active);
+            // The median of eleven times ten minutes apart is the sixth; the first block has itself alone.
+            let median = height - (height - 50).min(10) / 2;
+            assert_eq!(chain.median_time(&block), Some(median * 600), "{height}");
+        }
+        assert!(chain.at_height(49).is_none());
+        assert!(chain.at_height(chain.tip().height + 1).is_none());
+        assert_eq!(chain.next_block(chain.tip()), None);
+    }
+
+    #[test]
+    fn blocks_are_found_below_and_above_the_seam() {
+        let mut chain = chain(0);
+        assert_eq!(chain.lowest_whole(), 50);
+        for _ in 0..20 {
+            connect(&mut chain, &[]);
+        }
+        check_all(&chain);
+        assert_eq!(chain.lowest_whole(), 50);
+    }
+
+    #[test]
+    fn a_pruned_past_has_its_headers() {
+        let chain = chain(80);
+        check_all(&chain);
+        assert_eq!(chain.lowest_whole(), 80);
+        let content = |height| chain.content(&chain.at_height(height).unwrap()).is_some();
+        assert!(!content(79) && content(80) && !content(100));
+        assert_eq!(super::tests::chain(1000).lowest_whole(), 100);
+    }
+
+    #[test]
+    fn headers_stay_when_blocks_go() {
+        let mut chain = chain(0);
+        for _ in 0..KNOWN_BLOCKS + 30 {
+            connect(&mut chain, &[]);
+        }
+        check_all(&chain);
+        let oldest = chain.at_height(100).unwrap();
+        assert!(oldest.txs.is_none() && chain.content(&oldest).is_none());
+        assert!(chain.lowest_whole() > 100);
+    }
+
+    #[test]
+    fn transactions_are_kept_while_they_are_small() {
+        let large = Tx::decode(transaction_of(1 << 20)).unwrap();
+        let mut chain = chain(0);
+        for _ in 0..500 {
+            connect(&mut chain, &[]);
+        }
+        assert_eq!(chain.lowest_whole(), 50);
+        for _ in 0..FULL_BLOCKS + 80 {
+            connect(&mut chain, &[Arc::clone(&large)]);
+        }
+        let lowest = chain.tip().height - 63 - FULL_BLOCKS as u32;
+        assert!(chain.lowest_whole().abs_diff(lowest) <= 1);
+    }
+
+    /// A serialized transaction of at least that many bytes.
+    fn transaction_of(bytes: usize) -> Vec<u8> {
+        let script = bitcoin::ScriptBuf::from_bytes(vec![0x51; bytes]);
+        let transaction = bitcoin::Transaction {
+            version: bitcoin::transaction::Version::TWO,
+            lock_time: bitcoin::absolute::LockTime::ZERO,
+            input: vec![bitcoin::TxIn::default()],
+            output: vec![bitcoin::TxOut {
+                value: bitcoin::Amount::ZERO,
+                script_pubkey: script,
+            }],
+        };
+        bitcoin::consensus::serialize(&transaction)
+    }
+}

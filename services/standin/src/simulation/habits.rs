@@ -90,7 +90,7 @@ static INSCRIPTIONS: Habits = Habits {
 /// The habits of late 2021 and 2022: native addresses and taproot, no inscriptions.
 static TAPROOT: Habits = Habits {
     kinds: BEFORE_INSCRIPTIONS,
-    round_dollars: 170,
+    round_dollars: 200,
     round_bitcoin: 70,
     payout_fees: &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.002, 0.004],
     ..NOW
@@ -99,7 +99,7 @@ static TAPROOT: Habits = Habits {
 /// The habits of 2019 to 2021. Many payouts are less a fee of 1.1 to 2.3 %.
 static NATIVE: Habits = Habits {
     kinds: BEFORE_INSCRIPTIONS,
-    round_dollars: 150,
+    round_dollars: 100,
     round_bitcoin: 80,
     payout_fees: &[0.0, 0.0, 0.0, 0.0, 0.011, 0.012, 0.022, 0.023],
     addresses: Mix([
@@ -115,7 +115,7 @@ static NATIVE: Habits = Habits {
 /// The habits of 2017 and 2018, after segregated witness came: fewer round dollars, more round bitcoin, looser quotes.
 static WRAPPED: Habits = Habits {
     kinds: BEFORE_2019,
-    round_dollars: 120,
+    round_dollars: 80,
     round_bitcoin: 120,
     payout_fees: &[0.0, 0.0, 0.0, 0.01],
     sums: Sums {
@@ -135,7 +135,7 @@ static WRAPPED: Habits = Habits {
 /// The habits of 2015 to 2017: public key hashes, small sums, games that pay the same again and again.
 static LEGACY: Habits = Habits {
     kinds: BEFORE_2019,
-    round_dollars: 110,
+    round_dollars: 95,
     round_bitcoin: 150,
     repeated: 60,
     payout_fees: &[0.0, 0.0, 0.0, 0.01],
@@ -143,8 +143,9 @@ static LEGACY: Habits = Habits {
     addresses: Mix([
         (Address::P2wpkh, 0),
         (Address::P2tr, 0),
-        (Address::P2pkh, 90),
-        (Address::P2sh, 10),
+        (Address::P2pkh, 100),
+        // A spent script hash of this simulation hides a witness program.
+        (Address::P2sh, 0),
     ]),
     small: Address::P2pkh,
 };

@@ -1,9 +1,6 @@
 //! Scripts, signatures and witnesses that look like the real ones: right shapes and sizes, random content.
 
-use bitcoin::opcodes::all::{
-    OP_CHECKSIG, OP_DUP, OP_ENDIF, OP_EQUAL, OP_EQUALVERIFY, OP_HASH160, OP_IF, OP_PUSHNUM_1,
-    OP_RETURN,
-};
+use bitcoin::opcodes::all::{OP_CHECKSIG, OP_ENDIF, OP_IF, OP_RETURN};
 use bitcoin::opcodes::{OP_0, OP_FALSE};
 use bitcoin::script::{Builder, PushBytesBuf};
 use bitcoin::{ScriptBuf, Witness};
@@ -52,24 +49,30 @@ impl Mix {
 impl Address {
     /// The script that an output to a new address of this kind carries.
     pub fn script(self, rng: &mut ChaCha8Rng) -> ScriptBuf {
-        let builder = Builder::new();
-        match self {
-            Address::P2wpkh => builder.push_opcode(OP_0).push_slice(bytes::<20>(rng)),
-            Address::P2tr => builder
-                .push_opcode(OP_PUSHNUM_1)
-                .push_slice(bytes::<32>(rng)),
-            Address::P2pkh => builder
-                .push_opcode(OP_DUP)
-                .push_opcode(OP_HASH160)
-                .push_slice(bytes::<20>(rng))
-                .push_opcode(OP_EQUALVERIFY)
-                .push_opcode(OP_CHECKSIG),
-            Address::P2sh => builder
-                .push_opcode(OP_HASH160)
-                .push_slice(bytes::<20>(rng))
-                .push_opcode(OP_EQUAL),
+        let (begin, hash_bytes, end) = self.around_hash();
+        let mut script = Vec::with_capacity(begin.len() + hash_bytes + end.len());
+        script.extend(begin);
+        match hash_bytes {
+            32 => script.extend(bytes::<32>(rng)),
+            _ => script.extend(bytes::<20>(rng)),
         }
-        .into_script()
+        script.extend(end);
+        ScriptBuf::from_bytes(script)
+    }
+
+    /// The script's bytes before the hash or key, that one's length, and the bytes after it. Written out, because most of the time
+    /// that a long past takes goes into memory for small scripts.
+    fn around_hash(self) -> (&'static [u8], usize, &'static [u8]) {
+        match self {
+            // OP_0, push of 20.
+            Address::P2wpkh => (&[0x00, 0x14], 20, &[]),
+            // OP_1, push of 32.
+            Address::P2tr => (&[0x51, 0x20], 32, &[]),
+            // OP_DUP, OP_HASH160, push of 20; OP_EQUALVERIFY, OP_CHECKSIG.
+            Address::P2pkh => (&[0x76, 0xa9, 0x14], 20, &[0x88, 0xac]),
+            // OP_HASH160, push of 20; OP_EQUAL.
+            Address::P2sh => (&[0xa9, 0x14], 20, &[0x87]),
+        }
     }
 
     /// What an input brings to spend such an output: script and witness. Script hashes hide a P2WPKH.
@@ -78,10 +81,13 @@ impl Address {
             Address::P2wpkh => (ScriptBuf::new(), key_witness(rng)),
             Address::P2tr => (ScriptBuf::new(), Witness::from_slice(&[bytes::<64>(rng)])),
             Address::P2pkh => {
-                let script = Builder::new()
-                    .push_slice(push(&signature(rng)))
-                    .push_slice(public_key(rng));
-                (script.into_script(), Witness::new())
+                let signature = signature(rng);
+                let mut script = Vec::with_capacity(signature.len() + 35);
+                script.push(signature.len() as u8);
+                script.extend(signature);
+                script.push(33);
+                script.extend(public_key(rng));
+                (ScriptBuf::from_bytes(script), Witness::new())
             }
             Address::P2sh => {
                 let program = Address::P2wpkh.script(rng);
@@ -134,7 +140,8 @@ fn data(rng: &mut ChaCha8Rng, length: usize) -> Vec<u8> {
 }
 
 fn key_witness(rng: &mut ChaCha8Rng) -> Witness {
-    Witness::from_slice(&[signature(rng), public_key(rng).to_vec()])
+    let signature = signature(rng);
+    Witness::from_slice(&[&signature[..], &public_key(rng)])
 }
 
 fn public_key(rng: &mut ChaCha8Rng) -> [u8; 33] {
@@ -148,17 +155,14 @@ fn signature(rng: &mut ChaCha8Rng) -> Vec<u8> {
     let r = bytes::<32>(rng);
     let mut s = bytes::<32>(rng);
     s[0] = s[0] & 0x3f | 0x01;
-    let mut numbers = vec![0x02];
-    if r[0] >= 0x80 {
-        numbers.extend([33, 0]);
-    } else {
-        numbers.push(32);
-    }
-    numbers.extend(r);
-    numbers.extend([0x02, 32]);
-    numbers.extend(s);
-    let mut signature = vec![0x30, numbers.len() as u8];
-    signature.extend(numbers);
+    let sign_byte: &[u8] = if r[0] >= 0x80 { &[0] } else { &[] };
+    let (r_length, length) = (32 + sign_byte.len(), 68 + sign_byte.len());
+    let mut signature = Vec::with_capacity(length + 3);
+    signature.extend([0x30, length as u8, 0x02, r_length as u8]);
+    signature.extend(sign_byte);
+    signature.extend(r);
+    signature.extend([0x02, 32]);
+    signature.extend(s);
     signature.push(0x01);
     signature
 }

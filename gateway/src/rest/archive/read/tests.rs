@@ -3,6 +3,9 @@ use super::*;
 const FROM: u64 = 1_700_000_000;
 const TO: u64 = FROM + 86_400;
 
+/// What spoils a price.
+type Spoil = fn(&mut v1::PastPrice);
+
 fn block(time: u64) -> v1::PastPrice {
     v1::PastPrice {
         time,
@@ -81,7 +84,7 @@ fn blocks_and_minutes_are_read() {
 
 #[test]
 fn a_price_with_one_unusable_number_is_refused() {
-    let spoilt: [(fn(&mut v1::PastPrice), &str); 12] = [
+    let spoilt: [(Spoil, &str); 12] = [
         (|p| p.price_cents = 0, "a price of 0"),
         (|p| p.low_cents = 0, "a price of 0"),
         (|p| p.price_cents = u64::MAX, "a price that is too large"),
@@ -161,6 +164,11 @@ fn candles_are_cells_in_order_and_an_empty_one_has_no_prices() {
         spoil(&mut told[2]);
         assert!(of(told.clone()).is_err(), "{:?}", told[2]);
     }
+    let cut_off = v1::GetCandlesResponse {
+        candles: good.clone(),
+        complete: false,
+    };
+    assert!(super::candles(&cut_off, FROM, TO, 3600).is_err());
     let mut prices_missing = good;
     prices_missing[1].blocks = 1;
     assert!(of(prices_missing).is_err());

@@ -13,9 +13,13 @@ use satscope_kit::{
 };
 use tracing::{info, warn};
 
-use super::{Setting, run};
 use crate::{
-    archive::Archive, cpu::Cpu, fill_metrics, node::core::CoreNode, progress::Progress,
+    archive::Archive,
+    cpu::Cpu,
+    fill::{Setting, run},
+    fill_metrics,
+    node::core::CoreNode,
+    progress::Progress,
     settings::Around,
 };
 
@@ -38,7 +42,7 @@ pub async fn start(
     progress: Progress,
     context: &Context,
 ) -> anyhow::Result<()> {
-    fill_metrics::describe();
+    fill_metrics::start();
     let Some(rpc) = rpc(&around.node, around.is_node_set_elsewhere)? else {
         warn!("no RPC: the history is not filled; set bitcoin_dir or rpc_url");
         progress

@@ -1,0 +1,108 @@
+//! The historian on the node, and what its file holds.
+
+use satscope_proto::v1::{
+    Coverage, GetCoverageRequest, HistorianState, history_service_client::HistoryServiceClient,
+};
+use serde_json::Value;
+
+use crate::{
+    bitcoind::Bitcoind,
+    support::{
+        chain::Served,
+        grpc::channel,
+        part::{Folder, reserve_address, satscope},
+        wait::{in_time, until},
+    },
+};
+
+/// A historian with a folder of its own.
+pub struct Historian {
+    pub served: Option<Served>,
+    folder: Folder,
+    flags: Vec<String>,
+}
+
+impl Historian {
+    /// On a node that need not run yet; `name` is unique in this test program.
+    pub async fn start(name: &str, node: &Bitcoind) -> Historian {
+        let folder = Folder::new(&format!("history-{name}"));
+        let flags = vec![
+            format!("--rpc-url={}", node.rpc.url()),
+            format!("--rpc-cookie-file={}", node.cookie().display()),
+            format!("--state-dir={}", folder.path()),
+            format!("--analyzer-url=http://{}", reserve_address()),
+            "--historian-workers=2".to_owned(),
+        ];
+        let mut historian = Historian {
+            served: None,
+            folder,
+            flags,
+        };
+        historian.restart().await;
+        historian
+    }
+
+    /// Starts it again.
+    pub async fn restart(&mut self) {
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        self.served = Some(Served::historian_with(&flags).await);
+    }
+
+    /// Sends SIGKILL.
+    pub async fn kill(&mut self) {
+        if let Some(mut served) = self.served.take() {
+            served.part.kill().await;
+        }
+    }
+
+    /// What it says that it has.
+    pub async fn coverage(&self) -> Coverage {
+        let address = self.served.as_ref().expect("a historian").address;
+        let mut client = HistoryServiceClient::new(channel(address).await);
+        let asked = client.get_coverage(GetCoverageRequest {});
+        let answer = in_time("GetCoverage", asked).await;
+        answer.unwrap().into_inner().coverage.unwrap()
+    }
+
+    /// Waits until it has all that it wants of the node, up to the node's best block.
+    pub async fn follows(&self, node: &Bitcoind) -> Coverage {
+        let tip = node.height().await as u32;
+        until("a history up to the tip", async || {
+            let coverage = self.coverage().await;
+            let follows = coverage.state() == HistorianState::Following
+                && coverage.tip_height == Some(tip)
+                && self.status()["tip_height"] == tip;
+            follows.then_some(coverage)
+        })
+        .await
+    }
+
+    /// What `satscope history status` says of its file.
+    pub fn status(&self) -> Value {
+        let asked = ["history", "status", "--format", "json", "--state-dir"];
+        let told = satscope()
+            .args(asked)
+            .arg(self.folder.path())
+            .output()
+            .unwrap();
+        let status: Value = serde_json::from_slice(&told.stdout).unwrap();
+        status[0].clone()
+    }
+
+    /// State, blocks and digest of each period, oldest first.
+    pub fn periods(&self) -> Vec<(u64, String, u64, String)> {
+        let status = self.status();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let periods = status["periods"].as_array().expect("periods").iter();
+        periods
+            .map(|period| {
+                (
+                    period["period"].as_u64().unwrap(),
+                    text(&period["state"]),
+                    period["read_blocks"].as_u64().unwrap(),
+                    text(&period["digest"]),
+                )
+            })
+            .collect()
+    }
+}
