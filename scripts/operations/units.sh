@@ -63,7 +63,7 @@ keeps_its_state() {
 
 # UNIT FOLDER: the historian of the unit reads blocks into a file there, and its threads that compute have the lowest priority.
 keeps_a_history() {
-    local file=$2/history-regtest-simulated.sqlite
+    local file=$2/history-main-simulated.sqlite
     within 60 test -s "$file" && [[ $(stat --format %a "$file") == 600 ]] || return 1
     # proc(5): after the name in parentheses, the nice value is the 17th field.
     cat "/proc/$(property "$1" MainPID)"/task/*/stat | sed -n 's/^[0-9]* (historian [0-9]*) //p' | cut -d' ' -f17 | tee /dev/stderr |

@@ -19,7 +19,7 @@ pub fn describe() {
         "Blocks with a price in the history's file."
     );
     describe_gauge!(
-        "satscope_historian_minutes",
+        "satscope_historian_minute_rows",
         "Minutes in the history's file."
     );
     describe_gauge!(
@@ -122,7 +122,7 @@ pub fn progress(report: &Report) {
 /// What the file has, and its size in bytes.
 pub fn file(coverage: &Coverage, bytes: u64, tip_height: Option<u32>) {
     gauge!("satscope_historian_blocks").set(coverage.blocks as f64);
-    gauge!("satscope_historian_minutes").set(coverage.minutes as f64);
+    gauge!("satscope_historian_minute_rows").set(coverage.minutes as f64);
     gauge!("satscope_historian_final_periods").set(coverage.final_periods as f64);
     gauge!("satscope_historian_file_bytes").set(bytes as f64);
     if let Some(minute) = coverage.last_minute {
