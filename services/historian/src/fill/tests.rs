@@ -339,12 +339,14 @@ async fn a_new_model_recomputes_all_and_keeps_what_it_cannot_read() {
     node.chain().lowest = 2016 - 144;
     let running = Running::start(&node, folder.path(), Sums { model: 2, ..USUAL });
     running.follows(&node).await;
-    let models: Vec<u32> = running
-        .periods()
-        .iter()
-        .map(|period| period.row.model)
-        .collect();
-    assert_eq!(models, [1, 2, 2, 2]);
+    // A historian that has all blocks follows already while it reads them anew.
+    running
+        .until("the new model", |_| {
+            let periods = running.periods().into_iter();
+            let models: Vec<u32> = periods.map(|period| period.row.model).collect();
+            models == [1, 2, 2, 2]
+        })
+        .await;
     running.holds(&node, 0..6201);
     running.end().await;
 }
