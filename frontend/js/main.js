@@ -1,30 +1,30 @@
 // Puts the page together: messages and gestures change the state, and each change asks for a frame that shows it.
 
-import { staleReason } from "./age.js";
-import { buildIn, Renewal } from "./build.js";
-import { Chart } from "./chart.js";
-import { Connection } from "./connection.js";
-import { listenToControls, showControls } from "./controls.js";
-import { showTooltip, speakDot } from "./crosshair.js";
-import { byId } from "./dom.js";
-import { Evidence } from "./evidence.js";
-import { showTab } from "./favicon.js";
-import { listen } from "./gestures.js";
-import { showHops } from "./hops.js";
-import { ARRIVES_IN } from "./look.js";
-import { readMessage } from "./message.js";
-import { Glide, spanOf, Strength } from "./motion.js";
-import { showNotice } from "./notice.js";
-import { showOrigin } from "./origin.js";
-import { showPrice } from "./price.js";
-import { amountsWhile, coverageWhile, pastEstimates, resetDelayMs, restOfPoints } from "./rest.js";
-import { setUpScreen } from "./screen.js";
-import { listenToShare } from "./share.js";
-import { applyPast, applyRest, applyUpdate, createState } from "./state.js";
-import { showStats } from "./stats.js";
-import { applyTheme } from "./theme.js";
-import { fromFragment, toFragment } from "./view.js";
-import { Wake } from "./wake.js";
+import { staleReason } from "./state/age.js";
+import { buildIn, Renewal } from "./shell/build.js";
+import { Chart } from "./plot/chart.js";
+import { Connection } from "./link/connection.js";
+import { listenToControls, showControls } from "./panels/controls.js";
+import { showTooltip, speakDot } from "./plot/crosshair.js";
+import { byId } from "./base/dom.js";
+import { Evidence } from "./panels/evidence.js";
+import { showTab } from "./shell/favicon.js";
+import { listen } from "./plot/gestures.js";
+import { showHops } from "./panels/hops.js";
+import { ARRIVES_IN } from "./plot/look.js";
+import { readMessage } from "./link/message.js";
+import { Glide, spanOf, Strength } from "./plot/motion.js";
+import { showNotice } from "./panels/notice.js";
+import { showOrigin } from "./panels/origin.js";
+import { showPrice } from "./panels/price.js";
+import { amountsWhile, coverageWhile, pastEstimates, resetDelayMs, restOfPoints } from "./link/rest.js";
+import { setUpScreen } from "./shell/screen.js";
+import { listenToShare } from "./shell/share.js";
+import { applyPast, applyRest, applyUpdate, createState } from "./state/state.js";
+import { showStats } from "./panels/stats.js";
+import { applyTheme } from "./base/theme.js";
+import { fromFragment, toFragment } from "./state/view.js";
+import { Wake } from "./link/wake.js";
 
 const THEME = "satscope.theme";
 /** More dots than this are not moved by the plain canvas: it draws each by itself. */

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ageOf, ageWords, eventNow, staleReason } from "../js/age.js";
-import { readMessage } from "../js/message.js";
-import { applyUpdate, createState } from "../js/state.js";
-import { noticeOf } from "../js/trouble.js";
-import { Wake } from "../js/wake.js";
+import { ageOf, ageWords, eventNow, staleReason } from "../js/state/age.js";
+import { readMessage } from "../js/link/message.js";
+import { applyUpdate, createState } from "../js/state/state.js";
+import { noticeOf } from "../js/panels/trouble.js";
+import { Wake } from "../js/link/wake.js";
 
 const hops = (states = {}) =>
   ["node", "ingest", "analyzer", "gateway"].map((name) => ({ name, state: "connected", detail: "", ...states[name] }));

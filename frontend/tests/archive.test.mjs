@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { archiveOf } from "../js/archive.js";
-import { readCoverage } from "../js/message.js";
+import { archiveOf } from "../js/panels/archive.js";
+import { readCoverage } from "../js/link/message.js";
 
 const MARCH_2021 = Date.UTC(2021, 2, 31, 23, 59) / 1000;
 const told = { state: "filling", since_time: MARCH_2021, read_blocks: 619, wanted_blocks: 1000, left_seconds: 10_800 };

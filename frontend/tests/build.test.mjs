@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { buildIn, Renewal } from "../js/build.js";
-import { resetDelayMs } from "../js/rest.js";
+import { buildIn, Renewal } from "../js/shell/build.js";
+import { resetDelayMs } from "../js/link/rest.js";
 
 const [OWN, OTHER, THIRD] = ["0123456789abcdef", "fedcba9876543210", "00000000ffffffff"];
 

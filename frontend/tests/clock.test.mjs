@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { epochOf } from "../js/epoch.js";
-import { readMessage } from "../js/message.js";
-import { applyPast, applyRest, applyUpdate, createState } from "../js/state.js";
+import { epochOf } from "../js/link/epoch.js";
+import { readMessage } from "../js/link/message.js";
+import { applyPast, applyRest, applyUpdate, createState } from "../js/state/state.js";
 
 const HOUR = 3600;
 const START = 1_763_800_000;

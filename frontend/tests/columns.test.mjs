@@ -3,16 +3,16 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { COLUMNS, ColumnsReader } from "../js/columns.js";
-import { readPoints } from "../js/message.js";
-import { readParts } from "../js/rest.js";
+import { COLUMNS, ColumnsReader } from "../js/link/columns.js";
+import { readPoints } from "../js/link/message.js";
+import { readParts } from "../js/link/rest.js";
 
 const fixture = (name) => readFileSync(new URL(`fixtures/${name}`, import.meta.url));
 const bytes = new Uint8Array(fixture("points.bin"));
 const json = JSON.parse(fixture("points.json").toString());
 const expected = readPoints(json.points).map((point) => ({ ...point, id: point.state === "confirmed" ? null : point.id }));
 
-/** @returns {import("../js/columns.js").Part[]} */
+/** @returns {import("../js/link/columns.js").Part[]} */
 const read = (/** @type {Uint8Array} */ all, step = all.length) => {
   const reader = new ColumnsReader();
   const parts = [];

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { retryDelayMs } from "../js/connection.js";
-import { formatAge, formatBtc, formatRoundUsd, formatSignedPercent, formatTiny, formatUptime, formatUsd, formatUtc } from "../js/format.js";
+import { retryDelayMs } from "../js/link/connection.js";
+import { formatAge, formatBtc, formatRoundUsd, formatSignedPercent, formatTiny, formatUptime, formatUsd, formatUtc } from "../js/base/format.js";
 
 test("prices", () => assert.deepEqual([104_231.4, 999.5, 1e7].map((usd) => formatUsd(usd)), ["$104,231", "$999.50", "$10,000,000"]));
 

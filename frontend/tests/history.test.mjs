@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { History } from "../js/history.js";
-import { endOf, stretches } from "../js/lines.js";
+import { History } from "../js/state/history.js";
+import { endOf, stretches } from "../js/plot/lines.js";
 
 const estimate = (price) => ({ price, interval: { low: price - 1, high: price + 1 } });
 const past = (timestamp, price = 10) => ({ timestamp, price, low: price - 1, high: price + 1 });

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readAmounts, readHistory, readMessage } from "../js/message.js";
-import { applyUpdate, confidenceLevel, createState } from "../js/state.js";
+import { readAmounts, readHistory, readMessage } from "../js/link/message.js";
+import { applyUpdate, confidenceLevel, createState } from "../js/state/state.js";
 
 const read = (type, data) => readMessage(JSON.stringify({ type, data }));
 

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { barsOf } from "../js/evidence.js";
-import { Glide, spanOf, Strength } from "../js/motion.js";
+import { barsOf } from "../js/panels/evidence.js";
+import { Glide, spanOf, Strength } from "../js/plot/motion.js";
 
 test("the axis glides to where it wants to be, and then rests", () => {
   const glide = new Glide();

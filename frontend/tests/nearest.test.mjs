@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { layOut, partAt, priceAt, timeAt, xOf, yOf } from "../js/layout.js";
-import { nearest, next, positionOf } from "../js/nearest.js";
-import { Points } from "../js/points.js";
-import { defaultView } from "../js/view.js";
+import { layOut, partAt, priceAt, timeAt, xOf, yOf } from "../js/plot/layout.js";
+import { nearest, next, positionOf } from "../js/plot/nearest.js";
+import { Points } from "../js/state/points.js";
+import { defaultView } from "../js/state/view.js";
 
 const live = { confirmed: null, mempool: null, price: null };
 const spans = { confirmed: { low: 0, high: 1000 }, mempool: { low: 0, high: 1000 }, price: { low: 90, high: 110 } };

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MOST_POINTS, Points, WINDOW_SECONDS } from "../js/points.js";
-import { share, spreadOver } from "../js/spread.js";
+import { MOST_POINTS, Points, WINDOW_SECONDS } from "../js/state/points.js";
+import { share, spreadOver } from "../js/state/spread.js";
 
 const point = (id, timestamp = 1000, state = "mempool") => ({ id, timestamp, price: 1e5, valueSats: 1, roundUsd: 50, state });
 const states = (points) => Object.fromEntries([...points.values()].map(({ id, state }) => [id, state]));

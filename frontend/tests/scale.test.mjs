@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { followPrice, followSpan, moved, roundTicks, timeTicks, zoomed } from "../js/scale.js";
+import { followPrice, followSpan, moved, roundTicks, timeTicks, zoomed } from "../js/state/scale.js";
 
 const estimate = (price, doubt = 0.002) => ({ price, interval: { low: price * (1 - doubt), high: price * (1 + doubt) } });
 

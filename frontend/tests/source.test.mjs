@@ -5,7 +5,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 const folder = new URL("../js/", import.meta.url);
-const modules = readdirSync(folder).map((name) => [name, readFileSync(new URL(name, folder), "utf8")]);
+const names = readdirSync(folder, { recursive: true }).map(String).filter((name) => name.endsWith(".js"));
+const modules = names.map((name) => [name, readFileSync(new URL(name, folder), "utf8")]);
 const start = readFileSync(new URL("../start.js", import.meta.url), "utf8");
 modules.push(["start.js", start]);
 const page = readFileSync(new URL("../index.html", import.meta.url), "utf8");
@@ -33,4 +34,17 @@ test("every address is relative to the page, which may lie under any path", () =
 
 test("each module says in its first line what it is for", () => {
   for (const [name, source] of modules) assert.match(source, /^\/\/ [A-Z].{20,}/, name);
+});
+
+/** Each folder knows those before it, and of its own kind; types are no knowledge at run time. */
+const ORDER = ["base", "link", "state", "plot", "panels", "shell"];
+
+test("the folders know each other one way", () => {
+  const room = (/** @type {string} */ name) => ORDER.indexOf(name.split("/")[0]);
+  for (const [name, source] of modules.filter(([name]) => name.includes("/"))) {
+    assert.notEqual(room(name), -1, name);
+    for (const [, other] of source.matchAll(/^(?:import|export) [^;]*from "\.\.\/([^"]+)"/gm)) {
+      assert.ok(room(other) < room(name), `${name} imports ${other}`);
+    }
+  }
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultView, fromFragment, goLive, isLive, toFragment } from "../js/view.js";
+import { defaultView, fromFragment, goLive, isLive, toFragment } from "../js/state/view.js";
 
 test("the default view needs no words", () => {
   assert.equal(toFragment(defaultView()), "");

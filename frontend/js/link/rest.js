@@ -1,0 +1,169 @@
+// What comes beside the socket: the points that a reset leaves out, the estimates of the past, and the amounts.
+
+import { COLUMNS, ColumnsReader } from "./columns.js";
+import { retryDelayMs } from "./connection.js";
+import { readAmounts, readCoverage, readHistory } from "./message.js";
+
+/** @typedef {import("./columns.js").Part} Part */
+
+const JSON_TYPE = "application/json";
+
+/** How often the amounts are asked for while somebody looks at them, in milliseconds. */
+const AMOUNTS_EVERY_MS = 10_000;
+
+/** How often it is asked for how far the past is filled while somebody looks, in milliseconds. */
+const COVERAGE_EVERY_MS = 60_000;
+
+/** The time over which the pages of a gateway spread what they ask after a reset, in milliseconds. */
+const RESET_SPREAD_MS = 30_000;
+
+/** Something that is fetched until it is there and can be used; a later call supersedes an earlier one. @template T */
+export class Fetched {
+  /** @type {AbortController | null} */
+  #fetching = null;
+  #address;
+  #accept;
+  #read;
+  #onAnswer;
+
+  /**
+   * @param {string} address relative to the page
+   * @param {string} accept the media type of the answer
+   * @param {(response: Response, signal: AbortSignal) => Promise<T>} read throws what is wrong with an answer
+   * @param {(answer: T) => boolean | void} onAnswer returns `false` for an answer that is to be asked for again
+   */
+  constructor(address, accept, read, onAnswer) {
+    this.#address = address;
+    this.#accept = accept;
+    this.#read = read;
+    this.#onAnswer = onAnswer;
+  }
+
+  /** @param {number} [delayMs] milliseconds before the first attempt */
+  async fetch(delayMs = 0) {
+    this.#fetching?.abort();
+    const { signal } = (this.#fetching = new AbortController());
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      const answer = await this.#ask(signal);
+      if (signal.aborted) return;
+      if (answer && this.#onAnswer(answer.read) !== false) return;
+      await new Promise((resolve) => setTimeout(resolve, retryDelayMs(failures, Math.random())));
+    }
+  }
+
+  /** Gives up what is being fetched. */
+  stop() {
+    this.#fetching?.abort();
+  }
+
+  /**
+   * @param {AbortSignal} signal
+   * @returns {Promise<{ read: T } | null>} `null` when it could not be had this time
+   */
+  async #ask(signal) {
+    try {
+      const response = await fetch(this.#address, { signal, headers: { accept: this.#accept } });
+      if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+      return { read: await this.#read(response, signal) };
+    } catch (error) {
+      if (!signal.aborted) console.info(`${this.#address} could not be read, will be tried again:`, error);
+      return null;
+    }
+  }
+}
+
+/**
+ * The wait before a page asks for what a reset left out: none for its first picture, and a share of `RESET_SPREAD_MS` later,
+ * because a reset comes to all pages at once.
+ * @param {boolean} isFirst whether the page has had no whole picture yet
+ * @param {number} random 0 to 1
+ */
+export function resetDelayMs(isFirst, random) {
+  return isFirst ? 0 : RESET_SPREAD_MS * random;
+}
+
+/**
+ * All points, in parts: the newest quarter of an hour is given while the others are on their way.
+ * @param {(part: Part) => boolean} onPart returns whether it could be used; if not, all are asked for again
+ */
+export function restOfPoints(onPart) {
+  return new Fetched("api/v1/points", COLUMNS, (response, signal) => readParts(response, signal, onPart), (isTaken) => isTaken);
+}
+
+/** @param {(past: import("../state/history.js").Past[]) => void} onAnswer */
+export function pastEstimates(onAnswer) {
+  return new Fetched("api/v1/history?range=3h&step=10s", JSON_TYPE, read(readHistory), onAnswer);
+}
+
+/**
+ * Asks for the amounts at once and then now and then, as long as `wanted` says so.
+ * @param {() => boolean} wanted
+ * @param {(amounts: import("./message.js").Amounts | null) => void} onAnswer
+ */
+export function amountsWhile(wanted, onAnswer) {
+  const amounts = new Fetched("api/v1/evidence", JSON_TYPE, read(readAmounts), onAnswer);
+  const ask = () => {
+    if (wanted()) void amounts.fetch();
+    else amounts.stop();
+  };
+  setInterval(ask, AMOUNTS_EVERY_MS);
+  return ask;
+}
+
+/**
+ * Asks how far the past is filled, now and then, as long as `wanted` says so. A gateway may have no historian, so that a question
+ * that fails is not repeated before its time.
+ * @param {() => boolean} wanted
+ * @param {(coverage: import("./message.js").Coverage | null) => void} onAnswer `null` if the gateway does not know
+ */
+export function coverageWhile(wanted, onAnswer) {
+  const ask = async () => {
+    if (!wanted()) return;
+    try {
+      const response = await fetch("api/v1/history/coverage", { headers: { accept: JSON_TYPE } });
+      onAnswer(response.ok ? readCoverage(await response.json()) : null);
+    } catch (error) {
+      console.info("how far the past is filled could not be read, will be asked again:", error);
+      onAnswer(null);
+    }
+  };
+  setInterval(() => void ask(), COVERAGE_EVERY_MS);
+  return ask;
+}
+
+/**
+ * How an answer in JSON is read.
+ * @template T
+ * @param {(answer: unknown) => T} readAnswer
+ * @returns {(response: Response) => Promise<T>}
+ */
+function read(readAnswer) {
+  return async (response) => readAnswer(await response.json());
+}
+
+/**
+ * Reads an answer in columns as it comes.
+ * @param {Response} response
+ * @param {AbortSignal} signal after which no part is given
+ * @param {(part: Part) => boolean} onPart returns whether it could be used
+ * @returns {Promise<boolean>} whether all parts could be used
+ * @throws {Error} if the answer is not as it should be, perhaps after some of its parts were given
+ */
+export async function readParts(response, signal, onPart) {
+  const stream = response.body?.getReader();
+  if (!stream) throw new Error("an answer without a body");
+  const columns = new ColumnsReader();
+  try {
+    for (let next = await stream.read(); !next.done; next = await stream.read()) {
+      for (const part of columns.take(next.value)) {
+        if (signal.aborted || !onPart(part)) return false;
+      }
+    }
+    columns.end();
+    return true;
+  } finally {
+    // An error of the stream was thrown by `read` already.
+    stream.cancel().catch(() => {});
+  }
+}

@@ -1,0 +1,33 @@
+// The line that says how far back the prices of the past go, and how much of them is still to be read.
+
+import { formatAge, formatCount } from "../base/format.js";
+
+/** @typedef {import("../link/message.js").Coverage} Coverage */
+
+const DAY_SECONDS = 86_400;
+const MONTH = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });
+
+/**
+ * Such as `history since March 2021 · 61 % filled · 3 h left`.
+ * @param {Coverage | null} coverage `null` if no historian answers
+ * @returns {string} empty if there is nothing to say
+ */
+export function archiveOf(coverage) {
+  if (!coverage) return "";
+  const { state, detail, since, filled, leftSeconds } = coverage;
+  const isFilling = state !== "stuck" && filled > 0 && filled < 1;
+  const parts = [
+    since === null ? "" : `since ${MONTH.format(since * 1000)}`,
+    isFilling ? `${Math.floor(filled * 100)} % filled` : "",
+    isFilling && leftSeconds !== null ? `${formatLeft(leftSeconds)} left` : "",
+    state === "stuck" ? `stopped${detail && `: ${detail}`}` : "",
+  ].filter((part) => part !== "");
+  return parts.length > 0 ? `history ${parts.join(" · ")}` : "";
+}
+
+/** A guess at a time, in whole hours or days where it is long. @param {number} seconds */
+function formatLeft(seconds) {
+  if (seconds < 3600) return formatAge(Math.max(60, seconds));
+  if (seconds < 2 * DAY_SECONDS) return `${Math.round(seconds / 3600)} h`;
+  return `${formatCount(Math.round(seconds / DAY_SECONDS))} d`;
+}

@@ -1,0 +1,224 @@
+// The plot: confirmed payments on the left, the mempool on the right, and the estimate drawn through both. Three canvases
+// lie upon each other: what is behind the dots, the dots, and what is in front of them.
+
+import { staleReason } from "../state/age.js";
+import { rendererFor } from "./dots.js";
+import { formatCount, formatUsd } from "../base/format.js";
+import { drawBlocks, drawFrames, drawHeights, drawPriceTicks, drawTitles } from "./grid.js";
+import { drawCrossHair } from "./crosshair.js";
+import { layOut, shownSpans } from "./layout.js";
+import { drawEstimates, drawHiddenPrice, drawInterval, drawPriceLabel } from "./lines.js";
+import { lookOf } from "./look.js";
+import { readTheme } from "../base/theme.js";
+import { isLive } from "../state/view.js";
+
+/** @typedef {import("../state/state.js").State} State */
+/** @typedef {import("./layout.js").Layout} Layout */
+/** @typedef {import("../base/theme.js").Theme} Theme */
+/** @typedef {import("../state/scale.js").Span} Span */
+/** @typedef {import("./dots.js").Renderer} Renderer */
+/** @typedef {CanvasRenderingContext2D} Context */
+
+/** Graphics contexts that may be lost before the plain canvas is the safer choice. */
+const MOST_LOSSES = 3;
+
+/** The axis while there has been no price. */
+const NO_PRICE = { low: 0, high: 1 };
+
+export class Chart {
+  /** Where things lay when it was last drawn; none before. @type {Layout | null} */
+  layout = null;
+  #canvases;
+  #contexts;
+  /** None before the first dots: to wake up the graphics card takes longer than to show a price. @type {Renderer | null} */
+  #renderer = null;
+  #plain;
+  #losses = 0;
+  #onChange;
+  #size = { width: 0, height: 0 };
+  #ratio = 0;
+  #counts = { confirmed: 0, mempool: 0 };
+  #themeOf = "";
+  /** @type {Theme | null} */
+  #theme = null;
+
+  /**
+   * @param {{ grid: HTMLCanvasElement, dots: HTMLCanvasElement, front: HTMLCanvasElement }} canvases
+   * @param {() => void} onChange called when it must be drawn again
+   * @param {boolean} plain whether the dots are to be drawn without WebGL
+   */
+  constructor(canvases, onChange, plain) {
+    this.#canvases = canvases;
+    this.#onChange = onChange;
+    this.#contexts = { grid: canvases.grid.getContext("2d"), front: canvases.front.getContext("2d") };
+    this.#plain = plain;
+    new ResizeObserver(([entry]) => {
+      const { width, height } = entry.contentRect;
+      this.#size = { width, height };
+      this.#ratio = 0;
+      onChange();
+    }).observe(canvases.front);
+  }
+
+  /**
+   * @param {State} state
+   * @param {Span | null} axis what the price axis spans while it follows
+   * @param {number} clock seconds of the page's own clock
+   */
+  show(state, axis, clock) {
+    this.#describe(state);
+    const { grid } = this.#contexts;
+    if (!grid || this.#size.width === 0) return;
+    this.#fitPixels();
+    grid.clearRect(0, 0, this.#size.width, this.#size.height);
+    if (state.timestamp === null) return;
+    const theme = this.#currentTheme();
+    const layout = (this.layout = this.#layOut(grid, state, axis ?? NO_PRICE, theme));
+    this.#counts = state.points.countIn(layout);
+    drawBehind(grid, layout, state, this.#counts, theme);
+    this.showDots(state, clock);
+    this.showFront(state);
+    this.#canvases.front.dataset.renderer = this.renderer;
+  }
+
+  /**
+   * What is in front of the dots alone, when something else is pointed at.
+   * @param {State} state
+   */
+  showFront(state) {
+    const { front } = this.#contexts;
+    if (!front || !this.layout || !this.#theme) return;
+    front.clearRect(0, 0, this.#size.width, this.#size.height);
+    drawInFront(front, this.layout, state, this.#theme);
+  }
+
+  /**
+   * The dots alone, while nothing else moves.
+   * @param {State} state
+   * @param {number} clock seconds of the page's own clock
+   */
+  showDots({ points, view }, clock) {
+    if (!this.layout || !this.#theme) return;
+    this.#renderer ??= this.#newRenderer();
+    this.#renderer.draw(points, this.layout, lookOf(this.#counts, this.layout, view, clock), this.#theme);
+  }
+
+  /** How the dots are drawn; empty before the first. */
+  get renderer() {
+    return this.#renderer?.kind ?? "";
+  }
+
+  /** The canvases from the back to the front, for a picture of the whole; good until the next frame. */
+  get layers() {
+    return [this.#canvases.grid, this.#canvases.dots, this.#canvases.front];
+  }
+
+  #newRenderer() {
+    const canvas = this.#canvases.dots;
+    canvas.addEventListener("webglcontextlost", () => this.#replaceDots(), { once: true });
+    const renderer = rendererFor(canvas, this.#plain || this.#losses >= MOST_LOSSES);
+    renderer.resize(this.#size, this.#ratio);
+    return renderer;
+  }
+
+  /** A canvas keeps the kind of context that it once had, so a new one takes its place. */
+  #replaceDots() {
+    this.#losses += 1;
+    const canvas = /** @type {HTMLCanvasElement} */ (this.#canvases.dots.cloneNode());
+    this.#canvases.dots.replaceWith(canvas);
+    this.#canvases.dots = canvas;
+    this.#renderer = null;
+    this.#ratio = 0;
+    this.#onChange();
+  }
+
+  /** One canvas pixel for each of the screen's, measured in CSS pixels. */
+  #fitPixels() {
+    const ratio = window.devicePixelRatio || 1;
+    if (ratio === this.#ratio) return;
+    this.#ratio = ratio;
+    for (const [canvas, context] of /** @type {const} */ ([
+      [this.#canvases.grid, this.#contexts.grid],
+      [this.#canvases.front, this.#contexts.front],
+    ])) {
+      canvas.width = Math.round(this.#size.width * ratio);
+      canvas.height = Math.round(this.#size.height * ratio);
+      context?.setTransform(ratio, 0, 0, ratio, 0, 0);
+    }
+    this.#renderer?.resize(this.#size, ratio);
+  }
+
+  /** Read anew only when something may have changed it: it costs the browser a whole style. */
+  #currentTheme() {
+    const { width, height } = this.#size;
+    const { level, stale } = document.body.dataset;
+    const key = [document.documentElement.dataset.theme, level, stale, window.innerWidth, width, height].join();
+    if (!this.#theme || key !== this.#themeOf) this.#theme = readTheme(this.#canvases.front);
+    this.#themeOf = key;
+    return this.#theme;
+  }
+
+  /**
+   * @param {Context} context
+   * @param {State} state
+   * @param {Span} axis
+   * @param {Theme} theme
+   */
+  #layOut(context, state, axis, theme) {
+    context.font = `600 ${theme.em}px ${theme.font}`;
+    const spans = shownSpans(state, axis);
+    const axisWidth = Math.ceil(context.measureText(formatUsd(Math.max(1000, spans.price.high))).width + 1.7 * theme.em);
+    return layOut(this.#size, theme.em, axisWidth, spans, state.view.zoom);
+  }
+
+  /** @param {State} state */
+  #describe({ points, hiddenPriceUsd, estimate, view }) {
+    const { dataset } = this.#canvases.front;
+    dataset.points = String(points.count);
+    dataset.live = String(isLive(view));
+    if (hiddenPriceUsd === null) delete dataset.hiddenPrice;
+    else dataset.hiddenPrice = String(hiddenPriceUsd);
+    const line = estimate ? `, and the estimate as a line at ${formatUsd(estimate.price)}` : "";
+    const label = `${formatCount(points.count)} payments by time and implied price${line}`;
+    if (this.#canvases.front.getAttribute("aria-label") !== label) this.#canvases.front.setAttribute("aria-label", label);
+  }
+}
+
+/**
+ * @param {Context} context
+ * @param {Layout} layout
+ * @param {State} state
+ * @param {{ confirmed: number, mempool: number }} counts of the dots that each part shows
+ * @param {Theme} theme
+ */
+function drawBehind(context, layout, state, counts, theme) {
+  const { view, estimate, priceAxis, history, blocks } = state;
+  context.font = `${theme.em}px ${theme.font}`;
+  context.textBaseline = "middle";
+  drawFrames(context, layout, theme);
+  drawTitles(context, layout, counts, theme);
+  if (!priceAxis) return;
+  drawPriceTicks(context, layout, estimate?.price ?? null, theme);
+  if (!view.hides.has("interval")) drawInterval(context, layout, history.entries, staleReason(state) === null, theme);
+  if (!view.hides.has("blocks")) drawBlocks(context, layout, blocks, theme);
+}
+
+/**
+ * @param {Context} context
+ * @param {Layout} layout
+ * @param {State} state
+ * @param {Theme} theme
+ */
+function drawInFront(context, layout, state, theme) {
+  const { view, estimate, priceAxis, history, hiddenPriceUsd, blocks } = state;
+  context.font = `${theme.em}px ${theme.font}`;
+  context.textBaseline = "middle";
+  if (!priceAxis) return;
+  if (!view.hides.has("blocks")) drawHeights(context, layout, blocks, theme);
+  if (!view.hides.has("estimate")) drawEstimates(context, layout, history.entries, staleReason(state) === null, theme);
+  if (hiddenPriceUsd !== null && !view.hides.has("hidden")) {
+    drawHiddenPrice(context, layout, hiddenPriceUsd, estimate?.price ?? null, theme);
+  }
+  if (estimate) drawPriceLabel(context, layout, estimate.price, theme);
+  if (state.pointed) drawCrossHair(context, layout, state, theme);
+}

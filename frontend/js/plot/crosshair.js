@@ -1,0 +1,142 @@
+// The cross-hair, and what the dot beside it says: price, time, amount, and the round sum that it stands for.
+
+import { eventNow } from "../state/age.js";
+import { byId, setText } from "../base/dom.js";
+import { formatAge, formatBtc, formatLocalTime, formatRoundUsd, formatUsd } from "../base/format.js";
+import { crisp } from "./grid.js";
+import { drawThrough, partAt, priceAt, timeAt } from "./layout.js";
+import { positionOf } from "./nearest.js";
+
+/** @typedef {import("../state/state.js").State} State */
+/** @typedef {import("./layout.js").Layout} Layout */
+/** @typedef {import("../base/theme.js").Theme} Theme */
+/** @typedef {CanvasRenderingContext2D} Context */
+
+const tooltip = byId("tooltip");
+const spoken = byId("dot-spoken");
+const lines = ["price", "amount", "seen"].map((name) => {
+  const line = document.createElement("p");
+  line.className = name;
+  tooltip.append(line);
+  return line;
+});
+
+/** Between the dot and its words, in CSS pixels. */
+const AWAY = 14;
+
+/**
+ * @param {Context} context
+ * @param {Layout} layout
+ * @param {State} state in which something is pointed at
+ * @param {Theme} theme
+ */
+export function drawCrossHair(context, layout, state, theme) {
+  const { pointed, points, view } = state;
+  if (!pointed) return;
+  const slot = pointed.id === null ? undefined : points.slotOf(pointed.id);
+  const dot = slot === undefined ? null : positionOf(points, slot, layout, view);
+  const { x, y } = dot ?? pointed;
+  if (y < layout.top || y > layout.bottom || x > layout.mempool.right) return;
+  context.lineWidth = 1;
+  context.strokeStyle = theme.muted;
+  context.globalAlpha = 0.7;
+  drawThrough(context, layout, crisp(y));
+  context.beginPath();
+  context.moveTo(crisp(x), layout.top);
+  context.lineTo(crisp(x), layout.bottom);
+  context.stroke();
+  context.globalAlpha = 1;
+  if (dot && slot !== undefined) drawRing(context, dot, points.confirmed[slot] === 1 ? theme.confirmed : theme.mempool, theme);
+  const part = layout[partAt(layout, x)];
+  drawTag(context, formatUsd(priceAt(layout, y)), layout.right, y, "right", theme);
+  if (x >= part.left) drawTag(context, formatLocalTime(timeAt(part, x), true), x, layout.bottom + 1.2 * theme.em, "center", theme);
+}
+
+/**
+ * @param {Context} context
+ * @param {{ x: number, y: number }} dot
+ * @param {string} colour
+ * @param {Theme} theme
+ */
+function drawRing(context, { x, y }, colour, theme) {
+  for (const [width, stroke] of /** @type {const} */ ([[5, theme.ground], [2, colour]])) {
+    context.lineWidth = width;
+    context.strokeStyle = stroke;
+    context.beginPath();
+    context.arc(x, y, 7, 0, 2 * Math.PI);
+    context.stroke();
+  }
+}
+
+/**
+ * A value on its axis.
+ * @param {Context} context
+ * @param {string} text
+ * @param {number} x
+ * @param {number} y middle
+ * @param {"right" | "center"} align what of the tag lies at `x`
+ * @param {Theme} theme
+ */
+function drawTag(context, text, x, y, align, theme) {
+  const width = context.measureText(text).width + 10;
+  const left = align === "right" ? x - width : x - width / 2;
+  context.fillStyle = theme.text;
+  context.fillRect(left, y - 0.8 * theme.em, width, 1.6 * theme.em);
+  context.fillStyle = theme.ground;
+  context.textAlign = "left";
+  context.fillText(text, left + 5, y + 0.5);
+}
+
+/**
+ * Shows the words of the dot that is pointed at, or hides them.
+ * @param {State} state
+ * @param {Layout | null} layout
+ */
+export function showTooltip(state, layout) {
+  const { pointed, points, view } = state;
+  const slot = pointed?.id == null ? undefined : points.slotOf(pointed.id);
+  const dot = slot === undefined || !layout ? null : positionOf(points, slot, layout, view);
+  tooltip.hidden = !dot;
+  if (!dot || slot === undefined || !layout) return;
+  const point = points.at(slot);
+  tooltip.dataset.state = point.state;
+  tooltip.dataset.id = point.id;
+  const words = wordsOf(point, points.isSpread(slot), eventNow(state) ?? point.timestamp);
+  words.forEach((text, at) => setText(lines[at], text));
+  place(dot, layout);
+}
+
+/**
+ * What a dot says.
+ * @param {import("../link/message.js").Point} point
+ * @param {boolean} spread whether it is only known from its block
+ * @param {number} now Unix seconds
+ * @returns {[string, string, string]}
+ */
+export function wordsOf({ price, valueSats, roundUsd, timestamp, state }, spread, now) {
+  const time = formatLocalTime(timestamp, true);
+  const where = state === "confirmed" ? "Confirmed" : "Mempool";
+  const when = spread ? `seen only with the block of ${time}` : `seen ${time}, ${formatAge(now - timestamp)} ago`;
+  return [formatUsd(price), `${formatBtc(valueSats)} for ${formatRoundUsd(roundUsd)}`, `${where}, ${when}`];
+}
+
+/** Says the dot that the keyboard has gone to. @param {State} state */
+export function speakDot(state) {
+  const { pointed, points } = state;
+  const slot = pointed?.id == null ? undefined : points.slotOf(pointed.id);
+  if (slot === undefined) return;
+  const point = points.at(slot);
+  setText(spoken, wordsOf(point, points.isSpread(slot), eventNow(state) ?? point.timestamp).join(". "));
+}
+
+/**
+ * Beside the dot, where there is room.
+ * @param {{ x: number, y: number }} dot
+ * @param {Layout} layout
+ */
+function place({ x, y }, layout) {
+  const { offsetWidth: width, offsetHeight: height } = tooltip;
+  const left = x + AWAY + width > layout.right ? Math.max(0, x - AWAY - width) : x + AWAY;
+  const top = Math.min(layout.height - height, Math.max(0, y - AWAY - height));
+  tooltip.style.setProperty("transform", `translate(${Math.round(left)}px, ${Math.round(top)}px)`);
+}

@@ -1,0 +1,60 @@
+// What dots look like: round marks in the colour of their part, fresh ones of the mempool larger and moving in from the
+// right. Pure.
+
+/** @typedef {import("./layout.js").Layout} Layout */
+/** @typedef {{ rest: number, alpha: number, shown: boolean }} Kind radius at rest in CSS pixels, opacity */
+/**
+ * How the dots of one frame look.
+ * @typedef {object} Look
+ * @property {Kind} confirmed
+ * @property {Kind} mempool
+ * @property {number} fresh what a mempool dot of this moment has more of radius, CSS pixels
+ * @property {number} clock seconds of the page's own clock; points whose arrival is less than `ARRIVES_IN` before it move
+ */
+
+/** Seconds that a new dot takes from the right edge to its place. */
+export const ARRIVES_IN = 0.9;
+
+/** How fast a mempool dot shrinks: to a third of what it has more, in seconds. */
+export const SHRINKS_WITHIN = 90;
+
+/** Radii in CSS pixels on a plot of the usual height: the largest at rest, and what a fresh mempool dot has more. */
+const REST = 1.75;
+const FRESH = 2.5;
+const LEAST_REST = 0.8;
+
+/** The height of plot, in CSS pixels, above which dots grow with it. */
+const USUAL_HEIGHT = 420;
+
+/** Dots at rest cover no more than this share of their part, so that where they pile up still stands out. */
+const COVERED = 0.24;
+
+/** Opacity of a dot that has room, and the least of one that has none. */
+const OPAQUE = 0.8;
+const FAINT = 0.25;
+
+/**
+ * @param {{ confirmed: number, mempool: number }} counts of the dots that each part shows
+ * @param {Layout} layout
+ * @param {import("../state/view.js").View} view
+ * @param {number} clock seconds of the page's own clock
+ * @returns {Look}
+ */
+export function lookOf(counts, layout, view, clock) {
+  const scale = Math.min(2, Math.max(1, (layout.bottom - layout.top) / USUAL_HEIGHT));
+  /**
+   * @param {"confirmed" | "mempool"} name
+   * @returns {Kind}
+   */
+  const kind = (name) => {
+    const area = (layout.bottom - layout.top) * (layout[name].right - layout[name].left);
+    const fitting = Math.sqrt((COVERED * area) / Math.PI / Math.max(1, counts[name]));
+    const rest = Math.min(REST * scale, Math.max(LEAST_REST, fitting));
+    const alpha = Math.max(FAINT, OPAQUE * Math.min(1, fitting / LEAST_REST / 1.25));
+    return { rest, alpha, shown: !view.hides.has(name) };
+  };
+  const confirmed = kind("confirmed");
+  const mempool = kind("mempool");
+  // Where there is no room for dots at rest, there is less for larger ones.
+  return { confirmed, mempool, fresh: (FRESH * mempool.rest) / REST, clock };
+}
