@@ -1,0 +1,125 @@
+// When to draw, and how much: one frame for all changes before it, and none while nobody looks.
+
+import { showTooltip } from "../plot/crosshair.js";
+import { ARRIVES_IN } from "../plot/look.js";
+import { Glide, spanOf, Strength } from "../plot/motion.js";
+
+/** @typedef {import("../state/state.js").State} State */
+
+/** More dots than this are not moved by the plain canvas: it draws each by itself. */
+const MOST_MOVED_BY_CANVAS = 3000;
+
+export class Frames {
+  #state;
+  #chart;
+  #views;
+  #clockNow;
+  #axis = new Glide();
+  #strength = new Strength();
+  #lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
+  #isRequested = false;
+  #allWanted = false;
+  #frontWanted = false;
+  #isPriceShown = false;
+  /** When the frame before was drawn, if another was to follow at once. */
+  #followsFrameAt = -Infinity;
+  #drawnAt = -Infinity;
+
+  /**
+   * @param {State} state
+   * @param {import("../plot/chart.js").Chart} chart
+   * @param {((state: State) => void)[]} views what else shows the state
+   * @param {() => number} clockNow seconds of the page's own clock
+   */
+  constructor(state, chart, views, clockNow) {
+    this.#state = state;
+    this.#chart = chart;
+    this.#views = views;
+    this.#clockNow = clockNow;
+  }
+
+  /** Asks for a frame that shows everything. */
+  request() {
+    this.#allWanted = true;
+    this.#schedule();
+  }
+
+  /** Asks for one when only what is pointed at has changed. */
+  requestFront() {
+    this.#frontWanted = true;
+    this.#schedule();
+  }
+
+  /** Draws at once, not when the browser next thinks of a frame: the page is seen again. */
+  resume() {
+    this.#allWanted = true;
+    // The time in between says nothing of how strong the machine is.
+    this.#followsFrameAt = -Infinity;
+    this.#draw();
+  }
+
+  /** The plot as it is now, all dots at rest; the canvases from the back to the front. */
+  picture() {
+    this.#chart.show(this.#state, this.#axis.at, Infinity);
+    return this.#chart.layers;
+  }
+
+  #schedule() {
+    if (this.#isRequested || document.hidden) return;
+    this.#isRequested = true;
+    requestAnimationFrame(() => {
+      this.#isRequested = false;
+      this.#draw();
+    });
+  }
+
+  #draw() {
+    const state = this.#state;
+    const clock = (state.clock = this.#clockNow());
+    const isStill = this.#isStill(clock);
+    if (Number.isFinite(this.#followsFrameAt)) this.#strength.frame(clock - this.#followsFrameAt, clock);
+    const isGliding = this.#axis.towards(state.priceAxis && spanOf(state.priceAxis), clock, isStill);
+    const dotClock = isStill ? Infinity : clock;
+    if (this.#allWanted || isGliding) {
+      if (!this.#drawAll(dotClock)) return;
+    } else this.#drawMoved(dotClock);
+    this.#drawnAt = clock;
+    const isMoving = isGliding || (!isStill && clock - state.points.newestArrival < ARRIVES_IN);
+    this.#followsFrameAt = isMoving ? clock : -Infinity;
+    if (isMoving) this.#schedule();
+  }
+
+  /** @param {number} dotClock @returns {boolean} whether the plot was drawn as well */
+  #drawAll(dotClock) {
+    const state = this.#state;
+    for (const show of this.#views) show(state);
+    // The price first: what the plot needs before its first frame would hold it up.
+    const isFirst = !this.#isPriceShown && state.estimate !== null;
+    this.#isPriceShown ||= isFirst;
+    if (isFirst) {
+      this.#schedule();
+      return false;
+    }
+    this.#chart.show(state, this.#axis.at, dotClock);
+    [this.#allWanted, this.#frontWanted] = [false, false];
+    showTooltip(state, this.#chart.layout);
+    return true;
+  }
+
+  /** Only the dots that still fly in, and what is pointed at. @param {number} dotClock */
+  #drawMoved(dotClock) {
+    const state = this.#state;
+    if (state.points.newestArrival > this.#drawnAt - ARRIVES_IN) this.#chart.showDots(state, dotClock);
+    if (this.#frontWanted) {
+      this.#chart.showFront(state);
+      showTooltip(state, this.#chart.layout);
+    }
+    this.#frontWanted = false;
+  }
+
+  /** Whether nothing is to move by itself. @param {number} clock */
+  #isStill(clock) {
+    const isTooMuch = this.#chart.renderer === "canvas" && this.#state.points.count > MOST_MOVED_BY_CANVAS;
+    return this.#lessMotion.matches || !this.#strength.suffices(clock) || isTooMuch;
+  }
+}
