@@ -118,10 +118,12 @@ pub struct Parts {
 }
 
 /// `satscope demo`. Its node takes free ports, since those of a real one may be in use, and leaves neither journal nor history.
+/// It has a month of the past, so that a page shows one.
 #[derive(Args, Debug)]
 #[command(mut_arg("standin_zmq_listen", |port| port.default_value("tcp://127.0.0.1:0")))]
 #[command(mut_arg("standin_rpc_listen", |port| port.default_value("127.0.0.1:0")))]
 #[command(mut_arg("state_dir", |folder| folder.default_value("none")))]
+#[command(mut_arg("history_days", |days| days.default_value("30")))]
 pub struct Demo {
     #[command(flatten)]
     pub process: ProcessSettings,

@@ -20,6 +20,8 @@ pub const RECENT_BYTES: &str = "satscope_historian_recent_bytes";
 pub const RECENT_FAULTS: &str = "satscope_historian_recent_faults_total";
 /// Periods that cannot be read.
 pub const UNREADABLE_PERIODS: &str = "satscope_historian_unreadable_periods";
+/// Periods whose lock disagrees with a neighbour's.
+pub const DISPUTED_PERIODS: &str = "satscope_historian_disputed_periods";
 
 /// Says what each means.
 pub fn describe() {
@@ -50,6 +52,10 @@ pub fn describe() {
         UNREADABLE_PERIODS,
         "Periods of which the node has pruned a block, so that they cannot be read."
     );
+    describe_gauge!(
+        DISPUTED_PERIODS,
+        "Periods whose prices and a neighbour's are over 5 % apart where they meet; both are served with low confidence."
+    );
 }
 
 /// Begins all of them at zero, so that they appear before their first event.
@@ -68,4 +74,5 @@ pub fn start() {
     }
     gauge!(RECENT_BYTES).set(0.0);
     gauge!(UNREADABLE_PERIODS).set(0.0);
+    gauge!(DISPUTED_PERIODS).set(0.0);
 }

@@ -5,6 +5,7 @@
 
 pub mod archive;
 mod cpu;
+mod dates;
 mod fill;
 mod fill_metrics;
 mod filler;

@@ -53,10 +53,22 @@ pub struct Report {
     pub wanted_blocks: u64,
     /// Seconds until all are read, at the pace of the last minutes; `None` if that is unknown or none is left.
     pub left_seconds: Option<u64>,
-    /// What it does.
+    /// What the filler does.
     pub doing: Doing,
-    /// One line for the public, without addresses or names: what it does or waits for.
+    /// One line for the public, without addresses or names: what the filler does or waits for.
     pub detail: String,
+    /// Why the history's file cannot be used, in words for the public; `None` while it can. Written by `upkeep` alone.
+    pub unusable: Option<String>,
+}
+
+impl Report {
+    /// What the historian does, and one line for the public. It is stuck while its file cannot be used, whatever the filler does.
+    pub fn shown(&self) -> (Doing, &str) {
+        match &self.unusable {
+            Some(why) => (Doing::Stuck, why),
+            None => (self.doing, &self.detail),
+        }
+    }
 }
 
 /// The newest [`Report`]. Clones share it.
@@ -76,5 +88,29 @@ impl Progress {
 
     fn lock(&self) -> MutexGuard<'_, Report> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unusable_file_outweighs_what_the_filler_does_until_it_can_be_used() {
+        let progress = Progress::default();
+        progress.update(|report| report.unusable = Some("the disk is full".to_owned()));
+        progress.update(|report| {
+            report.doing = Doing::Filling;
+            report.detail = "history since March 2021".to_owned();
+        });
+        assert_eq!(
+            progress.report().shown(),
+            (Doing::Stuck, "the disk is full")
+        );
+        progress.update(|report| report.unusable = None);
+        assert_eq!(
+            progress.report().shown(),
+            (Doing::Filling, "history since March 2021")
+        );
     }
 }

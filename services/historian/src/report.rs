@@ -108,8 +108,9 @@ pub fn answered(question: &'static str, took: Duration) {
 
 /// How far the historian has come.
 pub fn progress(report: &Report) {
+    let (shown, _) = report.shown();
     for (doing, label) in Doing::ALL {
-        let holds = u8::from(report.doing == doing);
+        let holds = u8::from(shown == doing);
         gauge!("satscope_historian_state", "state" => label).set(holds);
     }
     gauge!("satscope_historian_left_seconds").set(report.left_seconds.unwrap_or(0) as f64);

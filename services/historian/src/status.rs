@@ -4,8 +4,8 @@ use std::{fmt::Write as _, path::Path};
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
 
+use crate::dates::utc;
 use crate::store::{Coverage, PeriodState, Readers, Store, StoreError, StoredPeriod};
 
 /// What one file holds. Times are Unix seconds.
@@ -206,18 +206,6 @@ fn height(height: Option<u32>) -> String {
     }
 }
 
-/// A time as `2024-03-01 12:00 UTC`; in Unix seconds if it lies beyond the calendar.
-fn utc(time: u64) -> String {
-    let moment = i64::try_from(time).ok();
-    let moment = moment.and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
-    let Some(moment) = moment else {
-        return time.to_string();
-    };
-    let (date, hour, minute) = (moment.date(), moment.hour(), moment.minute());
-    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -226,14 +214,6 @@ mod tests {
 
     use super::*;
     use crate::store::{BlockRow, Identity, PeriodRow};
-
-    #[test]
-    fn times_are_told_in_days() {
-        assert_eq!(utc(0), "1970-01-01 00:00 UTC");
-        assert_eq!(utc(951_782_400 + 3660), "2000-02-29 01:01 UTC");
-        assert_eq!(utc(1_709_251_199), "2024-02-29 23:59 UTC");
-        assert_eq!(utc(1_735_689_599), "2024-12-31 23:59 UTC");
-    }
 
     #[test]
     fn a_folder_is_told_file_by_file() {

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     archive::{Archive, History},
-    progress::{Doing, Progress},
+    progress::Progress,
     report,
     store::{Identity, Readers, StoreError},
 };
@@ -103,12 +103,7 @@ impl Upkeep {
             return;
         }
         info!("the history's file can be used again");
-        self.progress.update(|report| {
-            if report.doing == Doing::Stuck {
-                report.doing = Doing::Waiting;
-                report.detail.clear();
-            }
-        });
+        self.progress.update(|report| report.unusable = None);
     }
 
     /// Looks for damage until a file is found to be whole.
@@ -127,10 +122,8 @@ impl Upkeep {
         let words = wrong.to_string();
         self.condition
             .unmet(Fault::new(wrong.public(), words.clone()));
-        self.progress.update(|report| {
-            report.doing = Doing::Stuck;
-            report.detail = wrong.public().to_owned();
-        });
+        self.progress
+            .update(|report| report.unusable = Some(wrong.public().to_owned()));
         if self.complaint.as_ref() != Some(&words) {
             match wrong {
                 StoreError::Corrupt { .. } => error!("{words}"),

@@ -11,7 +11,6 @@ use std::{
 
 use satscope_kit::clock::Steady;
 use satscope_oracle::past::PERIOD_BLOCKS;
-use time::OffsetDateTime;
 use tracing::info;
 
 use super::{
@@ -19,7 +18,12 @@ use super::{
     pace::Pace,
     plan::{Plan, Sight},
 };
-use crate::progress::{Doing, Progress, Report};
+use crate::{
+    dates::month,
+    node::Moment,
+    progress::{Doing, Progress, Report},
+    store::Tip,
+};
 
 /// Interval between lines of the log.
 const EVERY_MS: u64 = 60_000;
@@ -49,6 +53,18 @@ impl News {
     /// Changes the report.
     pub fn update(&self, change: impl FnOnce(&mut Report)) {
         self.progress.update(change);
+    }
+
+    /// The node's best block and chain.
+    pub fn tip(&self, moment: &Moment) {
+        let tip = Tip {
+            height: moment.height,
+            hash: moment.hash,
+        };
+        self.update(|report| {
+            report.chain = Some(moment.chain.clone());
+            report.tip = Some(tip);
+        });
     }
 
     /// The node is waited for.
@@ -144,33 +160,9 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// The month of a time in Unix seconds, such as "March 2021".
-fn month(time: u64) -> String {
-    let moment = i64::try_from(time).ok();
-    let moment = moment.and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
-    match moment {
-        Some(moment) => format!("{} {}", moment.month(), moment.year()),
-        None => time.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_months_are_those_of_the_calendar() {
-        for (time, expected) in [
-            (0, "January 1970"),
-            (1_420_070_399, "December 2014"),
-            (1_420_070_400, "January 2015"),
-            (1_709_164_800, "February 2024"),
-            (1_709_251_200, "March 2024"),
-            (1_735_689_599, "December 2024"),
-        ] {
-            assert_eq!(month(time), expected);
-        }
-    }
 
     #[test]
     fn the_words_say_since_when_how_far_and_how_long() {

@@ -153,6 +153,7 @@ pub fn coverage(
         0 => (has.read, has.read),
         wanted => (report.read_blocks, wanted),
     };
+    let (doing, detail) = report.shown();
     proto::Coverage {
         chain: chain.cloned().unwrap_or_default(),
         simulated,
@@ -170,8 +171,8 @@ pub fn coverage(
         read_blocks,
         wanted_blocks,
         left_seconds: report.left_seconds,
-        state: report.doing.message().into(),
-        detail: report.detail.clone(),
+        state: doing.message().into(),
+        detail: detail.to_owned(),
         first_minute: has.first_minute,
         last_minute: has.last_minute,
     }
