@@ -19,6 +19,7 @@ import { amountsWhile, coverageWhile, pastEstimates, resetDelayMs, restOfPoints 
 import { viewOfAddress, write, writeAtRest } from "./shell/address.js";
 import { Frames } from "./shell/frames.js";
 import { setUpScreen } from "./shell/screen.js";
+import { listenToTheme, showTheme } from "./shell/theme.js";
 import { listenToShare } from "./shell/share.js";
 import { applyPast, applyRest, applyUpdate, createState } from "./state/state.js";
 import { showStats } from "./panels/stats.js";
@@ -35,7 +36,7 @@ const chart = new Chart(canvases, requestFrame, query.has("canvas"));
 const evidence = new Evidence(requestFrame);
 /** What shows ages and countdowns, which move without any message. */
 const runningViews = [showPrice, showNotice, showHops, showStats];
-const views = [...runningViews, showOrigin, showControls, evidence.show];
+const views = [showTheme, ...runningViews, showOrigin, showControls, evidence.show];
 
 /** Seconds of the page's own clock, which no setting of the machine's clock moves. */
 const clockNow = () => performance.now() / 1000;
@@ -133,7 +134,8 @@ const connection = new Connection(socketAddress.href, {
   onLink(link) {
     const back = link.phase === "connected" && state.link.phase !== "connected" && state.updates > 0;
     state.link = link;
-    if (back) void past.fetch();
+    // A gateway that was away comes back to all its pages at once.
+    if (back) void past.fetch(resetDelayMs(false, Math.random()));
     changed();
   },
 });
@@ -141,6 +143,7 @@ const connection = new Connection(socketAddress.href, {
 connection.open();
 setUpScreen(query.has("kiosk"), query.has("compact"));
 listenToControls(state, viewChanged);
+listenToTheme(state, viewChanged);
 listenToShare(state, () => frames.picture());
 listen(front, {
   state,

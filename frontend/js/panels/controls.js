@@ -1,4 +1,4 @@
-// The buttons over the plot: layers, range, back to live, theme, and the evidence.
+// The buttons over the plot: layers, range, back to live; and the one that opens the evidence.
 
 import { byId } from "../base/dom.js";
 import { goLive, isLive } from "../state/view.js";
@@ -9,7 +9,6 @@ import { goLive, isLive } from "../state/view.js";
 const layers = buttonsIn("layers");
 const ranges = buttonsIn("ranges");
 const live = byId("live");
-const theme = byId("theme");
 const why = byId("why");
 
 /** @param {string} id */
@@ -26,7 +25,6 @@ export function showControls({ view, hiddenPriceUsd }) {
   }
   for (const button of ranges) button.setAttribute("aria-pressed", String(Number(button.dataset.range) === view.range));
   live.hidden = isLive(view);
-  theme.setAttribute("aria-pressed", String(view.theme === "light"));
 }
 
 /**
@@ -51,10 +49,6 @@ export function listenToControls(state, onView) {
   }
   live.addEventListener("click", () => {
     goLive(state.view);
-    onView();
-  });
-  theme.addEventListener("click", () => {
-    state.view.theme = state.view.theme === "light" ? "dark" : "light";
     onView();
   });
   why.addEventListener("click", () => {

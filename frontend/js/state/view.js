@@ -8,7 +8,7 @@
  * @property {Set<Layer>} hides layers that are not shown
  * @property {{ confirmed: Span | null, mempool: Span | null, price: Span | null }} zoom what is looked at; `null` follows live
  * @property {boolean} evidence whether the histogram is open
- * @property {"dark" | "light"} theme
+ * @property {"dark" | "light" | null} theme of the link; `null` if it names none
  */
 
 export const RANGES = [900, 3600, 10_800];
@@ -22,7 +22,7 @@ export function defaultView() {
     hides: new Set(),
     zoom: { confirmed: null, mempool: null, price: null },
     evidence: true,
-    theme: "dark",
+    theme: null,
   };
 }
 
@@ -49,7 +49,7 @@ export function toFragment({ range, hides, zoom, evidence, theme }) {
     if (span) parts.set(name, `${Number(span.low.toFixed(2))}~${Number(span.high.toFixed(2))}`);
   }
   if (!evidence) parts.set("evidence", "off");
-  if (theme !== "dark") parts.set("theme", theme);
+  if (theme !== null) parts.set("theme", theme);
   return parts.toString().replaceAll("%2B", "+").replaceAll("%7E", "~");
 }
 
