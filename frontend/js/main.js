@@ -4,7 +4,11 @@ import { staleReason } from "./state/age.js";
 import { buildIn, Renewal } from "./shell/build.js";
 import { Chart } from "./plot/chart.js";
 import { Connection } from "./link/connection.js";
+import { showAlerts } from "./panels/alerts.js";
 import { listenToControls, showControls } from "./panels/controls.js";
+import { listenToConverter, showConverter } from "./panels/converter.js";
+import { setUpKeys } from "./panels/keys.js";
+import { listenToSpeech, speakPrice } from "./panels/speech.js";
 import { speakDot } from "./plot/crosshair.js";
 import { byId } from "./base/dom.js";
 import { Evidence } from "./panels/evidence.js";
@@ -16,6 +20,8 @@ import { showNotice } from "./panels/notice.js";
 import { showOrigin } from "./panels/origin.js";
 import { showPrice } from "./panels/price.js";
 import { amountsWhile, coverageWhile, pastEstimates, resetDelayMs, restOfPoints } from "./link/rest.js";
+import { setUpAlarm } from "./shell/alarm.js";
+import { installWorker } from "./shell/installed.js";
 import { viewOfAddress, write, writeAtRest } from "./shell/address.js";
 import { Frames } from "./shell/frames.js";
 import { setUpScreen } from "./shell/screen.js";
@@ -35,8 +41,8 @@ const requestFrame = () => frames.request();
 const chart = new Chart(canvases, requestFrame, query.has("canvas"));
 const evidence = new Evidence(requestFrame);
 /** What shows ages and countdowns, which move without any message. */
-const runningViews = [showPrice, showNotice, showHops, showStats];
-const views = [showTheme, ...runningViews, showOrigin, showControls, evidence.show];
+const runningViews = [showPrice, speakPrice, showNotice, showHops, showStats];
+const views = [showTheme, ...runningViews, showOrigin, showControls, showConverter, showAlerts, evidence.show];
 
 /** Seconds of the page's own clock, which no setting of the machine's clock moves. */
 const clockNow = () => performance.now() / 1000;
@@ -93,6 +99,7 @@ function onMessage(message) {
   if (isTurned) write(state.view);
   if (first || (update.reset && !state.amounts)) askForAmounts();
   if (first) void askForCoverage();
+  alerts?.judge();
   changed();
 }
 
@@ -111,6 +118,9 @@ function viewChanged() {
   writeAtRest(state.view);
   if (state.view.evidence && !state.amounts) askForAmounts();
 }
+
+/** `null` in a small part of another page, which has no room for alerts. */
+const alerts = query.has("compact") ? null : setUpAlarm(state, changed);
 
 const renewal = new Renewal(buildIn(import.meta.url), {
   random: Math.random,
@@ -144,7 +154,11 @@ connection.open();
 setUpScreen(query.has("kiosk"), query.has("compact"));
 listenToControls(state, viewChanged);
 listenToTheme(state, viewChanged);
-listenToShare(state, () => frames.picture());
+listenToConverter(state, requestFrame);
+listenToSpeech();
+setUpKeys();
+listenToShare(state, { layers: () => frames.picture(), layout: () => chart.layout });
+if (!query.has("compact")) installWorker();
 listen(front, {
   state,
   layout: () => chart.layout,

@@ -160,3 +160,10 @@ export function formatLocalMoment(timestamp) {
 export function formatUtc(timestamp) {
   return `${new Date(timestamp * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
+
+/** The signs that part decimals and thousands in the reader's locale, such as `.` and `,`. */
+export function separators() {
+  const parts = numbers("0-1", { minimumFractionDigits: 0, maximumFractionDigits: 1 }).formatToParts(1_234_567.5);
+  const sign = (/** @type {string} */ type) => parts.find((part) => part.type === type)?.value ?? "";
+  return { decimal: sign("decimal"), group: sign("group") };
+}

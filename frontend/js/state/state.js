@@ -55,6 +55,8 @@ import { defaultView, goLive } from "./view.js";
  * @property {number | null} mempoolSpan seconds that the mempool's part shows
  * @property {import("./view.js").View} view
  * @property {Pointed | null} pointed
+ * @property {import("./alerts.js").Alert[]} alerts as this browser keeps them
+ * @property {import("./converter.js").Typed} typed what the converter converts
  */
 
 /** Messages by which the update rate is judged. */
@@ -98,6 +100,8 @@ export function createState() {
     mempoolSpan: null,
     view: defaultView(),
     pointed: null,
+    alerts: [],
+    typed: { unit: "btc", text: "1" },
   };
 }
 
