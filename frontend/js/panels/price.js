@@ -23,6 +23,11 @@ const sats = byId("sats");
 const age = byId("age");
 const payments = byId("payments");
 
+const SIGNS = { up: "▲ ", down: "▼ ", none: "" };
+
+/** A smaller change, as a share of one, is written as zero, and has no direction. */
+const LEAST_CHANGE = 0.00005;
+
 /** @param {State} state */
 export function showPrice(state) {
   const { estimate } = state;
@@ -71,7 +76,14 @@ function showInterval(estimate) {
 /** @param {State} state */
 function showChange(state) {
   const moved = changeInAnHour(state);
-  change.dataset.direction = moved === null ? "none" : moved.share < 0 ? "down" : "up";
-  setText(change, moved ? `${moved.share < 0 ? "▼" : "▲"} ${formatSignedPercent(moved.share)}` : "–");
+  const direction = moved ? directionOf(moved.share) : "none";
+  change.dataset.direction = direction;
+  setText(change, moved ? `${SIGNS[direction]}${direction === "none" ? formatPercent(0) : formatSignedPercent(moved.share)}` : "–");
   setText(changeFrom, moved ? `from ${formatUsd(moved.from)}` : "");
+}
+
+/** @param {number} share */
+function directionOf(share) {
+  if (Math.abs(share) < LEAST_CHANGE) return "none";
+  return share < 0 ? "down" : "up";
 }
