@@ -1,7 +1,10 @@
 // How numbers, spans of time and moments are written on the page: in the reader's locale, with the page's own units.
 
+/** The locale of a machine that was given none parts no thousands. */
+const NO_LOCALE = /-u-va-posix$/;
+
 /** The locale that is written in; `undefined` is the browser's. @type {string | undefined} */
-let locale;
+let locale = NO_LOCALE.test(new Intl.NumberFormat().resolvedOptions().locale) ? "en-US" : undefined;
 
 /** Formatters are slow to make, so each is made once. @type {Map<string, Intl.NumberFormat | Intl.DateTimeFormat>} */
 let made = new Map();
