@@ -180,11 +180,13 @@ pub async fn the_keyboard_suffices(stage: &Stage) {
         visited.push(id);
     }
     for id in [
-        "copy-price",
-        "copy-link",
-        "save",
         "theme",
+        "speak",
         "full-screen",
+        "open-keys-list",
+        "convert-btc",
+        "convert-usd",
+        "convert-sats",
         "confirmed",
         "blocks",
         "900",
@@ -225,6 +227,10 @@ pub async fn the_keyboard_suffices(stage: &Stage) {
     browser.until(&format!("{why} === 'false'")).await;
     browser.press(Key::Enter).await;
     browser.until(&format!("{why} === 'true'")).await;
+    for id in ["open-alerts", "open-share"] {
+        browser.press(Key::Tab).await;
+        assert_eq!(browser.value(focused).await, id);
+    }
 }
 
 pub async fn a_zoomed_view_is_in_the_link(stage: &Stage) {

@@ -45,7 +45,9 @@ export function listenToShare(state, { layers, layout }) {
 function showTexts() {
   fieldOf("share-link").value = location.href;
   fieldOf("share-embed").value = embedOf(new URL(".", document.baseURI).href);
-  fieldOf("share-picture").value = new URL("price.svg", document.baseURI).href;
+  const [svg, png] = ["price.svg", "price.png"].map((name) => new URL(name, document.baseURI).href);
+  fieldOf("share-picture").value = svg;
+  for (const [link, address] of [["share-svg", svg], ["share-png", png]]) byId(link).setAttribute("href", address);
 }
 
 /** @param {string} id */
