@@ -135,11 +135,14 @@ function readOrWarn(message) {
   }
 }
 
+let wasEvidence = state.view.evidence;
+
 function viewChanged() {
   lookBack();
   requestFrame();
   writeAtRest(state.view);
-  if (state.view.evidence && !state.amounts) askForAmounts();
+  if (state.view.evidence && !wasEvidence) askForAmounts();
+  wasEvidence = state.view.evidence;
 }
 
 const renewal = new Renewal(buildIn(import.meta.url), {

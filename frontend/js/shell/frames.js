@@ -4,6 +4,7 @@ import { showTooltip } from "../plot/crosshair.js";
 import { ARRIVES_IN } from "../plot/look.js";
 import { Glide, Strength } from "../plot/motion.js";
 import { followedPrices } from "../plot/prices.js";
+import { hasDots } from "../state/view.js";
 
 /** @typedef {import("../state/state.js").State} State */
 
@@ -89,7 +90,8 @@ export class Frames {
       if (!this.#drawAll(dotClock)) return;
     } else this.#drawMoved(dotClock);
     this.#drawnAt = clock;
-    const isMoving = isGliding || (!isStill && clock - state.points.newestArrival < ARRIVES_IN);
+    const isFlying = hasDots(state.view) && clock - state.points.newestArrival < ARRIVES_IN;
+    const isMoving = isGliding || (!isStill && isFlying);
     this.#followsFrameAt = isMoving ? clock : -Infinity;
     if (isMoving) this.#schedule();
   }
@@ -114,7 +116,7 @@ export class Frames {
   /** Only the dots that still fly in, and what is pointed at. @param {number} dotClock */
   #drawMoved(dotClock) {
     const state = this.#state;
-    if (state.points.newestArrival > this.#drawnAt - ARRIVES_IN) this.#chart.showDots(state, dotClock);
+    if (hasDots(state.view) && state.points.newestArrival > this.#drawnAt - ARRIVES_IN) this.#chart.showDots(state, dotClock);
     if (this.#frontWanted) {
       this.#chart.showFront(state);
       showTooltip(state, this.#chart.layout);

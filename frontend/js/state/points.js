@@ -113,23 +113,19 @@ export class Points {
    * @param {Record<keyof Counts, { start: number, end: number, live: boolean } | null>} spans Unix seconds; `null` shows none
    * @returns {Counts}
    */
-  countIn(spans) {
-    const confirmed = spans.confirmed ? this.#countOf(1, spans.confirmed) : 0;
-    return { confirmed, mempool: spans.mempool ? this.#countOf(0, spans.mempool) : 0 };
-  }
-
-  /**
-   * @param {number} confirmed 1 or 0
-   * @param {{ start: number, end: number, live: boolean }} span
-   */
-  #countOf(confirmed, { start, end, live }) {
-    const most = live ? Infinity : end;
-    let found = 0;
-    for (let slot = 0; slot < this.count; slot += 1) {
-      const place = this.places[slot];
-      if (this.confirmed[slot] === confirmed && place >= start && place <= most) found += 1;
+  countIn({ confirmed, mempool }) {
+    const { places, count } = this;
+    const spans = [mempool, confirmed];
+    const starts = spans.map((span) => span?.start ?? Infinity);
+    const ends = spans.map((span) => (span?.live ? Infinity : (span?.end ?? -Infinity)));
+    const found = [0, 0];
+    // Numbers only, for this runs over all points at each frame.
+    for (let slot = 0; slot < count; slot += 1) {
+      const state = this.confirmed[slot];
+      const place = places[slot];
+      if (place >= starts[state] && place <= ends[state]) found[state] += 1;
     }
-    return found;
+    return { confirmed: found[1], mempool: found[0] };
   }
 
   /** The slots that have changed since the last call; `from` is not below `to` when there are none. */
