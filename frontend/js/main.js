@@ -1,6 +1,7 @@
 // Puts the page together: messages and gestures change the state, and each change asks for a frame that shows it.
 
 import { staleReason } from "./state/age.js";
+import { Inquiry } from "./shell/archive.js";
 import { buildIn, Renewal } from "./shell/build.js";
 import { Chart } from "./plot/chart.js";
 import { Connection } from "./link/connection.js";
@@ -14,10 +15,15 @@ import { byId } from "./base/dom.js";
 import { Evidence } from "./panels/evidence.js";
 import { showTab } from "./shell/favicon.js";
 import { listen } from "./plot/gestures.js";
+import { plainWheelHint } from "./panels/hint.js";
 import { showHops } from "./panels/hops.js";
 import { readMessage } from "./link/message.js";
 import { showNotice } from "./panels/notice.js";
 import { showOrigin } from "./panels/origin.js";
+import { askForMoment, listenToPast, showPast } from "./panels/past.js";
+import { listenToPlotMessage, showPlotMessage } from "./panels/plot-message.js";
+import { listenToRanges, showRanges } from "./panels/ranges.js";
+import { SeriesAsker } from "./link/archive.js";
 import { showPrice } from "./panels/price.js";
 import { amountsWhile, coverageWhile, pastEstimates, resetDelayMs, restOfPoints } from "./link/rest.js";
 import { setUpAlarm } from "./shell/alarm.js";
@@ -42,7 +48,9 @@ const chart = new Chart(canvases, requestFrame, query.has("canvas"));
 const evidence = new Evidence(requestFrame);
 /** What shows ages and countdowns, which move without any message. */
 const runningViews = [showPrice, speakPrice, showNotice, showHops, showStats];
-const views = [showTheme, ...runningViews, showOrigin, showControls, showConverter, showAlerts, evidence.show];
+const views = [
+  showTheme, ...runningViews, showOrigin, showControls, showRanges, showPast, showPlotMessage, showConverter, showAlerts, evidence.show,
+];
 
 /** Seconds of the page's own clock, which no setting of the machine's clock moves. */
 const clockNow = () => performance.now() / 1000;
@@ -79,10 +87,31 @@ const askForAmounts = amountsWhile(
 const askForCoverage = coverageWhile(
   () => !document.hidden && state.link.phase === "connected",
   (coverage) => {
-    state.coverage = coverage;
+    [state.coverage, state.isCoverageKnown] = [coverage, true];
+    lookBack();
     requestFrame();
   },
 );
+
+const inquiry = new Inquiry(
+  state,
+  new SeriesAsker(
+    (key, series) => {
+      inquiry.take(key, series, clockNow());
+      requestFrame();
+    },
+    (words) => {
+      state.archive.failure = words;
+      requestFrame();
+    },
+  ),
+);
+
+/** Has the prices of the past asked for that are looked at. */
+function lookBack() {
+  inquiry.look(clockNow(), !document.hidden && state.link.phase === "connected");
+  askForMoment(state, requestFrame);
+}
 
 /** @param {string} message */
 function onMessage(message) {
@@ -98,7 +127,10 @@ function onMessage(message) {
   if (isTurned || update.reset || state.historySince < hadSince) void past.fetch(delayMs);
   if (isTurned) write(state.view);
   if (first || (update.reset && !state.amounts)) askForAmounts();
-  if (first) void askForCoverage();
+  if (first) {
+    void askForCoverage();
+    lookBack();
+  }
   alerts?.judge();
   changed();
 }
@@ -113,10 +145,14 @@ function readOrWarn(message) {
   }
 }
 
+let wasEvidence = state.view.evidence;
+
 function viewChanged() {
+  lookBack();
   requestFrame();
   writeAtRest(state.view);
-  if (state.view.evidence && !state.amounts) askForAmounts();
+  if (state.view.evidence && !wasEvidence) askForAmounts();
+  wasEvidence = state.view.evidence;
 }
 
 /** `null` in a small part of another page, which has no room for alerts. */
@@ -144,8 +180,12 @@ const connection = new Connection(socketAddress.href, {
   onLink(link) {
     const back = link.phase === "connected" && state.link.phase !== "connected" && state.updates > 0;
     state.link = link;
-    // A gateway that was away comes back to all its pages at once.
-    if (back) void past.fetch(resetDelayMs(false, Math.random()));
+    if (back) {
+      // A gateway that was away comes back to all its pages at once.
+      const delayMs = resetDelayMs(false, Math.random());
+      void past.fetch(delayMs);
+      inquiry.renew(clockNow(), delayMs);
+    }
     changed();
   },
 });
@@ -154,6 +194,9 @@ connection.open();
 setUpScreen(query.has("kiosk"), query.has("compact"));
 listenToControls(state, viewChanged);
 listenToTheme(state, viewChanged);
+listenToRanges(state, viewChanged);
+listenToPast(state, viewChanged);
+listenToPlotMessage(state, viewChanged);
 listenToConverter(state, requestFrame);
 listenToSpeech();
 setUpKeys();
@@ -164,12 +207,14 @@ listen(front, {
   layout: () => chart.layout,
   onView: viewChanged,
   onPoint: () => frames.requestFront(),
-  onStep: () => speakDot(state),
+  onStep: () => speakDot(state, chart.layout),
+  onPlainWheel: plainWheelHint(),
 });
 byId("retry").addEventListener("click", () => connection.open());
 window.addEventListener("online", () => connection.open());
 window.addEventListener("hashchange", () => {
   state.view = viewOfAddress();
+  lookBack();
   requestFrame();
 });
 document.addEventListener("visibilitychange", () => {
@@ -194,6 +239,7 @@ function tick() {
   }
   showTab(state);
   if (state.link.phase === "connected" && !document.fullscreenElement) void renewal.tick(state.clock, leisure());
+  lookBack();
   if (document.hidden) return;
   if (document.body.dataset.stale !== (staleReason(state) ?? undefined)) requestFrame();
   for (const show of runningViews) show(state);

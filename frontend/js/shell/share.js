@@ -4,6 +4,8 @@ import { byId } from "../base/dom.js";
 import { formatUsd } from "../base/format.js";
 import { copyText, say, saveFile } from "../base/save.js";
 import { setUpDialog } from "../panels/dialog.js";
+import { staleReason } from "../state/age.js";
+import { pastLine } from "../state/archive.js";
 import { estimatesTable, paymentsTable } from "../state/table.js";
 import { nameOf, pictureOf, staleWords } from "./picture.js";
 
@@ -81,24 +83,29 @@ function savePicture(state, layers) {
  * @param {"payments" | "estimates"} what
  */
 function saveTable(state, layout, what) {
-  if (!layout) {
-    say("The plot shows nothing to save yet");
-    return;
-  }
-  const table = what === "payments" ? paymentsTable(state.points, shownOn(layout, state)) : estimatesTable(state.history.entries, timesOf(layout));
-  saveFile(new Blob([table], { type: "text/csv" }), `${nameOf(state)}-${what}.csv`);
+  if (!layout) say("The plot shows nothing to save yet");
+  else if (what === "payments" && !layout.hasDots) say("The plot shows prices of days or years, and no payments");
+  else saveFile(new Blob([tableOf(state, layout, what)], { type: "text/csv" }), `${nameOf(state)}-${what}.csv`);
+}
+
+/**
+ * @param {State} state
+ * @param {Layout} layout
+ * @param {"payments" | "estimates"} what
+ */
+function tableOf(state, layout, what) {
+  if (what === "payments") return paymentsTable(state.points, shownOn(layout, state));
+  const line = layout.hasDots ? state.history : pastLine(state, staleReason(state) === null);
+  const { parts } = layout;
+  const times = { low: Math.min(...parts.map(({ start }) => start)), high: Math.max(...parts.map(({ end }) => end)) };
+  return estimatesTable(line?.entries ?? [], times);
 }
 
 /** @param {Layout} layout @param {State} state @returns {import("../state/table.js").Shown} */
-function shownOn({ confirmed, mempool, low, high }, { view }) {
+function shownOn({ parts, low, high }, { view }) {
   const span = (/** @type {"confirmed" | "mempool"} */ name) => {
-    const { start, end } = name === "confirmed" ? confirmed : mempool;
-    return view.hides.has(name) ? null : { low: start, high: end };
+    const part = parts.find(({ states }) => states.includes(name));
+    return part && !view.hides.has(name) ? { low: part.start, high: part.end } : null;
   };
   return { confirmed: span("confirmed"), mempool: span("mempool"), price: { low, high } };
-}
-
-/** @param {Layout} layout */
-function timesOf({ confirmed, mempool }) {
-  return { low: Math.min(confirmed.start, mempool.start), high: Math.max(confirmed.end, mempool.end) };
 }
