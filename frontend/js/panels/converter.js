@@ -10,9 +10,15 @@ const form = byId("converter");
 const note = byId("convert-note");
 const fields = /** @type {Record<Unit, HTMLInputElement>} */ (Object.fromEntries(UNITS.map((unit) => [unit, byId(`convert-${unit}`)])));
 
+/** What it shows: amounts are written anew only when that changes. @type {{ typed: State["typed"] | null, price: number | null }} */
+let shown = { typed: null, price: null };
+
 /** @param {State} state */
 export function showConverter({ estimate, typed }) {
-  const { texts, refusal } = convert(typed, estimate?.price ?? null);
+  const price = estimate?.price ?? null;
+  if (shown.typed === typed && shown.price === price) return;
+  shown = { typed, price };
+  const { texts, refusal } = convert(typed, price);
   for (const unit of UNITS) {
     const field = fields[unit];
     // What is being typed is left alone, also its cursor.
