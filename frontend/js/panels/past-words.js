@@ -80,12 +80,11 @@ export function toldOf(moment, past) {
   const before = asked - past.timestamp;
   if (before > MOST_BEFORE) return null;
   const when = `${formatDay(asked)}, ${formatLocalTime(asked)} local · ${formatUtc(asked).replace(/:\d\d UTC$/, " UTC")}`;
-  const block = past.height === null ? "block" : `block ${formatCount(past.height)}`;
-  const source = past.source === "minute" ? "minute" : block;
+  const source = past.source === "minute" ? "a live estimate" : `block${past.height === null ? "" : ` ${formatCount(past.height)}`}`;
   return {
     when: moment.kind === "block" ? `Block ${formatCount(moment.height)}: ${when}` : when,
     price: formatUsd(past.price),
     doubt: `90 % interval ${formatUsd(past.low)} – ${formatUsd(past.high)} · confidence ${confidenceLevel(past.confidence)} ${past.confidence.toFixed(2)}`,
-    source: moment.kind === "block" ? "" : `from the ${source} ${before < 60 ? "of that minute" : `${formatAge(before)} before`}`,
+    source: moment.kind === "block" ? "" : `from ${source}${before < 60 ? "" : `, ${formatAge(before)} earlier`}`,
   };
 }

@@ -133,6 +133,7 @@ export function listenToPast(state, onView) {
     trouble = "";
     if (!isOpen) state.view.at = null;
     onView();
+    form.hidden = !isOpen;
     if (isOpen) date.focus();
   });
   form.addEventListener("submit", (event) => {

@@ -48,9 +48,11 @@ function titleOf(button, seconds) {
   return seconds <= 10_800 ? `${words}: every payment` : `${words}: prices as a line`;
 }
 
-/** How far the past is filled, while that is looked at and not done. @param {State} state */
-export function progressOf({ view, coverage }) {
-  return hasDots(view) || !coverage || (coverage.filled >= 1 && coverage.state !== "stuck") ? "" : archiveOf(coverage);
+/** How far the past is filled, while that is looked at and not done; or that it does not answer. @param {State} state */
+export function progressOf({ view, coverage, archive }) {
+  if (hasDots(view) || !coverage) return "";
+  if (archive.failure) return "The history does not answer, and is asked again";
+  return coverage.filled >= 1 && coverage.state !== "stuck" ? "" : archiveOf(coverage);
 }
 
 /**

@@ -237,6 +237,8 @@ function drawInFront(context, layout, state, theme) {
     drawHiddenPrice(context, layout, hiddenPriceUsd, estimate?.price ?? null, theme);
   }
   if (asked?.answer?.price) drawAsked(context, layout, asked.answer.price, theme);
-  if (estimate) drawPriceLabel(context, layout, estimate.price, theme);
+  // Beside prices of long ago, a label at the edge would be taken for one of them.
+  const isOnAxis = estimate && estimate.price >= layout.low && estimate.price <= layout.high;
+  if (estimate && (layout.hasDots || isOnAxis)) drawPriceLabel(context, layout, estimate.price, theme);
   if (state.pointed) drawCrossHair(context, layout, state, theme);
 }

@@ -1,7 +1,7 @@
 // The title of each part: what it shows, how far back, and how many payments of each state.
 
 import { formatAge, formatCount } from "../base/format.js";
-import { formatMoment } from "./calendar.js";
+import { formatDay, formatMoment } from "./calendar.js";
 import { isRoomy } from "./layout.js";
 
 /** @typedef {import("./layout.js").Part} Part */
@@ -67,7 +67,9 @@ function wordsOf(part, counts, series, isRoomy, theme) {
     ];
   }
   /** @type {Words[]} */
-  const words = span ? [{ text: capitalised(span), colour: theme.text, bold: true }] : [];
+  const words = [];
+  if (span) words.push({ text: capitalised(span), colour: theme.text, bold: true });
+  else if (series) words.push({ text: `${formatDay(part.start)} – ${formatDay(part.end)}`, colour: theme.text, bold: true });
   for (const state of part.states) {
     words.push({ text: `${formatCount(counts[state])} ${isRoomy ? LONG[state] : NAMES[state].toLowerCase()}`, colour: theme[state], bold: false });
   }

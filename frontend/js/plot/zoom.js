@@ -68,7 +68,9 @@ export function panBy(state, layout, dx, dy, from) {
   for (const part of dx === 0 ? [] : layout.parts) {
     if (from && partAt(layout, from.x) !== part) continue;
     const seconds = (-dx * (part.end - part.start)) / (part.right - part.inset - part.left);
-    zoom[part.name] = moved({ low: part.start, high: part.end }, seconds, bounds.time.within);
+    const span = moved({ low: part.start, high: part.end }, seconds, bounds.time.within);
+    // What cannot be moved stays live.
+    if (!part.live || Math.abs(span.high - part.end) > 1e-3) zoom[part.name] = span;
   }
   // A price axis that follows goes on following along the years.
   if (dy === 0 || (!layout.hasDots && !zoom.price)) return;

@@ -48,6 +48,7 @@ export class Inquiry {
     const isAgain = isRange && Number.isFinite(takenAt);
     if (isAgain && (clock < takenAt + wanted.everySeconds || clock < this.#notBefore)) return;
     this.#key = wanted.key;
+    this.#state.archive.failure = "";
     this.#asker.ask(wanted, isRange ? 0 : SETTLE_MS);
   }
 
