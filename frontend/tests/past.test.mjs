@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readSeries } from "../js/link/archive.js";
 import { readCoverage } from "../js/link/message.js";
-import { refusedAt, toldOf, unanswered } from "../js/panels/past-words.js";
+import { readTyped, refusedAt, toldOf, unanswered } from "../js/panels/past-words.js";
+import { messageOf, progressOf } from "../js/panels/plot-words.js";
 import { firstFrom } from "../js/plot/past.js";
 import { followedPrices, shownLine } from "../js/plot/prices.js";
 import { seriesWords } from "../js/plot/titles.js";
@@ -237,4 +238,61 @@ test("such a moment is shown from the history, in the shortest range that has it
   assert.equal(state.view.range, Infinity);
   showFromHistory(state.view, { low: NOW - 60, high: NOW - 60 }, NOW);
   assert.equal(state.view.zoom.time.high, NOW);
+});
+
+test("what was typed is a block, or a date with its time; else it is told in words what is wrong", () => {
+  const typed = (date, time, block) => readTyped({ date, time, block });
+  for (const block of ["840000", "840,000", " 840.000 ", "840 000"]) assert.deepEqual(typed("", "", block).moment, { kind: "block", height: 840_000 });
+  const noon = new Date(2026, 2, 4, 12).getTime() / 1000;
+  assert.deepEqual(typed("2026-03-04", "12:00", "").moment, { kind: "time", timestamp: noon });
+  assert.deepEqual(typed("2026-03-04", "12:00:30", "").moment, { kind: "time", timestamp: noon });
+  assert.deepEqual(typed("2026-03-04", "", "").moment, { kind: "time", timestamp: noon }, "a day is its noon");
+  for (const odd of [["", "", "abc"], ["", "", "-5"], ["", "12:00", ""], ["4.3.2026", "12:00", ""]]) {
+    const { moment, trouble } = typed(...odd);
+    assert.equal(moment, null);
+    assert.match(trouble, /^[A-Z].*\.$/);
+  }
+});
+
+test("before the first price the plot says how far the reading has come", () => {
+  const state = createState();
+  assert.equal(messageOf(state).text, "Connecting to the gateway");
+  Object.assign(state, { updates: 1, link: { phase: "connected", failures: 0, retryAt: 0, reason: "" } });
+  const told = (hopState, detail) => {
+    state.hops = [{ name: "node", state: hopState, detail }];
+    const { text, progress } = messageOf(state);
+    return [text, progress];
+  };
+  assert.deepEqual(told("resyncing", "reading: 2000 of 2114 transactions"), ["2,000 of 2,114 transactions read", 2000 / 2114]);
+  assert.deepEqual(told("resyncing", "43 % synchronised"), ["Waiting for the node: 43 % synchronised", 0.43]);
+  assert.deepEqual(told("connecting", ""), ["Waiting for the node", null]);
+  assert.deepEqual(told("connected", ""), ["Waiting for enough payments to read a price from", null]);
+});
+
+test("a moment that is gone, to come, or not known is told inside the plot, with a way on", () => {
+  const priced = (fragment) => Object.assign(looking(fragment), { estimate: { price: 1e5, interval: null } });
+  assert.equal(messageOf(priced("")), null);
+  const gone = messageOf(priced(`time=${NOW - 90_000}~${NOW - 89_000}`));
+  assert.match(gone.text, /^This link shows .* Payments are kept for 3 hours, so these are gone\.$/);
+  assert.deepEqual([gone.live, gone.past], [true, { low: NOW - 90_000, high: NOW - 89_000 }]);
+  const before = priced(`time=${NOW - 2000 * DAY}~${NOW - 1999 * DAY}`);
+  assert.equal(messageOf(before).past, null, "the history does not go back that far");
+  assert.match(messageOf(priced(`time=${NOW + 900}~${NOW + 1900}`)).text, /is still to come\.$/);
+  const year = priced("range=1y");
+  assert.equal(messageOf(year).text, "Reading the prices of the last 365 days");
+  year.archive.failure = "the historian has no answer";
+  assert.equal(messageOf(year).text, "The history does not answer, and is asked again: the historian has no answer.");
+  year.archive.take("1y", answer(NOW - 365 * DAY, NOW, 10_800), 0);
+  assert.equal(messageOf(year), null);
+  const without = Object.assign(priced("range=1y"), { coverage: null });
+  assert.deepEqual([messageOf(without).text, messageOf(without).live], ["This gateway has no history of prices.", true]);
+});
+
+test("progress is shown near the ranges while the past is filled and looked at", () => {
+  const state = looking("range=1y");
+  assert.equal(progressOf(state), "");
+  state.coverage = coverage({ state: "filling", read_blocks: 6, left_seconds: 10_800 });
+  assert.match(progressOf(state), /^history since .* 60 % filled · 3 h left$/);
+  state.view = fromFragment("");
+  assert.equal(progressOf(state), "");
 });

@@ -4,6 +4,7 @@ import { formatAge, formatCount, formatLocalTime, formatUsd, formatUtc } from ".
 import { archiveOf } from "./archive.js";
 import { formatDay, formatMoment } from "../plot/calendar.js";
 import { coveredSince } from "../state/archive.js";
+import { readMoment } from "../state/moment.js";
 import { confidenceLevel } from "../state/state.js";
 
 /** @typedef {import("../state/state.js").State} State */
@@ -87,4 +88,21 @@ export function toldOf(moment, past) {
     doubt: `90 % interval ${formatUsd(past.low)} – ${formatUsd(past.high)} · confidence ${confidenceLevel(past.confidence)} ${past.confidence.toFixed(2)}`,
     source: moment.kind === "block" ? "" : `from ${source}${before < 60 ? "" : `, ${formatAge(before)} earlier`}`,
   };
+}
+
+/**
+ * The moment that was typed; the words for what is wrong with it otherwise.
+ * @param {{ date: string, time: string, block: string }} typed
+ * @returns {{ moment: Moment | null, trouble: string }}
+ */
+export function readTyped({ date, time, block }) {
+  const height = block.replaceAll(/[\s.,'’]/g, "");
+  if (height) {
+    const isHeight = /^\d{1,8}$/.test(height);
+    return isHeight ? { moment: { kind: "block", height: Number(height) }, trouble: "" } : { moment: null, trouble: "A block's height is a whole number, such as 840,000." };
+  }
+  if (!date.trim()) return { moment: null, trouble: "Please choose a date, or type the height of a block." };
+  const text = `${date.trim()}T${time.trim().slice(0, 5) || "12:00"}`;
+  const moment = readMoment(text);
+  return moment ? { moment, trouble: "" } : { moment: null, trouble: "That date could not be read: it looks like 2026-03-04, and a time like 12:00." };
 }

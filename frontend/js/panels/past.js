@@ -2,10 +2,10 @@
 
 import { byId, setText } from "../base/dom.js";
 import { askPrice } from "../link/archive.js";
-import { isMoment, readMoment, writeMoment } from "../state/moment.js";
+import { readMoment, writeMoment } from "../state/moment.js";
 import { showFromHistory } from "../state/gone.js";
 import { toFragment } from "../state/view.js";
-import { refusedAt, toldOf, unanswered } from "./past-words.js";
+import { readTyped, refusedAt, toldOf, unanswered } from "./past-words.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("../state/moment.js").Moment} Moment */
@@ -105,22 +105,6 @@ function fill(moment) {
   block.value = "";
   date.value = `${local.getFullYear()}-${two(local.getMonth() + 1)}-${two(local.getDate())}`;
   time.value = `${two(local.getHours())}:${two(local.getMinutes())}`;
-}
-
-/**
- * The moment that was typed; the words for what is wrong with it otherwise.
- * @param {{ date: string, time: string, block: string }} typed
- * @returns {{ moment: Moment | null, trouble: string }}
- */
-export function readTyped({ date, time, block }) {
-  const height = block.replaceAll(/[\s.,'’]/g, "");
-  if (height) {
-    const isHeight = /^\d{1,8}$/.test(height);
-    return isHeight ? { moment: { kind: "block", height: Number(height) }, trouble: "" } : { moment: null, trouble: "A block's height is a whole number, such as 840,000." };
-  }
-  if (!date.trim()) return { moment: null, trouble: "Please choose a date, or type the height of a block." };
-  const text = `${date.trim()}T${time.trim().slice(0, 5) || "12:00"}`;
-  return isMoment(text) ? { moment: readMoment(text), trouble: "" } : { moment: null, trouble: "That date could not be read: it looks like 2026-03-04, and a time like 12:00." };
 }
 
 /**

@@ -1,10 +1,10 @@
 // The ranges that can be chosen, why others cannot, how far the past is filled, and whether the time axis is split.
 
-import { archiveOf } from "./archive.js";
 import { byId, setText } from "../base/dom.js";
 import { formatDay } from "../plot/calendar.js";
 import { refusalOf } from "../state/archive.js";
-import { chooseAxis, goLive, hasDots } from "../state/view.js";
+import { chooseAxis, DOTS_SECONDS, goLive, hasDots } from "../state/view.js";
+import { progressOf } from "./plot-words.js";
 
 /** @typedef {import("../state/state.js").State} State */
 
@@ -45,14 +45,7 @@ export function showRanges(state) {
  */
 function titleOf(button, seconds) {
   const words = Number.isFinite(seconds) ? `The last ${button.textContent}` : "All that there is";
-  return seconds <= 10_800 ? `${words}: every payment` : `${words}: prices as a line`;
-}
-
-/** How far the past is filled, while that is looked at and not done; or that it does not answer. @param {State} state */
-export function progressOf({ view, coverage, archive }) {
-  if (hasDots(view) || !coverage) return "";
-  if (archive.failure) return "The history does not answer, and is asked again";
-  return coverage.filled >= 1 && coverage.state !== "stuck" ? "" : archiveOf(coverage);
+  return seconds <= DOTS_SECONDS ? `${words}: every payment` : `${words}: prices as a line`;
 }
 
 /**

@@ -44,6 +44,8 @@ export class Chart {
   #ratio = 0;
   #counts = { confirmed: 0, mempool: 0 };
   #themeOf = "";
+  /** The price that was measured last, and its width. */
+  #measured = { key: "", width: 0 };
   /** @type {Theme | null} */
   #theme = null;
 
@@ -173,10 +175,24 @@ export class Chart {
    * @param {Theme} theme
    */
   #layOut(context, state, axis, theme) {
-    context.font = `600 ${theme.em}px ${theme.font}`;
     const prices = state.view.zoom.price ?? axis;
-    const axisWidth = Math.ceil(context.measureText(formatUsd(Math.max(1000, prices.high))).width + 1.7 * theme.em);
+    const axisWidth = Math.ceil(this.#widthOf(context, formatUsd(Math.max(1000, prices.high)), theme) + 1.7 * theme.em);
     return layOut(this.#size, theme.em, axisWidth, shownParts(state), prices);
+  }
+
+  /**
+   * The width of a price in bold type, CSS pixels. All digits are equally wide, so that few prices need to be measured.
+   * @param {Context} context
+   * @param {string} price
+   * @param {Theme} theme
+   */
+  #widthOf(context, price, theme) {
+    const key = `${theme.em} ${theme.font} ${price.replaceAll(/\d/g, "0")}`;
+    if (this.#measured.key !== key) {
+      context.font = `600 ${theme.em}px ${theme.font}`;
+      this.#measured = { key, width: context.measureText(price.replaceAll(/\d/g, "0")).width };
+    }
+    return this.#measured.width;
   }
 
   /** @param {State} state */

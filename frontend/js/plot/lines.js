@@ -84,32 +84,45 @@ export function drawInterval(context, layout, line, holds, theme) {
 export function drawEstimates(context, layout, line, holds, theme) {
   context.save();
   context.lineJoin = "round";
-  for (const [width, colour] of /** @type {const} */ ([[4, theme.ground], [1.75, theme.level]])) {
-    context.lineWidth = width;
-    context.strokeStyle = colour;
-    context.globalAlpha = colour === theme.ground ? 0.55 : 1;
-    for (const part of layout.parts) {
-      within(context, layout, part, () => {
-        for (const stretch of stretches(line, part)) strokeStretch(context, layout, part, stretch, holds);
-      });
-    }
+  for (const part of layout.parts) {
+    const path = pathOf(layout, part, line, holds);
+    within(context, layout, part, () => {
+      for (const [width, colour] of /** @type {const} */ ([[4, theme.ground], [1.75, theme.level]])) {
+        context.lineWidth = width;
+        context.strokeStyle = colour;
+        context.globalAlpha = colour === theme.ground ? 0.55 : 1;
+        context.stroke(path);
+      }
+    });
   }
   context.restore();
 }
 
+/** The paths drawn last, by part: pointing draws the line again and does not change it. @type {Map<string, { key: string, path: Path2D }>} */
+const kept = new Map();
+
 /**
- * @param {Context} context
+ * The line in a part.
  * @param {Layout} layout
  * @param {Part} part
- * @param {Past[]} stretch
+ * @param {Line} line
  * @param {boolean} holds
  */
-function strokeStretch(context, layout, part, stretch, holds) {
-  context.beginPath();
-  for (const past of stretch) context.lineTo(xOf(part, past.timestamp), yOf(layout, past.price));
-  const last = stretch[stretch.length - 1];
-  context.lineTo(endOf(part, last, holds), yOf(layout, last.price));
-  context.stroke();
+function pathOf(layout, part, line, holds) {
+  const { entries } = line;
+  const [first, last] = [entries[0], entries[entries.length - 1]];
+  const places = [layout.top, layout.bottom, layout.low, layout.high, part.left, part.right, part.inset, part.start, part.end];
+  const key = [layout.isLog, part.live, holds, ...places, entries.length, first?.timestamp, last?.timestamp, last?.price].join();
+  const before = kept.get(part.name);
+  if (before?.key === key) return before.path;
+  const path = new Path2D();
+  for (const stretch of stretches(line, part)) {
+    stretch.forEach((past, at) => path[at === 0 ? "moveTo" : "lineTo"](xOf(part, past.timestamp), yOf(layout, past.price)));
+    const end = stretch[stretch.length - 1];
+    path.lineTo(endOf(part, end, holds), yOf(layout, end.price));
+  }
+  kept.set(part.name, { key, path });
+  return path;
 }
 
 /**

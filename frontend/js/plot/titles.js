@@ -69,12 +69,18 @@ function wordsOf(part, counts, series, isRoomy, theme) {
   /** @type {Words[]} */
   const words = [];
   if (span) words.push({ text: capitalised(span), colour: theme.text, bold: true });
-  else if (series) words.push({ text: `${formatDay(part.start)} – ${formatDay(part.end)}`, colour: theme.text, bold: true });
+  else if (series) words.push({ text: daysOf(part), colour: theme.text, bold: true });
   for (const state of part.states) {
     words.push({ text: `${formatCount(counts[state])} ${isRoomy ? LONG[state] : NAMES[state].toLowerCase()}`, colour: theme[state], bold: false });
   }
   if (series) words.push({ text: seriesWords(series, part), colour: theme.muted, bold: false });
   return words;
+}
+
+/** The days that a part shows. @param {Part} part */
+function daysOf({ start, end }) {
+  const [first, last] = [start, end].map(formatDay);
+  return first === last ? first : `${first} – ${last}`;
 }
 
 /**

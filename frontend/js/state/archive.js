@@ -1,7 +1,7 @@
 // The prices of days and years, as the historian gave them: which answer is shown, which one is wanted, and the line that is
 // drawn through it. Pure but for what is kept.
 
-import { hasDots, RANGES } from "./view.js";
+import { DOTS_SECONDS, hasDots, RANGES } from "./view.js";
 
 /** @typedef {import("./history.js").Past} Past */
 /** @typedef {import("./scale.js").Span} Span */
@@ -249,7 +249,7 @@ export function coveredSince({ since, firstMinute }) {
  * @param {(timestamp: number) => string} formatDay
  */
 export function refusalOf({ coverage, timestamp }, seconds, formatDay) {
-  if (seconds <= 10_800) return "";
+  if (seconds <= DOTS_SECONDS) return "";
   if (!coverage) return "This gateway has no history of prices";
   const since = coveredSince(coverage);
   if (since === null) return coverage.filled > 0 || coverage.state === "filling" ? "The history is still being read" : "The history has no price yet";
