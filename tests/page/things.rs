@@ -135,9 +135,7 @@ pub async fn a_known_dot_says_what_it_is(stage: &Stage) {
     let browser = &stage.browser;
     // On one axis of three hours, the dots of these minutes lie too close together to be told apart.
     browser.click("split").await;
-    browser
-        .until("location.hash.includes('axis=split')")
-        .await;
+    browser.until("location.hash.includes('axis=split')").await;
     let expected = "document.getElementById('tooltip').dataset.id === 'known-0' && !document.getElementById('tooltip').hidden";
     // Roughly where it must be: the axis spans 4 % each way, the mempool's part some minutes.
     let plot = browser
