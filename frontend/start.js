@@ -1,6 +1,6 @@
-// Loads the page again when some of its files were refused. Behind one balancer, a gateway of another build does not have
-// them. This script lies at the same address in every build; it fetches each file until a gateway of the right build
-// answers, and then the browser has them all in its cache.
+// Sets the theme before the first paint, and loads the page again when some of its files were refused. Behind one balancer,
+// a gateway of another build does not have them. This script lies at the same address in every build; it fetches each file
+// until a gateway of the right build answers, and then the browser has them all in its cache.
 
 (() => {
   /** Refusals after which a file is given up, because the gateway that named it may be gone. */
@@ -58,6 +58,8 @@
   }
 
   async function repair() {
+    const notice = document.getElementById("notice");
+    if (notice) notice.textContent = "Some of the page's files could not be loaded; it tries again by itself";
     const repairs = Number(remembered(REPAIRS) ?? "0");
     const isRemembered = remember(REPAIRS, String(repairs + 1));
     /** @type {NodeListOf<HTMLLinkElement>} */
@@ -77,16 +79,43 @@
    */
   function loadAgain() {
     const address = location.pathname + location.search;
-    if (location.hash && remember(FRAGMENT, location.hash)) history.replaceState(null, "", address);
+    if (location.hash && remember(FRAGMENT, location.hash)) show(address);
     if (location.hash) location.reload();
     else location.replace(address);
+  }
+
+  /** Shows an address without going there; browsers refuse that in some frames. @param {string} address */
+  function show(address) {
+    try {
+      history.replaceState(null, "", address);
+    } catch (error) {
+      console.info("The browser does not keep the view in the address:", error);
+    }
+  }
+
+  /** Sets the theme before the first paint, by the rule of `js/shell/theme.js`. */
+  function showTheme() {
+    const linked = /[#&]theme=(dark|light)\b/.exec(location.hash)?.[1];
+    const system = matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
+    document.documentElement.dataset.theme = linked ?? chosenTheme() ?? system;
+  }
+
+  /** The theme that the reader has chosen; `null` if none, or the browser keeps nothing. */
+  function chosenTheme() {
+    try {
+      const theme = localStorage.getItem("satscope.chosen-theme");
+      return theme === "light" || theme === "dark" ? theme : null;
+    } catch {
+      return null;
+    }
   }
 
   const fragment = remembered(FRAGMENT);
   if (fragment !== null) {
     remember(FRAGMENT, null);
-    history.replaceState(null, "", fragment);
+    show(fragment);
   }
+  showTheme();
   // What fails to load tells only its element, so that this is heard on the way down.
   const onError = (/** @type {Event} */ { target }) => {
     isBroken ||= target instanceof HTMLScriptElement || (target instanceof HTMLLinkElement && target.rel === "stylesheet");

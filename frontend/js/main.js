@@ -1,24 +1,37 @@
 // Puts the page together: messages and gestures change the state, and each change asks for a frame that shows it.
 
 import { staleReason } from "./state/age.js";
+import { Inquiry } from "./shell/archive.js";
 import { buildIn, Renewal } from "./shell/build.js";
 import { Chart } from "./plot/chart.js";
 import { Connection } from "./link/connection.js";
+import { showAlerts } from "./panels/alerts.js";
 import { listenToControls, showControls } from "./panels/controls.js";
+import { listenToConverter, showConverter } from "./panels/converter.js";
+import { setUpKeys } from "./panels/keys.js";
+import { listenToSpeech, speakPrice } from "./panels/speech.js";
 import { speakDot } from "./plot/crosshair.js";
 import { byId } from "./base/dom.js";
 import { Evidence } from "./panels/evidence.js";
 import { showTab } from "./shell/favicon.js";
 import { listen } from "./plot/gestures.js";
+import { plainWheelHint } from "./panels/hint.js";
 import { showHops } from "./panels/hops.js";
 import { readMessage } from "./link/message.js";
 import { showNotice } from "./panels/notice.js";
 import { showOrigin } from "./panels/origin.js";
+import { askForMoment, listenToPast, showPast } from "./panels/past.js";
+import { listenToPlotMessage, showPlotMessage } from "./panels/plot-message.js";
+import { listenToRanges, showRanges } from "./panels/ranges.js";
+import { SeriesAsker } from "./link/archive.js";
 import { showPrice } from "./panels/price.js";
 import { amountsWhile, coverageWhile, pastEstimates, resetDelayMs, restOfPoints } from "./link/rest.js";
+import { setUpAlarm } from "./shell/alarm.js";
+import { installWorker } from "./shell/installed.js";
 import { viewOfAddress, write, writeAtRest } from "./shell/address.js";
 import { Frames } from "./shell/frames.js";
 import { setUpScreen } from "./shell/screen.js";
+import { listenToTheme, showTheme } from "./shell/theme.js";
 import { listenToShare } from "./shell/share.js";
 import { applyPast, applyRest, applyUpdate, createState } from "./state/state.js";
 import { showStats } from "./panels/stats.js";
@@ -34,8 +47,10 @@ const requestFrame = () => frames.request();
 const chart = new Chart(canvases, requestFrame, query.has("canvas"));
 const evidence = new Evidence(requestFrame);
 /** What shows ages and countdowns, which move without any message. */
-const runningViews = [showPrice, showNotice, showHops, showStats];
-const views = [...runningViews, showOrigin, showControls, evidence.show];
+const runningViews = [showPrice, speakPrice, showNotice, showHops, showStats];
+const views = [
+  showTheme, ...runningViews, showOrigin, showControls, showRanges, showPast, showPlotMessage, showConverter, showAlerts, evidence.show,
+];
 
 /** Seconds of the page's own clock, which no setting of the machine's clock moves. */
 const clockNow = () => performance.now() / 1000;
@@ -72,10 +87,31 @@ const askForAmounts = amountsWhile(
 const askForCoverage = coverageWhile(
   () => !document.hidden && state.link.phase === "connected",
   (coverage) => {
-    state.coverage = coverage;
+    [state.coverage, state.isCoverageKnown] = [coverage, true];
+    lookBack();
     requestFrame();
   },
 );
+
+const inquiry = new Inquiry(
+  state,
+  new SeriesAsker(
+    (key, series) => {
+      inquiry.take(key, series, clockNow());
+      requestFrame();
+    },
+    (words) => {
+      state.archive.failure = words;
+      requestFrame();
+    },
+  ),
+);
+
+/** Has the prices of the past asked for that are looked at. */
+function lookBack() {
+  inquiry.look(clockNow(), !document.hidden && state.link.phase === "connected");
+  askForMoment(state, requestFrame);
+}
 
 /** @param {string} message */
 function onMessage(message) {
@@ -91,7 +127,11 @@ function onMessage(message) {
   if (isTurned || update.reset || state.historySince < hadSince) void past.fetch(delayMs);
   if (isTurned) write(state.view);
   if (first || (update.reset && !state.amounts)) askForAmounts();
-  if (first) void askForCoverage();
+  if (first) {
+    void askForCoverage();
+    lookBack();
+  }
+  alerts?.judge();
   changed();
 }
 
@@ -105,11 +145,18 @@ function readOrWarn(message) {
   }
 }
 
+let wasEvidence = state.view.evidence;
+
 function viewChanged() {
+  lookBack();
   requestFrame();
   writeAtRest(state.view);
-  if (state.view.evidence && !state.amounts) askForAmounts();
+  if (state.view.evidence && !wasEvidence) askForAmounts();
+  wasEvidence = state.view.evidence;
 }
+
+/** `null` in a small part of another page, which has no room for alerts. */
+const alerts = query.has("compact") ? null : setUpAlarm(state, changed);
 
 const renewal = new Renewal(buildIn(import.meta.url), {
   random: Math.random,
@@ -133,7 +180,12 @@ const connection = new Connection(socketAddress.href, {
   onLink(link) {
     const back = link.phase === "connected" && state.link.phase !== "connected" && state.updates > 0;
     state.link = link;
-    if (back) void past.fetch();
+    if (back) {
+      // A gateway that was away comes back to all its pages at once.
+      const delayMs = resetDelayMs(false, Math.random());
+      void past.fetch(delayMs);
+      inquiry.renew(clockNow(), delayMs);
+    }
     changed();
   },
 });
@@ -141,18 +193,28 @@ const connection = new Connection(socketAddress.href, {
 connection.open();
 setUpScreen(query.has("kiosk"), query.has("compact"));
 listenToControls(state, viewChanged);
-listenToShare(state, () => frames.picture());
+listenToTheme(state, viewChanged);
+listenToRanges(state, viewChanged);
+listenToPast(state, viewChanged);
+listenToPlotMessage(state, viewChanged);
+listenToConverter(state, requestFrame);
+listenToSpeech();
+setUpKeys();
+listenToShare(state, { layers: () => frames.picture(), layout: () => chart.layout });
+if (!query.has("compact")) installWorker();
 listen(front, {
   state,
   layout: () => chart.layout,
   onView: viewChanged,
   onPoint: () => frames.requestFront(),
-  onStep: () => speakDot(state),
+  onStep: () => speakDot(state, chart.layout),
+  onPlainWheel: plainWheelHint(),
 });
 byId("retry").addEventListener("click", () => connection.open());
 window.addEventListener("online", () => connection.open());
 window.addEventListener("hashchange", () => {
   state.view = viewOfAddress();
+  lookBack();
   requestFrame();
 });
 document.addEventListener("visibilitychange", () => {
@@ -177,6 +239,7 @@ function tick() {
   }
   showTab(state);
   if (state.link.phase === "connected" && !document.fullscreenElement) void renewal.tick(state.clock, leisure());
+  lookBack();
   if (document.hidden) return;
   if (document.body.dataset.stale !== (staleReason(state) ?? undefined)) requestFrame();
   for (const show of runningViews) show(state);

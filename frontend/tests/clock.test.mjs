@@ -53,18 +53,36 @@ test("a clock that is set back turns the page to it: no later estimate, no zoome
   const state = running();
   const told = say(state, epoch(4), -HOUR, 101, { reset: true, transactions: [dot("next", START - HOUR - 1)] });
   assert.deepEqual(told, { isBegun: true, isTurned: true });
-  assert.deepEqual([state.timestamp - START, stamps(state), state.view.zoom.confirmed], [-HOUR, [-HOUR], null]);
+  assert.deepEqual([state.timestamp - START, state.view.zoom.confirmed], [-HOUR, null]);
+  const moved = [-HOUR, -600, -5, 0].map((at) => at - HOUR - 1);
+  assert.deepEqual(stamps(state), [...moved, -HOUR], "the line is moved with the clock until it has been fetched");
   say(state, epoch(4, 60), 30 - HOUR, 131);
-  assert.deepEqual(stamps(state), [-HOUR, 30 - HOUR]);
+  applyPast(state, [past(START - 2 * HOUR), past(START - HOUR - 30)]);
+  assert.deepEqual(stamps(state), [-2 * HOUR, -HOUR - 30, 30 - HOUR], "and then it is what was fetched");
   assert.equal(state.estimate.price, 1e5);
 });
 
 test("a clock that is set ahead does too, and what is fetched of the past is taken", () => {
   const state = running();
   assert.equal(say(state, epoch(4), HOUR, 101, { reset: true, transactions: [] }).isTurned, true);
-  assert.deepEqual(stamps(state), [HOUR]);
+  assert.equal(stamps(state).at(-1), HOUR);
   applyPast(state, [past(START + HOUR - 60), past(START + 2 * HOUR)]);
   assert.deepEqual(stamps(state), [HOUR - 60, HOUR], "what lies after the clock is of another one");
+});
+
+test("a clock that goes back by a second takes no more than that from the line", () => {
+  const state = running();
+  for (let step = 1; step <= 600; step += 1) say(state, epoch(3, step), step % 7 === 0 ? step - 1 : step, 100 + step);
+  assert.deepEqual(stamps(state).slice(0, 3), [-HOUR, -600, -5]);
+  assert.ok(stamps(state).length > 100, String(stamps(state).length));
+  assert.ok(stamps(state).every((at, index, all) => index === 0 || at > all[index - 1]));
+});
+
+test("after sleep, a clock that went on is not taken for one that was set ahead", () => {
+  const state = running();
+  state.slept = true;
+  assert.equal(say(state, epoch(4), HOUR, 101, { reset: true, transactions: [] }).isTurned, true);
+  assert.deepEqual(stamps(state), [-HOUR, -600, -5, 0, HOUR]);
 });
 
 test("a clock that goes back without a reset turns the page as well, and dots of before do not lie in the future", () => {

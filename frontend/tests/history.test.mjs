@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { History } from "../js/state/history.js";
-import { endOf, stretches } from "../js/plot/lines.js";
+import { endOf, isBroken, stretches } from "../js/plot/lines.js";
 
 const estimate = (price) => ({ price, interval: { low: price - 1, high: price + 1 } });
 const past = (timestamp, price = 10) => ({ timestamp, price, low: price - 1, high: price + 1 });
@@ -47,9 +47,9 @@ test("a moment has the estimate nearest to it, if any is near", () => {
 
 test("a line is drawn through what belongs together, with one beyond each edge", () => {
   const entries = [0, 100, 200, 300, 900, 1000, 1100].map((timestamp) => past(timestamp));
-  const shown = stretches(entries, { start: 150, end: 950 });
+  const shown = stretches({ entries, isApart: isBroken }, { start: 150, end: 950 });
   assert.deepEqual(shown.map((stretch) => stretch.map(({ timestamp }) => timestamp)), [[100, 200, 300], [900, 1000]]);
-  assert.deepEqual(stretches(entries, { start: 5000, end: 6000 }), []);
+  assert.deepEqual(stretches({ entries, isApart: isBroken }, { start: 5000, end: 6000 }), []);
 });
 
 test("the line goes on to the right edge only while its last estimate holds", () => {

@@ -2,14 +2,17 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { layOut, partAt, priceAt, timeAt, xOf, yOf } from "../js/plot/layout.js";
+import { layOut, partAt, partOf, priceAt, timeAt, xOf, yOf } from "../js/plot/layout.js";
 import { nearest, next, positionOf } from "../js/plot/nearest.js";
 import { Points } from "../js/state/points.js";
 import { defaultView } from "../js/state/view.js";
 
-const live = { confirmed: null, mempool: null, price: null };
-const spans = { confirmed: { low: 0, high: 1000 }, mempool: { low: 0, high: 1000 }, price: { low: 90, high: 110 } };
-const layout = layOut({ width: 1000, height: 500 }, 12, 80, spans, live);
+const [size, price, span] = [{ width: 1000, height: 500 }, { low: 90, high: 110 }, { low: 0, high: 1000 }];
+const split = (live = true) => [
+  { name: "confirmed", states: ["confirmed"], span, live: true },
+  { name: "mempool", states: ["mempool"], span, live },
+];
+const layout = layOut(size, 12, 80, split(), price);
 
 function points(...dots) {
   const held = new Points();
@@ -18,10 +21,10 @@ function points(...dots) {
 }
 
 test("places and values are each other's inverse", () => {
-  for (const part of [layout.confirmed, layout.mempool]) assert.ok(Math.abs(timeAt(part, xOf(part, 400)) - 400) < 1e-6);
+  for (const part of layout.parts) assert.ok(Math.abs(timeAt(part, xOf(part, 400)) - 400) < 1e-6);
   assert.ok(Math.abs(priceAt(layout, yOf(layout, 97)) - 97) < 1e-9);
-  assert.equal(partAt(layout, layout.confirmed.right - 1), "confirmed");
-  assert.equal(partAt(layout, layout.mempool.left + 1), "mempool");
+  assert.equal(partAt(layout, partOf(layout, "confirmed").right - 1).name, "confirmed");
+  assert.equal(partAt(layout, partOf(layout, "mempool").left + 1).name, "mempool");
 });
 
 test("the nearest dot in reach is meant", () => {
@@ -36,9 +39,10 @@ test("the nearest dot in reach is meant", () => {
 test("what is live but ahead of the clock stands at the edge; what is zoomed out of is not drawn", () => {
   const held = points(["ahead", 1002, 100], ["off the scale", 500, 120]);
   const edge = positionOf(held, 0, layout, defaultView());
-  assert.equal(edge.x, layout.mempool.right - layout.mempool.inset);
+  const part = partOf(layout, "mempool");
+  assert.equal(edge.x, part.right - part.inset);
   assert.equal(positionOf(held, 1, layout, defaultView()), null);
-  const zoomed = layOut({ width: 1000, height: 500 }, 12, 80, spans, { ...live, mempool: spans.mempool });
+  const zoomed = layOut(size, 12, 80, split(false), price);
   assert.equal(positionOf(held, 0, zoomed, defaultView()), null);
 });
 

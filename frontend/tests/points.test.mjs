@@ -75,11 +75,14 @@ test("points older than the window are forgotten, those on its edge are not", ()
 
 test("beyond the bound the oldest go, in whatever order they came", () => {
   const points = new Points();
-  points.apply(Array.from({ length: MOST_POINTS }, (_, index) => point(`p${index}`, 2000 + index / 100)), [], 1);
+  points.apply(Array.from({ length: MOST_POINTS }, (_, index) => point(`p${index}`, 2000 + index / 1000)), [], 1);
   points.apply([point("late but old", 1999)], [], 2);
   points.trim(3000);
   assert.ok(points.size <= MOST_POINTS && points.size > MOST_POINTS * 0.9);
   assert.ok(!("late but old" in states(points)) && `p${MOST_POINTS - 1}` in states(points));
+  assert.equal(points.cutAt, points.timestamps.slice(0, points.count).sort()[0], "it is told since when all are held");
+  points.trim(2002 + WINDOW_SECONDS);
+  assert.equal(points.cutAt, -Infinity, "and no longer once the window has passed it");
 });
 
 test("the columns hold what was put in, whatever went and came before", () => {

@@ -25,8 +25,8 @@ test("no other host is named, and nothing is written into the page that the poli
 
 test("every address is relative to the page, which may lie under any path", () => {
   const absolute = /(?:href|src)="\/|["'`]\/(?:api|ws|js|assets)\b|url\(["']?\//;
-  const style = readFileSync(new URL("../style.css", import.meta.url), "utf8");
-  for (const [name, source] of [...modules, ["index.html", page], ["style.css", style]]) {
+  const styles = ["style.css", "dialogs.css"].map((name) => [name, readFileSync(new URL(`../${name}`, import.meta.url), "utf8")]);
+  for (const [name, source] of [...modules, ["index.html", page], ...styles]) {
     const code = source.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
     assert.doesNotMatch(code, absolute, name);
   }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultView, fromFragment, goLive, isLive, toFragment } from "../js/state/view.js";
+import { chooseAxis, defaultView, fromFragment, goLive, isLive, partNames, RANGES, toFragment } from "../js/state/view.js";
 
 test("the default view needs no words", () => {
   assert.equal(toFragment(defaultView()), "");
@@ -11,16 +11,45 @@ test("the default view needs no words", () => {
 
 test("a link restores the view", () => {
   const view = {
-    range: 900, hides: new Set(["mempool", "blocks"]), evidence: false, theme: "light",
-    zoom: { confirmed: { low: 1_764_000_000.5, high: 1_764_000_300 }, mempool: null, price: { low: 96_000.25, high: 98_000 } },
+    range: 900, axis: "split", hides: new Set(["mempool", "blocks"]), at: "2026-03-04T12:00Z", evidence: false, theme: "light",
+    zoom: { time: null, confirmed: { low: 1_764_000_000.5, high: 1_764_000_300 }, mempool: null, price: { low: 96_000.25, high: 98_000 } },
   };
   const fragment = toFragment(view);
-  assert.equal(fragment, "range=15m&hide=mempool+blocks&confirmed=1764000000.5~1764000300&price=96000.25~98000&evidence=off&theme=light");
+  const expected = "range=15m&axis=split&hide=mempool+blocks&confirmed=1764000000.5~1764000300&price=96000.25~98000&at=2026-03-04T12:00Z&evidence=off&theme=light";
+  assert.equal(fragment, expected);
   assert.deepEqual(fromFragment(`#${fragment}`), view);
 });
 
+test("every range has a name in links", () => {
+  for (const { name, seconds } of RANGES) {
+    const view = { ...defaultView(), range: seconds };
+    assert.equal(toFragment(view), name === "3h" ? "" : `range=${name}`);
+    assert.deepEqual(fromFragment(toFragment(view)), view);
+  }
+});
+
+test("links from before there was one axis still show what they showed", () => {
+  const view = fromFragment("#range=60m&confirmed=1764000000~1764000300&price=96000~98000");
+  assert.deepEqual([view.range, view.axis, partNames(view)], [3600, "split", ["confirmed", "mempool"]]);
+  assert.deepEqual(view.zoom.confirmed, { low: 1_764_000_000, high: 1_764_000_300 });
+  assert.equal(fromFragment("#range=15m").axis, "one");
+});
+
+test("a moment of one axis is looked at in both, and back", () => {
+  const view = fromFragment("time=1764000000~1764000300");
+  const { time } = view.zoom;
+  chooseAxis(view, "split");
+  assert.deepEqual(view.zoom, { time: null, confirmed: time, mempool: time, price: null });
+  chooseAxis(view, "one");
+  assert.deepEqual(view.zoom, { time, confirmed: null, mempool: null, price: null });
+});
+
+test("prices of years have one axis, whatever was chosen for dots", () => {
+  assert.deepEqual(partNames(fromFragment("range=1y&axis=split")), ["time"]);
+});
+
 test("what cannot be read in a link is passed over", () => {
-  for (const fragment of ["#range=7m", "range=x", "hide=nothing", "price=5~4", "price=-1~5", "price=a~b", "price=5", "theme=pink", "%%%", "x"]) {
+  for (const fragment of ["#range=7m", "range=x", "hide=nothing", "price=5~4", "price=-1~5", "price=a~b", "price=5", "theme=pink", "axis=three", "at=noon", "at=2026-02-31", "%%%", "x"]) {
     assert.deepEqual(fromFragment(fragment), defaultView(), fragment);
   }
 });

@@ -1,5 +1,6 @@
 //! The page in windows of several sizes, for assistive technology, and without WebGL.
 
+use fantoccini::key::Key;
 use satscope_proto::v1::{Simulation, StaleReason};
 use serde_json::json;
 
@@ -67,6 +68,28 @@ async fn narrow_window_holds_everything(stage: &Stage, width: u32) {
     browser.in_window_of(width, 780, look).await;
 }
 
+/// What axe-core finds.
+const AXE: &str = "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`)]))";
+
+/// What opens over the page; each has a button `open-…`.
+const DIALOGS: [&str; 3] = ["alerts", "share", "keys-list"];
+
+/// The least share of its window that the plot of a phone has, held upright and sideways.
+const PHONES: [(u32, u32, f64); 2] = [(390, 844, 0.54), (844, 390, 0.55)];
+
+pub async fn a_phone_shows_the_plot(stage: &Stage) {
+    for (width, height, least) in PHONES {
+        let seen = "(() => { const { top, bottom } = document.getElementById('plot').getBoundingClientRect(); return (Math.min(bottom, innerHeight) - top) / innerHeight; })()";
+        let browser = &stage.browser;
+        let look = async {
+            browser.until_text("price", "$50,070").await;
+            browser.until(&format!("innerWidth === {width}")).await;
+            browser.until(&format!("{seen} >= {least}")).await;
+        };
+        browser.in_window_of(width, height, look).await;
+    }
+}
+
 pub async fn axe_finds_nothing(stage: &mut Stage) {
     let Some(script) = axe() else {
         return;
@@ -78,12 +101,13 @@ pub async fn axe_finds_nothing(stage: &mut Stage) {
         });
     });
     for (rest, is_stale) in [
-        ("", false),
+        ("#theme=dark", false),
         ("#theme=light", false),
-        ("?compact", false),
-        ("", true),
+        ("?compact#theme=dark", false),
+        ("?compact#theme=light", false),
+        ("#theme=dark", true),
         ("#theme=light", true),
-        ("?kiosk", true),
+        ("?kiosk#theme=dark", true),
     ] {
         let age_ms = 12 * 60_000;
         stage.script.play(Vec::new(), |update| {
@@ -104,10 +128,22 @@ pub async fn axe_finds_nothing(stage: &mut Stage) {
             .until("document.getElementById('chart').dataset.points === '609'")
             .await;
         browser.client.execute(&script, Vec::new()).await.unwrap();
-        let found = browser
-            .awaited("axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`)]))")
-            .await;
-        assert_eq!(found, json!([]), "at /{rest}, stale: {is_stale}");
+        assert_eq!(
+            browser.awaited(AXE).await,
+            json!([]),
+            "at /{rest}, stale: {is_stale}"
+        );
+        if rest.starts_with('?') {
+            continue;
+        }
+        for dialog in DIALOGS {
+            browser.click(&format!("open-{dialog}")).await;
+            let found = browser.awaited(AXE).await;
+            assert_eq!(found, json!([]), "{dialog} at /{rest}");
+            browser.press(Key::Escape).await;
+            let is_closed = format!("!document.getElementById('{dialog}').open");
+            browser.until(&is_closed).await;
+        }
     }
 }
 

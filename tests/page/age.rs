@@ -93,6 +93,8 @@ pub async fn every_layout_tells_the_age(stage: &mut Stage) {
             );
             browser.until(&is_seen).await;
         }
+        let unit = "document.querySelector('.unit').innerText";
+        assert_eq!(browser.value(unit).await, "1 BTC =", "{rest}");
     }
     stage.script.play(Vec::new(), all_is_well);
     stage.browser.until(FRESH).await;

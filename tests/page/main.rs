@@ -5,6 +5,7 @@
 mod access;
 mod age;
 mod link;
+mod panels;
 mod proxied;
 #[path = "../support/mod.rs"]
 mod support;
@@ -115,6 +116,14 @@ async fn everything(engine: Engine) -> Option<Stage> {
     age::the_last_price_outlives_an_analyzer(&mut stage).await;
     what("a gateway that is silent");
     age::a_silent_gateway_makes_the_price_stale(&mut stage).await;
+    what("the converter");
+    panels::the_converter_follows_the_price(&mut stage).await;
+    what("alerts");
+    panels::an_alert_fires_once_and_never_on_a_stale_price(&mut stage).await;
+    what("themes");
+    panels::a_link_does_not_change_the_readers_theme(&stage).await;
+    what("the list of keys");
+    panels::the_question_mark_shows_the_keys(&stage).await;
     what("a hidden tab");
     link::a_hidden_tab_listens_and_does_not_draw(&mut stage).await;
     what("the gateway killed");
@@ -123,6 +132,8 @@ async fn everything(engine: Engine) -> Option<Stage> {
     access::the_plot_has_most_of_the_window(&stage).await;
     what("360 and 390 pixels");
     access::a_narrow_window_holds_everything(&stage).await;
+    what("phones");
+    access::a_phone_shows_the_plot(&stage).await;
     what("accessibility");
     access::axe_finds_nothing(&mut stage).await;
     what("without WebGL");

@@ -210,7 +210,7 @@ impl Browser {
         );
         self.value(&open).await;
         let page = self.client.window().await.unwrap();
-        self.click("save").await;
+        self.click("open-share").await;
         let opened = until("another window", async || {
             let windows = self.client.windows().await.unwrap();
             windows.into_iter().find(|window| *window != page)

@@ -1,8 +1,45 @@
-// How numbers, spans of time and moments are written on the page.
+// How numbers, spans of time and moments are written on the page: in the reader's locale, with the page's own units.
 
-const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", maximumFractionDigits: 0 });
-const dollarsAndCents = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
-const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+/** The locale of a machine that was given none parts no thousands. */
+const NO_LOCALE = /-u-va-posix$/;
+
+/** The locale that is written in; `undefined` is the browser's. @type {string | undefined} */
+let locale = NO_LOCALE.test(new Intl.NumberFormat().resolvedOptions().locale) ? "en-US" : undefined;
+
+/** Formatters are slow to make, so each is made once. @type {Map<string, Intl.NumberFormat | Intl.DateTimeFormat>} */
+let made = new Map();
+
+/**
+ * Sets the locale, for tests; a page keeps its browser's.
+ * @param {string | undefined} name such as `de-DE`; `undefined` for the browser's
+ */
+export function setLocale(name) {
+  locale = name;
+  made = new Map();
+}
+
+/**
+ * @param {string} name of the formatter
+ * @param {Intl.NumberFormatOptions} options
+ */
+function numbers(name, options) {
+  const known = made.get(name) ?? new Intl.NumberFormat(locale, options);
+  made.set(name, known);
+  return /** @type {Intl.NumberFormat} */ (known);
+}
+
+/**
+ * @param {string} name of the formatter
+ * @param {Intl.DateTimeFormatOptions} options
+ */
+function dates(name, options) {
+  const known = made.get(name) ?? new Intl.DateTimeFormat(locale, options);
+  made.set(name, known);
+  return /** @type {Intl.DateTimeFormat} */ (known);
+}
+
+/** A dollar sign alone: locales that know other dollars write `US$`, and the page has no other. */
+const USD = /** @type {const} */ ({ style: "currency", currency: "USD", currencyDisplay: "narrowSymbol" });
 
 /**
  * A price in US dollars: whole dollars, and cents below $1,000 where a dollar is more than the doubt.
@@ -10,7 +47,7 @@ const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
  * @param {boolean} [cents] in any case
  */
 export function formatUsd(usd, cents = false) {
-  return (cents || usd < 1000 ? dollarsAndCents : dollars).format(usd);
+  return cents || usd < 1000 ? numbers("cents", USD).format(usd) : formatRoundUsd(usd);
 }
 
 /**
@@ -18,7 +55,7 @@ export function formatUsd(usd, cents = false) {
  * @param {number} usd
  */
 export function formatRoundUsd(usd) {
-  return dollars.format(usd);
+  return numbers("dollars", { ...USD, minimumFractionDigits: 0, maximumFractionDigits: 0 }).format(usd);
 }
 
 /**
@@ -26,7 +63,17 @@ export function formatRoundUsd(usd) {
  * @param {number} sats
  */
 export function formatBtc(sats) {
-  return `${(sats / 1e8).toFixed(8)} BTC`;
+  return `${formatDecimal(sats / 1e8, 8, 8)} BTC`;
+}
+
+/**
+ * A number with its decimals, and with its thousands parted: `1,234.50`.
+ * @param {number} value
+ * @param {number} least decimals
+ * @param {number} most decimals
+ */
+export function formatDecimal(value, least, most) {
+  return numbers(`${least}-${most}`, { minimumFractionDigits: least, maximumFractionDigits: most }).format(value);
 }
 
 /**
@@ -43,7 +90,7 @@ export function formatTiny(usd) {
  * @param {number} value
  */
 export function formatCount(value) {
-  return count.format(value);
+  return formatDecimal(value, 0, 0);
 }
 
 /**
@@ -51,8 +98,15 @@ export function formatCount(value) {
  * @param {number} share
  */
 export function formatSignedPercent(share) {
-  const percent = (Math.abs(share) * 100).toFixed(2);
-  return `${share < 0 ? "−" : "+"}${percent} %`;
+  return `${share < 0 ? "−" : "+"}${formatPercent(Math.abs(share))}`;
+}
+
+/**
+ * A share of one as percent: `0.12 %`.
+ * @param {number} share
+ */
+export function formatPercent(share) {
+  return `${formatDecimal(share * 100, 2, 2)} %`;
 }
 
 /**
@@ -83,20 +137,36 @@ export function formatAge(seconds) {
 }
 
 /**
- * A moment as a local time of day: `14:30` or `14:30:07`.
+ * A moment as a local time of day: `14:30` or `14:30:07`. Of 24 hours in every locale, because UTC stands beside it, and the
+ * plot has no room for more.
  * @param {number} timestamp Unix seconds
  * @param {boolean} [withSeconds]
  */
 export function formatLocalTime(timestamp, withSeconds = false) {
-  const date = new Date(timestamp * 1000);
-  const parts = [date.getHours(), date.getMinutes(), ...(withSeconds ? [date.getSeconds()] : [])];
-  return parts.map((part) => String(part).padStart(2, "0")).join(":");
+  const clock = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const format = withSeconds ? dates("seconds", { ...clock, second: "2-digit" }) : dates("minutes", clock);
+  return format.format(timestamp * 1000);
 }
 
 /**
- * A moment as date and time in UTC: `2025-11-22 12:30:07 UTC`.
+ * A moment as a local date and time of day: `11/22/2025, 14:30`.
+ * @param {number} timestamp Unix seconds
+ */
+export function formatLocalMoment(timestamp) {
+  return `${dates("day", { dateStyle: "short" }).format(timestamp * 1000)}, ${formatLocalTime(timestamp)}`;
+}
+
+/**
+ * A moment as date and time in UTC, the same in every locale: `2025-11-22 12:30:07 UTC`.
  * @param {number} timestamp Unix seconds
  */
 export function formatUtc(timestamp) {
   return `${new Date(timestamp * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** The signs that part decimals and thousands in the reader's locale, such as `.` and `,`. */
+export function separators() {
+  const parts = numbers("0-1", { minimumFractionDigits: 0, maximumFractionDigits: 1 }).formatToParts(1_234_567.5);
+  const sign = (/** @type {string} */ type) => parts.find((part) => part.type === type)?.value ?? "";
+  return { decimal: sign("decimal"), group: sign("group") };
 }

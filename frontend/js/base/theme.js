@@ -43,12 +43,16 @@ export function readTheme(element) {
   };
 }
 
+/** The theme that was last applied. */
+let applied = "";
+
 /**
  * Makes a theme the page's.
  * @param {"dark" | "light"} theme
  */
 export function applyTheme(theme) {
-  if (document.documentElement.dataset.theme === theme) return;
+  if (applied === theme) return;
+  applied = theme;
   document.documentElement.dataset.theme = theme;
   const ground = getComputedStyle(document.documentElement).getPropertyValue("--ground").trim();
   document.querySelector('meta[name="theme-color"]')?.setAttribute("content", ground);

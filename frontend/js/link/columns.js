@@ -7,7 +7,7 @@
 /** The media type to ask for. */
 export const COLUMNS = "application/vnd.satscope.points";
 
-/** More bytes than this are no answer of a gateway: ten times what the most points take that a page holds. */
+/** More bytes than this are no answer of a gateway: twice what the most points take that a page holds. */
 const MOST_BYTES = 8_000_000;
 
 const MAGIC = "satscope";

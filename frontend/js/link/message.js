@@ -233,6 +233,10 @@ export function readHistory(answer) {
  * @property {number | null} since every block from here to the newest with a price has been read, Unix seconds
  * @property {number} filled share of the blocks that have been read, 0 to 1
  * @property {number | null} leftSeconds until all are read; `null` if that is not known
+ * @property {number | null} firstTime of the oldest block with a price, Unix seconds
+ * @property {number | null} firstMinute the oldest minute with a price, Unix seconds
+ * @property {number | null} firstHeight of the oldest block with a price
+ * @property {number | null} tipHeight of the node's newest block
  */
 
 const DOINGS = /** @type {const} */ (["waiting", "filling", "following", "stuck"]);
@@ -248,7 +252,17 @@ export function readCoverage(answer) {
   const [read, wanted] = [number(fields.read_blocks) ?? 0, number(fields.wanted_blocks) ?? 0];
   if (!state) return null;
   const filled = wanted > 0 ? Math.min(1, Math.max(0, read / wanted)) : 0;
-  return { state, detail: text(fields.detail) ?? "", since: positive(fields.since_time), filled, leftSeconds: positive(fields.left_seconds) };
+  return {
+    state,
+    detail: text(fields.detail) ?? "",
+    since: positive(fields.since_time),
+    filled,
+    leftSeconds: positive(fields.left_seconds),
+    firstTime: positive(fields.first_time),
+    firstMinute: positive(fields.first_minute),
+    firstHeight: notNegative(fields.first_height),
+    tipHeight: notNegative(fields.tip_height),
+  };
 }
 
 /**

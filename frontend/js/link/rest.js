@@ -25,18 +25,21 @@ export class Fetched {
   #accept;
   #read;
   #onAnswer;
+  #onFailure;
 
   /**
    * @param {string} address relative to the page
    * @param {string} accept the media type of the answer
    * @param {(response: Response, signal: AbortSignal) => Promise<T>} read throws what is wrong with an answer
    * @param {(answer: T) => boolean | void} onAnswer returns `false` for an answer that is to be asked for again
+   * @param {(words: string) => void} [onFailure] called with the gateway's words for each refusal
    */
-  constructor(address, accept, read, onAnswer) {
+  constructor(address, accept, read, onAnswer, onFailure) {
     this.#address = address;
     this.#accept = accept;
     this.#read = read;
     this.#onAnswer = onAnswer;
+    this.#onFailure = onFailure;
   }
 
   /** @param {number} [delayMs] milliseconds before the first attempt */
@@ -64,13 +67,21 @@ export class Fetched {
   async #ask(signal) {
     try {
       const response = await fetch(this.#address, { signal, headers: { accept: this.#accept } });
-      if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+      if (!response.ok) throw new Error(await refusalOf(response));
       return { read: await this.#read(response, signal) };
     } catch (error) {
-      if (!signal.aborted) console.info(`${this.#address} could not be read, will be tried again:`, error);
+      if (signal.aborted) return null;
+      console.info(`${this.#address} could not be read, will be tried again:`, error);
+      this.#onFailure?.(error instanceof Error ? error.message : String(error));
       return null;
     }
   }
+}
+
+/** The gateway's words for a refusal; its status if it has none. @param {Response} response */
+async function refusalOf(response) {
+  const problem = await response.json().catch(() => null);
+  return typeof problem?.detail === "string" ? problem.detail : `${response.status} ${response.statusText}`;
 }
 
 /**

@@ -1,15 +1,16 @@
-// The buttons over the plot: layers, range, back to live, theme, and the evidence.
+// The buttons over the plot: layers, back to live; and the one that opens the evidence.
 
 import { byId } from "../base/dom.js";
-import { goLive, isLive } from "../state/view.js";
+import { goLive, hasDots, isLive } from "../state/view.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("../state/view.js").Layer} Layer */
 
+/** What prices of years have none of. @type {readonly string[]} */
+const OF_DOTS = ["confirmed", "mempool", "blocks"];
+
 const layers = buttonsIn("layers");
-const ranges = buttonsIn("ranges");
 const live = byId("live");
-const theme = byId("theme");
 const why = byId("why");
 
 /** @param {string} id */
@@ -22,11 +23,9 @@ export function showControls({ view, hiddenPriceUsd }) {
   for (const button of layers) {
     const layer = /** @type {Layer} */ (button.dataset.layer);
     button.setAttribute("aria-pressed", String(!view.hides.has(layer)));
-    if (layer === "hidden") button.hidden = hiddenPriceUsd === null;
+    button.hidden = layer === "hidden" ? hiddenPriceUsd === null : OF_DOTS.includes(layer) && !hasDots(view);
   }
-  for (const button of ranges) button.setAttribute("aria-pressed", String(Number(button.dataset.range) === view.range));
   live.hidden = isLive(view);
-  theme.setAttribute("aria-pressed", String(view.theme === "light"));
 }
 
 /**
@@ -42,19 +41,8 @@ export function listenToControls(state, onView) {
       onView();
     });
   }
-  for (const button of ranges) {
-    button.addEventListener("click", () => {
-      state.view.range = Number(button.dataset.range);
-      goLive(state.view);
-      onView();
-    });
-  }
   live.addEventListener("click", () => {
     goLive(state.view);
-    onView();
-  });
-  theme.addEventListener("click", () => {
-    state.view.theme = state.view.theme === "light" ? "dark" : "light";
     onView();
   });
   why.addEventListener("click", () => {

@@ -93,9 +93,9 @@ export class Evidence {
   };
 
   /** @param {State} state */
-  #isNews({ amounts, estimate, view }) {
+  #isNews({ amounts, estimate }) {
     const { level, stale } = document.body.dataset;
-    const wanted = [amounts, estimate?.price, view.theme, level, stale, this.#size, window.devicePixelRatio];
+    const wanted = [amounts, estimate?.price, document.documentElement.dataset.theme, level, stale, this.#size, window.devicePixelRatio];
     const isNews = wanted.some((value, at) => value !== this.#shown[at]);
     this.#shown = wanted;
     return isNews;

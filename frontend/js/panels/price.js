@@ -2,16 +2,13 @@
 
 import { ageOf, ageWords, eventNow, staleReason } from "../state/age.js";
 import { byId, setText } from "../base/dom.js";
-import { formatCount, formatLocalTime, formatSignedPercent, formatUsd } from "../base/format.js";
+import { formatCount, formatDecimal, formatLocalTime, formatPercent, formatSignedPercent, formatUsd } from "../base/format.js";
+import { changeInAnHour } from "../state/change.js";
+import { SATS_PER_BTC } from "../state/converter.js";
 import { confidenceLevel } from "../state/state.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("../link/message.js").Estimate} Estimate */
-
-/** The least time between two spoken prices, in milliseconds. */
-const SPEAK_EVERY_MS = 30_000;
-
-const HOUR_SECONDS = 3600;
 
 const price = byId("price");
 const confidence = byId("confidence");
@@ -21,10 +18,15 @@ const intervalWidth = byId("interval-width");
 const change = byId("change");
 const changeFrom = byId("change-from");
 const priceAge = byId("price-age");
+const priceDoubt = byId("price-doubt");
+const sats = byId("sats");
 const age = byId("age");
 const payments = byId("payments");
-const spoken = byId("spoken");
-let spokenAt = -Infinity;
+
+const SIGNS = { up: "▲ ", down: "▼ ", none: "" };
+
+/** A smaller change, as a share of one, is written as zero, and has no direction. */
+const LEAST_CHANGE = 0.00005;
 
 /** @param {State} state */
 export function showPrice(state) {
@@ -40,15 +42,20 @@ export function showPrice(state) {
   price.setAttribute("aria-hidden", String(estimate === null));
   if (estimate) price.dataset.price = String(estimate.price);
   else delete price.dataset.price;
-  setText(confidence, estimate ? `${level} ${estimate.confidence.toFixed(2)}` : "–");
+  setText(sats, estimate ? satsWords(SATS_PER_BTC / estimate.price) : "");
+  setText(confidence, estimate ? `${level} ${formatDecimal(estimate.confidence, 2, 2)}` : "–");
   confidenceBar.style.setProperty("inline-size", `${(estimate?.confidence ?? 0) * 100}%`);
   showInterval(estimate);
   showChange(state);
   const old = ageWords(state);
   setText(priceAge, reason ? `Last price${old ? `, ${old} old` : ""}` : old ? `${old} old` : "");
   setText(age, old ? (reason ? momentOfPayment(state) : `${old} ago`) : "–");
-  setText(payments, estimate?.payments != null ? `of ${formatCount(estimate.payments)}` : "");
-  if (estimate && !reason) speak(`${formatUsd(estimate.price)}, ${level} confidence`);
+  setText(payments, estimate?.payments != null ? `${formatCount(estimate.payments)} payments in 3 h` : "");
+}
+
+/** Whole satoshis, and decimals where there are few. @param {number} each satoshis for one dollar */
+function satsWords(each) {
+  return `${formatDecimal(each, 0, each < 100 ? 2 : 0)} sats/$`;
 }
 
 /** When the newest payment was made: the age of a stale price stands beside the price already. @param {State} state */
@@ -61,23 +68,22 @@ function momentOfPayment(state) {
 function showInterval(estimate) {
   const bounds = estimate?.interval;
   setText(interval, bounds ? `${formatUsd(bounds.low)} – ${formatUsd(bounds.high)}` : "–");
-  const half = bounds && estimate ? (bounds.high - bounds.low) / 2 / estimate.price : null;
-  setText(intervalWidth, half === null ? "" : `± ${(half * 100).toFixed(2)} %`);
+  const width = bounds && estimate ? `± ${formatPercent((bounds.high - bounds.low) / 2 / estimate.price)}` : "";
+  setText(intervalWidth, width);
+  setText(priceDoubt, width);
 }
 
 /** @param {State} state */
-function showChange({ estimate, timestamp, history }) {
-  const before = timestamp === null ? null : history.at(timestamp - HOUR_SECONDS);
-  const share = estimate && before ? estimate.price / before.price - 1 : null;
-  change.dataset.direction = share === null ? "none" : share < 0 ? "down" : "up";
-  setText(change, share === null ? "–" : `${share < 0 ? "▼" : "▲"} ${formatSignedPercent(share)}`);
-  setText(changeFrom, before && share !== null ? `from ${formatUsd(before.price)}` : "");
+function showChange(state) {
+  const moved = changeInAnHour(state);
+  const direction = moved ? directionOf(moved.share) : "none";
+  change.dataset.direction = direction;
+  setText(change, moved ? `${SIGNS[direction]}${direction === "none" ? formatPercent(0) : formatSignedPercent(moved.share)}` : "–");
+  setText(changeFrom, moved ? `from ${formatUsd(moved.from)}` : "");
 }
 
-/** @param {string} text */
-function speak(text) {
-  const now = performance.now();
-  if (now - spokenAt < SPEAK_EVERY_MS || spoken.textContent === text) return;
-  spokenAt = now;
-  setText(spoken, text);
+/** @param {number} share */
+function directionOf(share) {
+  if (Math.abs(share) < LEAST_CHANGE) return "none";
+  return share < 0 ? "down" : "up";
 }

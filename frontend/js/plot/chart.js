@@ -1,19 +1,24 @@
-// The plot: confirmed payments on the left, the mempool on the right, and the estimate drawn through both. Three canvases
+// The plot: payments as dots with the estimate drawn through them, or the prices of days and years as a line. Three canvases
 // lie upon each other: what is behind the dots, the dots, and what is in front of them.
 
 import { staleReason } from "../state/age.js";
 import { rendererFor } from "./dots.js";
 import { formatCount, formatUsd } from "../base/format.js";
-import { drawBlocks, drawFrames, drawHeights, drawPriceTicks, drawTitles } from "./grid.js";
+import { drawBlocks, drawFrames, drawHeights, drawPriceTicks, drawTimes } from "./grid.js";
 import { drawCrossHair } from "./crosshair.js";
-import { layOut, shownSpans } from "./layout.js";
+import { layOut, partOf, shownParts } from "./layout.js";
 import { drawEstimates, drawHiddenPrice, drawInterval, drawPriceLabel } from "./lines.js";
 import { lookOf } from "./look.js";
+import { drawAsked, drawCut, drawSeam } from "./past.js";
+import { shownLine } from "./prices.js";
+import { drawTitles } from "./titles.js";
 import { readTheme } from "../base/theme.js";
-import { isLive } from "../state/view.js";
+import { shownSeries } from "../state/archive.js";
+import { hasDots, isLive } from "../state/view.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("./layout.js").Layout} Layout */
+/** @typedef {import("../state/points.js").Counts} Counts */
 /** @typedef {import("../base/theme.js").Theme} Theme */
 /** @typedef {import("../state/scale.js").Span} Span */
 /** @typedef {import("./dots.js").Renderer} Renderer */
@@ -39,6 +44,8 @@ export class Chart {
   #ratio = 0;
   #counts = { confirmed: 0, mempool: 0 };
   #themeOf = "";
+  /** The price that was measured last, and its width. */
+  #measured = { key: "", width: 0 };
   /** @type {Theme | null} */
   #theme = null;
 
@@ -71,10 +78,13 @@ export class Chart {
     if (!grid || this.#size.width === 0) return;
     this.#fitPixels();
     grid.clearRect(0, 0, this.#size.width, this.#size.height);
-    if (state.timestamp === null) return;
     const theme = this.#currentTheme();
     const layout = (this.layout = this.#layOut(grid, state, axis ?? NO_PRICE, theme));
-    this.#counts = state.points.countIn(layout);
+    if (state.timestamp === null) {
+      drawFrames(grid, layout, theme);
+      return;
+    }
+    this.#counts = state.points.countIn({ confirmed: partOf(layout, "confirmed"), mempool: partOf(layout, "mempool") });
     drawBehind(grid, layout, state, this.#counts, theme);
     this.showDots(state, clock);
     this.showFront(state);
@@ -165,21 +175,38 @@ export class Chart {
    * @param {Theme} theme
    */
   #layOut(context, state, axis, theme) {
-    context.font = `600 ${theme.em}px ${theme.font}`;
-    const spans = shownSpans(state, axis);
-    const axisWidth = Math.ceil(context.measureText(formatUsd(Math.max(1000, spans.price.high))).width + 1.7 * theme.em);
-    return layOut(this.#size, theme.em, axisWidth, spans, state.view.zoom);
+    const prices = state.view.zoom.price ?? axis;
+    const axisWidth = Math.ceil(this.#widthOf(context, formatUsd(Math.max(1000, prices.high)), theme) + 1.7 * theme.em);
+    return layOut(this.#size, theme.em, axisWidth, shownParts(state), prices);
+  }
+
+  /**
+   * The width of a price in bold type, CSS pixels. All digits are equally wide, so that few prices need to be measured.
+   * @param {Context} context
+   * @param {string} price
+   * @param {Theme} theme
+   */
+  #widthOf(context, price, theme) {
+    const key = `${theme.em} ${theme.font} ${price.replaceAll(/\d/g, "0")}`;
+    if (this.#measured.key !== key) {
+      context.font = `600 ${theme.em}px ${theme.font}`;
+      this.#measured = { key, width: context.measureText(price.replaceAll(/\d/g, "0")).width };
+    }
+    return this.#measured.width;
   }
 
   /** @param {State} state */
-  #describe({ points, hiddenPriceUsd, estimate, view }) {
+  #describe(state) {
+    const { points, hiddenPriceUsd, estimate, view } = state;
     const { dataset } = this.#canvases.front;
     dataset.points = String(points.count);
     dataset.live = String(isLive(view));
     if (hiddenPriceUsd === null) delete dataset.hiddenPrice;
     else dataset.hiddenPrice = String(hiddenPriceUsd);
     const line = estimate ? `, and the estimate as a line at ${formatUsd(estimate.price)}` : "";
-    const label = `${formatCount(points.count)} payments by time and implied price${line}`;
+    const label = hasDots(view)
+      ? `${formatCount(points.count)} payments by time and implied price${line}`
+      : `${formatCount(shownSeries(state)?.prices.length ?? 0)} prices of the past as a line${estimate ? `, now ${formatUsd(estimate.price)}` : ""}`;
     if (this.#canvases.front.getAttribute("aria-label") !== label) this.#canvases.front.setAttribute("aria-label", label);
   }
 }
@@ -188,19 +215,24 @@ export class Chart {
  * @param {Context} context
  * @param {Layout} layout
  * @param {State} state
- * @param {{ confirmed: number, mempool: number }} counts of the dots that each part shows
+ * @param {Counts} counts of the dots that are shown
  * @param {Theme} theme
  */
 function drawBehind(context, layout, state, counts, theme) {
-  const { view, estimate, priceAxis, history, blocks } = state;
+  const { view, estimate, priceAxis, blocks } = state;
   context.font = `${theme.em}px ${theme.font}`;
   context.textBaseline = "middle";
+  const series = shownSeries(state);
   drawFrames(context, layout, theme);
-  drawTitles(context, layout, counts, theme);
-  if (!priceAxis) return;
+  drawTitles(context, layout, counts, series, theme);
+  drawTimes(context, layout, theme);
+  const line = shownLine(state);
+  if (!priceAxis && line.entries.length === 0) return;
   drawPriceTicks(context, layout, estimate?.price ?? null, theme);
-  if (!view.hides.has("interval")) drawInterval(context, layout, history.entries, staleReason(state) === null, theme);
-  if (!view.hides.has("blocks")) drawBlocks(context, layout, blocks, theme);
+  if (!view.hides.has("interval")) drawInterval(context, layout, line, staleReason(state) === null, theme);
+  if (layout.hasDots && !view.hides.has("blocks")) drawBlocks(context, layout, blocks, theme);
+  drawCut(context, layout, state.points.cutAt, theme);
+  if (series) drawSeam(context, layout, series, theme);
 }
 
 /**
@@ -210,15 +242,19 @@ function drawBehind(context, layout, state, counts, theme) {
  * @param {Theme} theme
  */
 function drawInFront(context, layout, state, theme) {
-  const { view, estimate, priceAxis, history, hiddenPriceUsd, blocks } = state;
+  const { view, estimate, priceAxis, hiddenPriceUsd, blocks, asked } = state;
   context.font = `${theme.em}px ${theme.font}`;
   context.textBaseline = "middle";
-  if (!priceAxis) return;
-  if (!view.hides.has("blocks")) drawHeights(context, layout, blocks, theme);
-  if (!view.hides.has("estimate")) drawEstimates(context, layout, history.entries, staleReason(state) === null, theme);
+  const line = shownLine(state);
+  if (!priceAxis && line.entries.length === 0) return;
+  if (layout.hasDots && !view.hides.has("blocks")) drawHeights(context, layout, blocks, theme);
+  if (!view.hides.has("estimate")) drawEstimates(context, layout, line, staleReason(state) === null, theme);
   if (hiddenPriceUsd !== null && !view.hides.has("hidden")) {
     drawHiddenPrice(context, layout, hiddenPriceUsd, estimate?.price ?? null, theme);
   }
-  if (estimate) drawPriceLabel(context, layout, estimate.price, theme);
+  if (asked?.answer?.price) drawAsked(context, layout, asked.answer.price, theme);
+  // Beside prices of long ago, a label at the edge would be taken for one of them.
+  const isOnAxis = estimate && estimate.price >= layout.low && estimate.price <= layout.high;
+  if (estimate && (layout.hasDots || isOnAxis)) drawPriceLabel(context, layout, estimate.price, theme);
   if (state.pointed) drawCrossHair(context, layout, state, theme);
 }

@@ -1,11 +1,13 @@
-// The cross-hair, and what the dot beside it says: price, time, amount, and the round sum that it stands for.
+// The cross-hair, and what the dot or the price beside it says.
 
 import { eventNow } from "../state/age.js";
 import { byId, setText } from "../base/dom.js";
 import { formatAge, formatBtc, formatLocalTime, formatRoundUsd, formatUsd } from "../base/format.js";
+import { formatMoment } from "./calendar.js";
 import { crisp } from "./grid.js";
 import { drawThrough, partAt, priceAt, timeAt } from "./layout.js";
 import { positionOf } from "./nearest.js";
+import { drawMark, pastAt, pastWords } from "./past.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("./layout.js").Layout} Layout */
@@ -35,8 +37,9 @@ export function drawCrossHair(context, layout, state, theme) {
   if (!pointed) return;
   const slot = pointed.id === null ? undefined : points.slotOf(pointed.id);
   const dot = slot === undefined ? null : positionOf(points, slot, layout, view);
-  const { x, y } = dot ?? pointed;
-  if (y < layout.top || y > layout.bottom || x > layout.mempool.right) return;
+  if (pointed.y < layout.top || pointed.y > layout.bottom || pointed.x > layout.edge) return;
+  const past = pastAt(state, layout, pointed.x);
+  const { x, y } = dot ?? past ?? pointed;
   context.lineWidth = 1;
   context.strokeStyle = theme.muted;
   context.globalAlpha = 0.7;
@@ -47,9 +50,15 @@ export function drawCrossHair(context, layout, state, theme) {
   context.stroke();
   context.globalAlpha = 1;
   if (dot && slot !== undefined) drawRing(context, dot, points.confirmed[slot] === 1 ? theme.confirmed : theme.mempool, theme);
-  const part = layout[partAt(layout, x)];
+  if (past) drawMark(context, x, y, theme);
+  const part = partAt(layout, x);
   drawTag(context, formatUsd(priceAt(layout, y)), layout.right, y, "right", theme);
-  if (x >= part.left) drawTag(context, formatLocalTime(timeAt(part, x), true), x, layout.bottom + 1.2 * theme.em, "center", theme);
+  if (x < part.left) return;
+  const time = timeAt(part, x);
+  const words = layout.hasDots ? formatLocalTime(time, true) : formatMoment(time);
+  const half = context.measureText(words).width / 2 + 5;
+  const middle = Math.max(half, Math.min(layout.right - half, x));
+  drawTag(context, words, middle, layout.bottom + 1.2 * theme.em, "center", theme);
 }
 
 /**
@@ -88,7 +97,7 @@ function drawTag(context, text, x, y, align, theme) {
 }
 
 /**
- * Shows the words of the dot that is pointed at, or hides them.
+ * Shows the words of the dot or price that is pointed at, or hides them.
  * @param {State} state
  * @param {Layout | null} layout
  */
@@ -96,14 +105,25 @@ export function showTooltip(state, layout) {
   const { pointed, points, view } = state;
   const slot = pointed?.id == null ? undefined : points.slotOf(pointed.id);
   const dot = slot === undefined || !layout ? null : positionOf(points, slot, layout, view);
-  tooltip.hidden = !dot;
-  if (!dot || slot === undefined || !layout) return;
-  const point = points.at(slot);
-  tooltip.dataset.state = point.state;
-  tooltip.dataset.id = point.id;
-  const words = wordsOf(point, points.isSpread(slot), eventNow(state) ?? point.timestamp);
+  const past = pointed && layout && pointed.x <= layout.edge ? pastAt(state, layout, pointed.x) : null;
+  const at = dot ?? past;
+  tooltip.hidden = !at;
+  if (!at || !layout) return;
+  tooltip.dataset.state = dot && slot !== undefined ? points.at(slot).state : "past";
+  tooltip.dataset.id = (dot && pointed?.id) ?? "";
+  const words = wordsAt(state, slot) ?? (past && pastWords(past.past)) ?? [];
   words.forEach((text, at) => setText(lines[at], text));
-  place(dot, layout);
+  place(at, layout);
+}
+
+/**
+ * @param {State} state
+ * @param {number | undefined} slot
+ */
+function wordsAt(state, slot) {
+  if (slot === undefined) return null;
+  const point = state.points.at(slot);
+  return wordsOf(point, state.points.isSpread(slot), eventNow(state) ?? point.timestamp);
 }
 
 /**
@@ -120,13 +140,17 @@ export function wordsOf({ price, valueSats, roundUsd, timestamp, state }, spread
   return [formatUsd(price), `${formatBtc(valueSats)} for ${formatRoundUsd(roundUsd)}`, `${where}, ${when}`];
 }
 
-/** Says the dot that the keyboard has gone to. @param {State} state */
-export function speakDot(state) {
+/**
+ * Says the dot or price that the keyboard has gone to.
+ * @param {State} state
+ * @param {Layout | null} layout
+ */
+export function speakDot(state, layout) {
   const { pointed, points } = state;
   const slot = pointed?.id == null ? undefined : points.slotOf(pointed.id);
-  if (slot === undefined) return;
-  const point = points.at(slot);
-  setText(spoken, wordsOf(point, points.isSpread(slot), eventNow(state) ?? point.timestamp).join(". "));
+  const past = pointed && layout ? pastAt(state, layout, pointed.x) : null;
+  const words = wordsAt(state, slot) ?? (past && pastWords(past.past));
+  if (words) setText(spoken, words.join(". "));
 }
 
 /**

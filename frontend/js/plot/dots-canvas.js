@@ -1,6 +1,6 @@
 // Dots by the plain canvas, where there is no WebGL 2.
 
-import { within, xOf, yOf } from "./layout.js";
+import { partOf, within, xOf, yOf } from "./layout.js";
 import { ARRIVES_IN, SHRINKS_WITHIN } from "./look.js";
 
 /** @typedef {import("./look.js").Look} Look */
@@ -56,7 +56,8 @@ export class CanvasDots {
  * @param {Theme} theme
  */
 function drawConfirmed(context, points, layout, { confirmed: { rest, alpha } }, theme) {
-  const part = layout.confirmed;
+  const part = partOf(layout, "confirmed");
+  if (!part) return;
   context.fillStyle = theme.confirmed;
   within(context, layout, part, () => {
     context.globalAlpha = alpha;
@@ -79,7 +80,8 @@ function drawConfirmed(context, points, layout, { confirmed: { rest, alpha } }, 
  * @param {Theme} theme
  */
 function drawMempool(context, points, layout, { mempool: { rest, alpha }, fresh, clock }, theme) {
-  const part = layout.mempool;
+  const part = partOf(layout, "mempool");
+  if (!part) return;
   context.fillStyle = theme.mempool;
   within(context, layout, part, () => {
     context.globalAlpha = alpha;

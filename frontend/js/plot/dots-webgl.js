@@ -1,5 +1,7 @@
 // Dots by the graphics card (WebGL 2): it holds all points, is sent those that have changed, and draws them in one call.
 
+import { Base } from "./float.js";
+import { partOf } from "./layout.js";
 import { ARRIVES_IN, SHRINKS_WITHIN } from "./look.js";
 
 /** @typedef {import("./look.js").Look} Look */
@@ -11,17 +13,14 @@ import { ARRIVES_IN, SHRINKS_WITHIN } from "./look.js";
 /** Numbers that a point has on the card: place and arrival in seconds after their bases, price in USD, 1 if confirmed. */
 const FIELDS = 4;
 
-/** A clock by which everything has arrived: a shader need not know infinity. */
-const FOR_EVER = 1e9;
-
 const VERTEX = `#version 300 es
 precision highp float;
 in vec4 point;
 uniform vec2 size;
 uniform float ratio;
-// Each part: left and right in CSS pixels, start and end in seconds after the base.
+// The part of the dots of each state: left and right in CSS pixels, start and end in seconds after the base.
 uniform vec4 confirmedPart, mempoolPart;
-// Of the confirmed part and of the mempool's: the edge of its frame, whether it is live, whether it is shown.
+// Of the same parts: the edge of its frame, whether it is live, whether it is shown.
 uniform vec3 confirmedFrame, mempoolFrame;
 // Top and bottom in CSS pixels, low and high in USD.
 uniform vec4 prices;
@@ -70,9 +69,10 @@ export class WebglDots {
   #uniforms;
   #size = { width: 0, height: 0 };
   #ratio = 1;
-  /** What the card holds, and from when its seconds count. */
+  /** What the card holds, and from when its seconds count: of the event clock, and of the page's own. */
   #sent = new Float32Array(0);
-  #base = 0;
+  #base = new Base();
+  #clockBase = new Base();
 
   /**
    * `null` where there is no WebGL 2, or none that takes these programs.
@@ -124,14 +124,17 @@ export class WebglDots {
     const gl = this.#gl;
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    this.#send(points);
+    const [confirmed, mempool] = [partOf(layout, "confirmed"), partOf(layout, "mempool")];
+    if (!confirmed || !mempool) return;
+    const isMoved = [this.#base.follow(mempool.end), this.#clockBase.follow(look.clock)].some(Boolean);
+    this.#send(points, isMoved);
     if (points.count === 0) return;
-    const { confirmed, mempool, top, bottom, low, high } = layout;
+    const { top, bottom, low, high } = layout;
     const uniforms = this.#uniforms;
     gl.uniform2f(uniforms.size, this.#size.width, this.#size.height);
     gl.uniform1f(uniforms.ratio, this.#ratio);
     gl.uniform4f(uniforms.prices, top, bottom, low, high);
-    gl.uniform4f(uniforms.look, look.confirmed.rest, look.mempool.rest, look.fresh, Math.min(look.clock, FOR_EVER));
+    gl.uniform4f(uniforms.look, look.confirmed.rest, look.mempool.rest, look.fresh, this.#clockBase.after(look.clock));
     this.#setPart(uniforms.confirmedPart, uniforms.confirmedFrame, confirmed, look.confirmed.shown);
     this.#setPart(uniforms.mempoolPart, uniforms.mempoolFrame, mempool, look.mempool.shown);
     gl.uniform4fv(uniforms.confirmedColour, premultiplied(theme.confirmed, look.confirmed.alpha));
@@ -146,12 +149,16 @@ export class WebglDots {
    * @param {boolean} shown
    */
   #setPart(partUniform, frameUniform, { left, right, inset, start, end, live }, shown) {
-    this.#gl.uniform4f(partUniform, left, right - inset, start - this.#base, end - this.#base);
+    this.#gl.uniform4f(partUniform, left, right - inset, this.#base.after(start), this.#base.after(end));
     this.#gl.uniform3f(frameUniform, right, live ? 1 : 0, shown ? 1 : 0);
   }
 
-  /** Sends the points that have changed; all of them when there is not room enough. @param {Points} points */
-  #send(points) {
+  /**
+   * Sends the points that have changed; all of them when there is not room enough.
+   * @param {Points} points
+   * @param {boolean} isMoved whether a base has moved, so that all have changed
+   */
+  #send(points, isMoved) {
     const gl = this.#gl;
     const room = points.timestamps.length * FIELDS;
     let { from, to } = points.takeChanged();
@@ -160,18 +167,14 @@ export class WebglDots {
       gl.bufferData(gl.ARRAY_BUFFER, this.#sent.byteLength, gl.DYNAMIC_DRAW);
       [from, to] = [0, points.count];
     }
-    // Seconds after a base near the points: a 32-bit number has room for a day of milliseconds, not for all since 1970.
-    if (points.count > 0 && Math.abs(points.places[0] - this.#base) > 40_000) {
-      this.#base = points.places[0];
-      [from, to] = [0, points.count];
-    }
+    if (isMoved) [from, to] = [0, points.count];
     to = Math.min(to, points.count);
     if (from >= to) return;
     for (let slot = from; slot < to; slot += 1) {
       const at = slot * FIELDS;
-      this.#sent[at] = points.places[slot] - this.#base;
+      this.#sent[at] = this.#base.after(points.places[slot]);
       this.#sent[at + 1] = points.prices[slot];
-      this.#sent[at + 2] = points.arrivals[slot];
+      this.#sent[at + 2] = this.#clockBase.after(points.arrivals[slot]);
       this.#sent[at + 3] = points.confirmed[slot];
     }
     gl.bufferSubData(gl.ARRAY_BUFFER, from * FIELDS * 4, this.#sent, from * FIELDS, (to - from) * FIELDS);

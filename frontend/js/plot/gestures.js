@@ -1,23 +1,16 @@
 // What fingers, mouse and keys do on the plot: point at a dot, zoom, pan, and go back to live.
 
-import { partAt, priceAt, timeAt } from "./layout.js";
+import { yOf } from "./layout.js";
 import { nearest, next, positionOf } from "./nearest.js";
-import { moved, zoomed } from "../state/scale.js";
+import { pastAt, pastBeside } from "./past.js";
+import { meaningOf } from "./wheel.js";
+import { panBy, usualAxes, zoomBy } from "./zoom.js";
 import { goLive } from "../state/view.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("./layout.js").Layout} Layout */
-/** @typedef {import("../state/scale.js").Span} Span */
-/** @typedef {{ x: number, y: number }} Place in CSS pixels of the chart */
-/** @typedef {{ time: boolean, price: boolean }} Axes */
-
-/** The shortest time that can be zoomed to, in seconds, and the least share of the price. */
-const LEAST_SECONDS = 30;
-const LEAST_SHARE = 0.001;
-
-/** What can be zoomed out to: three hours, and this share above and below the price. */
-const MOST_SECONDS = 3 * 3600;
-const MOST_SHARE = 0.45;
+/** @typedef {import("./zoom.js").Place} Place */
+/** @typedef {import("./zoom.js").Axes} Axes */
 
 /** A press that moves less than this, in CSS pixels, is none but a tap. */
 const TAP = 5;
@@ -25,7 +18,8 @@ const TAP = 5;
 /** Two taps within this many milliseconds are a double one. */
 const DOUBLE_MS = 350;
 
-const BOTH = { time: true, price: true };
+/** Pixels that a key with Shift moves the view by. */
+const KEY_PAN = 60;
 
 /**
  * @typedef {object} Hands what gestures act through
@@ -33,7 +27,8 @@ const BOTH = { time: true, price: true };
  * @property {() => Layout | null} layout
  * @property {() => void} onView called when the view has changed
  * @property {() => void} onPoint called when something else is pointed at
- * @property {() => void} onStep called when the keyboard has gone to a dot
+ * @property {() => void} onStep called when the keyboard has gone to a dot or price
+ * @property {() => void} onPlainWheel called when the wheel was turned over the plot and scrolls the page
  */
 
 /**
@@ -112,15 +107,23 @@ function placeOf(chart, event) {
  */
 function onWheel(chart, event, hands) {
   const layout = hands.layout();
-  if (!layout || event.deltaY === 0) return;
-  event.preventDefault();
+  if (!layout) return;
   const place = placeOf(chart, event);
-  const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
-  // A pinch on a touchpad comes as a wheel with Ctrl, in small steps.
-  const strength = event.ctrlKey ? 0.01 : 0.0015;
-  const onAxis = { price: place.x > layout.mempool.right, time: place.y > layout.bottom };
-  const axes = onAxis.price ? { time: false, price: true } : { time: true, price: !onAxis.time && !event.shiftKey };
-  zoom(hands, Math.exp(Math.max(-400, Math.min(400, event.deltaY * lines)) * strength), place, axes);
+  const meaning = meaningOf(event, document.activeElement === chart);
+  if (meaning.kind === "scroll") {
+    hands.onPlainWheel();
+    return;
+  }
+  event.preventDefault();
+  if (meaning.kind === "pan") {
+    pan(hands, meaning.dx, 0, place);
+    return;
+  }
+  const usual = usualAxes(hands.state);
+  const axes = place.x > layout.edge
+    ? { time: false, price: true }
+    : { time: true, price: usual.price && place.y <= layout.bottom && !meaning.isTimeOnly };
+  zoom(hands, meaning.factor, place, axes);
 }
 
 /**
@@ -132,10 +135,10 @@ function onKey(event, hands) {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
   const direction = directionOf(event.key);
   if (direction) {
-    if (event.shiftKey) pan(hands, -60 * direction.x, -60 * direction.y, null);
+    if (event.shiftKey) pan(hands, -KEY_PAN * direction.x, -KEY_PAN * direction.y, null);
     else step(hands, direction);
-  } else if (event.key === "+" || event.key === "=") zoom(hands, 0.8, middle(hands), BOTH);
-  else if (event.key === "-" || event.key === "_") zoom(hands, 1.25, middle(hands), BOTH);
+  } else if (event.key === "+" || event.key === "=") zoom(hands, 0.8, middle(hands), usualAxes(hands.state));
+  else if (event.key === "-" || event.key === "_") zoom(hands, 1.25, middle(hands), usualAxes(hands.state));
   else if (event.key === "Escape" || event.key === "Home" || event.key === "0") backToLive(hands);
   else return false;
   return true;
@@ -155,30 +158,49 @@ function directionOf(key) {
   }
 }
 
-/** From dot to dot; the first step goes to one near the newest estimate. @param {Hands} hands @param {Place} direction */
+/**
+ * From dot to dot, or along the line where there are no dots. The first step goes to one near the newest price.
+ * @param {Hands} hands
+ * @param {Place} direction
+ */
 function step(hands, direction) {
   const { state } = hands;
   const layout = hands.layout();
   if (!layout) return;
-  const { points, view, pointed } = state;
+  const stepped = layout.hasDots ? dotBeside(hands, layout, direction) : priceBeside(hands, layout, direction);
+  if (!stepped) return;
+  state.pointed = stepped;
+  hands.onPoint();
+  hands.onStep();
+}
+
+/** @param {Hands} hands @param {Layout} layout @param {Place} direction */
+function dotBeside(hands, layout, direction) {
+  const { points, view, pointed } = hands.state;
   const from = pointed ?? middle(hands);
   const slot = pointed?.id
     ? next(points, layout, view, from, direction)
     : nearest(points, layout, view, from.x, from.y, Infinity);
   const at = slot < 0 ? null : positionOf(points, slot, layout, view);
-  if (!at) return;
-  state.pointed = { ...at, id: points.ids[slot] };
-  hands.onPoint();
-  hands.onStep();
+  return at && { ...at, id: points.ids[slot] };
 }
 
-/** What the keyboard zooms about: the dot that is pointed at, else the newest estimate. @param {Hands} hands @returns {Place} */
+/** @param {Hands} hands @param {Layout} layout @param {Place} direction */
+function priceBeside(hands, layout, direction) {
+  const { state } = hands;
+  const from = state.pointed ?? middle(hands);
+  const here = pastAt(state, layout, from.x);
+  const at = state.pointed && here ? pastBeside(state, layout, here.x, direction.x || -direction.y) : (here ?? pastBeside(state, layout, from.x, -1));
+  return at && { x: at.x, y: at.y, id: null };
+}
+
+/** What the keyboard zooms about: what is pointed at, else the newest price. @param {Hands} hands @returns {Place} */
 function middle({ state, layout: layoutOf }) {
   const layout = layoutOf();
   if (state.pointed || !layout) return state.pointed ?? { x: 0, y: 0 };
-  const { top, bottom, low, high, mempool } = layout;
-  const price = state.estimate?.price ?? (low + high) / 2;
-  return { x: mempool.right - mempool.inset - 1, y: bottom - ((price - low) / (high - low)) * (bottom - top) };
+  const last = layout.parts[layout.parts.length - 1];
+  const price = state.estimate?.price ?? (layout.low + layout.high) / 2;
+  return { x: last.right - last.inset - 1, y: yOf(layout, price) };
 }
 
 /** @param {Hands} hands @param {Place | null} place */
@@ -206,7 +228,7 @@ function backToLive(hands) {
  */
 function pinch(hands, still, before, now) {
   const apart = (/** @type {Place} */ one) => Math.max(20, Math.hypot(one.x - still.x, one.y - still.y));
-  zoom(hands, apart(before) / apart(now), { x: (still.x + now.x) / 2, y: (still.y + now.y) / 2 }, BOTH);
+  zoom(hands, apart(before) / apart(now), { x: (still.x + now.x) / 2, y: (still.y + now.y) / 2 }, usualAxes(hands.state));
 }
 
 /**
@@ -217,18 +239,8 @@ function pinch(hands, still, before, now) {
  */
 function zoom(hands, factor, about, axes) {
   const layout = hands.layout();
-  const bounds = boundsOf(hands.state);
-  if (!layout || !bounds) return;
-  const name = partAt(layout, about.x);
-  const part = layout[name];
-  const { zoom: zooms } = hands.state.view;
-  if (axes.time) {
-    const moment = Math.min(part.end, Math.max(part.start, timeAt(part, about.x)));
-    zooms[name] = zoomed({ low: part.start, high: part.end }, factor, moment, bounds.time);
-  }
-  if (axes.price) {
-    zooms.price = zoomed({ low: layout.low, high: layout.high }, factor, priceAt(layout, about.y), bounds.price);
-  }
+  if (!layout) return;
+  zoomBy(hands.state, layout, factor, about, axes);
   hands.onView();
 }
 
@@ -236,36 +248,12 @@ function zoom(hands, factor, about, axes) {
  * @param {Hands} hands
  * @param {number} dx CSS pixels
  * @param {number} dy
- * @param {Place | null} from where it began: which part goes along; both when it is not said
+ * @param {Place | null} from where it began: which part goes along; all when it is not said
  */
 function pan(hands, dx, dy, from) {
   const layout = hands.layout();
-  const bounds = boundsOf(hands.state);
-  if (!layout || !bounds) return;
-  const { zoom: zooms } = hands.state.view;
-  for (const name of /** @type {const} */ (["confirmed", "mempool"])) {
-    const part = layout[name];
-    if (dx === 0 || (from && partAt(layout, from.x) !== name)) continue;
-    const seconds = (-dx * (part.end - part.start)) / (part.right - part.inset - part.left);
-    zooms[name] = moved({ low: part.start, high: part.end }, seconds, bounds.time.within);
-  }
-  if (dy !== 0) {
-    const usd = (dy * (layout.high - layout.low)) / (layout.bottom - layout.top);
-    zooms.price = moved({ low: layout.low, high: layout.high }, usd, bounds.price.within);
-  }
+  if (!layout) return;
+  panBy(hands.state, layout, dx, dy, from);
   hands.state.pointed = null;
   hands.onView();
-}
-
-/**
- * How closely one may look, and how far.
- * @param {State} state
- */
-function boundsOf({ timestamp: now, priceAxis }) {
-  if (now === null || !priceAxis) return null;
-  const { centre } = priceAxis;
-  return {
-    time: { least: LEAST_SECONDS, within: { low: now - MOST_SECONDS, high: now } },
-    price: { least: LEAST_SHARE * centre, within: { low: centre * (1 - MOST_SHARE), high: centre * (1 + MOST_SHARE) } },
-  };
 }

@@ -1,13 +1,17 @@
-// What stands around and behind the dots: frames, round ticks of time and price, blocks, and the title of each part.
+// What stands around and behind the dots: frames, round ticks of time and price, and blocks.
 
-import { formatAge, formatCount, formatLocalTime, formatUsd } from "../base/format.js";
-import { drawThrough, isRoomy, xOf, yOf } from "./layout.js";
-import { roundTicks, timeTicks } from "../state/scale.js";
+import { formatCount, formatUsd } from "../base/format.js";
+import { labelOf, longTicks } from "./calendar.js";
+import { drawThrough, partOf, xOf, yOf } from "./layout.js";
+import { logTicks, roundTicks, timeTicks } from "../state/scale.js";
 
 /** @typedef {import("./layout.js").Part} Part */
 /** @typedef {import("./layout.js").Layout} Layout */
 /** @typedef {import("../base/theme.js").Theme} Theme */
 /** @typedef {CanvasRenderingContext2D} Context */
+
+/** Above this many seconds, ticks of time are of the calendar. */
+const LONG_SECONDS = 6 * 3600;
 
 /**
  * @param {Context} context
@@ -16,11 +20,29 @@ import { roundTicks, timeTicks } from "../state/scale.js";
  */
 export function drawFrames(context, layout, theme) {
   context.lineWidth = 1;
-  context.textAlign = "center";
-  for (const part of [layout.confirmed, layout.mempool]) {
+  for (const part of layout.parts) {
     context.strokeStyle = theme.line;
     context.strokeRect(crisp(part.left), crisp(layout.top), part.right - part.left - 1, layout.bottom - layout.top - 1);
-    drawTimes(context, layout, part, theme);
+  }
+}
+
+/**
+ * The ticks of time below each part, and the word for its right edge.
+ * @param {Context} context
+ * @param {Layout} layout
+ * @param {Theme} theme
+ */
+export function drawTimes(context, layout, theme) {
+  const y = layout.bottom + 1.2 * theme.em;
+  for (const part of layout.parts) {
+    let free = part.right;
+    context.textAlign = "right";
+    if (part.live) {
+      context.fillStyle = theme.text;
+      context.fillText("now", part.right, y);
+      free -= context.measureText("now").width + 0.8 * theme.em;
+    }
+    drawTicks(context, layout, part, free, theme);
   }
 }
 
@@ -28,26 +50,38 @@ export function drawFrames(context, layout, theme) {
  * @param {Context} context
  * @param {Layout} layout
  * @param {Part} part
+ * @param {number} free right edge of the room for labels, CSS pixels
  * @param {Theme} theme
  */
-function drawTimes(context, layout, part, theme) {
-  const { em } = theme;
-  const [narrow, wide] = [4.4, 6].map((ems) => timeTicks(part.start, part.end, (part.right - part.left) / (ems * em)));
-  // Less than a minute apart, labels need their seconds and so more room.
-  const fine = narrow.length > 1 && narrow[1] - narrow[0] < 60;
+function drawTicks(context, layout, part, free, theme) {
+  context.textAlign = "center";
   context.fillStyle = theme.muted;
   context.strokeStyle = theme.tick;
-  for (const time of fine ? wide : narrow) {
+  const { times, unit } = ticksOf(part, theme.em);
+  for (const time of times) {
     const x = xOf(part, time);
     context.beginPath();
     context.moveTo(crisp(x), layout.bottom);
     context.lineTo(crisp(x), layout.bottom + 4);
     context.stroke();
-    const reach = (fine ? 2.3 : 1.5) * em;
-    if (x - part.left > reach && part.right - x > reach) {
-      context.fillText(formatLocalTime(time, fine), x, layout.bottom + 1.2 * em);
-    }
+    const label = labelOf(time, unit);
+    const half = context.measureText(label).width / 2;
+    if (x - half > part.left && x + half < free) context.fillText(label, x, layout.bottom + 1.2 * theme.em);
   }
+}
+
+/**
+ * @param {Part} part
+ * @param {number} em CSS pixels
+ * @returns {{ times: number[], unit: import("./calendar.js").Unit }}
+ */
+function ticksOf({ left, right, start, end }, em) {
+  const room = (right - left) / em;
+  if (end - start > LONG_SECONDS) return longTicks(start, end, room);
+  const times = timeTicks(start, end, room / 4.4);
+  // Less than a minute apart, labels need their seconds and so more room.
+  const isFine = times.length > 1 && times[1] - times[0] < 60;
+  return isFine ? { times: timeTicks(start, end, room / 6), unit: "second" } : { times, unit: "minute" };
 }
 
 /**
@@ -61,7 +95,7 @@ export function drawBlocks(context, layout, blocks, theme) {
   const { top, bottom } = layout;
   context.strokeStyle = theme.tick;
   context.setLineDash([1, 4]);
-  for (const part of [layout.confirmed, layout.mempool]) {
+  for (const part of layout.parts) {
     for (const { timestamp } of blocks) {
       if (timestamp < part.start || timestamp > part.end) continue;
       const x = crisp(xOf(part, timestamp));
@@ -82,7 +116,9 @@ export function drawBlocks(context, layout, blocks, theme) {
  * @param {Theme} theme
  */
 export function drawHeights(context, layout, blocks, theme) {
-  const { top, confirmed: part } = layout;
+  const part = partOf(layout, "confirmed");
+  if (!part) return;
+  const { top } = layout;
   context.textAlign = "left";
   context.font = `${theme.em - 1}px ${theme.font}`;
   let free = part.right;
@@ -114,7 +150,8 @@ export function drawHeights(context, layout, blocks, theme) {
  */
 export function drawPriceTicks(context, layout, estimate, theme) {
   const taken = estimate === null ? -Infinity : yOf(layout, estimate);
-  const prices = roundTicks(layout.low, layout.high, (layout.bottom - layout.top) / (4.5 * theme.em));
+  const wanted = (layout.bottom - layout.top) / (4.5 * theme.em);
+  const prices = (layout.isLog ? logTicks : roundTicks)(layout.low, layout.high, wanted);
   const cents = prices.length > 1 && prices[1] - prices[0] < 1;
   context.lineWidth = 1;
   context.strokeStyle = theme.line;
@@ -125,34 +162,6 @@ export function drawPriceTicks(context, layout, estimate, theme) {
     drawThrough(context, layout, crisp(y));
     const free = Math.abs(y - taken) > 1.5 * theme.em && y > layout.top + theme.em / 2 && y < layout.bottom - theme.em / 2;
     if (free) context.fillText(formatUsd(price, cents), layout.right - 5, y);
-  }
-}
-
-/**
- * @param {Context} context
- * @param {Layout} layout
- * @param {{ confirmed: number, mempool: number }} counts of the dots that each part shows
- * @param {Theme} theme
- */
-export function drawTitles(context, layout, counts, theme) {
-  const titles = { confirmed: "Confirmed", mempool: "Mempool" };
-  for (const name of /** @type {const} */ (["confirmed", "mempool"])) {
-    const part = layout[name];
-    const y = 0.75 * theme.em;
-    context.textAlign = "left";
-    context.font = `600 ${theme.em + 1}px ${theme.font}`;
-    context.fillStyle = theme[name];
-    const title = `${titles[name]}${part.live ? `, last ${formatAge(part.end - part.start)}` : ""}`;
-    context.fillText(title, part.left, y);
-    const after = part.left + context.measureText(title).width + 0.8 * theme.em;
-    context.font = `${theme.em}px ${theme.font}`;
-    context.fillStyle = theme.muted;
-    const counted = isRoomy(layout) ? `${formatCount(counts[name])} payments` : formatCount(counts[name]);
-    if (after + context.measureText(counted).width < part.right) context.fillText(counted, after, y);
-    if (counts[name] > 0 || !part.live) continue;
-    context.textAlign = "center";
-    const none = name === "confirmed" ? "none confirmed yet" : "no payments yet";
-    context.fillText(none, (part.left + part.right) / 2, layout.bottom - 1.2 * theme.em);
   }
 }
 

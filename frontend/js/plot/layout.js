@@ -1,10 +1,24 @@
-// Where things lie on the chart: two parts side by side, one price axis to their right. Pure.
+// Where things lie on the chart: one part, or two side by side, and one price axis to their right. Pure.
+
+import { beginningOf } from "../state/archive.js";
+import { hasDots, partNames } from "../state/view.js";
 
 /** @typedef {import("../state/scale.js").Span} Span */
 /** @typedef {import("../state/state.js").State} State */
+/** @typedef {import("../link/message.js").Point["state"]} DotState */
+/** @typedef {import("../state/view.js").PartName} PartName */
 /**
- * One of the two parts.
+ * What a part shows, wherever it lies.
+ * @typedef {object} Shown
+ * @property {PartName} name by which its zoom is known
+ * @property {readonly DotState[]} states of the dots in it; none in a range of prices alone
+ * @property {Span} span of time
+ * @property {boolean} live whether it ends now
+ */
+/**
  * @typedef {object} Part
+ * @property {PartName} name
+ * @property {readonly DotState[]} states
  * @property {number} left edge, CSS pixels
  * @property {number} right edge
  * @property {number} inset free space at the right edge in which the largest dot of this moment fits
@@ -16,12 +30,14 @@
  * @typedef {object} Layout
  * @property {number} top edge of the plot, in CSS pixels
  * @property {number} bottom
+ * @property {number} edge right edge of the plot: of its last part
  * @property {number} right edge of the whole chart, price axis included
  * @property {number} height of the whole chart
- * @property {Part} confirmed
- * @property {Part} mempool
+ * @property {Part[]} parts from left to right, at least one
+ * @property {boolean} hasDots whether any part shows dots
  * @property {number} low price at the bottom, USD; meaningless while there is no price
  * @property {number} high price at the top, USD
+ * @property {boolean} isLog whether equal ratios of prices, and not equal differences, are equally high
  */
 
 /** Room for what stands around the plot, in em. */
@@ -32,53 +48,78 @@ const GAP = 1.2;
 /** Free space at the right edge of what is live, in em. */
 const INSET = 0.8;
 
+/** Prices of years are drawn by their logarithms where the highest is over this many times the lowest. */
+const LOG_FROM = 3;
+
+/** @type {Record<PartName, readonly DotState[]>} */
+const STATES = { time: ["confirmed", "mempool"], confirmed: ["confirmed"], mempool: ["mempool"] };
+
 /**
- * What each axis spans: what was zoomed to, or what follows the newest.
+ * The parts, and what each spans: what was zoomed to, or what follows the newest.
  * @param {State} state
- * @param {Span} livePrice where the price axis is when it follows
- * @returns {{ confirmed: Span, mempool: Span, price: Span }}
+ * @returns {Shown[]}
  */
-export function shownSpans({ view, timestamp, mempoolSpan }, livePrice) {
+export function shownParts(state) {
+  const { view } = state;
+  return partNames(view).map((name) => ({
+    name,
+    states: hasDots(view) ? STATES[name] : [],
+    span: view.zoom[name] ?? liveSpan(state, name),
+    live: view.zoom[name] === null,
+  }));
+}
+
+/**
+ * @param {State} state
+ * @param {PartName} name
+ * @returns {Span}
+ */
+function liveSpan(state, name) {
+  const { view, timestamp, mempoolSpan } = state;
   const now = timestamp ?? 0;
-  const { confirmed, mempool, price } = view.zoom;
-  return {
-    confirmed: confirmed ?? { low: now - view.range, high: now },
-    mempool: mempool ?? { low: now - Math.min(view.range, mempoolSpan ?? view.range), high: now },
-    price: price ?? livePrice,
-  };
+  const seconds = name === "mempool" ? Math.min(view.range, mempoolSpan ?? view.range) : view.range;
+  return { low: Number.isFinite(seconds) ? now - seconds : beginningOf(state), high: now };
 }
 
 /**
  * @param {{ width: number, height: number }} size of the canvas, CSS pixels
  * @param {number} em the size of its type, CSS pixels
  * @param {number} axisWidth CSS pixels that the labels of the price axis take
- * @param {{ confirmed: Span, mempool: Span, price: Span }} spans
- * @param {import("../state/view.js").View["zoom"]} zoom
+ * @param {Shown[]} shown
+ * @param {Span} price
  * @returns {Layout}
  */
-export function layOut({ width, height }, em, axisWidth, spans, zoom) {
+export function layOut({ width, height }, em, axisWidth, shown, price) {
   const [top, gap] = [Math.round(TITLE_HEIGHT * em), Math.round(GAP * em)];
-  const plotWidth = Math.max(2, width - axisWidth - gap);
-  const middle = Math.round(plotWidth / 2);
-  /**
-   * @param {"confirmed" | "mempool"} name
-   * @param {number} left
-   * @param {number} right
-   */
-  const part = (name, left, right) => {
-    const live = zoom[name] === null;
-    return { left, right, inset: live ? INSET * em : 0, start: spans[name].low, end: spans[name].high, live };
-  };
+  const gaps = gap * (shown.length - 1);
+  const plotWidth = Math.max(2, width - axisWidth - gaps);
+  const parts = shown.map(({ name, states, span, live }, at) => {
+    const [left, right] = [at, at + 1].map((edge) => Math.round((plotWidth * edge) / shown.length) + gap * at);
+    return { name, states, left, right, inset: live ? INSET * em : 0, start: span.low, end: span.high, live };
+  });
+  const dots = shown.some(({ states }) => states.length > 0);
   return {
     top,
     bottom: Math.max(top + 1, Math.round(height - TIMES_HEIGHT * em)),
+    edge: plotWidth + gaps,
     right: width,
     height,
-    confirmed: part("confirmed", 0, middle),
-    mempool: part("mempool", middle + gap, plotWidth + gap),
-    low: spans.price.low,
-    high: spans.price.high,
+    parts,
+    hasDots: dots,
+    low: price.low,
+    high: price.high,
+    isLog: !dots && price.low > 0 && price.high > LOG_FROM * price.low,
   };
+}
+
+/**
+ * The part in which dots of this state lie; `null` if none shows them.
+ * @param {Layout} layout
+ * @param {DotState} state
+ * @returns {Part | null}
+ */
+export function partOf({ parts }, state) {
+  return parts.find(({ states }) => states.includes(state)) ?? null;
 }
 
 /**
@@ -104,8 +145,9 @@ export function timeAt({ left, right, inset, start, end }, x) {
  * @param {Layout} layout
  * @param {number} price
  */
-export function yOf({ top, bottom, low, high }, price) {
-  return bottom - ((price - low) / (high - low)) * (bottom - top);
+export function yOf({ top, bottom, low, high, isLog }, price) {
+  const share = isLog ? Math.log(price / low) / Math.log(high / low) : (price - low) / (high - low);
+  return bottom - share * (bottom - top);
 }
 
 /**
@@ -113,18 +155,19 @@ export function yOf({ top, bottom, low, high }, price) {
  * @param {Layout} layout
  * @param {number} y CSS pixels
  */
-export function priceAt({ top, bottom, low, high }, y) {
-  return low + ((bottom - y) / (bottom - top)) * (high - low);
+export function priceAt({ top, bottom, low, high, isLog }, y) {
+  const share = (bottom - y) / (bottom - top);
+  return isLog ? low * (high / low) ** share : low + share * (high - low);
 }
 
 /**
- * The part at a place; that of the mempool is as good as any beside both.
+ * The part at a place; the last one is as good as any beside all.
  * @param {Layout} layout
  * @param {number} x CSS pixels
- * @returns {"confirmed" | "mempool"}
+ * @returns {Part}
  */
-export function partAt({ confirmed }, x) {
-  return x <= confirmed.right ? "confirmed" : "mempool";
+export function partAt({ parts }, x) {
+  return parts.find(({ right }) => x <= right) ?? parts[parts.length - 1];
 }
 
 /**
@@ -136,14 +179,14 @@ export function isRoomy(layout) {
 }
 
 /**
- * A line across both parts.
+ * A line across all parts.
  * @param {CanvasRenderingContext2D} context
  * @param {Layout} layout
  * @param {number} y
  */
-export function drawThrough(context, { confirmed, mempool }, y) {
+export function drawThrough(context, { parts }, y) {
   context.beginPath();
-  for (const { left, right } of [confirmed, mempool]) {
+  for (const { left, right } of parts) {
     context.moveTo(left, y);
     context.lineTo(right, y);
   }

@@ -1,8 +1,9 @@
-// The lines through both parts: the estimate over time with its interval, and the price that a simulation hides.
+// The lines through the parts: the price over time with its interval, and the price that a simulation hides.
 
 import { formatUsd } from "../base/format.js";
 import { drawThrough, isRoomy, within, xOf, yOf } from "./layout.js";
 
+/** @typedef {import("../state/archive.js").Line} Line */
 /** @typedef {import("../state/history.js").Past} Past */
 /** @typedef {import("./layout.js").Layout} Layout */
 /** @typedef {import("./layout.js").Part} Part */
@@ -16,12 +17,21 @@ const GAP_SECONDS = 420;
 const ELSEWHERE = 0.095;
 
 /**
- * The estimates that a part shows, and one beyond each edge, in stretches without a gap.
- * @param {Past[]} entries oldest first
+ * Whether two estimates of the last hours are not to be joined.
+ * @param {Past} before
+ * @param {Past} past
+ */
+export function isBroken(before, past) {
+  return past.timestamp - before.timestamp > GAP_SECONDS || Math.abs(Math.log(past.price / before.price)) > ELSEWHERE;
+}
+
+/**
+ * The prices that a part shows, and one beyond each edge, in stretches without a gap.
+ * @param {Line} line
  * @param {Part} part
  * @returns {Past[][]}
  */
-export function stretches(entries, { start, end }) {
+export function stretches({ entries, isApart }, { start, end }) {
   const first = entries.findIndex(({ timestamp }) => timestamp >= start);
   if (first < 0) return [];
   const after = entries.findIndex(({ timestamp }) => timestamp > end);
@@ -30,8 +40,7 @@ export function stretches(entries, { start, end }) {
   const found = [];
   shown.forEach((past, at) => {
     const before = shown[at - 1];
-    const near = before && past.timestamp - before.timestamp <= GAP_SECONDS;
-    if (near && Math.abs(Math.log(past.price / before.price)) <= ELSEWHERE) found[found.length - 1].push(past);
+    if (before && !isApart(before, past)) found[found.length - 1].push(past);
     else found.push([past]);
   });
   return found;
@@ -40,17 +49,17 @@ export function stretches(entries, { start, end }) {
 /**
  * @param {Context} context
  * @param {Layout} layout
- * @param {Past[]} entries
- * @param {boolean} holds whether the last estimate is of this moment
+ * @param {Line} line
+ * @param {boolean} holds whether the last price is of this moment
  * @param {Theme} theme
  */
-export function drawInterval(context, layout, entries, holds, theme) {
+export function drawInterval(context, layout, line, holds, theme) {
   context.save();
   context.fillStyle = theme.level;
   context.globalAlpha = theme.band;
-  for (const part of [layout.confirmed, layout.mempool]) {
+  for (const part of layout.parts) {
     within(context, layout, part, () => {
-      for (const stretch of stretches(entries, part)) {
+      for (const stretch of stretches(line, part)) {
         context.beginPath();
         for (const past of stretch) context.lineTo(xOf(part, past.timestamp), yOf(layout, past.high));
         const last = stretch[stretch.length - 1];
@@ -68,39 +77,52 @@ export function drawInterval(context, layout, entries, holds, theme) {
 /**
  * @param {Context} context
  * @param {Layout} layout
- * @param {Past[]} entries
- * @param {boolean} holds whether the last estimate is of this moment
+ * @param {Line} line
+ * @param {boolean} holds whether the last price is of this moment
  * @param {Theme} theme
  */
-export function drawEstimates(context, layout, entries, holds, theme) {
+export function drawEstimates(context, layout, line, holds, theme) {
   context.save();
   context.lineJoin = "round";
-  for (const [width, colour] of /** @type {const} */ ([[4, theme.ground], [1.75, theme.level]])) {
-    context.lineWidth = width;
-    context.strokeStyle = colour;
-    context.globalAlpha = colour === theme.ground ? 0.55 : 1;
-    for (const part of [layout.confirmed, layout.mempool]) {
-      within(context, layout, part, () => {
-        for (const stretch of stretches(entries, part)) strokeStretch(context, layout, part, stretch, holds);
-      });
-    }
+  for (const part of layout.parts) {
+    const path = pathOf(layout, part, line, holds);
+    within(context, layout, part, () => {
+      for (const [width, colour] of /** @type {const} */ ([[4, theme.ground], [1.75, theme.level]])) {
+        context.lineWidth = width;
+        context.strokeStyle = colour;
+        context.globalAlpha = colour === theme.ground ? 0.55 : 1;
+        context.stroke(path);
+      }
+    });
   }
   context.restore();
 }
 
+/** The paths drawn last, by part: pointing draws the line again and does not change it. @type {Map<string, { key: string, path: Path2D }>} */
+const kept = new Map();
+
 /**
- * @param {Context} context
+ * The line in a part.
  * @param {Layout} layout
  * @param {Part} part
- * @param {Past[]} stretch
+ * @param {Line} line
  * @param {boolean} holds
  */
-function strokeStretch(context, layout, part, stretch, holds) {
-  context.beginPath();
-  for (const past of stretch) context.lineTo(xOf(part, past.timestamp), yOf(layout, past.price));
-  const last = stretch[stretch.length - 1];
-  context.lineTo(endOf(part, last, holds), yOf(layout, last.price));
-  context.stroke();
+function pathOf(layout, part, line, holds) {
+  const { entries } = line;
+  const [first, last] = [entries[0], entries[entries.length - 1]];
+  const places = [layout.top, layout.bottom, layout.low, layout.high, part.left, part.right, part.inset, part.start, part.end];
+  const key = [layout.isLog, part.live, holds, ...places, entries.length, first?.timestamp, last?.timestamp, last?.price].join();
+  const before = kept.get(part.name);
+  if (before?.key === key) return before.path;
+  const path = new Path2D();
+  for (const stretch of stretches(line, part)) {
+    stretch.forEach((past, at) => path[at === 0 ? "moveTo" : "lineTo"](xOf(part, past.timestamp), yOf(layout, past.price)));
+    const end = stretch[stretch.length - 1];
+    path.lineTo(endOf(part, end, holds), yOf(layout, end.price));
+  }
+  kept.set(part.name, { key, path });
+  return path;
 }
 
 /**
@@ -123,7 +145,7 @@ export function endOf(part, { timestamp }, holds) {
 export function drawPriceLabel(context, layout, price, theme) {
   const { em } = theme;
   const y = Math.min(layout.bottom, Math.max(layout.top, yOf(layout, price)));
-  const left = layout.mempool.right;
+  const left = layout.edge;
   context.fillStyle = theme.level;
   context.beginPath();
   context.moveTo(left, y);
@@ -159,7 +181,7 @@ export function drawHiddenPrice(context, layout, price, estimate, theme) {
   const awayFromEstimate = (estimate !== null && price < estimate ? 1.25 : -1.25) * theme.em;
   const words = isRoomy(layout) ? "hidden price" : "hidden";
   const text = `${words} ${formatUsd(price)}`;
-  const x = layout.confirmed.left + 8;
+  const x = layout.parts[0].left + 8;
   context.textAlign = "left";
   context.fillStyle = theme.ground;
   context.globalAlpha = 0.75;

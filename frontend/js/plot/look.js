@@ -1,7 +1,10 @@
-// What dots look like: round marks in the colour of their part, fresh ones of the mempool larger and moving in from the
+// What dots look like: round marks in the colour of their state, fresh ones of the mempool larger and moving in from the
 // right. Pure.
 
+import { partOf } from "./layout.js";
+
 /** @typedef {import("./layout.js").Layout} Layout */
+/** @typedef {import("../state/points.js").Counts} Counts */
 /** @typedef {{ rest: number, alpha: number, shown: boolean }} Kind radius at rest in CSS pixels, opacity */
 /**
  * How the dots of one frame look.
@@ -34,7 +37,7 @@ const OPAQUE = 0.8;
 const FAINT = 0.25;
 
 /**
- * @param {{ confirmed: number, mempool: number }} counts of the dots that each part shows
+ * @param {Counts} counts of the dots that are shown
  * @param {Layout} layout
  * @param {import("../state/view.js").View} view
  * @param {number} clock seconds of the page's own clock
@@ -47,11 +50,13 @@ export function lookOf(counts, layout, view, clock) {
    * @returns {Kind}
    */
   const kind = (name) => {
-    const area = (layout.bottom - layout.top) * (layout[name].right - layout[name].left);
-    const fitting = Math.sqrt((COVERED * area) / Math.PI / Math.max(1, counts[name]));
+    const part = partOf(layout, name);
+    const area = part ? (layout.bottom - layout.top) * (part.right - part.left) : 0;
+    const count = part ? part.states.reduce((sum, state) => sum + counts[state], 0) : 0;
+    const fitting = Math.sqrt((COVERED * area) / Math.PI / Math.max(1, count));
     const rest = Math.min(REST * scale, Math.max(LEAST_REST, fitting));
     const alpha = Math.max(FAINT, OPAQUE * Math.min(1, fitting / LEAST_REST / 1.25));
-    return { rest, alpha, shown: !view.hides.has(name) };
+    return { rest, alpha, shown: part !== null && !view.hides.has(name) };
   };
   const confirmed = kind("confirmed");
   const mempool = kind("mempool");

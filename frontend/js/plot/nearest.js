@@ -1,6 +1,6 @@
 // Which dot is meant: the one nearest to a place, or the next one in a direction. Pure.
 
-import { xOf, yOf } from "./layout.js";
+import { partOf, xOf, yOf } from "./layout.js";
 
 /** @typedef {import("./layout.js").Layout} Layout */
 /** @typedef {import("../state/points.js").Points} Points */
@@ -23,11 +23,12 @@ const CONE = 2;
  */
 export function positionOf(points, slot, layout, view) {
   const name = points.confirmed[slot] === 1 ? "confirmed" : "mempool";
-  const part = layout[name];
+  const part = partOf(layout, name);
+  if (!part || view.hides.has(name)) return null;
   const price = points.prices[slot];
   const place = part.live ? Math.min(points.places[slot], part.end) : points.places[slot];
   const outside = place < part.start || place > part.end || price < layout.low || price > layout.high;
-  if (outside || view.hides.has(name)) return null;
+  if (outside) return null;
   return { x: xOf(part, place), y: yOf(layout, price) };
 }
 
@@ -44,8 +45,8 @@ export function nearest(points, layout, view, x, y, reach = REACH) {
   let [found, least] = [-1, reach * reach];
   const { prices, places, confirmed, count } = points;
   for (const name of /** @type {const} */ (["confirmed", "mempool"])) {
-    if (view.hides.has(name)) continue;
-    const part = layout[name];
+    const part = partOf(layout, name);
+    if (!part || view.hides.has(name)) continue;
     const isConfirmed = name === "confirmed" ? 1 : 0;
     // Numbers only, for this runs over all dots at each move of the mouse.
     const [left, start, end] = [part.left, part.start, part.end];

@@ -1,5 +1,7 @@
 // Loads the page again when the gateway serves another build of it, while nobody uses it.
 
+import { attempt } from "../base/storage.js";
+
 /** Seconds over which the pages of a gateway spread their reloads. */
 const SPREAD_SECONDS = 30;
 
@@ -102,22 +104,13 @@ export class Renewal {
 
   /** Whether it could be kept: without that, two builds would make a loop. @param {string} build */
   #remember(build) {
-    try {
-      const reloads = { ...this.#reloads(), [build]: this.#surroundings.wallNow() };
-      this.#surroundings.storage().setItem(RELOADED, JSON.stringify(reloads));
-      return true;
-    } catch (error) {
-      console.info("The page is of another build and is not reloaded, because that cannot be remembered:", error);
-      return false;
-    }
+    const reloads = { ...this.#reloads(), [build]: this.#surroundings.wallNow() };
+    const keep = () => this.#surroundings.storage().setItem(RELOADED, JSON.stringify(reloads));
+    return attempt("that it was reloaded, and so a page of another build stays", () => (keep(), true)) ?? false;
   }
 
   /** When the page was reloaded for each build, Unix milliseconds. @returns {Record<string, number>} */
   #reloads() {
-    try {
-      return JSON.parse(this.#surroundings.storage().getItem(RELOADED) ?? "{}");
-    } catch {
-      return {};
-    }
+    return attempt(RELOADED, () => JSON.parse(this.#surroundings.storage().getItem(RELOADED) ?? "{}")) ?? {};
   }
 }

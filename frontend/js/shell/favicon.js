@@ -1,7 +1,10 @@
-// The price in the tab: in the title, and in three characters on the favicon. A stale one is marked in both.
+// The price in the tab: in the title, and in three characters on the favicon. A stale one is marked in both, and so is an alert
+// that has fired.
 
 import { ageWords, staleReason } from "../state/age.js";
 import { formatTiny, formatUsd } from "../base/format.js";
+import { conditionOf } from "../panels/alert-words.js";
+import { unseen } from "../state/alerts.js";
 import { confidenceLevel } from "../state/state.js";
 
 /** @typedef {import("../state/state.js").State} State */
@@ -13,6 +16,9 @@ const COLOURS = { high: "#4ade80", medium: "#facc15", low: "#fb923c" };
 /** A grey that can be read on a dark tab and on a light one. */
 const STALE_COLOUR = "#7c8893";
 
+/** The ground of the icon while an alert is not yet closed; its type is black then. */
+const ALERT_COLOUR = "#facc15";
+
 const icon = /** @type {HTMLLinkElement | null} */ (document.querySelector('link[rel="icon"]'));
 let drawn = "";
 
@@ -22,7 +28,7 @@ let drawn = "";
  * @param {State} state
  */
 export function titleOf(state) {
-  const { estimate, simulated, link } = state;
+  const { estimate, simulated, link, alerts } = state;
   if (!estimate) return "Satscope";
   const [isStale, age] = [staleReason(state) !== null, ageWords(state)];
   const remarks = [
@@ -30,7 +36,9 @@ export function titleOf(state) {
     link.phase === "connected" ? "" : "offline",
     isStale ? (age ? `${age} old` : "not current") : "",
   ].filter(Boolean);
-  return `${isStale ? "⚠ " : ""}${formatUsd(estimate.price)}${remarks.length > 0 ? ` (${remarks.join(", ")})` : ""} · Satscope`;
+  const [alert] = unseen(alerts);
+  const news = alert ? `🔔 ${conditionOf(alert)} · ` : "";
+  return `${news}${isStale ? "⚠ " : ""}${formatUsd(estimate.price)}${remarks.length > 0 ? ` (${remarks.join(", ")})` : ""} · Satscope`;
 }
 
 /** @param {State} state */
@@ -42,9 +50,10 @@ export function showTab(state) {
   const text = formatTiny(estimate.price);
   const isStale = staleReason(state) !== null;
   const colour = isStale ? STALE_COLOUR : COLOURS[confidenceLevel(estimate.confidence)];
-  if (drawn === text + colour) return;
-  drawn = text + colour;
-  const address = drawIcon(text, colour, isStale);
+  const ground = unseen(state.alerts).length > 0 ? ALERT_COLOUR : "";
+  if (drawn === text + colour + ground) return;
+  drawn = text + colour + ground;
+  const address = drawIcon(text, ground ? "#000000" : colour, ground || "#000000", isStale && !ground);
   if (!address) return;
   icon.type = "image/png";
   icon.href = address;
@@ -53,10 +62,11 @@ export function showTab(state) {
 /**
  * @param {string} text
  * @param {string} colour
+ * @param {string} ground
  * @param {boolean} isHollow a frame without a ground, to be told from a full one without colours
  * @returns {string | null} a data address
  */
-function drawIcon(text, colour, isHollow) {
+function drawIcon(text, colour, ground, isHollow) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [SIZE, SIZE];
   const context = canvas.getContext("2d");
@@ -69,6 +79,7 @@ function drawIcon(text, colour, isHollow) {
     context.strokeStyle = colour;
     context.stroke();
   } else {
+    context.fillStyle = ground;
     context.fill();
   }
   context.fillStyle = colour;

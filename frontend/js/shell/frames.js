@@ -2,7 +2,9 @@
 
 import { showTooltip } from "../plot/crosshair.js";
 import { ARRIVES_IN } from "../plot/look.js";
-import { Glide, spanOf, Strength } from "../plot/motion.js";
+import { Glide, Strength } from "../plot/motion.js";
+import { followedPrices } from "../plot/prices.js";
+import { hasDots } from "../state/view.js";
 
 /** @typedef {import("../state/state.js").State} State */
 
@@ -21,6 +23,8 @@ export class Frames {
   #allWanted = false;
   #frontWanted = false;
   #isPriceShown = false;
+  /** The range that the frame before had: another one's prices are not glided to. */
+  #range = 0;
   /** When the frame before was drawn, if another was to follow at once. */
   #followsFrameAt = -Infinity;
   #drawnAt = -Infinity;
@@ -78,13 +82,16 @@ export class Frames {
     const clock = (state.clock = this.#clockNow());
     const isStill = this.#isStill(clock);
     if (Number.isFinite(this.#followsFrameAt)) this.#strength.frame(clock - this.#followsFrameAt, clock);
-    const isGliding = this.#axis.towards(state.priceAxis && spanOf(state.priceAxis), clock, isStill);
+    const isOtherRange = this.#range !== state.view.range;
+    this.#range = state.view.range;
+    const isGliding = this.#axis.towards(followedPrices(state), clock, isStill || isOtherRange);
     const dotClock = isStill ? Infinity : clock;
     if (this.#allWanted || isGliding) {
       if (!this.#drawAll(dotClock)) return;
     } else this.#drawMoved(dotClock);
     this.#drawnAt = clock;
-    const isMoving = isGliding || (!isStill && clock - state.points.newestArrival < ARRIVES_IN);
+    const isFlying = hasDots(state.view) && clock - state.points.newestArrival < ARRIVES_IN;
+    const isMoving = isGliding || (!isStill && isFlying);
     this.#followsFrameAt = isMoving ? clock : -Infinity;
     if (isMoving) this.#schedule();
   }
@@ -109,7 +116,7 @@ export class Frames {
   /** Only the dots that still fly in, and what is pointed at. @param {number} dotClock */
   #drawMoved(dotClock) {
     const state = this.#state;
-    if (state.points.newestArrival > this.#drawnAt - ARRIVES_IN) this.#chart.showDots(state, dotClock);
+    if (hasDots(state.view) && state.points.newestArrival > this.#drawnAt - ARRIVES_IN) this.#chart.showDots(state, dotClock);
     if (this.#frontWanted) {
       this.#chart.showFront(state);
       showTooltip(state, this.#chart.layout);

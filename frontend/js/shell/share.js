@@ -1,65 +1,69 @@
-// What can be taken away: the price, a link to this view, and a picture of it.
+// The dialog of what can be taken away: a link, the price, a picture, tables, and addresses to embed.
 
-import { ageWords, staleReason } from "../state/age.js";
-import { byId, setText } from "../base/dom.js";
-import { formatUsd, formatUtc } from "../base/format.js";
-import { confidenceLevel } from "../state/state.js";
-import { readTheme } from "../base/theme.js";
+import { byId } from "../base/dom.js";
+import { formatUsd } from "../base/format.js";
+import { copyText, say, saveFile } from "../base/save.js";
+import { setUpDialog } from "../panels/dialog.js";
+import { staleReason } from "../state/age.js";
+import { pastLine } from "../state/archive.js";
+import { estimatesTable, paymentsTable } from "../state/table.js";
+import { nameOf, pictureOf, staleWords } from "./picture.js";
 
 /** @typedef {import("../state/state.js").State} State */
+/** @typedef {import("../plot/layout.js").Layout} Layout */
 
-/** How long a word of success stays, in milliseconds. */
-const TOAST_MS = 2500;
-
-/** What a picture holds above the plot, in em. */
-const HEAD = 6.5;
-
-/** @type {number | undefined} */
-let toastTimer;
+/** The size of an embedded page, CSS pixels. */
+const EMBEDDED = { width: 420, height: 260 };
 
 /**
  * @param {State} state
- * @param {() => HTMLCanvasElement[]} layers the plot's canvases, drawn just now, from the back to the front
+ * @param {object} plot
+ * @param {() => HTMLCanvasElement[]} plot.layers the plot's canvases, drawn just now, from the back to the front
+ * @param {() => Layout | null} plot.layout where things lie on it
  */
-export function listenToShare(state, layers) {
+export function listenToShare(state, { layers, layout }) {
+  setUpDialog("share", () => showTexts());
   byId("copy-price").addEventListener("click", () => {
     const { estimate } = state;
-    if (estimate) void copy(estimate.price.toFixed(2), `Copied ${formatUsd(estimate.price)}${staleWords(state)}`);
+    if (estimate) void copyText(estimate.price.toFixed(2), `Copied ${formatUsd(estimate.price)}${staleWords(state)}`);
     else say("There is no price to copy yet");
   });
-  byId("copy-link").addEventListener("click", () => void copy(location.href, "Copied a link to this view"));
   byId("save").addEventListener("click", () => savePicture(state, layers()));
+  byId("save-payments").addEventListener("click", () => saveTable(state, layout(), "payments"));
+  byId("save-estimates").addEventListener("click", () => saveTable(state, layout(), "estimates"));
+  for (const [button, text, done] of [
+    ["copy-link", "share-link", "Copied a link to this view"],
+    ["copy-embed", "share-embed", "Copied the code to embed the page"],
+    ["copy-picture", "share-picture", "Copied the address of the picture"],
+  ]) {
+    byId(button).addEventListener("click", () => {
+      showTexts();
+      void copyText(fieldOf(text).value, done);
+    });
+  }
+}
+
+/** Writes what can be copied, as it is now. */
+function showTexts() {
+  fieldOf("share-link").value = location.href;
+  fieldOf("share-embed").value = embedOf(new URL(".", document.baseURI).href);
+  const [svg, png] = ["price.svg", "price.png"].map((name) => new URL(name, document.baseURI).href);
+  fieldOf("share-picture").value = svg;
+  for (const [link, address] of [["share-svg", svg], ["share-png", png]]) byId(link).setAttribute("href", address);
+}
+
+/** @param {string} id */
+function fieldOf(id) {
+  return /** @type {HTMLInputElement} */ (byId(id));
 }
 
 /**
- * @param {string} text
- * @param {string} done what is said then
+ * The code that shows this page within another.
+ * @param {string} page its address
  */
-async function copy(text, done) {
-  const copied = navigator.clipboard ? await navigator.clipboard.writeText(text).then(() => true, () => false) : false;
-  say(copied || copyBySelection(text) ? done : `Could not copy: ${text}`);
-}
-
-/** Where the page is not served over TLS nor from this machine, there is no clipboard but this. @param {string} text */
-function copyBySelection(text) {
-  const field = document.createElement("textarea");
-  field.value = text;
-  field.className = "unseen";
-  const before = /** @type {HTMLElement | null} */ (document.activeElement);
-  document.body.append(field);
-  field.select();
-  const copied = document.execCommand("copy");
-  field.remove();
-  before?.focus();
-  return copied;
-}
-
-/** @param {string} text */
-function say(text) {
-  const toast = byId("toast");
-  setText(toast, text);
-  clearTimeout(toastTimer);
-  toastTimer = window.setTimeout(() => setText(toast, ""), TOAST_MS);
+export function embedOf(page) {
+  const { width, height } = EMBEDDED;
+  return `<iframe src="${page}?compact" width="${width}" height="${height}" title="The price of bitcoin" loading="lazy"></iframe>`;
 }
 
 /**
@@ -68,84 +72,40 @@ function say(text) {
  */
 function savePicture(state, layers) {
   pictureOf(state, layers).toBlob((blob) => {
-    if (!blob) {
-      say("The picture could not be made");
-      return;
-    }
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = nameOf(state);
-    link.click();
-    // The browser has taken the address by then; the bytes would stay for ever.
-    window.setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    say(`Saved ${link.download}`);
+    if (blob) saveFile(blob, `${nameOf(state)}.png`);
+    else say("The browser could not make the picture");
   }, "image/png");
 }
 
-/** @param {State} state */
-function nameOf({ estimate, timestamp }) {
-  const moment = new Date((timestamp ?? 0) * 1000).toISOString().slice(0, 19).replaceAll(":", "-");
-  return `satscope-${estimate ? Math.round(estimate.price) : "no-price"}-${moment}Z.png`;
+/**
+ * @param {State} state
+ * @param {Layout | null} layout
+ * @param {"payments" | "estimates"} what
+ */
+function saveTable(state, layout, what) {
+  if (!layout) say("The plot shows nothing to save yet");
+  else if (what === "payments" && !layout.hasDots) say("The plot shows prices of days or years, and no payments");
+  else saveFile(new Blob([tableOf(state, layout, what)], { type: "text/csv" }), `${nameOf(state)}-${what}.csv`);
 }
 
 /**
- * The plot with its price, its doubt and its time above it, as large as it is on the screen.
  * @param {State} state
- * @param {HTMLCanvasElement[]} layers
+ * @param {Layout} layout
+ * @param {"payments" | "estimates"} what
  */
-function pictureOf(state, layers) {
-  const theme = readTheme(layers[2]);
-  const ratio = window.devicePixelRatio || 1;
-  const em = theme.em * ratio;
-  const margin = Math.round(1.5 * em);
-  const canvas = document.createElement("canvas");
-  canvas.width = layers[0].width + 2 * margin;
-  canvas.height = layers[0].height + Math.round(HEAD * em) + 2 * margin;
-  const context = canvas.getContext("2d");
-  if (!context) return canvas;
-  context.fillStyle = theme.ground;
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.translate(margin, margin);
-  drawHead(context, state, layers[0].width, em, theme);
-  for (const layer of layers) context.drawImage(layer, 0, Math.round(HEAD * em));
-  return canvas;
+function tableOf(state, layout, what) {
+  if (what === "payments") return paymentsTable(state.points, shownOn(layout, state));
+  const line = layout.hasDots ? state.history : pastLine(state, staleReason(state) === null);
+  const { parts } = layout;
+  const times = { low: Math.min(...parts.map(({ start }) => start)), high: Math.max(...parts.map(({ end }) => end)) };
+  return estimatesTable(line?.entries ?? [], times);
 }
 
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {State} state
- * @param {number} width
- * @param {number} em
- * @param {import("../base/theme.js").Theme} theme
- */
-function drawHead(context, state, width, em, theme) {
-  const { estimate, timestamp, simulated } = state;
-  context.textBaseline = "alphabetic";
-  context.fillStyle = theme.level;
-  context.font = `600 ${3.6 * em}px ${theme.font}`;
-  context.fillText(estimate ? formatUsd(estimate.price) : "no price", 0, 3.2 * em);
-  context.fillStyle = theme.muted;
-  context.font = `${em}px ${theme.font}`;
-  context.fillText(estimate ? doubtOf(estimate) + staleWords(state) : "", 0, 4.9 * em);
-  context.textAlign = "right";
-  context.fillText(`Satscope · ${timestamp === null ? "" : formatUtc(timestamp)}`, width, em);
-  if (simulated) {
-    context.fillStyle = theme.hidden;
-    context.font = `600 ${em}px ${theme.font}`;
-    context.fillText("SIMULATED", width, 2.6 * em);
-  }
-  context.textAlign = "left";
-}
-
-/** How old the price is, if it is not of this moment. @param {State} state */
-function staleWords(state) {
-  if (staleReason(state) === null) return "";
-  const age = ageWords(state);
-  return age ? ` · ${age} old` : " · not current";
-}
-
-/** @param {import("../link/message.js").Estimate} estimate */
-function doubtOf({ confidence, interval }) {
-  const bounds = interval ? ` · 90 % interval ${formatUsd(interval.low)} – ${formatUsd(interval.high)}` : "";
-  return `confidence ${confidenceLevel(confidence)} ${confidence.toFixed(2)}${bounds}`;
+/** @param {Layout} layout @param {State} state @returns {import("../state/table.js").Shown} */
+function shownOn({ parts, low, high }, { view }) {
+  const span = (/** @type {"confirmed" | "mempool"} */ name) => {
+    const part = parts.find(({ states }) => states.includes(name));
+    return part && !view.hides.has(name) ? { low: part.start, high: part.end } : null;
+  };
+  return { confirmed: span("confirmed"), mempool: span("mempool"), price: { low, high } };
 }

@@ -14,6 +14,8 @@ const NEAR_SECONDS = 300;
 export class History {
   /** @type {Past[]} oldest first */
   #held = [];
+  /** Estimates up to this stamp are of a clock that was set since, and go when others are fetched; Unix seconds. */
+  #turnedAt = -Infinity;
 
   /** All, oldest first. */
   get entries() {
@@ -48,14 +50,27 @@ export class History {
   /** Forgets all. */
   clear() {
     this.#held = [];
+    this.#turnedAt = -Infinity;
   }
 
   /**
-   * Takes what was fetched; where both know a time, what the socket brought is finer and stays.
+   * Moves all by a step of the clock, until those of the clock as it is now have been fetched.
+   * @param {number} step seconds
+   */
+  turn(step) {
+    this.#held = this.#held.map((past) => ({ ...past, timestamp: past.timestamp + step }));
+    this.#turnedAt = this.#held.at(-1)?.timestamp ?? -Infinity;
+  }
+
+  /**
+   * Takes what was fetched; where both know a time, what the socket brought is finer and stays. What was held before the clock
+   * was set goes.
    * @param {Past[]} fetched oldest first
    */
   merge(fetched) {
-    const all = [...this.#held, ...fetched].sort((one, other) => one.timestamp - other.timestamp);
+    const kept = this.#held.filter(({ timestamp }) => timestamp > this.#turnedAt);
+    this.#turnedAt = -Infinity;
+    const all = [...kept, ...fetched].sort((one, other) => one.timestamp - other.timestamp);
     this.#held = all.filter(({ timestamp }, at) => at === 0 || timestamp > all[at - 1].timestamp);
   }
 

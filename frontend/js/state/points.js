@@ -7,13 +7,14 @@ import { epochOf } from "../link/epoch.js";
 /** @typedef {import("../link/message.js").Change} Change */
 /** @typedef {import("./spread.js").Spread} Spread */
 /** @typedef {Omit<Point, "id"> & { id: string | null }} Pictured a point of the picture by REST, without an id if it is confirmed */
+/** @typedef {{ confirmed: number, mempool: number }} Counts of points by their state */
 /** @typedef {Change & { sequence: number }} Heard a change, and the sequence of the message that brought it */
 
 /** The window, in seconds: older points are forgotten. */
 export const WINDOW_SECONDS = 3 * 3600;
 
-/** The most points ever held; beyond it the oldest go. */
-export const MOST_POINTS = 50_000;
+/** The most points ever held; beyond it the oldest go. Four times what three busy hours were found to have. */
+export const MOST_POINTS = 200_000;
 
 /** Seconds that a point may lie after the event clock: the picture by REST can be ahead of the socket. */
 const MOST_AHEAD = 60;
@@ -55,6 +56,8 @@ export class Points {
   ids = [];
   /** The latest of all arrivals. */
   newestArrival = LONG_AGO;
+  /** Points before this were dropped for want of room, Unix seconds; minus infinity if all of the window are held. */
+  cutAt = -Infinity;
 
   /** @type {Map<string, number>} */
   #slots = new Map();
@@ -106,20 +109,23 @@ export class Points {
   }
 
   /**
-   * How many dots each part shows.
-   * @param {import("../plot/layout.js").Layout} layout
+   * How many points of each state lie where they are shown.
+   * @param {Record<keyof Counts, { start: number, end: number, live: boolean } | null>} spans Unix seconds; `null` shows none
+   * @returns {Counts}
    */
   countIn({ confirmed, mempool }) {
-    const counts = { confirmed: 0, mempool: 0 };
-    for (let slot = 0; slot < this.count; slot += 1) {
-      const isConfirmed = this.confirmed[slot] === 1;
-      const { start, end, live } = isConfirmed ? confirmed : mempool;
-      const place = this.places[slot];
-      if (place < start || (place > end && !live)) continue;
-      if (isConfirmed) counts.confirmed += 1;
-      else counts.mempool += 1;
+    const { places, count } = this;
+    const spans = [mempool, confirmed];
+    const starts = spans.map((span) => span?.start ?? Infinity);
+    const ends = spans.map((span) => (span?.live ? Infinity : (span?.end ?? -Infinity)));
+    const found = [0, 0];
+    // Numbers only, for this runs over all points at each frame.
+    for (let slot = 0; slot < count; slot += 1) {
+      const state = this.confirmed[slot];
+      const place = places[slot];
+      if (place >= starts[state] && place <= ends[state]) found[state] += 1;
     }
-    return counts;
+    return { confirmed: found[1], mempool: found[0] };
   }
 
   /** The slots that have changed since the last call; `from` is not below `to` when there are none. */
@@ -133,6 +139,7 @@ export class Points {
   reset() {
     this.count = 0;
     this.ids = [];
+    this.cutAt = -Infinity;
     this.#slots.clear();
     this.#sinceReset = new Map();
   }
@@ -265,9 +272,11 @@ export class Points {
    */
   trim(now) {
     this.#removeOutside(now - WINDOW_SECONDS, now + MOST_AHEAD);
+    if (this.cutAt < now - WINDOW_SECONDS || this.cutAt > now) this.cutAt = -Infinity;
     if (this.count <= MOST_POINTS) return;
     const stamps = this.timestamps.slice(0, this.count).sort();
-    this.#removeOutside(stamps[this.count - MOST_POINTS + TRIMMED_AT_ONCE], Infinity);
+    this.cutAt = stamps[this.count - MOST_POINTS + TRIMMED_AT_ONCE];
+    this.#removeOutside(this.cutAt, Infinity);
   }
 
   /**

@@ -94,6 +94,24 @@ export function roundTicks(low, high, wanted) {
 }
 
 /**
+ * Round values from `low` to `high` that are about equally far apart by their ratio, about `wanted` of them.
+ * @param {number} low above 0
+ * @param {number} high
+ * @param {number} wanted
+ * @returns {number[]}
+ */
+export function logTicks(low, high, wanted) {
+  const decades = Math.log10(high / low);
+  if (decades < 0.7) return roundTicks(low, high, wanted);
+  const factors = [[1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]].find(({ length }) => length * decades <= wanted) ?? [1];
+  const ticks = [];
+  for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10) {
+    for (const factor of factors) if (factor * power >= low && factor * power <= high) ticks.push(factor * power);
+  }
+  return ticks;
+}
+
+/**
  * Round moments of the local clock from `start` to `end`, at most `most` of them, in Unix seconds.
  * @param {number} start
  * @param {number} end

@@ -1,6 +1,7 @@
 // Everything that the page knows, in one place, and the ways in which it changes. What is drawn is a function of it.
 
 import { eventNow } from "./age.js";
+import { Archive } from "./archive.js";
 import { epochOf } from "../link/epoch.js";
 import { History } from "./history.js";
 import { Points } from "./points.js";
@@ -40,6 +41,8 @@ import { defaultView, goLive } from "./view.js";
  * @property {boolean} isRepeated whether the last message had no estimate, so that this is one of before
  * @property {boolean} awaitsPicture whether a reset has brought nothing yet to put in the place of the points
  * @property {History} history
+ * @property {Archive} archive
+ * @property {import("./moment.js").Asked | null} asked the price of the past that was asked for, and what came of it
  * @property {number} historySince since when there are estimates to be fetched, Unix seconds
  * @property {Points} points
  * @property {import("../link/message.js").Hop[]} hops as the gateway last told
@@ -51,10 +54,13 @@ import { defaultView, goLive } from "./view.js";
  * @property {import("../link/message.js").Block[]} blocks of the last three hours, oldest first
  * @property {import("../link/message.js").Amounts | null} amounts
  * @property {import("../link/message.js").Coverage | null} coverage how far the past is filled; `null` if no historian answers
+ * @property {boolean} isCoverageKnown whether that has been asked, so that `null` says that there is none
  * @property {import("./scale.js").PriceAxis | null} priceAxis where the price axis wants to be
  * @property {number | null} mempoolSpan seconds that the mempool's part shows
  * @property {import("./view.js").View} view
  * @property {Pointed | null} pointed
+ * @property {import("./alerts.js").Alert[]} alerts as this browser keeps them
+ * @property {import("./converter.js").Typed} typed what the converter converts
  */
 
 /** Messages by which the update rate is judged. */
@@ -83,6 +89,8 @@ export function createState() {
     isRepeated: false,
     awaitsPicture: false,
     history: new History(),
+    archive: new Archive(),
+    asked: null,
     historySince: Infinity,
     points: new Points(),
     hops: [],
@@ -94,10 +102,13 @@ export function createState() {
     blocks: [],
     amounts: null,
     coverage: null,
+    isCoverageKnown: false,
     priceAxis: null,
     mempoolSpan: null,
     view: defaultView(),
     pointed: null,
+    alerts: [],
+    typed: { unit: "btc", text: "1" },
   };
 }
 
@@ -113,8 +124,11 @@ export function applyUpdate(state, update, clock, isSeen = true) {
   state.clock = clock;
   const isMoved = isOtherSource(state, update);
   const isTurned = isMoved || isOtherClock(state, update);
-  if (isTurned) forgetPast(state);
-  if (isMoved) [state.estimate, state.priceAxis] = [null, null];
+  if (isTurned) turnPast(state, update.timestamp);
+  if (isMoved) {
+    [state.estimate, state.priceAxis] = [null, null];
+    state.history.clear();
+  }
   takeReception(state);
   state.sequence = update.sequence ?? state.sequence;
   if (update.timestamp !== null && update.timestamp !== state.timestamp) {
@@ -165,10 +179,19 @@ function isOtherSource(state, { simulated, chain }) {
   return (simulated ?? state.simulated) !== state.simulated || (chain ?? state.chain) !== state.chain;
 }
 
-/** Forgets what bears stamps; times that were zoomed to are gone too. @param {State} state */
-function forgetPast(state) {
-  state.history.clear();
+/**
+ * Forgets what bears stamps of another clock; times that were zoomed to are gone too. The line of estimates stays until it has been
+ * fetched anew, which may take half a minute: it is moved with the clock, as ingest moves its stamps.
+ * @param {State} state
+ * @param {number | null} timestamp the event clock after the turn, Unix seconds
+ */
+function turnPast(state, timestamp) {
+  const expected = eventNow(state);
+  const step = timestamp === null || expected === null ? 0 : timestamp - expected;
+  // While the machine slept, the page's clock may have stood still, and the event clock was not set.
+  state.history.turn(state.slept && step > 0 ? 0 : step);
   state.historySince = Infinity;
+  state.archive.clear();
   state.blocks = [];
   state.pointed = null;
   goLive(state.view);

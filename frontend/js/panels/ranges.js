@@ -1,0 +1,76 @@
+// The ranges that can be chosen, why others cannot, how far the past is filled, and whether the time axis is split.
+
+import { byId, setText } from "../base/dom.js";
+import { formatDay } from "../plot/calendar.js";
+import { refusalOf } from "../state/archive.js";
+import { chooseAxis, DOTS_SECONDS, goLive, hasDots } from "../state/view.js";
+import { progressOf } from "./plot-words.js";
+
+/** @typedef {import("../state/state.js").State} State */
+
+const buttons = [...byId("ranges").querySelectorAll("button")];
+const split = byId("split");
+const note = byId("range-note");
+
+/** How long the words stay that say why a range was refused, in milliseconds. */
+const REFUSED_MS = 6000;
+
+let refused = "";
+/** @type {number | undefined} */
+let timer;
+
+/** @param {HTMLButtonElement} button */
+function secondsOf({ dataset }) {
+  return dataset.range === "all" ? Infinity : Number(dataset.range);
+}
+
+/** @param {State} state */
+export function showRanges(state) {
+  const { view } = state;
+  for (const button of buttons) {
+    const seconds = secondsOf(button);
+    const refusal = refusalOf(state, seconds, formatDay);
+    button.setAttribute("aria-pressed", String(seconds === view.range));
+    button.setAttribute("aria-disabled", String(refusal !== ""));
+    button.title = refusal || titleOf(button, seconds);
+  }
+  split.hidden = !hasDots(view);
+  split.setAttribute("aria-pressed", String(view.axis === "split"));
+  setText(note, refused || progressOf(state));
+}
+
+/**
+ * @param {HTMLButtonElement} button
+ * @param {number} seconds
+ */
+function titleOf(button, seconds) {
+  const words = Number.isFinite(seconds) ? `The last ${button.textContent}` : "All that there is";
+  return seconds <= DOTS_SECONDS ? `${words}: every payment` : `${words}: prices as a line`;
+}
+
+/**
+ * @param {State} state
+ * @param {() => void} onView called when the view has changed
+ */
+export function listenToRanges(state, onView) {
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      const seconds = secondsOf(button);
+      refused = refusalOf(state, seconds, formatDay);
+      clearTimeout(timer);
+      timer = window.setTimeout(() => {
+        refused = "";
+        showRanges(state);
+      }, REFUSED_MS);
+      showRanges(state);
+      if (refused) return;
+      state.view.range = seconds;
+      goLive(state.view);
+      onView();
+    });
+  }
+  split.addEventListener("click", () => {
+    chooseAxis(state.view, state.view.axis === "split" ? "one" : "split");
+    onView();
+  });
+}

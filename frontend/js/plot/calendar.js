@@ -1,0 +1,110 @@
+// Ticks of time over days and years: they lie where the local calendar has an hour, a day, a month or a year. Pure.
+
+import { formatLocalTime } from "../base/format.js";
+
+/** @typedef {"second" | "minute" | "hour" | "day" | "month" | "year"} Unit */
+
+/** Steps from tick to tick, the room of a label in em, and about how long a step is in seconds. */
+const STEPS = /** @type {const} */ ([
+  { unit: "hour", count: 3, room: 4.4, seconds: 3 * 3600 },
+  { unit: "hour", count: 6, room: 4.4, seconds: 6 * 3600 },
+  { unit: "hour", count: 12, room: 4.4, seconds: 12 * 3600 },
+  { unit: "day", count: 1, room: 5, seconds: 86_400 },
+  { unit: "day", count: 2, room: 5, seconds: 2 * 86_400 },
+  { unit: "day", count: 5, room: 5, seconds: 5 * 86_400 },
+  { unit: "day", count: 10, room: 5, seconds: 10 * 86_400 },
+  { unit: "month", count: 1, room: 5, seconds: 30.4 * 86_400 },
+  { unit: "month", count: 3, room: 5, seconds: 91 * 86_400 },
+  { unit: "month", count: 6, room: 5, seconds: 182 * 86_400 },
+  { unit: "year", count: 1, room: 4, seconds: 365 * 86_400 },
+  { unit: "year", count: 2, room: 4, seconds: 730 * 86_400 },
+  { unit: "year", count: 5, room: 4, seconds: 1826 * 86_400 },
+]);
+
+/** More ticks than this are a mistake. */
+const MOST_TICKS = 200;
+
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const month = new Intl.DateTimeFormat(undefined, { month: "short" });
+const dayAndYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
+
+/**
+ * Moments of the local calendar from `start` to `end`.
+ * @param {number} start Unix seconds
+ * @param {number} end
+ * @param {number} room for labels, em
+ * @returns {{ times: number[], unit: Unit }}
+ */
+export function longTicks(start, end, room) {
+  const step = STEPS.find((step) => ((end - start) / step.seconds) * step.room <= room) ?? STEPS[STEPS.length - 1];
+  const times = [];
+  for (let at = before(start, step), tries = 0; at.getTime() / 1000 <= end && tries < MOST_TICKS; at = after(at, step), tries += 1) {
+    if (at.getTime() / 1000 >= start) times.push(at.getTime() / 1000);
+  }
+  return { times, unit: step.unit };
+}
+
+/**
+ * The last tick that is not after a moment.
+ * @param {number} moment Unix seconds
+ * @param {typeof STEPS[number]} step
+ */
+function before(moment, { unit, count }) {
+  const date = new Date(moment * 1000);
+  const [year, month, day, hour] = [date.getFullYear(), date.getMonth(), date.getDate(), date.getHours()];
+  switch (unit) {
+    case "hour": return new Date(year, month, day, hour - (hour % count));
+    case "day": return new Date(year, month, 1 + Math.floor((day - 1) / count) * count);
+    case "month": return new Date(year, month - (month % count), 1);
+    case "year": return new Date(year - (year % count), 0, 1);
+  }
+}
+
+/**
+ * The tick after a tick. Those of several days begin anew with each month, where the last may lie too close to the next.
+ * @param {Date} tick
+ * @param {typeof STEPS[number]} step
+ */
+function after(tick, { unit, count }) {
+  const [year, month, day, hour] = [tick.getFullYear(), tick.getMonth(), tick.getDate(), tick.getHours()];
+  const lastDay = new Date(year, month + 1, 0).getDate();
+  switch (unit) {
+    case "hour": return new Date(year, month, day, hour + count);
+    case "day": return day + count + count / 2 - 1 > lastDay ? new Date(year, month + 1, 1) : new Date(year, month, day + count);
+    case "month": return new Date(year, month + count, 1);
+    case "year": return new Date(year + count, 0, 1);
+  }
+}
+
+/**
+ * What stands at a tick: the hour, but the day at midnight; the month, but the year in January.
+ * @param {number} time Unix seconds
+ * @param {Unit} unit
+ */
+export function labelOf(time, unit) {
+  const date = new Date(time * 1000);
+  switch (unit) {
+    case "second": return formatLocalTime(time, true);
+    case "minute": return formatLocalTime(time);
+    case "hour": return date.getHours() < 1 ? day.format(date) : formatLocalTime(time);
+    case "day": return day.format(date);
+    case "month": return date.getMonth() === 0 ? String(date.getFullYear()) : month.format(date);
+    case "year": return String(date.getFullYear());
+  }
+}
+
+/**
+ * A day in words: `4 March 2026`.
+ * @param {number} time Unix seconds
+ */
+export function formatDay(time) {
+  return dayAndYear.format(new Date(time * 1000));
+}
+
+/**
+ * A day and a time of day, local: `4 March 2026, 12:00`.
+ * @param {number} time Unix seconds
+ */
+export function formatMoment(time) {
+  return `${formatDay(time)}, ${formatLocalTime(time)}`;
+}

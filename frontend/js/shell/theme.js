@@ -1,0 +1,54 @@
+// Dark or light: as a link says, else as the reader has chosen here, else as the reader's system has it.
+
+import { byId } from "../base/dom.js";
+import { remember, remembered } from "../base/storage.js";
+import { applyTheme } from "../base/theme.js";
+
+/** @typedef {import("../state/state.js").State} State */
+/** @typedef {"dark" | "light"} Theme */
+
+/** Where the reader's choice is kept; `start.js` reads it before the first paint. */
+const CHOSEN = "satscope.chosen-theme";
+
+const button = byId("theme");
+const prefersLight = matchMedia("(prefers-color-scheme: light)");
+let chosen = themeNamed(remembered(CHOSEN));
+
+/**
+ * The theme to show.
+ * @param {Theme | null} linked what the link says
+ * @param {Theme | null} own what the reader has chosen
+ * @param {boolean} isLight whether the reader's system asks for light
+ * @returns {Theme}
+ */
+export function themeOf(linked, own, isLight) {
+  return linked ?? own ?? (isLight ? "light" : "dark");
+}
+
+/** @param {State} state */
+export function showTheme({ view }) {
+  const theme = themeOf(view.theme, chosen, prefersLight.matches);
+  applyTheme(theme);
+  button.setAttribute("aria-pressed", String(theme === "light"));
+}
+
+/**
+ * @param {State} state
+ * @param {() => void} onView called when the view has changed
+ */
+export function listenToTheme(state, onView) {
+  button.addEventListener("click", () => {
+    const shown = themeOf(state.view.theme, chosen, prefersLight.matches);
+    chosen = shown === "light" ? "dark" : "light";
+    remember(CHOSEN, chosen);
+    // The reader's choice goes before the link's, which would else come back with each reload.
+    state.view.theme = null;
+    onView();
+  });
+  prefersLight.addEventListener("change", onView);
+}
+
+/** @param {string | null} text @returns {Theme | null} */
+function themeNamed(text) {
+  return text === "light" || text === "dark" ? text : null;
+}

@@ -1,0 +1,258 @@
+// The prices of days and years, as the historian gave them: which answer is shown, which one is wanted, and the line that is
+// drawn through it. Pure but for what is kept.
+
+import { DOTS_SECONDS, hasDots, RANGES } from "./view.js";
+
+/** @typedef {import("./history.js").Past} Past */
+/** @typedef {import("./scale.js").Span} Span */
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("../link/archive.js").PastPrice} PastPrice */
+/** @typedef {import("../link/archive.js").Series} Series */
+/** @typedef {import("../link/message.js").Coverage} Coverage */
+/**
+ * A question about the past.
+ * @typedef {object} Wanted
+ * @property {string} key by which its answer is kept
+ * @property {string} query of `/api/v1/history`
+ * @property {number} everySeconds after which its answer is asked for again
+ */
+/** @typedef {{ entries: readonly Past[], isApart: (before: Past, past: Past) => boolean }} Line what is drawn as one line, oldest first */
+
+const [HOUR, DAY] = [3600, 86_400];
+
+/** An answer is asked for again after this share of what it spans, in seconds not below the one nor above the other. */
+const REFRESH_SHARE = 1 / 1440;
+const REFRESH_LEAST = 60;
+const REFRESH_MOST = 6 * HOUR;
+
+/** The same while the past is being filled. */
+const REFRESH_FILLING = 120;
+
+/** Fewer prices than this in what was zoomed to: finer ones are asked for. */
+const ENOUGH = 400;
+
+/** No finer prices than those of blocks and minutes exist: a shorter step is not asked for, in seconds. */
+const FINEST = 600;
+
+/** Prices further apart than this many seconds are not joined, and as many steps where the answer has steps. */
+const GAP_BLOCKS = 6 * HOUR;
+const GAP_MINUTES = 600;
+const GAP_STEPS = 2.5;
+
+/** A range counts as covered when this share of it is: the newest block is never of this moment. */
+const COVERED = 0.97;
+
+/** What is shown while it is not known how far the past goes, in seconds. */
+const UNKNOWN = 365 * DAY;
+
+export class Archive {
+  /** Why the last question had no answer, in words; empty if it had one. */
+  failure = "";
+  /** @type {Map<string, { series: Series, at: number }>} by name of the range; one answer each */
+  #ranges = new Map();
+  /** The finer prices of what was zoomed to last. @type {{ series: Series, key: string } | null} */
+  #detail = null;
+  /** The line that was made last, and of what. @type {{ of: Series | null, live: Past | null, entries: readonly Past[] }} */
+  #made = { of: null, live: null, entries: [] };
+
+  /**
+   * Takes an answer.
+   * @param {string} key of the question
+   * @param {Series} series
+   * @param {number} clock seconds of the page's own clock
+   */
+  take(key, series, clock) {
+    this.failure = "";
+    if (RANGES.some(({ name }) => name === key)) this.#ranges.set(key, { series, at: clock });
+    else this.#detail = { series, key };
+  }
+
+  /** Forgets all: it is of another chain, or of a clock that was set. */
+  clear() {
+    this.#ranges.clear();
+    this.#detail = null;
+    this.#made = { of: null, live: null, entries: [] };
+    this.failure = "";
+  }
+
+  /** Has all ranges asked for again when they are looked at; they stay until then. */
+  expire() {
+    for (const held of this.#ranges.values()) held.at = Math.min(held.at, -1e9);
+  }
+
+  /** The answer for a range. @param {string} name */
+  of(name) {
+    return this.#ranges.get(name)?.series ?? null;
+  }
+
+  /** When the answer for a range came, seconds of the page's own clock; minus infinity before. @param {string} name */
+  takenAt(name) {
+    return this.#ranges.get(name)?.at ?? -Infinity;
+  }
+
+  /** The finer prices of a span, if they are those held. @param {Span} span */
+  detailOf({ low, high }) {
+    const series = this.#detail?.series;
+    return series && series.from <= low && series.to >= high ? series : null;
+  }
+
+  /**
+   * The prices of a series and the live one after them.
+   * @param {Series} series
+   * @param {Past | null} live
+   */
+  lineThrough(series, live) {
+    const made = this.#made;
+    if (made.of !== series || made.live?.timestamp !== live?.timestamp || made.live?.price !== live?.price) {
+      const last = series.prices[series.prices.length - 1];
+      const isNewer = live !== null && last !== undefined && live.timestamp > last.timestamp;
+      this.#made = { of: series, live, entries: isNewer ? [...series.prices, live] : series.prices };
+    }
+    return this.#made.entries;
+  }
+}
+
+/** The name of the range that is looked at. @param {import("./view.js").View} view */
+export function rangeName({ range }) {
+  return RANGES.find(({ seconds }) => seconds === range)?.name ?? "3h";
+}
+
+/**
+ * Where a range of all that there is begins, Unix seconds.
+ * @param {State} state
+ */
+export function beginningOf({ archive, coverage, timestamp }) {
+  const first = archive.of("all")?.prices[0]?.timestamp ?? coverage?.firstTime ?? coverage?.firstMinute;
+  const now = timestamp ?? 0;
+  return Math.min(first ?? now - UNKNOWN, now - HOUR);
+}
+
+/**
+ * The prices that the plot shows; `null` while there are none, or the plot shows payments.
+ * @param {State} state
+ * @returns {Series | null}
+ */
+export function shownSeries({ view, archive, timestamp }) {
+  if (hasDots(view)) return null;
+  const { time } = view.zoom;
+  const detail = time && archive.detailOf(untilNow(time, timestamp));
+  return detail ?? archive.of(rangeName(view));
+}
+
+/**
+ * What is to be asked of the historian for what is looked at; `null` if it is nothing.
+ * @param {State} state
+ * @returns {Wanted | null}
+ */
+export function wantedSeries({ view, archive, coverage, timestamp }) {
+  if (hasDots(view) || timestamp === null || !coverage) return null;
+  const name = rangeName(view);
+  const whole = archive.of(name);
+  const { time } = view.zoom;
+  if (whole && time && needsMore(whole, time, timestamp) && !archive.detailOf(untilNow(time, timestamp))) return detailOf(time);
+  const span = whole ? whole.to - whole.from : 0;
+  const usual = Math.min(REFRESH_MOST, Math.max(REFRESH_LEAST, span * REFRESH_SHARE));
+  const everySeconds = coverage.filled < 1 ? Math.min(REFRESH_FILLING, usual) : usual;
+  return { key: name, query: `range=${name}`, everySeconds };
+}
+
+/**
+ * Whether a range's prices do not reach as far back as a span, or are too coarse for it while finer ones exist.
+ * @param {Series} series
+ * @param {Span} span
+ * @param {number} now Unix seconds
+ */
+function needsMore({ from, stepSeconds }, { low, high }, now) {
+  const isCoarse = stepSeconds >= FINEST && (high - low) / stepSeconds < ENOUGH;
+  return isCoarse || (low < from && high <= now);
+}
+
+/**
+ * Prices after now are not missing.
+ * @param {Span} span
+ * @param {number | null} now Unix seconds
+ * @returns {Span}
+ */
+function untilNow({ low, high }, now) {
+  return { low, high: Math.min(high, now ?? high) };
+}
+
+/**
+ * A question for a span and as much again about it, with round ends: a little zooming and panning asks nothing.
+ * @param {Span} span
+ * @returns {Wanted}
+ */
+function detailOf({ low, high }) {
+  const length = 2 ** Math.ceil(Math.log2(high - low));
+  const grain = length / 2;
+  const from = Math.max(1, Math.floor((low - grain / 2) / grain) * grain);
+  const to = Math.ceil((high + grain / 2) / grain) * grain;
+  return { key: `${from}-${to}`, query: `from=${Math.floor(from)}&to=${Math.ceil(to)}`, everySeconds: Infinity };
+}
+
+/**
+ * The line through the prices that are looked at, up to the live one; `null` while there are none.
+ * @param {State} state
+ * @param {boolean} holds whether the live price is of this moment
+ * @returns {Line | null}
+ */
+export function pastLine(state, holds) {
+  const series = shownSeries(state);
+  if (!series) return null;
+  const { estimate, timestamp, archive } = state;
+  const { price } = estimate ?? { price: 0 };
+  const { low, high } = estimate?.interval ?? { low: price, high: price };
+  const live = estimate && holds && timestamp !== null ? { timestamp, price, low, high } : null;
+  return { entries: archive.lineThrough(series, live), isApart: (before, past) => isApart(series, before, past) };
+}
+
+/**
+ * Whether nothing is known of the time between two prices.
+ * @param {Series} series
+ * @param {Past} before
+ * @param {Past} past
+ */
+export function isApart({ stepSeconds, minutesFrom }, before, past) {
+  const isMinute = minutesFrom !== null && before.timestamp >= minutesFrom;
+  const gap = Math.max(isMinute ? GAP_MINUTES : GAP_BLOCKS, GAP_STEPS * stepSeconds);
+  return past.timestamp - before.timestamp > gap;
+}
+
+/**
+ * The lowest and highest price in a span of time, with their intervals as far as these are not wild; `null` if there is none.
+ * @param {readonly Past[]} entries
+ * @param {Span} span
+ * @returns {Span | null}
+ */
+export function reachOf(entries, span) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const past of entries) {
+    if (past.timestamp < span.low || past.timestamp > span.high) continue;
+    low = Math.min(low, Math.max(past.low, past.price * 0.9));
+    high = Math.max(high, Math.min(past.high, past.price * 1.1));
+  }
+  return low <= high ? { low, high } : null;
+}
+
+/**
+ * Since when every price is known, Unix seconds; `null` if none is.
+ * @param {Coverage} coverage
+ */
+export function coveredSince({ since, firstMinute }) {
+  return since ?? firstMinute;
+}
+
+/**
+ * Why a range cannot be chosen, as the reader is told; empty if it can be.
+ * @param {State} state
+ * @param {number} seconds of the range
+ * @param {(timestamp: number) => string} formatDay
+ */
+export function refusalOf({ coverage, timestamp }, seconds, formatDay) {
+  if (seconds <= DOTS_SECONDS) return "";
+  if (!coverage) return "This gateway has no history of prices";
+  const since = coveredSince(coverage);
+  if (since === null) return coverage.filled > 0 || coverage.state === "filling" ? "The history is still being read" : "The history has no price yet";
+  if (!Number.isFinite(seconds) || timestamp === null || since <= timestamp - COVERED * seconds) return "";
+  return coverage.filled < 1 ? `Read only back to ${formatDay(since)} so far` : `The history begins on ${formatDay(since)}`;
+}

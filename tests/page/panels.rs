@@ -1,0 +1,146 @@
+//! What stands around the plot: the converter, alerts, the theme, and the list of keys.
+
+use fantoccini::key::Key;
+use satscope_proto::v1::StaleReason;
+
+use crate::{
+    Stage, age,
+    support::script::{PRICE, estimate, stale},
+};
+
+/// What the converter's fields show.
+const CONVERTED: &str = "['btc', 'usd', 'sats'].map((unit) => document.getElementById(`convert-${unit}`).value).join(' = ')";
+
+/// Types into a field as a person does, whichever engine it is.
+fn typed(id: &str, text: &str) -> String {
+    format!(
+        "((field) => {{ field.value = '{text}'; field.dispatchEvent(new Event('input', {{ bubbles: true }})); }})(document.getElementById('{id}'))"
+    )
+}
+
+pub async fn the_converter_follows_the_price(stage: &mut Stage) {
+    let browser = &stage.browser;
+    browser.until_text("sats", "2,000 sats/$").await;
+    browser.value(&typed("convert-usd", "1,000")).await;
+    browser
+        .until(&format!("{CONVERTED} === '0.02 = 1,000 = 2,000,000'"))
+        .await;
+    stage.script.play(Vec::new(), |update| {
+        update.estimate = Some(estimate(PRICE * 1.25, 0.9));
+    });
+    let browser = &stage.browser;
+    browser
+        .until(&format!("{CONVERTED} === '0.016 = 1,000 = 1,600,000'"))
+        .await;
+    browser.value(&typed("convert-sats", "lots")).await;
+    browser
+        .until_text("convert-note", "“lots” is not a number.")
+        .await;
+    browser.value(&typed("convert-btc", "1")).await;
+    stage.script.play(Vec::new(), age::all_is_well);
+    let browser = &stage.browser;
+    browser
+        .until(&format!("{CONVERTED} === '1 = 50,000.00 = 100,000,000'"))
+        .await;
+}
+
+/// Whether the banner of alerts is seen.
+const BANNER: &str = "!document.getElementById('fired').hidden";
+
+pub async fn an_alert_fires_once_and_never_on_a_stale_price(stage: &mut Stage) {
+    let browser = &stage.browser;
+    browser.click("open-alerts").await;
+    let set = format!(
+        "({}, document.getElementById('alert-form').requestSubmit())",
+        typed("alert-level", "50,500")
+    );
+    browser.value(&set).await;
+    browser
+        .until_text(
+            "alert-note",
+            "You will be told once the price is above $50,500.",
+        )
+        .await;
+    browser.press(Key::Escape).await;
+    browser
+        .until("!document.getElementById('alerts').open")
+        .await;
+    stage.script.play(Vec::new(), |update| {
+        let mut above = stale(StaleReason::NoPayments, 12 * 60_000);
+        above.price_usd = PRICE + 1000.0;
+        update.estimate = Some(above);
+    });
+    let browser = &stage.browser;
+    browser.until_text("price", "$51,000").await;
+    assert_eq!(browser.value(BANNER).await, false, "on a stale price");
+    stage.script.play(Vec::new(), |update| {
+        age::all_is_well(update);
+        update.estimate = Some(estimate(PRICE + 1000.0, 0.9));
+    });
+    let browser = &stage.browser;
+    browser
+        .until_text(
+            "fired-text",
+            "The price is above $50,500: it was $51,000 at ",
+        )
+        .await;
+    browser
+        .until("document.title.startsWith('🔔 above $50,500')")
+        .await;
+    browser.click("fired-close").await;
+    browser.until(&format!("!({BANNER})")).await;
+    stage.script.play(Vec::new(), age::all_is_well);
+    stage.browser.until_text("price", "$50,000").await;
+    // What is kept outlives a reload, and what fired does not fire again.
+    stage.go("").await;
+    stage.script.play(Vec::new(), |update| {
+        update.estimate = Some(estimate(PRICE + 1000.0, 0.9));
+    });
+    let browser = &stage.browser;
+    browser.until_text("price", "$51,000").await;
+    assert_eq!(browser.value(BANNER).await, false, "a second time");
+    browser.click("open-alerts").await;
+    browser
+        .until_text("alert-list", "Price above $50,500")
+        .await;
+    browser
+        .value("document.querySelector('[data-does=remove]').click()")
+        .await;
+    browser
+        .until("document.getElementById('alert-list').children.length === 0")
+        .await;
+    browser.press(Key::Escape).await;
+    stage.script.play(Vec::new(), age::all_is_well);
+    stage.browser.until(age::FRESH).await;
+}
+
+pub async fn a_link_does_not_change_the_readers_theme(stage: &Stage) {
+    let browser = &stage.browser;
+    let theme = "document.documentElement.dataset.theme";
+    let own = browser.value(theme).await;
+    for other in ["light", "dark"] {
+        stage.go(&format!("#theme={other}")).await;
+        browser.until(&format!("{theme} === '{other}'")).await;
+        stage.go("").await;
+        assert_eq!(browser.value(theme).await, own, "after #theme={other}");
+    }
+    // What the reader chooses is kept, and is in no link.
+    browser.click("theme").await;
+    browser.until(&format!("{theme} !== {own}")).await;
+    let chosen = browser.value(theme).await;
+    stage.go("").await;
+    assert_eq!(browser.value(theme).await, chosen);
+    assert_eq!(browser.value("location.hash").await, "");
+    browser.click("theme").await;
+    browser.until(&format!("{theme} === {own}")).await;
+}
+
+pub async fn the_question_mark_shows_the_keys(stage: &Stage) {
+    let browser = &stage.browser;
+    let is_open = "document.getElementById('keys-list').open";
+    let page = browser.client.active_element().await.unwrap();
+    page.send_keys("?").await.unwrap();
+    browser.until(is_open).await;
+    browser.press(Key::Escape).await;
+    browser.until(&format!("!{is_open}")).await;
+}
