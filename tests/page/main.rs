@@ -106,6 +106,12 @@ async fn everything(engine: Engine) -> Option<Stage> {
     things::the_keyboard_suffices(&stage).await;
     what("zoom, and the link that restores it");
     things::a_zoomed_view_is_in_the_link(&stage).await;
+    what("the wheel");
+    things::a_plain_wheel_scrolls_the_page(&stage).await;
+    what("a link to a moment that is gone");
+    things::a_moment_that_is_gone_says_so(&stage).await;
+    what("a range, without a historian");
+    things::a_range_without_a_history_says_why(&stage).await;
     what("confidence");
     things::confidence_has_its_colour_and_its_words(&mut stage).await;
     what("a stale price");

@@ -264,6 +264,60 @@ pub async fn a_zoomed_view_is_in_the_link(stage: &Stage) {
     stage.go("").await;
 }
 
+pub async fn a_plain_wheel_scrolls_the_page(stage: &Stage) {
+    let browser = &stage.browser;
+    browser.value("document.activeElement.blur()").await;
+    let wheel = "document.getElementById('chart').dispatchEvent(new WheelEvent('wheel', { deltaY: 100, cancelable: true, bubbles: true }))";
+    assert_eq!(
+        browser.value(wheel).await,
+        true,
+        "the browser is left to scroll"
+    );
+    let live = "document.getElementById('chart').dataset.live";
+    assert_eq!(browser.value(live).await, "true");
+    browser
+        .until_text("plot-hint", "To zoom, click the plot")
+        .await;
+}
+
+pub async fn a_moment_that_is_gone_says_so(stage: &Stage) {
+    let browser = &stage.browser;
+    stage.go("#time=1763700000~1763700600").await;
+    browser
+        .until_text("plot-words", "Payments are kept for 3 hours")
+        .await;
+    browser
+        .value("document.getElementById('plot-live').click()")
+        .await;
+    browser
+        .until("document.getElementById('plot-message').hidden")
+        .await;
+    browser.until("location.hash === ''").await;
+}
+
+/// This gateway has no historian.
+pub async fn a_range_without_a_history_says_why(stage: &Stage) {
+    let browser = &stage.browser;
+    let year = "document.querySelector('[data-range=\"31536000\"]')";
+    browser
+        .until(&format!(
+            "{year}.getAttribute('aria-disabled') === 'true' && {year}.title !== ''"
+        ))
+        .await;
+    browser.value(&format!("{year}.click()")).await;
+    browser
+        .until_text("range-note", "This gateway has no history of prices")
+        .await;
+    stage.go("#range=1y").await;
+    browser
+        .until_text("plot-words", "This gateway has no history of prices.")
+        .await;
+    browser
+        .value("document.getElementById('plot-live').click()")
+        .await;
+    browser.until("location.hash === ''").await;
+}
+
 pub async fn confidence_has_its_colour_and_its_words(stage: &mut Stage) {
     for (confidence, text, level, notice) in [
         (
