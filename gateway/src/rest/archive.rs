@@ -35,6 +35,7 @@ use crate::{
     },
     files::hash_of,
 };
+use coverage::LastCoverage;
 use historian::Historian;
 
 pub use candles::candles;
@@ -66,6 +67,7 @@ enum Question {
 pub struct Archive {
     historian: Historian,
     answers: Arc<MadeOnce<Question>>,
+    last_coverage: LastCoverage,
 }
 
 impl Archive {
@@ -74,6 +76,7 @@ impl Archive {
         Archive {
             historian: Historian::new(historian),
             answers: Arc::new(MadeOnce::new(QUESTIONS)),
+            last_coverage: LastCoverage::default(),
         }
     }
 
@@ -122,7 +125,12 @@ pub async fn history(
 
 /// The problem of a question that the historian gives no answer to; `reason` calls it "it".
 fn unanswered(reason: &str) -> Problem {
-    Problem::later(format!("the historian has no answer: {reason}"))
+    Problem::later(no_answer(reason))
+}
+
+/// That the historian does not answer, in words; `reason` calls it "it".
+fn no_answer(reason: &str) -> String {
+    format!("the historian has no answer: {reason}")
 }
 
 /// The problem of a price that the historian does not have.

@@ -58,7 +58,7 @@ const NOT_YET: [Ask; 9] = [
     ask("/api/v1/points", 503, PROBLEM),
     ask("/api/v1/evidence", 503, PROBLEM),
     ask("/api/v1/historical-price", 503, PROBLEM),
-    ask("/api/v1/history/coverage", 503, PROBLEM),
+    ask("/api/v1/history/coverage", 200, JSON),
     ask("/api/v1/candles", 503, PROBLEM),
     ask("/readyz", 200, JSON),
     ask("/health", 200, JSON),

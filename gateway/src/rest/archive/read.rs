@@ -320,6 +320,8 @@ pub enum Doing {
     Following,
     /// It cannot write what it reads.
     Stuck,
+    /// It does not answer; the gateway says so in its place.
+    Away,
 }
 
 /// What the historian has, and how far it has come. What is `None` is not known, or there is none.
@@ -377,6 +379,17 @@ impl Coverage {
     pub fn ends(&self) -> Option<(u64, u64)> {
         let both = [self.blocks(), self.minutes()].into_iter().flatten();
         both.reduce(|(first, last), (begin, end)| (first.min(begin), last.max(end)))
+    }
+
+    /// What was known, of a historian that does not answer any more; `detail` says so in one line for the public.
+    #[must_use]
+    pub fn away(&self, detail: &str) -> Coverage {
+        Coverage {
+            state: Doing::Away,
+            detail: detail.to_owned(),
+            left_seconds: None,
+            ..self.clone()
+        }
     }
 
     /// Whether blocks before `time` are still to be read, Unix seconds.
