@@ -6,6 +6,7 @@
 mod block;
 mod candles;
 mod coverage;
+mod day;
 mod historian;
 mod hours;
 mod moment;

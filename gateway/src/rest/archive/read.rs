@@ -25,6 +25,12 @@ impl Cents {
         (self.0 + 50) / 100
     }
 
+    /// Dollars.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn usd(self) -> f64 {
+        self.0 as f64 / 100.0
+    }
+
     fn read(cents: u64) -> Result<Self, Refusal> {
         match cents {
             0 => Err("a price of 0"),
@@ -44,11 +50,10 @@ impl std::fmt::Display for Cents {
 }
 
 impl Serialize for Cents {
-    #[allow(clippy::cast_precision_loss)]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 % 100 {
             0 => serializer.serialize_u64(self.0 / 100),
-            _ => serializer.serialize_f64(self.0 as f64 / 100.0),
+            _ => serializer.serialize_f64(self.usd()),
         }
     }
 }
