@@ -121,7 +121,8 @@ impl<Q: Clone + Eq + Hash> MadeOnce<Q> {
     }
 
     /// The answer to a question. It is the kept one while that is up to date, else the result of a task that runs `make` and
-    /// then the encoder that `make` gives. Where that fails or takes longer than [`EVERY`], it is the last good answer.
+    /// then the encoder that `make` gives. Where that fails, or takes longer than the shortest time between two makings, it is the
+    /// last good answer.
     ///
     /// # Errors
     /// With the reason if the answer could not be made and there is no older one.
@@ -253,13 +254,13 @@ impl Run {
         }
     }
 
-    /// Waits for the answer; at most until [`EVERY`] after the beginning if there is an older one.
+    /// Waits for the answer; if there is an older one, at most until the next making could begin.
     async fn given(mut self) -> Result<Given, Failure> {
         let has_older = self.outcome.borrow().last_good.is_some();
         let ended = self.outcome.wait_for(|outcome| outcome.is_done);
         // Whether it has ended is looked at below.
         match has_older {
-            true => drop(timeout_at(self.begins_at + EVERY, ended).await),
+            true => drop(timeout_at(self.begins_at + self.every, ended).await),
             false => drop(ended.await),
         }
         self.outcome.borrow().given()

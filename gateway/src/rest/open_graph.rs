@@ -7,7 +7,8 @@ use super::picture::{HEIGHT, WIDTH};
 
 const TITLE: &str = "Satscope";
 const DESCRIPTION: &str = "A live price of bitcoin, read from its own transactions.";
-const EXPECTED: &str = "expected http://HOST/PATH or https://HOST/PATH without a login, a query or a fragment";
+const EXPECTED: &str =
+    "expected http://HOST/PATH or https://HOST/PATH without a login, a query or a fragment";
 
 /// The address of the page on the internet, without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +26,9 @@ impl PublicUrl {
         let is_usable = uri.is_some_and(|uri| {
             let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
             let host = uri.host().unwrap_or_default();
-            let login = uri.authority().is_some_and(|whole| whole.as_str().contains('@'));
+            let login = uri
+                .authority()
+                .is_some_and(|whole| whole.as_str().contains('@'));
             is_web && !host.is_empty() && !login
         });
         match is_usable {
@@ -48,7 +51,10 @@ impl PublicUrl {
             ("og:image:type", "image/png"),
             ("og:image:width", &width.to_string()),
             ("og:image:height", &height.to_string()),
-            ("og:image:alt", "The price of one bitcoin, how sure it is, and its last day."),
+            (
+                "og:image:alt",
+                "The price of one bitcoin, how sure it is, and its last day.",
+            ),
         ];
         let property = |(name, content): (&str, &str)| {
             format!("<meta property=\"{name}\" content=\"{content}\">\n  ")
@@ -60,7 +66,9 @@ impl PublicUrl {
 
 /// As the value of an attribute in double quotes.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
 }
 
 #[cfg(test)]
@@ -73,8 +81,14 @@ mod tests {
         for (text, address) in [
             ("https://example.org", "https://example.org"),
             ("https://example.org/", "https://example.org"),
-            ("http://umbrel.local:8000/a/b//", "http://umbrel.local:8000/a/b"),
-            ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
+            (
+                "http://umbrel.local:8000/a/b//",
+                "http://umbrel.local:8000/a/b",
+            ),
+            (
+                "https://[2001:db8::1]:8443/x",
+                "https://[2001:db8::1]:8443/x",
+            ),
         ] {
             assert_eq!(PublicUrl::read(text).unwrap().0, address);
         }

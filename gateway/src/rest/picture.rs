@@ -100,7 +100,11 @@ async fn answer(rest: &Rest, form: Form, headers: &HeaderMap) -> Result<Response
     let make = move || made(asked.clone(), form);
     let given = rest.pictures.0.get(form, OF_ANY_EPOCH, make).await;
     let failed = |reason| Problem::later(format!("there is no picture: {reason}"));
-    Ok(response(&given.map_err(failed)?, form.content_type(), headers))
+    Ok(response(
+        &given.map_err(failed)?,
+        form.content_type(),
+        headers,
+    ))
 }
 
 impl Form {
@@ -121,10 +125,7 @@ impl Form {
 }
 
 /// Draws what is seen now on a blocking thread; gives what makes an answer of it.
-async fn made(
-    rest: Rest,
-    form: Form,
-) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
+async fn made(rest: Rest, form: Form) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
     let mut headers = HeaderMap::from_iter([
         (header::CACHE_CONTROL, CACHING),
         (header::VARY, HeaderValue::from_static("accept-encoding")),

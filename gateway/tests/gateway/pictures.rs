@@ -54,15 +54,25 @@ async fn a_picture_shows_the_price_its_interval_and_its_age() {
     let svg = response.text().await.unwrap();
     let title = "<title>SIMULATED: 1 BTC on the chain regtest = $50,010, 90 % interval $49,910 – $50,110, confidence high 0.90, ";
     assert!(svg.contains(title), "{svg}");
-    assert!(svg.contains(" old, 20") && svg.contains(" UTC</title>"), "{svg}");
+    assert!(
+        svg.contains(" old, 20") && svg.contains(" UTC</title>"),
+        "{svg}"
+    );
     // The line has a part for each minute.
-    let line = svg.lines().find(|line| line.contains("stroke-width=\"3\"")).unwrap();
+    let line = svg
+        .lines()
+        .find(|line| line.contains("stroke-width=\"3\""))
+        .unwrap();
     assert!(line.matches('L').count() > 80, "{line}");
 
     let response = gateway.get("/price.png").await;
     assert_eq!(header_of(&response, "content-type"), "image/png");
     let png = response.bytes().await.unwrap();
-    assert!(png.starts_with(PNG_HEAD) && png.len() > 5000, "{} bytes", png.len());
+    assert!(
+        png.starts_with(PNG_HEAD) && png.len() > 5000,
+        "{} bytes",
+        png.len()
+    );
 }
 
 #[tokio::test]
@@ -105,7 +115,11 @@ async fn many_clients_get_one_picture_that_is_made_once_in_ten_seconds() {
             assert_eq!(header_of(&response, "etag"), tag);
         }
         let again = Client::new().get(gateway.url(path));
-        let again = again.header(header::IF_NONE_MATCH, &tag).send().await.unwrap();
+        let again = again
+            .header(header::IF_NONE_MATCH, &tag)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(again.status(), 304);
         assert_eq!(header_of(&again, "cache-control"), "public, max-age=10");
         let seconds = began.elapsed().as_secs();
@@ -124,7 +138,10 @@ async fn a_frozen_historian_and_analyzer_cost_the_picture_its_line_alone() {
     analyzer.freeze(true);
     let began = Instant::now();
     let svg = text_of(&gateway, "/price.svg").await;
-    assert!(svg.contains("$50,010") && !svg.contains("stroke-width=\"3\""), "{svg}");
+    assert!(
+        svg.contains("$50,010") && !svg.contains("stroke-width=\"3\""),
+        "{svg}"
+    );
     assert!(began.elapsed() < Duration::from_secs(20), "{began:?}");
     historian.freeze(false);
     analyzer.freeze(false);

@@ -2,11 +2,9 @@
 
 use super::{
     chart::{self, Area, Dot},
-    drawing::{Colour, Drawing, Path, at},
+    drawing::{Colour, Drawing, Path, Point, at},
     glyphs::is_known,
-    look::{
-        CONFIRMED, GROUND, HIDDEN, HIGH, MEMPOOL, MUTED, TEXT, WARNING, colour_of,
-    },
+    look::{CONFIRMED, GROUND, HIDDEN, HIGH, MEMPOOL, MUTED, TEXT, WARNING, colour_of},
     text::Type,
     words::{Level, age, dollars, doubt, utc},
 };
@@ -21,15 +19,20 @@ const LEFT: f32 = 64.0;
 const RIGHT: f32 = 1136.0;
 /// Baselines and edges, pixels from the top.
 const HEAD: f32 = 86.0;
-const PRICE: f32 = 246.0;
-const LABELS: f32 = 312.0;
-const VALUES: f32 = 350.0;
-const NOTICE: f32 = 399.0;
-const BOTTOM: f32 = 552.0;
+const PRICE: f32 = 256.0;
+const LABELS: f32 = 318.0;
+const VALUES: f32 = 355.0;
+const NOTICE: f32 = 404.0;
+const TOP: f32 = 402.0;
+const TOP_BELOW_NOTICE: f32 = 440.0;
+const BOTTOM: f32 = 554.0;
 /// Left edges of the three columns of facts.
 const COLUMNS: [f32; 3] = [LEFT, 620.0, 910.0];
 /// The longest name of a chain that is shown, characters.
 const LONGEST_NAME: usize = 12;
+
+/// What is said below the price while there is none.
+const NONE_YET: &str = "read from bitcoin's own transactions, once enough have been seen";
 
 const BRAND: Type = Type::strong(27.0);
 const SMALL: Type = Type::plain(17.0);
@@ -105,7 +108,10 @@ pub fn drawn(seen: &Seen) -> Drawing {
             draw_facts(&mut drawing, price);
             draw_line(&mut drawing, price);
         }
-        None => draw_price(&mut drawing, "no price yet", UNIT, MUTED),
+        None => {
+            draw_price(&mut drawing, "no price yet", UNIT, MUTED);
+            SMALL.write(&mut drawing, NONE_YET, at(LEFT, LABELS), MUTED);
+        }
     }
     drawing
 }
@@ -133,16 +139,16 @@ fn words(seen: &Seen) -> String {
 
 /// The sign, the name, what is special about the data, and the time.
 fn draw_head(drawing: &mut Drawing, seen: &Seen) {
-    draw_sign(drawing, LEFT, HEAD - 39.0);
-    let mut end = BRAND.write(drawing, "Satscope", at(LEFT + 66.0, HEAD), TEXT);
+    draw_sign(drawing, LEFT - 3.0, HEAD - 42.5);
+    let mut end = BRAND.write(drawing, "Satscope", at(LEFT + 68.0, HEAD), TEXT);
     if seen.simulated {
-        end = draw_chip(drawing, "SIMULATED", end + 26.0, HIDDEN);
+        end = draw_chip(drawing, "SIMULATED", at(end + 26.0, HEAD - 13.5), HIDDEN);
     }
     if let Some(chain) = other_chain(seen) {
-        draw_chip(drawing, &chain, end + 18.0, HIDDEN);
+        draw_chip(drawing, &chain, at(end + 18.0, HEAD - 13.5), HIDDEN);
     }
     let moment = utc(seen.drawn_at);
-    SMALL.write_before(drawing, &moment, at(RIGHT, HEAD - 5.0), MUTED);
+    SMALL.write_before(drawing, &moment, at(RIGHT, HEAD), MUTED);
 }
 
 /// The name of a chain that is not the main one, as far as there are letters for it.
@@ -155,12 +161,22 @@ fn other_chain(seen: &Seen) -> Option<String> {
 
 /// The sign of the program, as in `frontend/favicon.svg`.
 fn draw_sign(drawing: &mut Drawing, left: f32, top: f32) {
-    const SCALE: f32 = 1.62;
+    const SCALE: f32 = 1.8;
     let place = |x: f32, y: f32| at(left + x * SCALE, top + y * SCALE);
     let line = Path::line([place(2.0, 16.0), place(30.0, 16.0)]);
     drawing.stroke(line, 2.0 * SCALE, HIGH);
-    let confirmed = [(5.0, 9.0, 1.6), (8.0, 16.0, 2.4), (13.0, 16.5, 2.4), (11.0, 24.0, 1.6)];
-    let mempool = [(19.0, 15.5, 2.8), (26.0, 16.0, 3.4), (22.0, 7.5, 1.8), (27.0, 25.0, 2.0)];
+    let confirmed = [
+        (5.0, 9.0, 1.6),
+        (8.0, 16.0, 2.4),
+        (13.0, 16.5, 2.4),
+        (11.0, 24.0, 1.6),
+    ];
+    let mempool = [
+        (19.0, 15.5, 2.8),
+        (26.0, 16.0, 3.4),
+        (22.0, 7.5, 1.8),
+        (27.0, 25.0, 2.0),
+    ];
     for (dots, colour) in [(confirmed, CONFIRMED), (mempool, MEMPOOL)] {
         for (x, y, radius) in dots {
             drawing.fill(Path::circle(place(x, y), radius * SCALE), colour, 1.0);
@@ -168,17 +184,16 @@ fn draw_sign(drawing: &mut Drawing, left: f32, top: f32) {
     }
 }
 
-/// A word on a coloured ground; returns its right edge, pixels.
-fn draw_chip(drawing: &mut Drawing, word: &str, left: f32, colour: Colour) -> f32 {
+/// A word on a coloured ground; `left` is the middle of its left edge. Returns its right edge, pixels.
+fn draw_chip(drawing: &mut Drawing, word: &str, left: Point, colour: Colour) -> f32 {
     const PADDING: f32 = 15.0;
     const TALL: f32 = 34.0;
+    let Point { x, y } = left;
     let width = CHIP.width(word) + 2.0 * PADDING;
-    let top = HEAD - 10.0 - TALL / 2.0;
-    let chip = Path::rounded(at(left, top), width, TALL, TALL / 2.0);
+    let chip = Path::rounded(at(x, y - TALL / 2.0), width, TALL, TALL / 2.0);
     drawing.fill(chip, colour, 1.0);
-    let baseline = HEAD - 10.0 + CHIP.size / 2.0;
-    CHIP.write(drawing, word, at(left + PADDING, baseline), GROUND);
-    left + width
+    CHIP.write(drawing, word, at(x + PADDING, y + CHIP.size / 2.0), GROUND);
+    x + width
 }
 
 /// "1 BTC =" and what it is.
@@ -216,14 +231,23 @@ fn draw_facts(drawing: &mut Drawing, price: &Price) {
 /// The line of the last hours, below the reason why the price is stale if it is.
 fn draw_line(drawing: &mut Drawing, price: &Price) {
     if let Some(reason) = price.stale {
-        let end = CHIP.write(drawing, "STALE", at(LEFT, NOTICE), WARNING);
+        let end = draw_chip(
+            drawing,
+            "STALE",
+            at(LEFT, NOTICE - SMALL.size / 2.0),
+            WARNING,
+        );
         let reason = format!("not of this moment: {}", reason.in_words());
         SMALL.write(drawing, &reason, at(end + 14.0, NOTICE), WARNING);
     }
     let area = Area {
         left: LEFT,
         right: RIGHT,
-        top: if price.stale.is_some() { 430.0 } else { 396.0 },
+        top: if price.stale.is_some() {
+            TOP_BELOW_NOTICE
+        } else {
+            TOP
+        },
         bottom: BOTTOM,
     };
     chart::draw(drawing, &price.line, area, price.colour());

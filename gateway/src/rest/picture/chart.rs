@@ -260,7 +260,13 @@ mod tests {
 
     #[test]
     fn steps_are_round() {
-        for (least, step) in [(0.7, 1.0), (1.0, 1.0), (13.0, 20.0), (499.0, 500.0), (0.03, 0.05)] {
+        for (least, step) in [
+            (0.7, 1.0),
+            (1.0, 1.0),
+            (13.0, 20.0),
+            (499.0, 500.0),
+            (0.03, 0.05),
+        ] {
             assert!((round_step(least) - step).abs() < 1e-9, "{least}");
         }
     }

@@ -75,7 +75,12 @@ impl Path {
     /// A circle.
     pub fn circle(centre: Point, radius: f32) -> Path {
         let Point { x, y } = centre;
-        Path::rounded(at(x - radius, y - radius), 2.0 * radius, 2.0 * radius, radius)
+        Path::rounded(
+            at(x - radius, y - radius),
+            2.0 * radius,
+            2.0 * radius,
+            radius,
+        )
     }
 
     /// A rectangle with rounded corners; `corner` is its upper left one.
@@ -96,12 +101,15 @@ impl Path {
 
     /// Adds the steps of another path, each point moved by `place`.
     pub fn append(&mut self, other: &Path, place: impl Fn(Point) -> Point) {
-        self.steps.extend(other.steps.iter().map(|step| match *step {
-            Step::Move(to) => Step::Move(place(to)),
-            Step::Line(to) => Step::Line(place(to)),
-            Step::Curve(first, second, to) => Step::Curve(place(first), place(second), place(to)),
-            Step::Close => Step::Close,
-        }));
+        self.steps
+            .extend(other.steps.iter().map(|step| match *step {
+                Step::Move(to) => Step::Move(place(to)),
+                Step::Line(to) => Step::Line(place(to)),
+                Step::Curve(first, second, to) => {
+                    Step::Curve(place(first), place(second), place(to))
+                }
+                Step::Close => Step::Close,
+            }));
     }
 }
 

@@ -68,7 +68,9 @@ fn hexadecimal(Colour(red, green, blue): Colour) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -85,7 +87,11 @@ mod tests {
             ground: Colour(0, 1, 255),
             shapes: Vec::new(),
         };
-        drawing.stroke(Path::line([at(0.123, -0.001), at(5.0, 6.5)]), 1.5, Colour(17, 18, 19));
+        drawing.stroke(
+            Path::line([at(0.123, -0.001), at(5.0, 6.5)]),
+            1.5,
+            Colour(17, 18, 19),
+        );
         let mut triangle = Path::line([at(0.0, 0.0), at(1.0, 1.0)]);
         triangle.quarter_from_x(at(2.0, 0.0));
         triangle.steps.push(Step::Close);

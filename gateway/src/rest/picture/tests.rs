@@ -101,7 +101,10 @@ fn the_picture_says_all_that_the_price_is() {
         ..seen(Some(price()))
     };
     let words = drawn(&elsewhere).words;
-    assert!(words.starts_with("SIMULATED: 1 BTC on the chain regtest = $97,188, "), "{words}");
+    assert!(
+        words.starts_with("SIMULATED: 1 BTC on the chain regtest = $97,188, "),
+        "{words}"
+    );
 }
 
 #[test]
@@ -115,7 +118,8 @@ fn a_stale_price_is_grey_and_says_why() {
         let drawing = drawn(&seen(Some(stale)));
         let large = |drawing: &Drawing| {
             let shapes = drawing.shapes.iter();
-            let large = shapes.filter(|shape| matches!(shape.ink, Ink::Stroked(width) if width > 12.0));
+            let large =
+                shapes.filter(|shape| matches!(shape.ink, Ink::Stroked(width) if width > 12.0));
             large.map(|shape| shape.colour).collect::<Vec<_>>()
         };
         assert_eq!(large(&fresh), [HIGH], "the price");
@@ -138,13 +142,20 @@ fn all_that_is_drawn_has_glyphs() {
         texts.push(drawn(&seen).words);
     }
     for seconds in [0, 59, 3599, 7260, 400_000, NOON, u64::MAX] {
-        texts.extend([words::age(seconds), words::utc(seconds), words::time_of_day(seconds)]);
+        texts.extend([
+            words::age(seconds),
+            words::utc(seconds),
+            words::time_of_day(seconds),
+        ]);
     }
     for usd in [0.01, 999.99, 1e3, 97_188.0, 1e7, 1e15] {
         texts.extend([words::dollars(usd), words::doubt(usd, usd / 2.0, usd * 2.0)]);
     }
     let letters: BTreeSet<char> = texts.iter().flat_map(|text| text.chars()).collect();
-    let unknown: Vec<&char> = letters.iter().filter(|letter| !is_known(**letter)).collect();
+    let unknown: Vec<&char> = letters
+        .iter()
+        .filter(|letter| !is_known(**letter))
+        .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
@@ -163,7 +174,9 @@ fn a_chain_of_any_name_is_a_short_word_of_known_letters() {
             ..seen(None)
         };
         let words = drawn(&seen).words;
-        let expected = named.map_or("1 BTC:".to_owned(), |name| format!("1 BTC on the chain {name}:"));
+        let expected = named.map_or("1 BTC:".to_owned(), |name| {
+            format!("1 BTC on the chain {name}:")
+        });
         assert!(words.starts_with(&expected), "{name}: {words}");
     }
 }
@@ -174,7 +187,8 @@ fn all_lies_within_the_picture() {
         for shape in drawn(&seen).shapes {
             for step in &shape.path.steps {
                 if let Step::Move(to) | Step::Line(to) | Step::Curve(_, _, to) = step {
-                    let is_within = (20.0..=1180.0).contains(&to.x) && (20.0..=610.0).contains(&to.y);
+                    let is_within =
+                        (20.0..=1180.0).contains(&to.x) && (20.0..=610.0).contains(&to.y);
                     assert!(is_within, "{name}: {to:?}");
                 }
             }
@@ -229,7 +243,11 @@ fn the_png_is_of_the_size_that_is_promised() {
         let pixels = tiny_skia::Pixmap::decode_png(&png).unwrap();
         assert_eq!((pixels.width(), pixels.height()), (1200, 630), "{name}");
         let ground = pixels.pixel(1199, 629).unwrap();
-        let drawn = pixels.pixels().iter().filter(|pixel| **pixel != ground).count();
+        let drawn = pixels
+            .pixels()
+            .iter()
+            .filter(|pixel| **pixel != ground)
+            .count();
         assert!((10_000..400_000).contains(&drawn), "{name}: {drawn} pixels");
         assert!(png.len() < 200_000, "{name}: {} bytes", png.len());
     }
@@ -246,7 +264,11 @@ fn pictures_to_be_looked_at() {
         for (form, kind) in [(Form::Svg, "svg"), (Form::Png, "png")] {
             let began = std::time::Instant::now();
             let bytes = form.written(&seen).unwrap();
-            println!("{name}.{kind}: {} bytes in {:?}", bytes.len(), began.elapsed());
+            println!(
+                "{name}.{kind}: {} bytes in {:?}",
+                bytes.len(),
+                began.elapsed()
+            );
             std::fs::write(folder.join(format!("{name}.{kind}")), bytes).unwrap();
         }
     }
