@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Response, header};
-use satscope_proto::v1::{HistoryEntry, StaleReason};
+use satscope_proto::v1::{BlockState, HistoryEntry, StaleReason};
 
 use crate::{
     archive::text_of,
@@ -11,7 +11,7 @@ use crate::{
         Gateway,
         analyzer::Analyzer,
         gateway,
-        historian::{Historian, some_prices},
+        historian::{Historian, block, some_prices},
         until,
         updates::{START_MS, stale, update, window},
     },
@@ -73,6 +73,28 @@ async fn a_picture_shows_the_price_its_interval_and_its_age() {
         "{} bytes",
         png.len()
     );
+}
+
+#[tokio::test]
+async fn the_line_goes_back_a_day_where_there_is_a_historian() {
+    let now = (START_MS + 5000) / 1000;
+    let from = now - 2 * 86_400;
+    let blocks = (0..288).map(|nth: u32| {
+        let cents = 5_000_000 + u64::from(nth) * 100;
+        let time = from + u64::from(nth) * 600;
+        block(832_608 + nth, time, cents, BlockState::Settled)
+    });
+    let historian = Historian::start(blocks.collect()).await;
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let flag = historian.flag();
+    let gateway = gateway(analyzer.address, &flag.each_ref().map(String::as_str)).await;
+    price_is_there(&gateway).await;
+    let svg = text_of(&gateway, "/price.svg").await;
+    let line = svg.lines().find(|line| line.contains("stroke-width=\"3\""));
+    // 144 blocks, and the price now.
+    assert_eq!(line.unwrap().matches('L').count(), 144, "{svg}");
+    assert_eq!(historian.spans(), [(now - 86_400, now, 300)]);
+    assert_eq!(analyzer.asked(), 0, "the historian knows more");
 }
 
 #[tokio::test]

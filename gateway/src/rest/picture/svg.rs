@@ -1,4 +1,5 @@
-//! A drawing as SVG: paths alone and no text, so that it looks the same everywhere, and no style, which the page's policy refuses.
+//! A drawing as SVG: paths alone and no text, so that it looks the same everywhere, and no style, because the policy of the
+//! answer refuses it.
 
 use std::fmt::Write as _;
 
