@@ -32,7 +32,7 @@ const NEVER: [&str; 12] = [
     "/tmp",
 ];
 /// What is asked of the public port.
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 15] = [
     "/api/v1/price",
     "/api/v1/price?format=text",
     "/api/v1/prices",
@@ -44,17 +44,20 @@ const PATHS: [&str; 14] = [
     "/api/v1/candles?step=1h",
     "/api/v1/history/coverage",
     "/api/v1/evidence",
+    "/price.svg",
     "/readyz",
     "/healthz",
     "/health",
 ];
+/// The name of SVG's elements, which is no address that is asked.
+const SVG: &str = "http://www.w3.org/2000/svg";
 
 /// Each answer of the public port, named by its path: REST, the first event of the stream, the first message of the socket.
 async fn answers(gateway: SocketAddr) -> Vec<(String, String)> {
     let mut answers = Vec::new();
     for path in PATHS {
         let (status, text) = get(&format!("http://{gateway}{path}")).await;
-        answers.push((format!("{path} {status}"), text));
+        answers.push((format!("{path} {status}"), text.replace(SVG, "")));
     }
     let first = Socket::connect(gateway).await.next().await;
     answers.push(("the socket".to_owned(), first.to_string()));

@@ -32,7 +32,7 @@ const NOT_RUN: [(&str, &str); 2] = [
 ];
 
 /// Queries of a running demo, and what their answers hold.
-const QUERIES: [(&str, &str); 16] = [
+const QUERIES: [(&str, &str); 17] = [
     ("curl -s http://localhost:8000/api/v1/price", r#""price":"#),
     (
         "curl -s -H 'Accept: text/plain' http://localhost:8000/api/v1/price",
@@ -47,6 +47,7 @@ const QUERIES: [(&str, &str); 16] = [
         "timestamp,price,confidence,low,high,stale\r\n",
     ),
     ("curl -s http://localhost:8000/api/v1/prices", r#","USD":"#),
+    ("curl -s http://localhost:8000/price.svg", "<title>"),
     (
         "curl -s http://localhost:8000/api/v1/openapi.yaml",
         "openapi: 3.1.0",

@@ -34,6 +34,8 @@ test("a historian that cannot write says why", () => {
 
 test("without a historian, or with an odd one, nothing is said", () => {
   assert.equal(archiveOf(null), "");
+  assert.equal(line({ state: "away", detail: "the historian has no answer: it cannot be reached" }), "");
+  assert.equal(archiveOf(readCoverage({ state: "away", detail: "x" })), "");
   for (const odd of [null, {}, [], "x", { state: "resting" }]) assert.equal(archiveOf(readCoverage(odd)), "");
   assert.equal(line({ read_blocks: -5 }), "history since March 2021");
   assert.equal(line({ wanted_blocks: "x", left_seconds: -1 }), "history since March 2021");

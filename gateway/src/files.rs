@@ -11,11 +11,13 @@ use sha2::{Digest as _, Sha256};
 struct Folder;
 
 /// Only files of these kinds are the page; what else lies in the folder is not served.
-const KINDS: [(&str, &str); 4] = [
+const KINDS: [(&str, &str); 6] = [
     ("html", "text/html; charset=utf-8"),
     ("css", "text/css; charset=utf-8"),
     ("js", "text/javascript; charset=utf-8"),
     ("svg", "image/svg+xml"),
+    ("png", "image/png"),
+    ("webmanifest", "application/manifest+json"),
 ];
 
 /// Bytes of a hash that are written; each becomes two hexadecimal digits.

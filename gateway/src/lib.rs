@@ -23,7 +23,7 @@ use tracing::warn;
 
 use crate::{
     door::{Door, listener},
-    rest::{Archive, Questions, Rest},
+    rest::{Archive, Index, Pictures, Questions, Rest},
     state::upstream,
     watch::Watch,
 };
@@ -55,6 +55,8 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
         state: newest.clone(),
         questions,
         archive,
+        pictures: Pictures::new(),
+        index: Index::at(settings.gateway_public_url.as_ref()),
         stale_after: Duration::from_secs(settings.stale_after_seconds.into()),
         readiness: context.readiness.clone(),
     };

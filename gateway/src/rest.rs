@@ -1,13 +1,15 @@
-//! What is asked once: the price, the points, the history, the archive, the evidence, the page, the health, and what the
-//! gateway says of itself.
+//! What is asked once: the price, also as a picture, the points, the history, the archive, the evidence, the page, the health,
+//! and what the gateway says of itself.
 
 mod archive;
 mod description;
 mod evidence;
 mod health;
 mod history;
+mod open_graph;
 mod page;
 mod past;
+mod picture;
 mod points;
 mod price;
 mod query;
@@ -24,6 +26,9 @@ use crate::{
     state::{Newest, sequence::Sequence},
 };
 pub use archive::Archive;
+pub use open_graph::PublicUrl;
+pub use page::Index;
+pub use picture::Pictures;
 pub use questions::Questions;
 
 /// What answers are made of.
@@ -35,6 +40,10 @@ pub struct Rest {
     pub questions: Questions,
     /// The prices of the past, as the historian has them.
     pub archive: Archive,
+    /// The price as a picture.
+    pub pictures: Pictures,
+    /// The page's document.
+    pub index: Index,
     /// For how long a stale price is given without a body that says so.
     pub stale_after: Duration,
     /// Whether this process takes requests, and since when it runs.
@@ -52,7 +61,7 @@ impl Rest {
         }
     }
 
-    /// All of `/api/v1` but the event stream, the health, and the page.
+    /// All of `/api/v1` but the event stream, the health, the pictures, and the page.
     pub fn routes(&self) -> Router {
         Router::new()
             .route("/api/v1/price", get(price::price))
@@ -63,10 +72,12 @@ impl Rest {
             .route("/api/v1/historical-price", get(archive::historical_price))
             .route("/api/v1/candles", get(archive::candles))
             .route("/api/v1/evidence", get(evidence::amounts))
+            .route("/price.svg", get(picture::svg))
+            .route("/price.png", get(picture::png))
             .route("/health", get(health::health))
             .route(description::OPENAPI, get(description::openapi))
             .route(description::MESSAGES, get(description::messages))
-            .with_state(self.clone())
             .fallback(page::serve)
+            .with_state(self.clone())
     }
 }

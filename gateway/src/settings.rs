@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use satscope_kit::config::{http_url, socket_address, whole};
 
-use crate::{door::settings::DoorSettings, watch::settings::WatchSettings};
+use crate::{door::settings::DoorSettings, rest::PublicUrl, watch::settings::WatchSettings};
 
 /// The gateway's settings.
 #[derive(clap::Args, Clone, Debug)]
@@ -17,6 +17,15 @@ pub struct GatewaySettings {
         value_name = "ADDRESS:PORT"
     )]
     pub gateway_listen: SocketAddr,
+
+    /// The page's own address on the internet, such as https://example.org/satscope: links to it are then shown with a picture
+    #[arg(
+        long,
+        env = "SATSCOPE_GATEWAY_PUBLIC_URL",
+        value_parser = PublicUrl::read,
+        value_name = "URL"
+    )]
+    pub(crate) gateway_public_url: Option<PublicUrl>,
 
     /// The analyzer that the price comes from
     #[arg(

@@ -73,8 +73,6 @@ async fn chromium_shows_the_page() {
     let unexpected: Vec<_> = complaints
         .iter()
         .filter(|complaint| !complaint.contains("ERR_CONNECTION_REFUSED"))
-        // This gateway has no historian, and says so.
-        .filter(|complaint| !complaint.contains("/api/v1/history/coverage"))
         .collect();
     assert!(
         unexpected.is_empty(),

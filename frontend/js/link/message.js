@@ -226,7 +226,7 @@ export function readHistory(answer) {
 }
 
 /**
- * How far the historian has come with the past.
+ * How far the historian has come with the past; as it said last while it is away.
  * @typedef {object} Coverage
  * @property {typeof DOINGS[number]} state
  * @property {string} detail in one line for a person; empty if there is none
@@ -239,7 +239,7 @@ export function readHistory(answer) {
  * @property {number | null} tipHeight of the node's newest block
  */
 
-const DOINGS = /** @type {const} */ (["waiting", "filling", "following", "stuck"]);
+const DOINGS = /** @type {const} */ (["waiting", "filling", "following", "stuck", "away"]);
 
 /**
  * Reads the answer to `/api/v1/history/coverage`.

@@ -23,7 +23,8 @@ use tracing::error;
 
 use crate::answer::encoded::Encoded;
 
-/// Shortest time from one making of an answer to the next. A client that has waited this long gets the kept answer.
+/// Shortest time from one making of an answer to the next, unless another is named. A client that has waited this long gets the
+/// kept answer.
 pub const EVERY: Duration = Duration::from_secs(1);
 /// Answers encoded at a time: cores beyond these stay free for watchers, however many questions come at once.
 const ENCODERS: usize = 2;
@@ -46,7 +47,8 @@ pub struct Answer {
 pub struct Wanted {
     /// An answer of another epoch is dropped.
     pub epoch: u64,
-    /// Least version of an answer that is up to date. `None` if every answer is whose making began within [`EVERY`].
+    /// Least version of an answer that is up to date. `None` if every answer is that is younger than the
+    /// shortest time between two makings.
     pub version: Option<u64>,
 }
 
@@ -66,6 +68,7 @@ pub type Failure = Arc<str>;
 #[derive(Debug)]
 pub struct MadeOnce<Q> {
     most: usize,
+    every: Duration,
     held: Mutex<HashMap<Q, Held>>,
     encoders: Arc<Semaphore>,
 }
@@ -81,6 +84,8 @@ struct Held {
 #[derive(Clone, Debug)]
 struct Run {
     begins_at: Instant,
+    /// Shortest time from `begins_at` to the next making.
+    every: Duration,
     outcome: watch::Receiver<Outcome>,
 }
 
@@ -102,15 +107,22 @@ struct Kept {
 impl<Q: Clone + Eq + Hash> MadeOnce<Q> {
     /// Holds the answers to at most `most` questions; the one that was asked longest ago makes room.
     pub fn new(most: usize) -> Self {
+        MadeOnce::new_every(EVERY, most)
+    }
+
+    /// The same, with another shortest time from one making to the next.
+    pub fn new_every(every: Duration, most: usize) -> Self {
         MadeOnce {
             most,
+            every,
             held: Mutex::default(),
             encoders: Arc::new(Semaphore::new(ENCODERS)),
         }
     }
 
     /// The answer to a question. It is the kept one while that is up to date, else the result of a task that runs `make` and
-    /// then the encoder that `make` gives. Where that fails or takes longer than [`EVERY`], it is the last good answer.
+    /// then the encoder that `make` gives. Where that fails, or takes longer than the shortest time between two makings, it is the
+    /// last good answer.
     ///
     /// # Errors
     /// With the reason if the answer could not be made and there is no older one.
@@ -147,14 +159,15 @@ impl<Q: Clone + Eq + Hash> MadeOnce<Q> {
             }
             Some(held) => {
                 let last_good = held.run.outcome.borrow().last_good.clone();
-                (now.max(held.run.begins_at + EVERY), last_good)
+                (now.max(held.run.begins_at + self.every), last_good)
             }
             None => {
                 make_room(&mut all, question, self.most)?;
                 (now, None)
             }
         };
-        let run = Run::start(begins_at, last_good, self.encoders.clone(), make.clone());
+        let encoders = self.encoders.clone();
+        let run = Run::start(begins_at, self.every, last_good, encoders, make.clone());
         let held = Held {
             epoch: wanted.epoch,
             asked_at: now,
@@ -193,6 +206,7 @@ impl Run {
     /// Starts the task that makes an answer at `begins_at`.
     fn start<M, F, E>(
         begins_at: Instant,
+        every: Duration,
         last_good: Option<Kept>,
         encoders: Arc<Semaphore>,
         make: M,
@@ -214,7 +228,11 @@ impl Run {
             };
             sender.send_modify(|outcome| outcome.end(made));
         });
-        Run { begins_at, outcome }
+        Run {
+            begins_at,
+            every,
+            outcome,
+        }
     }
 
     /// Whether the task has not ended.
@@ -228,7 +246,7 @@ impl Run {
         if self.is_running() {
             return true;
         }
-        let is_recent = now < self.begins_at + EVERY;
+        let is_recent = now < self.begins_at + self.every;
         let outcome = self.outcome.borrow();
         match (&outcome.last_good, wanted.version) {
             (Some(kept), Some(_)) if outcome.failure.is_none() => wanted.is_met_by(&kept.answer),
@@ -236,13 +254,13 @@ impl Run {
         }
     }
 
-    /// Waits for the answer; at most until [`EVERY`] after the beginning if there is an older one.
+    /// Waits for the answer; if there is an older one, at most until the next making could begin.
     async fn given(mut self) -> Result<Given, Failure> {
         let has_older = self.outcome.borrow().last_good.is_some();
         let ended = self.outcome.wait_for(|outcome| outcome.is_done);
         // Whether it has ended is looked at below.
         match has_older {
-            true => drop(timeout_at(self.begins_at + EVERY, ended).await),
+            true => drop(timeout_at(self.begins_at + self.every, ended).await),
             false => drop(ended.await),
         }
         self.outcome.borrow().given()

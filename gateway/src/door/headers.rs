@@ -17,8 +17,8 @@ use crate::metrics::{REQUEST_SECONDS, REQUESTS};
 /// The page loads only what this server gives. `connect-src 'self'` covers `ws:` and `wss:` to the same host and
 /// port too (Content Security Policy Level 3, 6.7.2.8).
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    connect-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; \
-    frame-ancestors";
+    connect-src 'self'; img-src 'self' data: blob:; manifest-src 'self'; worker-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors";
 
 /// The security headers of every answer.
 #[derive(Clone, Debug)]

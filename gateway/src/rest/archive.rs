@@ -6,6 +6,7 @@
 mod block;
 mod candles;
 mod coverage;
+mod day;
 mod historian;
 mod hours;
 mod moment;
@@ -35,6 +36,7 @@ use crate::{
     },
     files::hash_of,
 };
+use coverage::LastCoverage;
 use historian::Historian;
 
 pub use candles::candles;
@@ -66,6 +68,7 @@ enum Question {
 pub struct Archive {
     historian: Historian,
     answers: Arc<MadeOnce<Question>>,
+    last_coverage: LastCoverage,
 }
 
 impl Archive {
@@ -74,6 +77,7 @@ impl Archive {
         Archive {
             historian: Historian::new(historian),
             answers: Arc::new(MadeOnce::new(QUESTIONS)),
+            last_coverage: LastCoverage::default(),
         }
     }
 
@@ -122,7 +126,12 @@ pub async fn history(
 
 /// The problem of a question that the historian gives no answer to; `reason` calls it "it".
 fn unanswered(reason: &str) -> Problem {
-    Problem::later(format!("the historian has no answer: {reason}"))
+    Problem::later(no_answer(reason))
+}
+
+/// That the historian does not answer, in words; `reason` calls it "it".
+fn no_answer(reason: &str) -> String {
+    format!("the historian has no answer: {reason}")
 }
 
 /// The problem of a price that the historian does not have.

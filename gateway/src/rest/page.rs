@@ -1,14 +1,20 @@
-//! The page. `index.html` and `start.js` are revalidated at each visit. All other files lie under `assets/BUILD/`, where
-//! their content never changes, so that browsers keep them without asking. Every address in the page is relative, because
-//! a proxy may serve the page under a path of its own.
+//! The page. Files that are asked for by an address without a build, such as `index.html`, are revalidated at each visit. All
+//! other files lie under `assets/BUILD/`, where their content never changes, so that browsers keep them without asking. Every
+//! address in the page is relative, because a proxy may serve the page under a path of its own.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
+    extract::State,
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 
+use super::{Rest, open_graph::PublicUrl};
 use crate::{
     answer::{
         encoded::Encoded,
@@ -21,16 +27,22 @@ use crate::{
 /// The document.
 const INDEX: &str = "index.html";
 
-/// Files at the same address in every build. `start.js` is one because it runs when files of a build are refused.
-const AT_THE_ROOT: [&str; 2] = [INDEX, "start.js"];
+/// Kinds of files that have the same address in every build if they lie in no folder. `start.js` runs when files of a build are
+/// refused; browsers ask for the service worker, the manifest and its icons by the addresses that they had when the page was
+/// installed.
+const AT_THE_ROOT: [&str; 4] = [".html", ".js", ".webmanifest", ".png"];
 
 /// Where the document names the modules, for browsers to ask for them before the module that imports them has come.
 const MODULES: &str = "<!-- modulepreload -->";
+
+/// The line of the document in whose place the tags are that tell other sites how to show a link to the page.
+const OPEN_GRAPH: &str = "  <!-- open graph -->\n";
 
 /// The folder of the files that lie at a build's own address.
 const ASSETS: &str = "assets/";
 
 /// A file as it is answered.
+#[derive(Debug)]
 struct Served {
     content_type: &'static str,
     body: Encoded,
@@ -38,17 +50,56 @@ struct Served {
     tag: Option<String>,
 }
 
-/// The page's files by their paths, without the slash in front.
-static PAGE: LazyLock<HashMap<String, Served>> =
-    LazyLock::new(|| FILES.iter().map(|file| served(file, &BUILD)).collect());
+/// All files of the page but the document, by their paths, without the slash in front.
+static PAGE: LazyLock<HashMap<String, Served>> = LazyLock::new(|| {
+    let files = FILES.iter().filter(|file| file.name != INDEX);
+    files.map(|file| served(file, &BUILD)).collect()
+});
+
+/// The document as one gateway serves it.
+#[derive(Clone, Debug)]
+pub struct Index(Option<Arc<Served>>);
+
+/// The document of a gateway that does not know its address.
+static PLAIN: LazyLock<Index> = LazyLock::new(|| Index::made(None));
+
+impl Index {
+    /// The document of the page at this address, if it is known.
+    pub fn at(url: Option<&PublicUrl>) -> Self {
+        match url {
+            Some(_) => Index::made(url),
+            None => PLAIN.clone(),
+        }
+    }
+
+    fn made(url: Option<&PublicUrl>) -> Self {
+        let file = FILES.iter().find(|file| file.name == INDEX);
+        let served = file.map(|file| {
+            let index = String::from_utf8_lossy(&file.bytes);
+            let tags = url.map(PublicUrl::tags);
+            let text = document(&index, &FILES, &BUILD, tags.as_deref());
+            Arc::new(Served::revalidated(file.content_type, text.into()))
+        });
+        Index(served)
+    }
+}
 
 /// Answers every path that is no route. Paths are looked up as they stand, in a table, so that none leads out of it.
-pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+pub async fn serve(
+    State(rest): State<Rest>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let path = match uri.path() {
         "/" => INDEX,
         path => path.strip_prefix('/').unwrap_or(path),
     };
-    let Some(file) = PAGE.get(path) else {
+    let file = match path {
+        INDEX => rest.index.0.as_deref(),
+        path => PAGE.get(path),
+    };
+    let Some(file) = file else {
         return Problem::new(StatusCode::NOT_FOUND, missing(path, &BUILD)).into_response();
     };
     if method != Method::GET && method != Method::HEAD {
@@ -91,32 +142,40 @@ fn kept(request: &HeaderMap, file: &Served) -> Response {
 
 /// A file's path in a build, and the file as it is answered there.
 fn served(file: &File, build: &str) -> (String, Served) {
-    let bytes = match &*file.name {
-        INDEX => document(&String::from_utf8_lossy(&file.bytes), &FILES, build).into(),
-        _ => file.bytes.clone(),
-    };
-    let tag = is_at_the_root(&file.name).then(|| hash_of([&*bytes]));
-    let served = Served {
-        content_type: file.content_type,
-        body: Encoded::best(bytes),
-        tag,
-    };
+    let mut served = Served::revalidated(file.content_type, file.bytes.clone());
+    if !is_at_the_root(&file.name) {
+        served.tag = None;
+    }
     (address(&file.name, build), served)
 }
 
-/// The document with the addresses that its files have in this build, and with a line for each module.
-fn document(index: &str, files: &[File], build: &str) -> String {
+impl Served {
+    /// A file whose content may change.
+    fn revalidated(content_type: &'static str, bytes: Bytes) -> Self {
+        Served {
+            content_type,
+            tag: Some(hash_of([&*bytes])),
+            body: Encoded::best(bytes),
+        }
+    }
+}
+
+/// The document with the addresses that its files have in this build, with a line for each module, and with these tags if there
+/// are any.
+fn document(index: &str, files: &[File], build: &str, tags: Option<&str>) -> String {
     let modules = files.iter().filter(|file| file.name.starts_with("js/"));
     let lines: Vec<String> = modules
         .map(|File { name, .. }| format!("<link rel=\"modulepreload\" href=\"{name}\">"))
         .collect();
     let index = index.replacen(MODULES, &lines.join("\n  "), 1);
-    files.iter().fold(index, |index, File { name, .. }| {
+    let index = files.iter().fold(index, |index, File { name, .. }| {
         index.replace(
             &format!("\"{name}\""),
             &format!("\"{}\"", address(name, build)),
         )
-    })
+    });
+    let tags = tags.map_or(String::new(), |tags| format!("  {tags}\n"));
+    index.replacen(OPEN_GRAPH, &tags, 1)
 }
 
 /// A file's path in a build, relative to the page.
@@ -128,7 +187,7 @@ fn address(name: &str, build: &str) -> String {
 }
 
 fn is_at_the_root(name: &str) -> bool {
-    AT_THE_ROOT.contains(&name)
+    !name.contains('/') && AT_THE_ROOT.iter().any(|kind| name.ends_with(kind))
 }
 
 #[cfg(test)]
@@ -138,8 +197,22 @@ mod tests {
 
     /// The document as it is served.
     fn index() -> String {
-        let index = FILES.iter().find(|file| file.name == INDEX).unwrap();
-        document(std::str::from_utf8(&index.bytes).unwrap(), &FILES, &BUILD)
+        served_at(None)
+    }
+
+    /// The document as it is served at this address.
+    fn served_at(url: Option<&PublicUrl>) -> String {
+        let served = Index::at(url).0.unwrap();
+        let (bytes, _) = served.body.for_request(&HeaderMap::new());
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    /// Whether a text other than the document names a file: the manifest names its icons, a module the service worker.
+    fn is_named_by_another(name: &str) -> bool {
+        let others = FILES.iter().filter(|file| file.name != name);
+        let texts = others.filter(|file| !file.content_type.starts_with("image/png"));
+        let mut texts = texts.map(|file| String::from_utf8_lossy(&file.bytes));
+        texts.any(|text| text.contains(name))
     }
 
     /// What the document's `href` and `src` name.
@@ -160,8 +233,43 @@ mod tests {
         }
         for file in FILES.iter().filter(|file| file.name != INDEX) {
             let address = address(&file.name, &BUILD);
-            assert!(named.contains(&&*address), "{address} is not in {named:?}");
+            let is_named = named.contains(&&*address);
+            let may_be_named_elsewhere = is_at_the_root(&file.name);
+            assert!(
+                is_named || may_be_named_elsewhere && is_named_by_another(&file.name),
+                "{address} is not in {named:?}"
+            );
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_without_a_build_has_the_same_address_in_each() {
+        for name in [
+            "index.html",
+            "start.js",
+            "sw.js",
+            "manifest.webmanifest",
+            "icon-maskable-512.png",
+        ] {
+            assert_eq!(address(name, "0000"), name);
+        }
+        for name in ["style.css", "favicon.svg", "js/main.js", "js/shell/sw.js"] {
+            assert_eq!(address(name, "0000"), format!("assets/0000/{name}"));
+        }
+    }
+
+    #[test]
+    fn the_tags_for_other_sites_are_there_where_the_address_is_known() {
+        let url = PublicUrl::read("https://example.org/satscope/").unwrap();
+        let (plain, tagged) = (index(), served_at(Some(&url)));
+        assert!(!plain.contains("og:") && !plain.contains(OPEN_GRAPH.trim()));
+        let image = "content=\"https://example.org/satscope/price.png\"";
+        assert_eq!(tagged.matches(image).count(), 1, "{tagged}");
+        assert_eq!(tagged.replace(&format!("  {}\n", url.tags()), ""), plain);
+        let tag = |url| Index::at(url).0.unwrap().tag.clone().unwrap();
+        assert_ne!(tag(None), tag(Some(&url)));
+        let other = PublicUrl::read("https://example.org").unwrap();
+        assert_ne!(tag(Some(&other)), tag(Some(&url)));
     }
 
     #[test]

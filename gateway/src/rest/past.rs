@@ -58,9 +58,11 @@ pub struct Past {
     /// Its stamp, Unix milliseconds.
     #[serde(rename = "timestamp", serialize_with = "seconds")]
     pub time_ms: u64,
-    price: f64,
+    /// USD for one BTC.
+    pub price: f64,
     confidence: f64,
-    interval: Interval,
+    /// The 90 % interval.
+    pub interval: Interval,
     stale: bool,
 }
 

@@ -41,6 +41,8 @@ const fn ask(path: &'static str, status: u16, content_type: &'static str) -> Ask
 const JSON: &str = "application/json";
 const COLUMNS: &str = "application/vnd.satscope.points";
 const CSV: &str = "text/csv";
+const SVG: &str = "image/svg+xml";
+const PNG: &str = "image/png";
 const PROBLEM: &str = "application/problem+json";
 const ANY_TAG: &[(&str, &str)] = &[("if-none-match", "*")];
 
@@ -52,20 +54,22 @@ const fn unchanged(path: &'static str) -> Ask {
 }
 
 /// While there is no price.
-const NOT_YET: [Ask; 9] = [
+const NOT_YET: [Ask; 11] = [
     ask("/api/v1/price", 503, PROBLEM),
     ask("/api/v1/prices", 503, PROBLEM),
     ask("/api/v1/points", 503, PROBLEM),
     ask("/api/v1/evidence", 503, PROBLEM),
     ask("/api/v1/historical-price", 503, PROBLEM),
-    ask("/api/v1/history/coverage", 503, PROBLEM),
+    ask("/api/v1/history/coverage", 200, JSON),
     ask("/api/v1/candles", 503, PROBLEM),
+    ask("/price.svg", 200, SVG),
+    ask("/price.png", 200, PNG),
     ask("/readyz", 200, JSON),
     ask("/health", 200, JSON),
 ];
 
 /// When there is one.
-const THEN: [Ask; 27] = [
+const THEN: [Ask; 31] = [
     ask("/api/v1/price", 200, JSON),
     Ask {
         headers: &[("accept", "text/plain")],
@@ -95,6 +99,10 @@ const THEN: [Ask; 27] = [
     unchanged("/api/v1/points"),
     ask("/api/v1/evidence", 200, JSON),
     unchanged("/api/v1/evidence"),
+    ask("/price.svg", 200, SVG),
+    unchanged("/price.svg"),
+    ask("/price.png", 200, PNG),
+    unchanged("/price.png"),
     ask("/api/v1/stream", 200, "text/event-stream"),
     Ask {
         headers: &[("last-event-id", "x")],

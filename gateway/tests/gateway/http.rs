@@ -449,6 +449,8 @@ async fn every_answer_bears_the_security_headers() {
         "/api/v1/points",
         "/api/v1/history",
         "/api/v1/evidence",
+        "/price.svg",
+        "/price.png",
         "/healthz",
         "/health",
         "/readyz",

@@ -9,6 +9,7 @@ mod description;
 mod health;
 mod http;
 mod logs;
+mod pictures;
 mod programs;
 mod proxies;
 mod socket;

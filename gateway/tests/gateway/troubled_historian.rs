@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, StatusCode, header};
 use satscope_proto::v1::{HistorySource, PastPrice};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tonic::Code;
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// One question of each kind.
-const PAST: [&str; 8] = [
+const PAST: [&str; 7] = [
     "/api/v1/historical-price",
     "/api/v1/historical-price?timestamp=1709300000&currency=USD",
     "/api/v1/history?range=1y",
@@ -28,8 +28,8 @@ const PAST: [&str; 8] = [
     "/api/v1/history?height=832700",
     "/api/v1/candles",
     "/api/v1/candles?step=1h&from=2024-03-01&to=2024-03-02",
-    "/api/v1/history/coverage",
 ];
+const COVERAGE: &str = "/api/v1/history/coverage";
 
 /// What an answer of the historian is counted as.
 async fn counted(outcome: &str) -> f64 {
@@ -78,9 +78,12 @@ async fn without_a_historian_the_past_is_a_problem_and_the_price_is_not() {
         let expected = "the historian has no answer: it cannot be reached";
         assert_eq!(problem["detail"], expected, "{path}");
     }
+    let coverage = json_of(&gateway, COVERAGE).await;
+    let expected = "the historian has no answer: it cannot be reached";
+    assert_eq!(coverage, json!({ "state": "away", "detail": expected }));
     now_is_served(&gateway).await;
     let ready: Value = gateway.get("/readyz").await.json().await.unwrap();
-    assert_eq!(ready["waiting_for"], serde_json::json!({}));
+    assert_eq!(ready["waiting_for"], json!({}));
     // What needs no historian is answered without one.
     let euros = "/api/v1/historical-price?timestamp=5&currency=EUR";
     assert_eq!(text_of(&gateway, euros).await, "null");
@@ -114,6 +117,39 @@ async fn a_historian_that_starts_later_is_found_and_one_that_ends_is_missed() {
     })
     .await;
     assert!(historian.asked() > 0);
+}
+
+#[tokio::test]
+async fn the_coverage_of_a_historian_that_is_away_is_what_it_said_last() {
+    let historian = Historian::start(some_prices()).await;
+    historian.covers(|coverage| {
+        coverage.wanted_blocks = 472;
+        coverage.left_seconds = Some(10_800);
+    });
+    let (gateway, _analyzer) = with(&historian).await;
+    let mut there = json_of(&gateway, COVERAGE).await;
+    assert_eq!(there["left_seconds"], 10_800);
+    let address = historian.stop().await;
+    let away = async || json_of(&gateway, COVERAGE).await;
+    until("that it is away", async || away().await["state"] == "away").await;
+    let mut said = away().await;
+    let detail = said["detail"].take();
+    assert!(
+        detail
+            .as_str()
+            .unwrap()
+            .starts_with("the historian has no answer: it "),
+        "{detail}"
+    );
+    // Nobody knows how long it takes while it does not run.
+    for field in ["state", "detail", "left_seconds"] {
+        for told in [&mut there, &mut said] {
+            told.as_object_mut().unwrap().remove(field);
+        }
+    }
+    assert_eq!(said, there);
+    let _historian = Historian::start_at(address, some_prices()).await;
+    until("that it is back", async || away().await["state"] != "away").await;
 }
 
 #[tokio::test]
@@ -272,9 +308,10 @@ async fn a_series_that_cannot_be_is_refused() {
     }
     historian.says(None);
     historian.covers(|coverage| coverage.state = 0);
-    let detail = detail_of(&gateway, "/api/v1/history/coverage", 503).await;
+    let coverage = json_of(&gateway, COVERAGE).await;
+    assert_eq!(coverage["state"], "away");
     assert_eq!(
-        detail,
+        coverage["detail"],
         "the historian has no answer: its answer cannot be used"
     );
 }
@@ -291,7 +328,7 @@ async fn a_historian_without_a_price_says_so() {
         let detail = detail_of(&gateway, path, 503).await;
         assert_eq!(detail, "the historian has no answer: it has no price yet");
     }
-    let coverage = json_of(&gateway, "/api/v1/history/coverage").await;
+    let coverage = json_of(&gateway, COVERAGE).await;
     assert_eq!(coverage["blocks"], 0);
     assert_eq!(coverage.get("first_time"), None);
 }

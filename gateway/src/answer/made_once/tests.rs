@@ -120,6 +120,23 @@ async fn an_answer_is_made_once_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_may_be_made_more_seldom_and_is_waited_for_as_long() {
+    let seldom = Duration::from_secs(10);
+    let answers = MadeOnce::new_every(seldom, 4);
+    let maker = Maker::default();
+    assert_eq!(ask(&answers, 0, ANY, &maker).await, fresh("1"));
+    advance(seldom - Duration::from_millis(1)).await;
+    assert_eq!(ask(&answers, 0, ANY, &maker).await, fresh("1"));
+    advance(Duration::from_millis(1)).await;
+    let slow = Maker {
+        takes: FROZEN,
+        ..maker.clone()
+    };
+    assert_eq!(ask(&answers, 0, ANY, &slow).await, fresh("2"));
+    assert_eq!(maker.begun(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn different_questions_do_not_wait_for_each_other() {
     let answers = MadeOnce::new(8);
     let maker = Maker::default().frozen();

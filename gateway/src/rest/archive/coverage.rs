@@ -1,28 +1,80 @@
 //! What the historian has, and how far it has come.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Question, historian::Historian, tagged};
+use axum::{extract::State, http::HeaderMap, response::Response};
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{
+    OF_THIS_SECOND, Question,
+    historian::Historian,
+    no_answer,
+    read::{Coverage, Doing},
+    tagged,
+};
 use crate::{
-    answer::{json::json, made_once::Answer, problem::Problem},
-    rest::{Rest, past::Form},
+    answer::{etag::revalidated, json::json, made_once::Answer},
+    rest::{Rest, past::Form, questions::response},
 };
 
-/// `/api/v1/history/coverage`
-///
-/// # Errors
-/// With the problem that the client is told.
-pub async fn coverage(State(rest): State<Rest>, headers: HeaderMap) -> Result<Response, Problem> {
-    let historian = rest.archive.historian.clone();
-    let make = move || asked(historian.clone());
+/// The last coverage that the historian told; `None` before the first.
+pub type LastCoverage = Arc<Mutex<Option<Coverage>>>;
+
+/// `/api/v1/history/coverage`: 200 in any case. A historian that does not answer is a state of its own, because a page asks
+/// again and again, and browsers log each answer that is an error.
+pub async fn coverage(State(rest): State<Rest>, headers: HeaderMap) -> Response {
+    let archive = &rest.archive;
+    let (historian, last) = (archive.historian.clone(), archive.last_coverage.clone());
+    let make = move || asked(historian.clone(), last.clone());
     let content_type = Form::Json.content_type();
-    rest.archive
-        .answer(Question::Coverage, make, content_type, &headers)
-        .await
+    let given = archive
+        .answers
+        .get(Question::Coverage, OF_THIS_SECOND, make)
+        .await;
+    match given {
+        Ok(given) => response(&given, content_type, &headers),
+        Err(reason) => {
+            let Answer { tag, body, .. } = written(away(&archive.last_coverage, &reason));
+            revalidated(&headers, &tag, content_type, &body)
+        }
+    }
 }
 
-/// Asks the historian; gives what writes its answer.
-async fn asked(historian: Historian) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
-    let coverage = historian.coverage().await?;
-    Ok(move || tagged(json(&coverage), HeaderMap::new()))
+/// Asks the historian; gives what writes its answer, or that it has none.
+async fn asked(
+    historian: Historian,
+    last: LastCoverage,
+) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
+    let body = match historian.coverage().await {
+        Ok(coverage) => {
+            let body = json(&coverage);
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(coverage);
+            body
+        }
+        Err(reason) => away(&last, &reason),
+    };
+    Ok(move || written(body))
+}
+
+/// The body in place of an answer of the historian: what it said last, as far as that is known.
+fn away(last: &LastCoverage, reason: &str) -> Bytes {
+    #[derive(Serialize)]
+    struct Unknown<'a> {
+        state: Doing,
+        detail: &'a str,
+    }
+    let detail = &no_answer(reason);
+    let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*last {
+        Some(coverage) => json(&coverage.away(detail)),
+        None => json(&Unknown {
+            state: Doing::Away,
+            detail,
+        }),
+    }
+}
+
+fn written(body: Bytes) -> Answer {
+    tagged(body, HeaderMap::new())
 }

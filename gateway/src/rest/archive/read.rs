@@ -25,6 +25,12 @@ impl Cents {
         (self.0 + 50) / 100
     }
 
+    /// Dollars.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn usd(self) -> f64 {
+        self.0 as f64 / 100.0
+    }
+
     fn read(cents: u64) -> Result<Self, Refusal> {
         match cents {
             0 => Err("a price of 0"),
@@ -44,11 +50,10 @@ impl std::fmt::Display for Cents {
 }
 
 impl Serialize for Cents {
-    #[allow(clippy::cast_precision_loss)]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 % 100 {
             0 => serializer.serialize_u64(self.0 / 100),
-            _ => serializer.serialize_f64(self.0 as f64 / 100.0),
+            _ => serializer.serialize_f64(self.usd()),
         }
     }
 }
@@ -320,6 +325,8 @@ pub enum Doing {
     Following,
     /// It cannot write what it reads.
     Stuck,
+    /// It does not answer; the gateway says so in its place.
+    Away,
 }
 
 /// What the historian has, and how far it has come. What is `None` is not known, or there is none.
@@ -377,6 +384,17 @@ impl Coverage {
     pub fn ends(&self) -> Option<(u64, u64)> {
         let both = [self.blocks(), self.minutes()].into_iter().flatten();
         both.reduce(|(first, last), (begin, end)| (first.min(begin), last.max(end)))
+    }
+
+    /// What was known, of a historian that does not answer any more; `detail` says so in one line for the public.
+    #[must_use]
+    pub fn away(&self, detail: &str) -> Coverage {
+        Coverage {
+            state: Doing::Away,
+            detail: detail.to_owned(),
+            left_seconds: None,
+            ..self.clone()
+        }
     }
 
     /// Whether blocks before `time` are still to be read, Unix seconds.
