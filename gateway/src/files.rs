@@ -1,5 +1,7 @@
 //! The files of `frontend/`, embedded in the program, and the hash that names this build of the page.
 
+mod slim;
+
 use std::{borrow::Cow, sync::LazyLock};
 
 use bytes::Bytes;
@@ -69,6 +71,10 @@ fn file(name: Cow<'static, str>) -> Option<File> {
     let bytes = match Folder::get(&name)?.data {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => bytes.into(),
+    };
+    let bytes = match extension {
+        "js" | "css" => slim::slim(std::str::from_utf8(&bytes).ok()?).into(),
+        _ => bytes,
     };
     Some(File {
         content_type,

@@ -272,6 +272,26 @@ mod tests {
         assert_ne!(tag(Some(&other)), tag(Some(&url)));
     }
 
+    /// Bytes that a browser on plain HTTP, which takes no Brotli, fetches before the page stands, without icons and points.
+    const MOST_BYTES: usize = 110_000;
+
+    #[test]
+    fn the_page_takes_few_bytes_on_plain_http() {
+        let gzip = HeaderMap::from_iter([(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("gzip, deflate"),
+        )]);
+        let index = PLAIN.0.as_deref().unwrap();
+        let files = PAGE
+            .values()
+            .filter(|file| file.content_type != "image/png");
+        let bytes: usize = files
+            .chain([index])
+            .map(|file| file.body.for_request(&gzip).0.len())
+            .sum();
+        assert!(bytes < MOST_BYTES, "{bytes}");
+    }
+
     #[test]
     fn each_module_is_preloaded_once() {
         let index = index();

@@ -1,0 +1,90 @@
+//! What of a source file only its readers need: comments that fill whole lines, and indentation. A third of the page's bytes is
+//! that. Lines keep their numbers, so that an error in a browser names the line of the file in `frontend/`.
+
+/// The file without such comments and indentation. Lines within a template of JavaScript stay as they are.
+pub fn slim(source: &str) -> String {
+    let mut slim = String::with_capacity(source.len());
+    let mut inside = Inside::Code;
+    for line in source.lines() {
+        let kept = inside.keep(line);
+        slim.push_str(kept);
+        slim.push('\n');
+    }
+    slim
+}
+
+/// Where a line begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    Code,
+    Comment,
+    /// Between two backticks.
+    Template,
+}
+
+impl Inside {
+    /// What stays of a line that begins here; afterwards this is where the next line begins.
+    fn keep<'a>(&mut self, line: &'a str) -> &'a str {
+        let code = match self {
+            Inside::Template => line,
+            Inside::Comment => match line.split_once("*/") {
+                Some((_, code)) => code.trim_start(),
+                None => return "",
+            },
+            Inside::Code => line.trim_start(),
+        };
+        if *self != Inside::Template && code.starts_with("//") {
+            *self = Inside::Code;
+            return "";
+        }
+        if *self != Inside::Template && code.starts_with("/*") {
+            *self = Inside::Comment;
+            // The opening is passed over, so that the end of another comment is not taken for its own.
+            return self.keep(&code[2..]);
+        }
+        let is_template = *self == Inside::Template;
+        *self = match is_template != (code.matches('`').count() % 2 == 1) {
+            true => Inside::Template,
+            false => Inside::Code,
+        };
+        code
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_that_fill_lines_and_indentation_go_and_lines_keep_their_numbers() {
+        let source = "// Says what it is.\n\n/**\n * Adds.\n * @param {number} one\n */\nfunction add(one) {\n  // One more.\n  return one + 1; // not alone\n}\n";
+        let slim = slim(source);
+        assert_eq!(
+            slim,
+            "\n\n\n\n\n\nfunction add(one) {\n\nreturn one + 1; // not alone\n}\n"
+        );
+        assert_eq!(slim.lines().count(), source.lines().count());
+    }
+
+    #[test]
+    fn what_stands_after_a_comment_stays() {
+        assert_eq!(slim("  /** @type {A} */ let a;\n"), "let a;\n");
+        assert_eq!(slim("/* one\n   two */ b\n"), "\nb\n");
+        assert_eq!(slim("/* one */ /* two */ c\n"), "c\n");
+        assert_eq!(slim("const u = a * b; /* x\n"), "const u = a * b; /* x\n");
+        assert_eq!(
+            slim(".a { color: red; } /* red */\n"),
+            ".a { color: red; } /* red */\n"
+        );
+    }
+
+    #[test]
+    fn templates_stay_as_they_are() {
+        let source = "const shader = `\n  // within\n  /* too */ void main() {}\n`;\n// after\n";
+        assert_eq!(
+            slim(source),
+            "const shader = `\n  // within\n  /* too */ void main() {}\n`;\n\n"
+        );
+        assert_eq!(slim("a(`${b}`);\n  // gone\n"), "a(`${b}`);\n\n");
+    }
+}
