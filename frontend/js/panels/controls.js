@@ -7,7 +7,7 @@ import { goLive, hasDots, isLive } from "../state/view.js";
 /** @typedef {import("../state/view.js").Layer} Layer */
 
 /** What prices of years have none of. @type {readonly string[]} */
-const OF_DOTS = ["confirmed", "mempool", "blocks"];
+const OF_DOTS = ["confirmed", "mempool", "blocks", "hidden"];
 
 const layers = buttonsIn("layers");
 const live = byId("live");
@@ -23,7 +23,7 @@ export function showControls({ view, hiddenPriceUsd }) {
   for (const button of layers) {
     const layer = /** @type {Layer} */ (button.dataset.layer);
     button.setAttribute("aria-pressed", String(!view.hides.has(layer)));
-    button.hidden = layer === "hidden" ? hiddenPriceUsd === null : OF_DOTS.includes(layer) && !hasDots(view);
+    button.hidden = (layer === "hidden" && hiddenPriceUsd === null) || (OF_DOTS.includes(layer) && !hasDots(view));
   }
   live.hidden = isLive(view);
 }

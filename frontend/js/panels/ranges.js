@@ -30,13 +30,23 @@ export function showRanges(state) {
   for (const button of buttons) {
     const seconds = secondsOf(button);
     const refusal = refusalOf(state, seconds, formatDay);
-    button.setAttribute("aria-pressed", String(seconds === view.range));
-    button.setAttribute("aria-disabled", String(refusal !== ""));
-    button.title = refusal || titleOf(button, seconds);
+    set(button, "aria-pressed", String(seconds === view.range));
+    set(button, "aria-disabled", String(refusal !== ""));
+    set(button, "title", refusal || titleOf(button, seconds));
   }
   split.hidden = !hasDots(view);
-  split.setAttribute("aria-pressed", String(view.axis === "split"));
+  set(split, "aria-pressed", String(view.axis === "split"));
   setText(note, refused || progressOf(state));
+}
+
+/**
+ * Sets an attribute only when it differs, because this runs at each frame.
+ * @param {HTMLElement} element
+ * @param {string} name
+ * @param {string} value
+ */
+function set(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
 /**

@@ -70,7 +70,7 @@ function after(tick, { unit, count }) {
   const lastDay = new Date(year, month + 1, 0).getDate();
   switch (unit) {
     case "hour": return new Date(year, month, day, hour + count);
-    case "day": return day + count + count / 2 - 1 > lastDay ? new Date(year, month + 1, 1) : new Date(year, month, day + count);
+    case "day": return lastDay + 1 - (day + count) < 0.75 * count ? new Date(year, month + 1, 1) : new Date(year, month, day + count);
     case "month": return new Date(year, month + count, 1);
     case "year": return new Date(year + count, 0, 1);
   }

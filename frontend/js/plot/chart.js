@@ -249,7 +249,8 @@ function drawInFront(context, layout, state, theme) {
   if (!priceAxis && line.entries.length === 0) return;
   if (layout.hasDots && !view.hides.has("blocks")) drawHeights(context, layout, blocks, theme);
   if (!view.hides.has("estimate")) drawEstimates(context, layout, line, staleReason(state) === null, theme);
-  if (hiddenPriceUsd !== null && !view.hides.has("hidden")) {
+  // A simulation pays by it now, and says nothing of the price of other days.
+  if (layout.hasDots && hiddenPriceUsd !== null && !view.hides.has("hidden")) {
     drawHiddenPrice(context, layout, hiddenPriceUsd, estimate?.price ?? null, theme);
   }
   if (asked?.answer?.price) drawAsked(context, layout, asked.answer.price, theme);
