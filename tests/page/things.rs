@@ -120,8 +120,10 @@ pub async fn the_saved_picture_shows_the_dots(stage: &Stage) {
             "{colour}: {without} after {saved}"
         );
     }
-    let fragment = browser.value("location.hash").await;
-    assert_eq!(fragment, "#hide=confirmed+mempool");
+    // The address is written once the view rests.
+    browser
+        .until("location.hash === '#hide=confirmed+mempool'")
+        .await;
     for layer in ["confirmed", "mempool"] {
         browser
             .value(&format!(
@@ -249,6 +251,7 @@ pub async fn a_zoomed_view_is_in_the_link(stage: &Stage) {
     browser.value(wheel).await;
     let live = "document.getElementById('chart').dataset.live";
     browser.until(&format!("{live} === 'false'")).await;
+    browser.until("location.hash.includes('price=')").await;
     let link = browser.value("location.hash").await;
     let link = link.as_str().unwrap();
     for part in ["#range=1h", "time=17637", "price="] {

@@ -1,9 +1,9 @@
 // The alerts as this browser keeps them: for all its tabs, and across visits.
 
 import { remember, remembered } from "../base/storage.js";
-import { changeInAnHour } from "../state/change.js";
 import { eventNow, staleReason } from "../state/age.js";
 import { fromText, judge, toText } from "../state/alerts.js";
+import { changeInAnHour } from "../state/change.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("../state/alerts.js").Alert} Alert */

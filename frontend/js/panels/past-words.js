@@ -1,11 +1,11 @@
 // What is said to a question for the price of a moment or block: the price, or in one sentence why there is none. Pure.
 
 import { formatAge, formatCount, formatLocalTime, formatUsd, formatUtc } from "../base/format.js";
-import { archiveOf } from "./archive.js";
-import { formatDay, formatMoment } from "../plot/calendar.js";
 import { coveredSince } from "../state/archive.js";
 import { readMoment } from "../state/moment.js";
 import { confidenceLevel } from "../state/state.js";
+import { formatDay, formatMoment } from "../plot/calendar.js";
+import { archiveOf } from "./archive.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("../state/moment.js").Moment} Moment */

@@ -2,8 +2,8 @@
 
 import { byId, setText } from "../base/dom.js";
 import { askPrice } from "../link/archive.js";
-import { readMoment, writeMoment } from "../state/moment.js";
 import { showFromHistory } from "../state/gone.js";
+import { readMoment, writeMoment } from "../state/moment.js";
 import { toFragment } from "../state/view.js";
 import { readTyped, refusedAt, toldOf, unanswered } from "./past-words.js";
 

@@ -2,13 +2,13 @@
 // or has nothing. Pure.
 
 import { formatCount, formatLocalTime } from "../base/format.js";
-import { formatDay, formatMoment } from "../plot/calendar.js";
-import { shownLine } from "../plot/prices.js";
-import { shownParts } from "../plot/layout.js";
-import { spanWords } from "../plot/titles.js";
 import { coveredSince, refusalOf } from "../state/archive.js";
 import { goneSpan } from "../state/gone.js";
 import { hasDots } from "../state/view.js";
+import { formatDay, formatMoment } from "../plot/calendar.js";
+import { shownParts } from "../plot/layout.js";
+import { shownLine } from "../plot/prices.js";
+import { spanWords } from "../plot/titles.js";
 import { archiveOf } from "./archive.js";
 
 /** @typedef {import("../state/state.js").State} State */

@@ -1,8 +1,8 @@
 // The price in large type with its age, and beside it how much to trust it and how it has moved.
 
-import { ageOf, ageWords, eventNow, staleReason } from "../state/age.js";
 import { byId, setText } from "../base/dom.js";
 import { formatCount, formatDecimal, formatLocalTime, formatPercent, formatSignedPercent, formatUsd } from "../base/format.js";
+import { ageOf, ageWords, eventNow, staleReason } from "../state/age.js";
 import { changeInAnHour } from "../state/change.js";
 import { SATS_PER_BTC } from "../state/converter.js";
 import { confidenceLevel } from "../state/state.js";

@@ -1,10 +1,10 @@
 // The counters, how far the past is filled, the event clock and the newest block.
 
-import { eventNow, staleReason } from "../state/age.js";
-import { archiveOf } from "./archive.js";
 import { byId, setText } from "../base/dom.js";
 import { formatAge, formatCount, formatLocalTime, formatUptime, formatUtc } from "../base/format.js";
+import { eventNow, staleReason } from "../state/age.js";
 import { updateRate } from "../state/state.js";
+import { archiveOf } from "./archive.js";
 
 /** @typedef {import("../state/state.js").State} State */
 

@@ -1,7 +1,7 @@
 // What the notice says: why the price is not of this moment, what is waited for, or what else is amiss. Pure.
 
-import { ageWords, eventNow, isBroken, staleReason } from "../state/age.js";
 import { formatAge, formatCount } from "../base/format.js";
+import { ageWords, eventNow, isBroken, staleReason } from "../state/age.js";
 import { WINDOW_SECONDS } from "../state/points.js";
 
 /** @typedef {import("../state/state.js").State} State */

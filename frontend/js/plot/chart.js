@@ -1,20 +1,20 @@
 // The plot: payments as dots with the estimate drawn through them, or the prices of days and years as a line. Three canvases
 // lie upon each other: what is behind the dots, the dots, and what is in front of them.
 
-import { staleReason } from "../state/age.js";
-import { rendererFor } from "./dots.js";
 import { formatCount, formatUsd } from "../base/format.js";
-import { drawBlocks, drawFrames, drawHeights, drawPriceTicks, drawTimes } from "./grid.js";
+import { readTheme } from "../base/theme.js";
+import { staleReason } from "../state/age.js";
+import { shownSeries } from "../state/archive.js";
+import { hasDots, isLive } from "../state/view.js";
 import { drawCrossHair } from "./crosshair.js";
+import { rendererFor } from "./dots.js";
+import { drawBlocks, drawFrames, drawHeights, drawPriceTicks, drawTimes } from "./grid.js";
 import { layOut, partOf, shownParts } from "./layout.js";
 import { drawEstimates, drawHiddenPrice, drawInterval, drawPriceLabel } from "./lines.js";
 import { lookOf } from "./look.js";
 import { drawAsked, drawCut, drawSeam } from "./past.js";
 import { shownLine } from "./prices.js";
 import { drawTitles } from "./titles.js";
-import { readTheme } from "../base/theme.js";
-import { shownSeries } from "../state/archive.js";
-import { hasDots, isLive } from "../state/view.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("./layout.js").Layout} Layout */

@@ -1,11 +1,11 @@
 // What fingers, mouse and keys do on the plot: point at a dot, zoom, pan, and go back to live.
 
+import { goLive } from "../state/view.js";
 import { yOf } from "./layout.js";
 import { nearest, next, positionOf } from "./nearest.js";
 import { pastAt, pastBeside } from "./past.js";
 import { meaningOf } from "./wheel.js";
 import { panBy, usualAxes, zoomBy } from "./zoom.js";
-import { goLive } from "../state/view.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("./layout.js").Layout} Layout */

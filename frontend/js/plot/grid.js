@@ -1,9 +1,9 @@
 // What stands around and behind the dots: frames, round ticks of time and price, and blocks.
 
 import { formatCount, formatUsd } from "../base/format.js";
+import { logTicks, roundTicks, timeTicks } from "../state/scale.js";
 import { labelOf, longTicks } from "./calendar.js";
 import { drawThrough, partOf, xOf, yOf } from "./layout.js";
-import { logTicks, roundTicks, timeTicks } from "../state/scale.js";
 
 /** @typedef {import("./layout.js").Part} Part */
 /** @typedef {import("./layout.js").Layout} Layout */

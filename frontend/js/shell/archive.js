@@ -1,7 +1,7 @@
 // When the historian is asked for prices of the past: when others are looked at, and again while they are looked at.
 
-import { RANGES } from "../state/view.js";
 import { wantedSeries } from "../state/archive.js";
+import { RANGES } from "../state/view.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("../state/archive.js").Wanted} Wanted */

@@ -1,11 +1,11 @@
 // The price in the tab: in the title, and in three characters on the favicon. A stale one is marked in both, and so is an alert
 // that has fired.
 
-import { ageWords, staleReason } from "../state/age.js";
 import { formatTiny, formatUsd } from "../base/format.js";
-import { conditionOf } from "../panels/alert-words.js";
+import { ageWords, staleReason } from "../state/age.js";
 import { unseen } from "../state/alerts.js";
 import { confidenceLevel } from "../state/state.js";
+import { conditionOf } from "../panels/alert-words.js";
 
 /** @typedef {import("../state/state.js").State} State */
 

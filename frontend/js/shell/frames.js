@@ -1,10 +1,10 @@
 // When to draw, and how much: one frame for all changes before it, and none while nobody looks.
 
+import { hasDots } from "../state/view.js";
 import { showTooltip } from "../plot/crosshair.js";
 import { ARRIVES_IN } from "../plot/look.js";
 import { Glide, Strength } from "../plot/motion.js";
 import { followedPrices } from "../plot/prices.js";
-import { hasDots } from "../state/view.js";
 
 /** @typedef {import("../state/state.js").State} State */
 

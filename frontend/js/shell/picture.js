@@ -1,9 +1,9 @@
 // The plot as a picture, with the price, its doubt and its time above it.
 
-import { ageWords, staleReason } from "../state/age.js";
 import { formatUsd, formatUtc } from "../base/format.js";
-import { confidenceLevel } from "../state/state.js";
 import { readTheme } from "../base/theme.js";
+import { ageWords, staleReason } from "../state/age.js";
+import { confidenceLevel } from "../state/state.js";
 
 /** @typedef {import("../state/state.js").State} State */
 

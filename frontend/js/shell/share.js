@@ -3,10 +3,10 @@
 import { byId } from "../base/dom.js";
 import { formatUsd } from "../base/format.js";
 import { copyText, say, saveFile } from "../base/save.js";
-import { setUpDialog } from "../panels/dialog.js";
 import { staleReason } from "../state/age.js";
 import { pastLine } from "../state/archive.js";
 import { estimatesTable, paymentsTable } from "../state/table.js";
+import { setUpDialog } from "../panels/dialog.js";
 import { nameOf, pictureOf, staleWords } from "./picture.js";
 
 /** @typedef {import("../state/state.js").State} State */

@@ -1,8 +1,8 @@
 // Everything that the page knows, in one place, and the ways in which it changes. What is drawn is a function of it.
 
+import { epochOf } from "../link/epoch.js";
 import { eventNow } from "./age.js";
 import { Archive } from "./archive.js";
-import { epochOf } from "../link/epoch.js";
 import { History } from "./history.js";
 import { Points } from "./points.js";
 import { followPrice, followSpan } from "./scale.js";
