@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setLocale } from "../js/base/format.js";
 import { AlertBook, readingOf } from "../js/panels/alert-book.js";
-import { bannerOf, conditionOf, setWords, stageOf } from "../js/panels/alert-words.js";
+import { bannerOf, conditionOf, setWords, stageOf, suggested } from "../js/panels/alert-words.js";
 import { allSeen, fromText, judge, MOST_ALERTS, setAgain, toText, unseen, withAlert, withoutAlert } from "../js/state/alerts.js";
 import { createState } from "../js/state/state.js";
 
@@ -170,4 +170,13 @@ test("a browser that keeps nothing has alerts as long as the page is open", () =
   state.estimate = { ...state.estimate, price: 110 };
   book.judge();
   assert.equal(fired.length, 2);
+});
+
+test("the price that an empty form suggests does not hold already", () => {
+  for (const price of [0.5, 7.3, 999, 1000, 97_324, 97_500, 1_234_567]) {
+    const [above, below] = [suggested(price, "above"), suggested(price, "below")];
+    assert.ok(above > price && above < price * 1.11, `${price}: ${above}`);
+    assert.ok(below < price && below > price * 0.89, `${price}: ${below}`);
+  }
+  assert.deepEqual([suggested(97_324, "above"), suggested(97_324, "below")], [97_500, 97_000]);
 });

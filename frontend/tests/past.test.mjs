@@ -171,7 +171,7 @@ test("the title says which prices are shown", () => {
   const words = (change, span) => seriesWords({ minutesFrom: null, stepSeconds: 0, ...change }, span ?? { start: 0, end: 1e6 });
   assert.equal(words({}), "prices of blocks");
   assert.equal(words({ stepSeconds: DAY }), "prices of blocks, one in 24 h");
-  assert.match(words({ minutesFrom: 5e5 }), /^prices of blocks, of minutes since /);
+  assert.match(words({ minutesFrom: 5e5 }), /^prices of blocks, then of minutes from .+ on$/);
   assert.equal(words({ minutesFrom: 5e5 }, { start: 6e5, end: 7e5 }), "prices of minutes");
   assert.equal(words({ minutesFrom: 5e5 }, { start: 1e5, end: 2e5 }), "prices of blocks");
 });

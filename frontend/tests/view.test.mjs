@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chooseAxis, defaultView, fromFragment, goLive, isLive, partNames, RANGES, toFragment } from "../js/state/view.js";
+import { showFromHistory } from "../js/state/gone.js";
+import { chooseAxis, chooseRange, defaultView, fromFragment, goLive, isLive, partNames, RANGES, toFragment } from "../js/state/view.js";
+
+const NOON = 1_764_000_000;
 
 test("the default view needs no words", () => {
   assert.equal(toFragment(defaultView()), "");
@@ -11,7 +14,7 @@ test("the default view needs no words", () => {
 
 test("a link restores the view", () => {
   const view = {
-    range: 900, axis: "split", hides: new Set(["mempool", "blocks"]), at: "2026-03-04T12:00Z", evidence: false, theme: "light",
+    range: 900, before: null, axis: "split", hides: new Set(["mempool", "blocks"]), at: "2026-03-04T12:00Z", evidence: false, theme: "light",
     zoom: { time: null, confirmed: { low: 1_764_000_000.5, high: 1_764_000_300 }, mempool: null, price: { low: 96_000.25, high: 98_000 } },
   };
   const fragment = toFragment(view);
@@ -59,4 +62,16 @@ test("live is where nothing is zoomed", () => {
   assert.equal(isLive(view), false);
   goLive(view);
   assert.deepEqual([isLive(view), view.range], [true, 3600]);
+});
+
+test("live is the range that was left for a moment of the history, unless another was chosen", () => {
+  const view = fromFragment("range=1h");
+  showFromHistory(view, { low: NOON, high: NOON }, NOON + 5 * 86_400);
+  showFromHistory(view, { low: NOON, high: NOON }, NOON + 50 * 86_400);
+  assert.notEqual(view.range, 3600);
+  goLive(view);
+  assert.deepEqual([view.range, isLive(view)], [3600, true]);
+  showFromHistory(view, { low: NOON, high: NOON }, NOON + 5 * 86_400);
+  chooseRange(view, 86_400);
+  assert.deepEqual([view.range, view.before, isLive(view)], [86_400, null, true]);
 });

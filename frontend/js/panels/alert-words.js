@@ -12,7 +12,7 @@ export function conditionOf({ kind, level }) {
 /** Where an alert stands: whether it is set, or when it fired. @param {Alert} alert */
 export function stageOf({ stage, kind, firedAt, firedPrice }) {
   if (stage === "armed") return "set";
-  if (stage === "waiting") return kind === "moved" ? "waits until the price has been calmer" : `waits until the price is no longer ${kind}`;
+  if (stage === "waiting") return kind === "moved" ? "waits until the price has been calmer" : `${kind} already: waits until it no longer is`;
   const at = firedAt === null ? "" : ` at ${formatLocalTime(firedAt)}`;
   return `fired${at}${firedPrice === null ? "" : `, at ${formatUsd(firedPrice)}`}`;
 }
@@ -42,4 +42,14 @@ export function setWords(alert, change) {
   if (alert.kind !== "moved") return `The price is ${conditionOf(alert)} already, so this alert waits until it no longer is.`;
   const moved = change === null ? "" : ` (${formatSignedPercent(change)})`;
   return `The price has moved that far already${moved}, so this alert waits until it has been calmer.`;
+}
+
+/**
+ * A round price, a little beyond the present one, so that an alert at it does not hold already.
+ * @param {number} price USD
+ * @param {string} kind `above` or `below`
+ */
+export function suggested(price, kind) {
+  const step = 5 * 10 ** Math.floor(Math.log10(price) - 2);
+  return kind === "below" ? Math.floor(price / step - 0.2) * step : Math.ceil(price / step + 0.2) * step;
 }

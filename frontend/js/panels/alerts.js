@@ -5,7 +5,7 @@ import { byId, setText } from "../base/dom.js";
 import { formatDecimal } from "../base/format.js";
 import { allSeen, MOST_ALERTS, MOVES, setAgain, unseen, withAlert, withoutAlert } from "../state/alerts.js";
 import { readingOf } from "./alert-book.js";
-import { bannerOf, conditionOf, setWords, stageOf } from "./alert-words.js";
+import { bannerOf, conditionOf, setWords, stageOf, suggested } from "./alert-words.js";
 import { setUpDialog } from "./dialog.js";
 
 /** @typedef {import("../state/state.js").State} State */
@@ -139,6 +139,6 @@ function movesWords() {
 function showUnit({ estimate }) {
   const isMove = kind.value === "moved";
   setText(byId("alert-unit"), isMove ? "%" : "USD");
-  level.placeholder = isMove ? "2" : estimate ? formatDecimal(Math.round(estimate.price / 100) * 100, 0, 0) : "";
+  level.placeholder = isMove ? "2" : estimate ? formatDecimal(suggested(estimate.price, kind.value), 0, 0) : "";
   level.setAttribute("aria-label", isMove ? "Percent in an hour" : "Price in US dollars");
 }

@@ -146,6 +146,7 @@ export function listenToPast(state, onView) {
     const past = asked?.answer?.price;
     if (!past || timestamp === null) return;
     showFromHistory(state.view, { low: past.timestamp, high: past.timestamp }, timestamp);
+    byId("chart").scrollIntoView({ block: "nearest" });
     onView();
   });
 }

@@ -2,7 +2,7 @@
 
 import { byId, setText } from "../base/dom.js";
 import { showFromHistory } from "../state/gone.js";
-import { DOTS_SECONDS, goLive, hasDots } from "../state/view.js";
+import { chooseRange, DOTS_SECONDS, goLive, hasDots } from "../state/view.js";
 import { messageOf } from "./plot-words.js";
 
 /** @typedef {import("../state/state.js").State} State */
@@ -32,8 +32,8 @@ export function showPlotMessage(state) {
  */
 export function listenToPlotMessage(state, onView) {
   live.addEventListener("click", () => {
-    if (!hasDots(state.view)) state.view.range = DOTS_SECONDS;
-    goLive(state.view);
+    if (hasDots(state.view)) goLive(state.view);
+    else chooseRange(state.view, DOTS_SECONDS);
     onView();
   });
   past.addEventListener("click", () => {

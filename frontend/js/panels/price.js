@@ -70,7 +70,7 @@ function showInterval(estimate) {
   setText(interval, bounds ? `${formatUsd(bounds.low)} – ${formatUsd(bounds.high)}` : "–");
   const width = bounds && estimate ? `± ${formatPercent((bounds.high - bounds.low) / 2 / estimate.price)}` : "";
   setText(intervalWidth, width);
-  setText(priceDoubt, width);
+  setText(priceDoubt, width && estimate ? `${confidenceLevel(estimate.confidence)} · ${width}` : "");
 }
 
 /** @param {State} state */

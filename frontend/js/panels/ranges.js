@@ -2,7 +2,7 @@
 
 import { byId, setText } from "../base/dom.js";
 import { refusalOf } from "../state/archive.js";
-import { chooseAxis, DOTS_SECONDS, goLive, hasDots } from "../state/view.js";
+import { chooseAxis, chooseRange, DOTS_SECONDS, hasDots } from "../state/view.js";
 import { formatDay } from "../plot/calendar.js";
 import { progressOf } from "./plot-words.js";
 
@@ -74,8 +74,7 @@ export function listenToRanges(state, onView) {
       }, REFUSED_MS);
       showRanges(state);
       if (refused) return;
-      state.view.range = seconds;
-      goLive(state.view);
+      chooseRange(state.view, seconds);
       onView();
     });
   }

@@ -1,6 +1,6 @@
 // The title of each part: what it shows, how far back, and how many payments of each state.
 
-import { formatAge, formatCount } from "../base/format.js";
+import { formatAge, formatCount, formatLocalTime } from "../base/format.js";
 import { formatDay, formatMoment } from "./calendar.js";
 import { isRoomy } from "./layout.js";
 
@@ -69,7 +69,7 @@ function wordsOf(part, counts, series, isRoomy, theme) {
   /** @type {Words[]} */
   const words = [];
   if (span) words.push({ text: capitalised(span), colour: theme.text, bold: true });
-  else if (series) words.push({ text: daysOf(part), colour: theme.text, bold: true });
+  else words.push({ text: series ? daysOf(part) : hoursOf(part), colour: theme.text, bold: true });
   for (const state of part.states) {
     words.push({ text: `${formatCount(counts[state])} ${isRoomy ? LONG[state] : NAMES[state].toLowerCase()}`, colour: theme[state], bold: false });
   }
@@ -83,6 +83,11 @@ function daysOf({ start, end }) {
   return first === last ? first : `${first} – ${last}`;
 }
 
+/** The time of day that a part shows. @param {Part} part */
+function hoursOf({ start, end }) {
+  return `${formatLocalTime(start)} – ${formatLocalTime(end)}`;
+}
+
 /**
  * Which prices are shown.
  * @param {Series} series
@@ -92,7 +97,7 @@ export function seriesWords({ minutesFrom, stepSeconds }, { start, end }) {
   const each = stepSeconds > 600 ? `, one in ${formatAge(stepSeconds)}` : "";
   if (minutesFrom === null || minutesFrom >= end) return `prices of blocks${each}`;
   if (minutesFrom <= start) return "prices of minutes";
-  return `prices of blocks${each}, of minutes since ${formatMoment(minutesFrom)}`;
+  return `prices of blocks${each}, then of minutes from ${formatMoment(minutesFrom)} on`;
 }
 
 /**

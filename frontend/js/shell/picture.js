@@ -7,8 +7,11 @@ import { confidenceLevel } from "../state/state.js";
 
 /** @typedef {import("../state/state.js").State} State */
 
-/** What a picture holds above the plot, in em. */
-const HEAD = 6.5;
+/** What a picture holds above the plot, in em: one line more where the price and the time do not fit beside each other. */
+const HEAD = { wide: 6.5, narrow: 9.2 };
+
+/** Widths of the plot below this, in em, are narrow. */
+const NARROW = 48;
 
 /**
  * The name of a file that shows the price on the page: `satscope-97188-2025-11-22T12-30-07Z`.
@@ -29,16 +32,18 @@ export function pictureOf(state, layers) {
   const ratio = window.devicePixelRatio || 1;
   const em = theme.em * ratio;
   const margin = Math.round(1.5 * em);
+  const isNarrow = layers[0].width < NARROW * em;
+  const head = Math.round((isNarrow ? HEAD.narrow : HEAD.wide) * em);
   const canvas = document.createElement("canvas");
   canvas.width = layers[0].width + 2 * margin;
-  canvas.height = layers[0].height + Math.round(HEAD * em) + 2 * margin;
+  canvas.height = layers[0].height + head + 2 * margin;
   const context = canvas.getContext("2d");
   if (!context) return canvas;
   context.fillStyle = theme.ground;
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.translate(margin, margin);
-  drawHead(context, state, layers[0].width, em, theme);
-  for (const layer of layers) context.drawImage(layer, 0, Math.round(HEAD * em));
+  drawHead(context, state, layers[0].width, em, theme, isNarrow);
+  for (const layer of layers) context.drawImage(layer, 0, head);
   return canvas;
 }
 
@@ -48,24 +53,42 @@ export function pictureOf(state, layers) {
  * @param {number} width
  * @param {number} em
  * @param {import("../base/theme.js").Theme} theme
+ * @param {boolean} isNarrow whether the time has lines of its own, above the price
  */
-function drawHead(context, state, width, em, theme) {
+function drawHead(context, state, width, em, theme, isNarrow) {
   const { estimate, timestamp, simulated } = state;
+  const top = isNarrow ? 2.7 * em : 0;
+  const text = estimate ? `1 BTC = ${formatUsd(estimate.price)}` : "no price";
   context.textBaseline = "alphabetic";
+  context.textAlign = "left";
   context.fillStyle = theme.level;
-  context.font = `600 ${3.6 * em}px ${theme.font}`;
-  context.fillText(estimate ? `1 BTC = ${formatUsd(estimate.price)}` : "no price", 0, 3.2 * em);
+  fitted(context, text, { x: 0, y: top + 3.2 * em, size: 3.6 * em, weight: 600, width }, theme.font);
   context.fillStyle = theme.muted;
-  context.font = `${em}px ${theme.font}`;
-  context.fillText(estimate ? doubtOf(estimate) + staleWords(state) : "", 0, 4.9 * em);
-  context.textAlign = "right";
-  context.fillText(`Satscope · ${timestamp === null ? "" : formatUtc(timestamp)}`, width, em);
+  const doubt = estimate ? doubtOf(estimate) + staleWords(state) : "";
+  fitted(context, doubt, { x: 0, y: top + 4.9 * em, size: em, weight: 400, width }, theme.font);
+  const stamp = `Satscope · ${timestamp === null ? "" : formatUtc(timestamp)}`;
+  const x = isNarrow ? 0 : width;
+  context.textAlign = isNarrow ? "left" : "right";
+  fitted(context, stamp, { x, y: em, size: em, weight: 400, width }, theme.font);
   if (simulated) {
     context.fillStyle = theme.hidden;
-    context.font = `600 ${em}px ${theme.font}`;
-    context.fillText("SIMULATED", width, 2.6 * em);
+    fitted(context, "SIMULATED", { x, y: isNarrow ? 2.4 * em : 2.6 * em, size: em, weight: 600, width }, theme.font);
   }
   context.textAlign = "left";
+}
+
+/**
+ * Writes text as large as `size`, or smaller so that it fits in `width`.
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} text
+ * @param {{ x: number, y: number, size: number, weight: number, width: number }} place pixels of the picture
+ * @param {string} font family names
+ */
+function fitted(context, text, { x, y, size, weight, width }, font) {
+  context.font = `${weight} ${size}px ${font}`;
+  const taken = context.measureText(text).width;
+  if (taken > width) context.font = `${weight} ${(size * width) / taken}px ${font}`;
+  context.fillText(text, x, y);
 }
 
 /** How old the price is, if it is not of this moment. @param {State} state */

@@ -33,6 +33,7 @@ export function showFromHistory(view, { low, high }, now) {
   const half = Math.max(AROUND, high - low) / 2;
   const end = Math.min(now, middle + half);
   const fitting = RANGES.find(({ seconds }) => seconds > DOTS_SECONDS && seconds >= now - (end - 2 * half));
+  view.before ??= view.range;
   view.range = fitting?.seconds ?? Infinity;
   view.zoom = { time: { low: end - 2 * half, high: end }, confirmed: null, mempool: null, price: null };
 }

@@ -9,6 +9,7 @@ import { isMoment } from "./moment.js";
 /**
  * @typedef {object} View
  * @property {number} range seconds that the plot goes back, one of `RANGES`; infinity for all that there is
+ * @property {number | null} before the range to go back to from a moment of the history, in seconds; `null` if `range` was chosen
  * @property {"one" | "split"} axis whether dots share one time axis, or have one for each state
  * @property {Set<Layer>} hides layers that are not shown
  * @property {Zooms} zoom
@@ -46,6 +47,7 @@ const ZOOMS = ["time", "confirmed", "mempool", "price"];
 export function defaultView() {
   return {
     range: DOTS_SECONDS,
+    before: null,
     axis: "one",
     hides: new Set(),
     zoom: noZoom(),
@@ -82,6 +84,18 @@ export function isLive({ zoom }) {
 /** Back to what is new, at the range that was chosen. @param {View} view */
 export function goLive(view) {
   view.zoom = noZoom();
+  view.range = view.before ?? view.range;
+  view.before = null;
+}
+
+/**
+ * Shows what is new, so far back.
+ * @param {View} view
+ * @param {number} seconds one of `RANGES`
+ */
+export function chooseRange(view, seconds) {
+  [view.range, view.before] = [seconds, null];
+  goLive(view);
 }
 
 /**
@@ -130,6 +144,7 @@ export function fromFragment(fragment, otherwise = defaultView()) {
   for (const name of ZOOMS) zoom[name] = readSpan(parts.get(name));
   return {
     range: readRange(parts.get("range")) ?? otherwise.range,
+    before: otherwise.before,
     axis: readAxis(parts.get("axis"), zoom) ?? otherwise.axis,
     hides: new Set(LAYERS.filter((layer) => hides.includes(layer))),
     zoom,
