@@ -13,14 +13,18 @@ globalThis.fetch = (address, { signal }) =>
     asked.push({ address, signal, give, fail: reject });
   });
 console.info = () => {};
-const quickly = globalThis.setTimeout;
 /** Waits that were asked for, in milliseconds; each is over at once. */
 let waits = [];
 globalThis.setTimeout = (act, ms) => {
   waits.push(ms);
-  return quickly(act, 0);
+  return setImmediate(act);
 };
-const later = () => new Promise((resolve) => quickly(resolve, 5));
+
+/** Turns of the event loop after which all that waits for no answer has been done. */
+const TURNS = 10;
+async function later() {
+  for (let turn = 0; turn < TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
 
 beforeEach(() => {
   asked = [];

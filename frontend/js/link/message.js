@@ -239,12 +239,12 @@ export function readHistory(answer) {
  * @property {number | null} tipHeight of the node's newest block
  */
 
-const DOINGS = /** @type {const} */ (["waiting", "filling", "following", "stuck", "away"]);
+const DOINGS = /** @type {const} */ (["waiting", "filling", "following", "stuck"]);
 
 /**
  * Reads the answer to `/api/v1/history/coverage`.
  * @param {unknown} answer
- * @returns {Coverage | null} `null` when it cannot be used
+ * @returns {Coverage | null} `null` when it cannot be used, or its state is `away`: no historian answers the gateway
  */
 export function readCoverage(answer) {
   const fields = object(answer);

@@ -9,11 +9,11 @@ const MONTH = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric",
 
 /**
  * Such as `history since March 2021 · 61 % filled · 3 h left`.
- * @param {Coverage | null} coverage `null` if the gateway does not tell
- * @returns {string} empty if there is nothing to say, or no historian answers
+ * @param {Coverage | null} coverage `null` if no historian answers
+ * @returns {string} empty if there is nothing to say
  */
 export function archiveOf(coverage) {
-  if (!coverage || coverage.state === "away") return "";
+  if (!coverage) return "";
   const { state, detail, since, filled, leftSeconds } = coverage;
   const isFilling = state !== "stuck" && filled > 0 && filled < 1;
   const parts = [
