@@ -1,5 +1,6 @@
 // What the historian is asked through the gateway: the prices of a span of time, and the price at one moment.
 
+import { number, object, positive } from "../base/json.js";
 import { Fetched } from "./rest.js";
 
 /** @typedef {import("../state/archive.js").Wanted} Wanted */
@@ -33,20 +34,6 @@ const JSON_TYPE = "application/json";
 
 /** A question for one price is given up after so many milliseconds. */
 const PATIENCE_MS = 10_000;
-
-/** @typedef {Record<string, unknown>} Json */
-
-/**
- * @param {unknown} value
- * @returns {Json}
- */
-const object = (value) => (typeof value === "object" && value !== null ? /** @type {Json} */ (value) : {});
-
-/** @param {unknown} value */
-const number = (value) => (typeof value === "number" && Number.isFinite(value) ? value : null);
-
-/** @param {unknown} value */
-const positive = (value) => (typeof value === "number" && Number.isFinite(value) && value > 0 ? value : null);
 
 /**
  * @param {unknown} value a row of `/api/v1/history`, or an element of `/api/v1/historical-price` with all fields

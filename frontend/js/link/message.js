@@ -1,5 +1,7 @@
 // What comes from the gateway, checked and typed. Unknown fields and types are passed over: the contract may grow.
 
+import { flag, list, notNegative, number, object, positive, text } from "../base/json.js";
+
 /**
  * An output on the plot, and the price that it implies.
  * @typedef {object} Point
@@ -59,37 +61,10 @@
  * @property {number | null} historySince since when there are estimates to be fetched, Unix seconds
  * @property {string | null} build the build of the page that the gateway serves
  */
-/** @typedef {Record<string, unknown>} Json */
+/** @typedef {import("../base/json.js").Json} Json */
 
 /** The contract's reasons for a stale price; docs of each are at StaleReason in proto/satscope/v1/common.proto. */
 const STALE_REASONS = /** @type {const} */ (["upstream_lost", "resyncing", "no_estimate", "no_payments"]);
-
-/**
- * @param {unknown} value
- * @returns {Json}
- */
-const object = (value) => (typeof value === "object" && value !== null ? /** @type {Json} */ (value) : {});
-
-/**
- * @param {unknown} value
- * @returns {unknown[]}
- */
-const list = (value) => (Array.isArray(value) ? value : []);
-
-/** @param {unknown} value */
-const number = (value) => (typeof value === "number" && Number.isFinite(value) ? value : null);
-
-/** @param {unknown} value */
-const positive = (value) => (typeof value === "number" && Number.isFinite(value) && value > 0 ? value : null);
-
-/** @param {unknown} value */
-const notNegative = (value) => (typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null);
-
-/** @param {unknown} value */
-const text = (value) => (typeof value === "string" ? value : null);
-
-/** @param {unknown} value */
-const flag = (value) => (typeof value === "boolean" ? value : null);
 
 /**
  * Reads one WebSocket message; `null` when it is of a type that this page does not know.

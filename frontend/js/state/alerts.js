@@ -1,6 +1,8 @@
 // Alerts: at which prices the reader wants to be told. Each fires once, when its condition begins to hold, and never on a
 // price that is not of this moment. Pure.
 
+import { positive } from "../base/json.js";
+
 /**
  * What an alert waits for.
  * @typedef {"above" | "below" | "moved"} Kind
@@ -158,9 +160,4 @@ function readAlert(value) {
   if (!Number.isSafeInteger(id) || !knownKind || !knownStage || number === null) return [];
   if (knownKind === "moved" && (number < MOVES.least || number > MOVES.most)) return [];
   return [{ id: Number(id), kind: knownKind, level: number, stage: knownStage, firedAt: positive(firedAt), firedPrice: positive(firedPrice), isSeen: isSeen === true }];
-}
-
-/** @param {unknown} value */
-function positive(value) {
-  return typeof value === "number" && Number.isFinite(value) && value > 0 ? value : null;
 }
