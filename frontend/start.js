@@ -84,7 +84,7 @@
     else location.replace(address);
   }
 
-  /** Shows an address without going there; browsers refuse that in some frames. @param {string} address */
+  /** Changes the address bar without loading the page; browsers refuse that in some frames. @param {string} address */
   function show(address) {
     try {
       history.replaceState(null, "", address);

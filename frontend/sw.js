@@ -5,7 +5,7 @@
 const worker = self;
 const scope = new URL(worker.registration.scope);
 
-/** Caches of this page alone: others of the same origin are not touched. */
+/** The beginning of the names of this page's caches; other caches of the origin are not touched. */
 const OWN = `satscope ${scope.pathname} `;
 const PAGE = `${OWN}page`;
 
@@ -32,7 +32,7 @@ worker.addEventListener("notificationclick", (/** @type {any} */ event) => {
   event.waitUntil(showPage());
 });
 
-/** The document from the network; without one, the last that came. @param {any} event */
+/** The document from the network; if the network fails, the last document that was kept. @param {any} event */
 async function documentFor(event) {
   try {
     const response = await fetch(event.request);
@@ -45,10 +45,10 @@ async function documentFor(event) {
   }
 }
 
-/** Keeps a document, and drops the files of all other builds. @param {Response} response */
+/** Keeps a document and drops the files of all other builds, unless the document names no build. @param {Response} response */
 async function keep(response) {
   const build = buildIn(await response.clone().text());
-  // What names no build is not this page: a proxy may answer with one of its own.
+  // A document without a build is not this page, because a proxy may answer with a document of its own.
   if (build === null) return;
   const cache = await caches.open(PAGE);
   await cache.put(scope.href, response);
@@ -57,7 +57,7 @@ async function keep(response) {
 }
 
 /**
- * A file of a build: kept once it has come whole.
+ * A file of a build, from the cache or else from the network. It is kept once it has come whole.
  * @param {string} build
  * @param {Request} request
  */
@@ -66,7 +66,7 @@ async function fileOf(build, request) {
   const kept = await cache?.match(request.url).catch(() => undefined);
   if (kept) return kept;
   const response = await fetch(request);
-  // A full disk costs the copy, and not the file.
+  // With a full disk, the file is served and not kept.
   if (response.status === 200) await cache?.put(request.url, response.clone()).catch(() => {});
   return response;
 }

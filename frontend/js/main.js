@@ -107,7 +107,7 @@ const inquiry = new Inquiry(
   ),
 );
 
-/** Has the prices of the past asked for that are looked at. */
+/** Has the prices of the past that the view needs asked for. */
 function lookBack() {
   inquiry.look(clockNow(), !document.hidden && state.link.phase === "connected");
   askForMoment(state, requestFrame);

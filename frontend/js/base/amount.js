@@ -1,11 +1,12 @@
-// Reads an amount as a person types it: with the separators of any locale, the reader's first where two readings are possible.
+// Reads an amount as a person types it, with the separators of any locale. Where two readings are possible, the reader's locale
+// decides.
 
 import { separators } from "./format.js";
 
-/** Digits that number systems other than ours begin with; ten follow each other. */
+/** Code points of the digit 0 in other scripts; the digits 1 to 9 follow each. */
 const ZEROS = [0x0660, 0x06f0, 0x0966, 0x09e6, 0xff10];
 
-/** What may stand around the number, and is passed over: signs of money, names of units, and all spaces. */
+/** Characters that are passed over: signs of money, names of units, spaces, apostrophes and underscores. */
 const AROUND = /[\p{Sc}\s\u2019'_]|btc|usd|sats?/giu;
 
 /**
@@ -43,8 +44,8 @@ function inOurSigns(text) {
 }
 
 /**
- * The sign that parts the decimals; empty if there are none. Of two different signs it is the last; one that comes twice parts
- * thousands. A single one before three digits parts thousands only if it does so in the reader's locale.
+ * The sign that parts the decimals; empty if there are none. Of two different signs it is the last; a sign that comes twice
+ * parts thousands. In a number such as `1.234`, the sign parts thousands unless it is the reader's decimal sign.
  * @param {string} marks
  */
 function decimalSignOf(marks) {
@@ -58,9 +59,10 @@ function decimalSignOf(marks) {
 }
 
 /**
- * Whether whole digits are parted as people part them: three at the end, and two or three before.
+ * Whether whole digits are grouped as people group them: three in the last group, two or three in each before it. No groups will
+ * do as well.
  * @param {string} whole
- * @param {string} sign a pattern
+ * @param {string} sign a regular expression for the sign between groups
  */
 function isGrouped(whole, sign) {
   return new RegExp(`^(\\d*|\\d{1,3}(${sign}\\d{2,3})*${sign}\\d{3})$`).test(whole);

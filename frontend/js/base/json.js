@@ -1,4 +1,4 @@
-// The fields of an answer in JSON, read one by one: a field of another kind than expected is taken for one that is missing.
+// Reads the fields of an answer in JSON one by one. A field of another kind than expected counts as missing.
 
 /** @typedef {Record<string, unknown>} Json */
 

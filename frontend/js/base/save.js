@@ -1,8 +1,8 @@
-// Gives the reader a file, or a text to paste; and the one line that says so.
+// Gives the reader a file, or a text to paste, and shows one line that says so.
 
 import { byId, setText } from "./dom.js";
 
-/** How long a word of success stays, in milliseconds. */
+/** How long the line of `say` stays, in milliseconds. */
 const TOAST_MS = 3000;
 
 /** The time after which the bytes of a saved file are let go, in milliseconds: the browser has taken them by then. */
@@ -11,10 +11,10 @@ const KEPT_MS = 10_000;
 /** @type {number | undefined} */
 let toastTimer;
 
-/** Says something for a moment. @param {string} text */
+/** Shows a text for `TOAST_MS`. @param {string} text */
 export function say(text) {
   const toast = byId("toast");
-  // Above an open dialog, which lies over all else and makes the rest inert.
+  // Within an open dialog, because the dialog lies over all else and makes the rest inert.
   (document.querySelector("dialog[open]") ?? document.body).append(toast);
   setText(toast, text);
   clearTimeout(toastTimer);
@@ -36,14 +36,14 @@ export function saveFile(blob, name) {
 
 /**
  * @param {string} text
- * @param {string} done what is said then
+ * @param {string} done the line that is shown once the text is copied
  */
 export async function copyText(text, done) {
   const copied = navigator.clipboard ? await navigator.clipboard.writeText(text).then(() => true, () => false) : false;
   say(copied || copyBySelection(text) ? done : `The browser does not let this page copy. The text is: ${text}`);
 }
 
-/** Where the page is not served over TLS nor from this machine, there is no clipboard but this. @param {string} text */
+/** Copies by selection, because browsers give `navigator.clipboard` only over TLS and on localhost. @param {string} text */
 function copyBySelection(text) {
   const field = document.createElement("textarea");
   field.value = text;

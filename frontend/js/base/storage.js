@@ -1,12 +1,12 @@
-// What a browser may refuse: its storage, and the address of the page. Nothing here throws.
+// Uses what a browser may refuse, such as its storage or a change of the page's address, without throwing.
 
-/** What was refused already, because each refusal is told of once. @type {Set<string>} */
+/** Names of what was refused already, because the console is told of each once. @type {Set<string>} */
 const told = new Set();
 
 /**
- * Does what a browser may refuse: in a frame of another page, with cookies forbidden, on a full disk, or too often.
+ * Runs `act`. A browser may refuse it in a frame of another page, with cookies forbidden, on a full disk, or when asked too often.
  * @template T
- * @param {string} what is not kept then, for the console
+ * @param {string} what names what is not kept after a refusal, for the console
  * @param {() => T} act
  * @returns {T | undefined} `undefined` if it was refused
  */

@@ -1,22 +1,22 @@
-// A short tone. Browsers make none before a click or key, so it is armed by one.
+// A short tone. Browsers play no sound before a click or key, so the tone is armed by one.
 
-/** The two notes, in hertz, and how long each sounds, in seconds. */
+/** The two notes, in hertz, and the time from the beginning of one note to the next, in seconds. */
 const NOTES = [880, 1174.66];
 const NOTE_SECONDS = 0.22;
 
-/** How loud a note begins, from 0 to 1. */
+/** The loudness that a note rises to and fades from, from 0 to 1. */
 const LOUDNESS = 0.2;
 
 export class Tone {
   /** @type {AudioContext | null} */
   #context = null;
 
-  /** Whether it will be heard. */
+  /** Whether the browser lets the tone sound. */
   get isArmed() {
     return this.#context?.state === "running";
   }
 
-  /** Makes it ready; to be called in the handler of a click or key. */
+  /** Makes the tone ready, and returns whether it is; to be called in the handler of a click or key. */
   async arm() {
     try {
       this.#context ??= new AudioContext();
@@ -27,7 +27,7 @@ export class Tone {
     return this.isArmed;
   }
 
-  /** Sounds twice; does nothing unless it is armed. */
+  /** Plays the two notes twice; does nothing unless the tone is armed. */
   play() {
     const context = this.#context;
     if (!context || !this.isArmed) return;

@@ -1,4 +1,4 @@
-// What the historian is asked through the gateway: the prices of a span of time, and the price at one moment.
+// Asks the historian through the gateway: for the prices of a span of time, and for the price at one moment.
 
 import { number, object, positive } from "../base/json.js";
 import { Fetched } from "./rest.js";
@@ -26,13 +26,13 @@ import { Fetched } from "./rest.js";
  * @property {PastPrice[]} prices oldest first
  */
 /**
- * What came of a question for one price.
+ * The outcome of a question for one price.
  * @typedef {{ price: PastPrice | null, status: number }} Answer the price, if there is one, and the status of HTTP
  */
 
 const JSON_TYPE = "application/json";
 
-/** A question for one price is given up after so many milliseconds. */
+/** The time after which a question for one price is given up, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
 /**
@@ -71,7 +71,7 @@ export function readSeries(answer) {
   return { from, to, stepSeconds: number(fields.step_seconds) ?? 0, minutesFrom: positive(fields.minutes_from), prices };
 }
 
-/** Asks for one series at a time; a question for another supersedes it. */
+/** Asks for one series at a time; a new question takes the place of the one under way. */
 export class SeriesAsker {
   /** @type {Fetched<Series> | null} */
   #asked = null;

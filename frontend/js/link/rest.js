@@ -8,10 +8,10 @@ import { readAmounts, readCoverage, readHistory } from "./message.js";
 
 const JSON_TYPE = "application/json";
 
-/** How often the amounts are asked for while somebody looks at them, in milliseconds. */
+/** Interval between questions for the amounts while they are shown, in milliseconds. */
 const AMOUNTS_EVERY_MS = 10_000;
 
-/** How often it is asked for how far the past is filled while somebody looks, in milliseconds. */
+/** Interval between questions for how far the past is filled while the page is visible, in milliseconds. */
 const COVERAGE_EVERY_MS = 60_000;
 
 /** The time over which the pages of a gateway spread what they ask after a reset, in milliseconds. */

@@ -11,7 +11,7 @@ import { changeInAnHour } from "../state/change.js";
 export const KEPT_AS = "satscope.alerts";
 
 /**
- * What alerts are judged by.
+ * The price on the page, for alerts to be judged by.
  * @param {State} state
  * @returns {import("../state/alerts.js").Reading | null} `null` if there is no price of this moment
  */
@@ -38,7 +38,7 @@ export class AlertBook {
   }
 
   /**
-   * Changes the alerts. What another tab has changed meanwhile is changed, and not what this one saw before.
+   * Changes the alerts. `act` gets them as the browser keeps them now, so that changes made in another tab are not lost.
    * @param {(alerts: Alert[]) => Alert[]} act
    */
   change(act) {
@@ -53,7 +53,7 @@ export class AlertBook {
     if (reading && judge(this.#state.alerts, reading).isChanged) this.change((alerts) => judge(alerts, reading).alerts);
   }
 
-  /** Takes what another tab has kept. */
+  /** Reads the alerts that another tab has changed. */
   readAgain() {
     if (this.isKept) this.#take(fromText(remembered(KEPT_AS)));
   }

@@ -1,4 +1,4 @@
-// What is said of an alert. Pure.
+// The words in which an alert is told of. Pure.
 
 import { formatDecimal, formatLocalTime, formatSignedPercent, formatUsd } from "../base/format.js";
 
@@ -17,13 +17,13 @@ export function stageOf({ stage, kind, firedAt, firedPrice }) {
   return `fired${at}${firedPrice === null ? "" : `, at ${formatUsd(firedPrice)}`}`;
 }
 
-/** What is told when an alert fires: `The price is above $100,000`. @param {Alert} alert */
+/** The news when an alert fires: `The price is above $100,000`. @param {Alert} alert */
 export function newsOf(alert) {
   return `The price ${alert.kind === "moved" ? "has" : "is"} ${conditionOf(alert)}`;
 }
 
 /**
- * The news with the price and time of it.
+ * The news, with the price and time at which the alert fired.
  * @param {Alert} alert
  */
 export function bannerOf(alert) {
@@ -33,7 +33,7 @@ export function bannerOf(alert) {
 }
 
 /**
- * What is said once an alert is set.
+ * The answer to a reader who has set an alert.
  * @param {Alert} alert
  * @param {number | null} change of the price in an hour, as a share of one
  */

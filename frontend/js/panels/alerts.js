@@ -13,7 +13,7 @@ import { setUpDialog } from "./dialog.js";
 /** @typedef {import("../state/alerts.js").Kind} Kind */
 /** @typedef {import("./alert-book.js").AlertBook} AlertBook */
 
-/** Banners that are written out; of the others only the number is told. */
+/** The most alerts that the banner names; of the others it gives the number. */
 const MOST_TOLD = 3;
 
 const banner = byId("fired");
@@ -23,7 +23,7 @@ const list = byId("alert-list");
 const note = byId("alert-note");
 const kind = /** @type {HTMLSelectElement} */ (byId("alert-kind"));
 const level = /** @type {HTMLInputElement} */ (byId("alert-level"));
-/** What the list shows: it is written anew only when that changes. @type {Alert[] | null} */
+/** The alerts that the list shows; it is written anew only when they change. @type {Alert[] | null} */
 let listed = null;
 
 /** @param {State} state */
@@ -73,7 +73,7 @@ function buttonOf(does, name, alert) {
  * @param {State} state
  * @param {AlertBook} book
  * @param {{ onChange: () => void, onSet: () => void, onOpen: () => void }} listener `onSet` is called in the click that sets an
- *   alert, which alone may arm the tone
+ *   alert, because the tone can be armed only in a click or key
  */
 export function listenToAlerts(state, book, { onChange, onSet, onOpen }) {
   const change = (/** @type {(alerts: Alert[]) => Alert[]} */ act) => {
@@ -111,7 +111,7 @@ export function listenToAlerts(state, book, { onChange, onSet, onOpen }) {
  * @param {State} state
  * @param {AlertBook} book
  * @param {(act: (alerts: Alert[]) => Alert[]) => void} change
- * @returns {string} what came of it, in words
+ * @returns {string} the outcome, in words for the reader
  */
 function add(state, book, change) {
   const wanted = /** @type {Kind} */ (kind.value);

@@ -6,7 +6,7 @@ import { goLive, hasDots, isLive } from "../state/view.js";
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("../state/view.js").Layer} Layer */
 
-/** What prices of years have none of. @type {readonly string[]} */
+/** The layers that exist only where the plot shows payments. @type {readonly string[]} */
 const OF_DOTS = ["confirmed", "mempool", "blocks", "hidden"];
 
 const layers = buttonsIn("layers");

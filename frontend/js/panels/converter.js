@@ -1,4 +1,4 @@
-// The converter beside the price: what is typed into one field stays, and the other two follow the price.
+// The converter beside the price: the text that is typed into one field stays, and the other two fields follow the price.
 
 import { byId, setText } from "../base/dom.js";
 import { convert, UNITS } from "../state/converter.js";
@@ -10,7 +10,7 @@ const form = byId("converter");
 const note = byId("convert-note");
 const fields = /** @type {Record<Unit, HTMLInputElement>} */ (Object.fromEntries(UNITS.map((unit) => [unit, byId(`convert-${unit}`)])));
 
-/** What it shows: amounts are written anew only when that changes. @type {{ typed: State["typed"] | null, price: number | null }} */
+/** The text and price that are shown; the fields are written anew only when one of them changes. @type {{ typed: State["typed"] | null, price: number | null }} */
 let shown = { typed: null, price: null };
 
 /** @param {State} state */
@@ -21,7 +21,7 @@ export function showConverter({ estimate, typed }) {
   const { texts, refusal } = convert(typed, price);
   for (const unit of UNITS) {
     const field = fields[unit];
-    // What is being typed is left alone, also its cursor.
+    // The field that is being typed into is left alone, because writing to it would move its cursor.
     if (field.value !== texts[unit] && !(unit === typed.unit && field === document.activeElement)) field.value = texts[unit];
     field.setAttribute("aria-invalid", String(refusal !== "" && unit === typed.unit));
   }

@@ -3,7 +3,8 @@
 import { byId } from "../base/dom.js";
 
 /**
- * Wires a dialog to the button that opens it. While it is open, the focus stays in it; then it goes back to where it was.
+ * Wires a dialog to the button that opens it. An open dialog holds the focus; when it closes, the focus goes back to where it
+ * was.
  * @param {string} id of the dialog; its button is `open-` and this id
  * @param {() => void} [onOpen] called before it is shown
  * @returns {() => void} opens it
@@ -24,7 +25,7 @@ export function setUpDialog(id, onOpen = () => {}) {
   return open;
 }
 
-/** Whether a key that is pressed now is meant for what is written in, or for an open dialog. @param {Event} event */
+/** Whether a key press is meant for a field or an open dialog. @param {Event} event */
 export function isTyping({ target }) {
   return target instanceof Element && target.closest("input, select, textarea, [contenteditable], dialog") !== null;
 }

@@ -18,7 +18,7 @@ const SHOWN_USD = { low: 3, high: 2600 };
 const DRAWN_STRENGTH = 0.75;
 const NAMED_STRENGTH = 1.3;
 
-/** Amounts so near to a rung, as a natural logarithm, are on it. */
+/** Amounts at most this far from a rung, as a difference of natural logarithms, are on it. */
 const ON_RUNG = 0.0065;
 
 /** The axis reaches up to this share of all bars, so that a single heap of spam does not flatten the rest. */
@@ -62,7 +62,7 @@ export class Evidence {
   #toggle = byId("why");
   #text = byId("evidence-text");
   #size = { width: 0, height: 0 };
-  /** What it shows: it is drawn anew only when that changes. @type {unknown[]} */
+  /** The values that it was drawn from; it is drawn anew only when one of them changes. @type {unknown[]} */
   #shown = [];
 
   /** @param {() => void} onResize called when it must be drawn again */
@@ -204,7 +204,7 @@ function drawRungs(context, { width, top, bottom }, { ladder }, theme) {
 }
 
 /**
- * Round amounts of bitcoin below.
+ * Writes round amounts of bitcoin below the bars.
  * @param {Context} context
  * @param {{ width: number, bottom: number }} frame
  * @param {number} price

@@ -1,4 +1,5 @@
-// What is said to a question for the price of a moment or block: the price, or in one sentence why there is none. Pure.
+// The words that answer a question for the price of a moment or block: the price, or one sentence that says why there is no
+// price. Pure.
 
 import { formatAge, formatCount, formatLocalTime, formatUsd, formatUtc } from "../base/format.js";
 import { coveredSince } from "../state/archive.js";
@@ -11,11 +12,11 @@ import { archiveOf } from "./archive.js";
 /** @typedef {import("../state/moment.js").Moment} Moment */
 /** @typedef {import("../link/archive.js").PastPrice} PastPrice */
 
-/** A price this much older than the moment is not the moment's, in seconds: the history has a gap there. */
+/** A price more than this many seconds older than the moment is not its price, because the history has a gap there. */
 const MOST_BEFORE = 6 * 3600;
 
 /**
- * Why a moment need not be asked for; empty if it must be.
+ * Why there can be no price of a moment, so that the history need not be asked; empty if it must be asked.
  * @param {State} state
  * @param {Moment} moment
  */
@@ -40,7 +41,7 @@ function refusedBlock({ tipHeight, firstHeight, filled }, height) {
 }
 
 /**
- * Why a question had no price as its answer.
+ * Why the answer to a question has no price.
  * @param {State} state
  * @param {Moment} moment
  * @param {number} status of the answer; 0 if none came
@@ -71,10 +72,10 @@ function isUnread(coverage, moment) {
  */
 
 /**
- * What is said of a price.
+ * The words for a price of the past.
  * @param {Moment} moment
  * @param {PastPrice} past
- * @returns {Told | null} `null` if the price is of another time
+ * @returns {Told | null} `null` if the price is over `MOST_BEFORE` older than the moment
  */
 export function toldOf(moment, past) {
   const asked = moment.kind === "time" ? moment.timestamp : past.timestamp;
@@ -91,7 +92,7 @@ export function toldOf(moment, past) {
 }
 
 /**
- * The moment that was typed; the words for what is wrong with it otherwise.
+ * The moment that was typed, or the words for what is wrong with it.
  * @param {{ date: string, time: string, block: string }} typed
  * @returns {{ moment: Moment | null, trouble: string }}
  */

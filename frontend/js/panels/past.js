@@ -21,11 +21,11 @@ const words = byId("past-words");
 const link = /** @type {HTMLAnchorElement} */ (byId("past-link"));
 const onPlot = byId("past-plot");
 
-/** Open by hand, though nothing has been asked. */
+/** Whether the reader has opened the form; it is also open while a moment is asked for. */
 let isOpen = false;
 /** @type {AbortController | null} */
 let asking = null;
-/** Words for what was typed and cannot be asked. */
+/** Words for what is wrong with the moment that was typed; empty if nothing is. */
 let trouble = "";
 
 /** @param {string} id */
@@ -62,7 +62,7 @@ function wordsOf(state, told) {
 }
 
 /**
- * Asks for the price of the moment that the view names, unless that was asked.
+ * Asks for the price of the moment that the view names, unless that moment was asked for already.
  * @param {State} state
  * @param {() => void} onAnswer called when something is to be shown
  */
@@ -126,7 +126,7 @@ export function listenToPast(state, onView) {
     trouble = typed.trouble;
     isOpen = true;
     state.view.at = typed.moment && writeMoment(typed.moment);
-    // The same question again is asked again: the history may have come further.
+    // The same question is asked anew, because the history may have come further.
     state.asked = null;
     onView();
   });

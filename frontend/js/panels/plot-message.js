@@ -1,4 +1,4 @@
-// Shows what the plot says in place of dots or a line, and the ways on from there.
+// Shows the plot's message in place of dots or a line, with buttons that lead to live payments or to the history.
 
 import { byId, setText } from "../base/dom.js";
 import { showFromHistory } from "../state/gone.js";

@@ -1,5 +1,5 @@
-// What the plot says in place of dots or a line: that nothing has come yet, that a moment is gone, that the history is awaited
-// or has nothing. Pure.
+// The plot's message in place of dots or a line: that nothing has come yet, that payments are gone, or that the history is awaited
+// or has no price. Pure.
 
 import { formatCount, formatLocalTime } from "../base/format.js";
 import { coveredSince, refusalOf } from "../state/archive.js";
@@ -16,12 +16,12 @@ import { archiveOf } from "./archive.js";
 /**
  * @typedef {object} Message
  * @property {string} text
- * @property {number | null} progress 0 to 1; `null` if it is not known, or nothing is under way
- * @property {boolean} live whether there is a way back to what is live
- * @property {Span | null} past what the history could show instead
+ * @property {number | null} progress 0 to 1; `null` if nothing is being read, or the progress is not known
+ * @property {boolean} live whether a button leads to the live payments
+ * @property {Span | null} past the time that a button shows from the history; `null` if there is no such button
  */
 
-/** Such as `2000 of 2114 transactions`, as a part of the chain tells how far it has come. */
+/** Finds progress in a hop's line of detail, such as `2000 of 2114 transactions` or `61 %`. */
 const SHARE = /(\d+) of (\d+)(?: ([a-z ]+))?/;
 const PERCENT = /(\d+) %/;
 
@@ -97,7 +97,7 @@ function failed(reason) {
   return `The history does not answer, and is asked again: ${reason}.`;
 }
 
-/** How far the past is filled, while that is looked at and not done; or that it does not answer. @param {State} state */
+/** How far the history is filled, or that it does not answer; empty over payments, and once it is filled. @param {State} state */
 export function progressOf({ view, coverage, archive }) {
   if (hasDots(view) || !coverage) return "";
   if (archive.failure) return "The history does not answer, and is asked again";

@@ -58,7 +58,7 @@ function satsWords(each) {
   return `${formatDecimal(each, 0, each < 100 ? 2 : 0)} sats/$`;
 }
 
-/** When the newest payment was made: the age of a stale price stands beside the price already. @param {State} state */
+/** When the newest payment was made, shown if the price is stale, because its age stands elsewhere then. @param {State} state */
 function momentOfPayment(state) {
   const [now, age] = [eventNow(state), ageOf(state)];
   return now === null || age === null ? "–" : `at ${formatLocalTime(now - age)}`;

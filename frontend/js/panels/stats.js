@@ -45,7 +45,7 @@ export function showStats(state) {
 /**
  * The moment that the page shows, local and in UTC.
  * @param {number | null} timestamp Unix seconds
- * @param {boolean} isPast whether the price is of this moment and has no newer one
+ * @param {boolean} isPast whether the price is stale, so that the moment is that of its estimate
  */
 function momentOf(timestamp, isPast) {
   if (timestamp === null) return "";

@@ -68,7 +68,7 @@ function staleNotice({ link, hops }, reason, age) {
 }
 
 /**
- * Also during a further attempt, so that the line stands still until one succeeds.
+ * Whether the gateway is lost. It counts as lost during each new attempt too, so that the line stands still until one succeeds.
  * @param {State} state
  */
 export function isCutOff({ link }) {

@@ -1,4 +1,4 @@
-// Ticks of time over days and years: they lie where the local calendar has an hour, a day, a month or a year. Pure.
+// Ticks of time over days and years: they lie where an hour, a day, a month or a year of the local calendar begins. Pure.
 
 import { formatLocalTime } from "../base/format.js";
 
@@ -21,7 +21,7 @@ const STEPS = /** @type {const} */ ([
   { unit: "year", count: 5, room: 4, seconds: 1826 * 86_400 },
 ]);
 
-/** More ticks than this are a mistake. */
+/** The most ticks that are tried, so that a mistake in a step cannot go on for ever. */
 const MOST_TICKS = 200;
 
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
@@ -61,7 +61,8 @@ function before(moment, { unit, count }) {
 }
 
 /**
- * The tick after a tick. Those of several days begin anew with each month, where the last may lie too close to the next.
+ * The tick after a tick. Steps of days begin anew on the first of each month; a tick that would lie closer to it than three
+ * quarters of a step is left out.
  * @param {Date} tick
  * @param {typeof STEPS[number]} step
  */
@@ -77,7 +78,7 @@ function after(tick, { unit, count }) {
 }
 
 /**
- * What stands at a tick: the hour, but the day at midnight; the month, but the year in January.
+ * The label of a tick: the time of day, but the day at midnight; the month, but the year in January.
  * @param {number} time Unix seconds
  * @param {Unit} unit
  */

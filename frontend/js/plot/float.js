@@ -1,6 +1,6 @@
-// Moments as a graphics card takes them: 32-bit numbers, so seconds after a base that moves along with what is shown.
+// Moments for a graphics card, which has 32-bit numbers: seconds after a base that moves along with the plot.
 
-/** A 32-bit number of this many seconds still tells 2 ms apart, which is a tenth of a pixel in the closest view. */
+/** The most seconds from the base. A 32-bit number of this size tells 2 ms apart, a tenth of a pixel in the closest view. */
 export const REACH = 16_384;
 
 /** The moment from which seconds are counted. */
@@ -8,7 +8,7 @@ export class Base {
   at = 0;
 
   /**
-   * Moves to this moment if it is too far away; says whether it did, so that all is to be counted anew.
+   * Moves the base to this moment if it is over `REACH` away. Returns whether the base moved, so that all is to be counted anew.
    * @param {number} moment seconds
    */
   follow(moment) {
@@ -18,7 +18,7 @@ export class Base {
   }
 
   /**
-   * Seconds after the base. What is far away is told apart no more.
+   * Seconds after the base, at most a million either way, beyond which moments are not told apart.
    * @param {number} moment seconds
    */
   after(moment) {

@@ -12,7 +12,7 @@ import { panBy, usualAxes, zoomBy } from "./zoom.js";
 /** @typedef {import("./zoom.js").Place} Place */
 /** @typedef {import("./zoom.js").Axes} Axes */
 
-/** A press that moves less than this, in CSS pixels, is none but a tap. */
+/** A press that moves less than this, in CSS pixels, is a tap. */
 const TAP = 5;
 
 /** Two taps within this many milliseconds are a double one. */

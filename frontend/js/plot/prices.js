@@ -1,4 +1,4 @@
-// Which prices the axis spans while nobody has zoomed it, and the line that is drawn against it. Pure.
+// Decides which prices the axis spans while it is not zoomed, and which line is drawn against it. Pure.
 
 import { staleReason } from "../state/age.js";
 import { pastLine, reachOf } from "../state/archive.js";
@@ -13,7 +13,7 @@ import { spanOf } from "./motion.js";
 /** Free room above and below prices of years, as a share of their span. */
 const MARGIN = 0.07;
 
-/** The least that is shown above and below, as a share of the price. */
+/** The least free room above and below them, as a share of the price. */
 const LEAST = 0.005;
 
 /**

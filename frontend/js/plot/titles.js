@@ -15,7 +15,7 @@ const NAMES = { confirmed: "Confirmed", mempool: "Mempool" };
 const LONG = { confirmed: "confirmed", mempool: "in the mempool" };
 const NONE = { confirmed: "none confirmed yet", mempool: "no payments yet" };
 
-/** Above this many seconds, a span is told in days. */
+/** Spans above these many seconds are told in days, and in years. */
 const TWO_DAYS = 2 * 86_400;
 const TWO_YEARS = 730 * 86_400;
 
@@ -89,7 +89,7 @@ function hoursOf({ start, end }) {
 }
 
 /**
- * Which prices are shown.
+ * The words for where the prices of a line come from: blocks, minutes, or both.
  * @param {Series} series
  * @param {Part} part
  */

@@ -1,23 +1,23 @@
-// What a turn of the wheel, or two fingers on a touchpad, mean on the plot. Pure.
+// Decides what a turn of the wheel, or a move of two fingers on a touchpad, does on the plot. Pure.
 
 /**
  * @typedef {object} Turn
  * @property {number} deltaX
  * @property {number} deltaY
  * @property {number} deltaMode 0 if the deltas are CSS pixels, 1 if they are lines, 2 if they are pages
- * @property {boolean} ctrlKey also of a pinch on a touchpad
+ * @property {boolean} ctrlKey also true during a pinch on a touchpad
  * @property {boolean} metaKey
  * @property {boolean} shiftKey
  */
-/** @typedef {{ kind: "scroll" } | { kind: "pan", dx: number } | { kind: "zoom", factor: number, isTimeOnly: boolean }} Meaning scrolling is the page's */
+/** @typedef {{ kind: "scroll" } | { kind: "pan", dx: number } | { kind: "zoom", factor: number, isTimeOnly: boolean }} Meaning `scroll` leaves the turn to the page */
 
-/** Pixels in a line and in a page. */
+/** CSS pixels in each unit of `deltaMode`: a pixel, a line, a page. */
 const UNITS = [1, 16, 400];
 
-/** No single turn does more than one of this many pixels. */
+/** A turn counts as at most this many pixels. */
 const MOST = 400;
 
-/** How much a pixel zooms, as a power of e: of a wheel, and of a pinch, which comes with Ctrl and in small steps. */
+/** Natural logarithm of the zoom factor for each pixel: of a wheel, and of a pinch, which comes with Ctrl and in small steps. */
 const WHEEL = 0.0015;
 const PINCH = 0.01;
 

@@ -1,4 +1,4 @@
-// Zooming and panning: what a change of so many pixels makes of the spans that are looked at, and how far it may go.
+// Zooming and panning: turns a zoom factor or a move in pixels into new spans of time and price, and keeps them within bounds.
 
 import { beginningOf } from "../state/archive.js";
 import { moved, zoomed } from "../state/scale.js";
@@ -12,19 +12,20 @@ import { followedPrices } from "./prices.js";
 /** @typedef {{ x: number, y: number }} Place in CSS pixels of the chart */
 /** @typedef {{ time: boolean, price: boolean }} Axes */
 
-/** The shortest time that can be zoomed to, in seconds: of dots, and of prices alone. And the least share of the price. */
+/** The shortest time that can be zoomed to, in seconds, with and without dots; the least span of prices, as a share of the price. */
 const LEAST_SECONDS = 30;
 const LEAST_LONG_SECONDS = 3 * 3600;
 const LEAST_SHARE = 0.001;
 
-/** What dots can be zoomed out to: this share above and below the price. */
+/** With dots, the price axis can be zoomed out to this share above and below the price. */
 const MOST_SHARE = 0.45;
 
-/** And prices of years: this many times what is shown while the axis follows. */
+/** Without dots, the price axis can be zoomed out to the highest price times this, and to the lowest price divided by this. */
 const MOST_TIMES = 2;
 
 /**
- * Zooms both axes where there are dots. The price axis follows prices of years, so that there time is enough.
+ * The axes that are zoomed unless a gesture says otherwise: both with dots; time alone without dots, because the price axis then
+ * follows.
  * @param {State} state
  * @returns {Axes}
  */
@@ -59,7 +60,7 @@ export function zoomBy(state, layout, factor, about, axes) {
  * @param {Layout} layout
  * @param {number} dx CSS pixels
  * @param {number} dy
- * @param {Place | null} from where it began: which part goes along; all when it is not said
+ * @param {Place | null} from where the pan began, so that only that part moves; `null` to move all parts
  */
 export function panBy(state, layout, dx, dy, from) {
   const bounds = boundsOf(state);
@@ -69,10 +70,10 @@ export function panBy(state, layout, dx, dy, from) {
     if (from && partAt(layout, from.x) !== part) continue;
     const seconds = (-dx * (part.end - part.start)) / (part.right - part.inset - part.left);
     const span = moved({ low: part.start, high: part.end }, seconds, bounds.time.within);
-    // What cannot be moved stays live.
+    // A live part that is at its bound already stays live.
     if (!part.live || Math.abs(span.high - part.end) > 1e-3) zoom[part.name] = span;
   }
-  // A price axis that follows goes on following along the years.
+  // Without dots, a price axis that follows is not panned, and goes on following.
   if (dy === 0 || (!layout.hasDots && !zoom.price)) return;
   const scale = scaleOf(layout);
   const shown = onScale(layout, scale.to);
@@ -98,7 +99,7 @@ function onScale({ low, high }, to) {
 }
 
 /**
- * How closely one may look, and how far; `null` before there is a price and a time.
+ * The bounds of zooming and panning; `null` before there is a price and a time.
  * @param {State} state
  */
 export function boundsOf(state) {

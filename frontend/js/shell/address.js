@@ -1,4 +1,4 @@
-// The page's address, which restores the view. Writing it may hold up no frame: it is written once the view rests.
+// The page's address, which restores the view. It is written once the view rests, so that no frame waits for that.
 
 import { attempt } from "../base/storage.js";
 import { fromFragment, toFragment } from "../state/view.js";
@@ -22,7 +22,7 @@ export function writeAtRest(view) {
   timer = setTimeout(() => write(view), REST_MS);
 }
 
-/** Writes it at once. @param {View} view */
+/** Writes the view into the address at once. @param {View} view */
 export function write(view) {
   clearTimeout(timer);
   const fragment = toFragment(view);

@@ -1,5 +1,5 @@
-// What happens when an alert fires: a tone where one is armed, a notification where the browser allows one, and in one tab of
-// several only.
+// Rings when an alert fires: by a tone if it is armed, and by a notification if the browser allows one. Of several tabs, one
+// rings.
 
 import { byId, setText } from "../base/dom.js";
 import { remember, remembered } from "../base/storage.js";
@@ -11,7 +11,7 @@ import { listenToAlerts } from "../panels/alerts.js";
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("../state/alerts.js").Alert} Alert */
 
-/** The alert that was rung for last, so that no second tab rings for it. */
+/** The name under which the browser keeps the alert that was rung for last, so that no second tab rings for it. */
 const RUNG = "satscope.rung";
 
 /** The time over which tabs spread their claims to ring, in milliseconds. */
@@ -35,7 +35,7 @@ export function setUpAlarm(state, onChange) {
     book.readAgain();
     onChange();
   });
-  // After a reload the browser has forgotten the click that had armed the tone: any other will do.
+  // A reload disarms the tone, so the next click or key anywhere arms it again.
   for (const sign of ["pointerdown", "keydown"]) {
     addEventListener(sign, () => state.alerts.some(({ stage }) => stage !== "fired") && !tone.isArmed && void arm(), { passive: true });
   }
@@ -92,7 +92,7 @@ async function askToNotify() {
   }
 }
 
-/** Says by what means an alert will be told here, and why not by others. */
+/** Writes by which means an alert will reach the reader here, and why not by the others. */
 function showMeans() {
   setText(
     byId("alert-sound"),

@@ -1,4 +1,4 @@
-// When the historian is asked for prices of the past: when others are looked at, and again while they are looked at.
+// Decides when the historian is asked for prices of the past: when the view needs others, and again once they are old.
 
 import { wantedSeries } from "../state/archive.js";
 import { RANGES } from "../state/view.js";
@@ -6,19 +6,22 @@ import { RANGES } from "../state/view.js";
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("../state/archive.js").Wanted} Wanted */
 /**
- * What asks; a question supersedes the one before.
+ * Asks the gateway; each question takes the place of the one before.
  * @typedef {{ ask: (wanted: Wanted, delayMs: number) => void, stop: () => void }} Asker
  */
 
-/** A view that is still being zoomed wants other prices in a moment, in milliseconds. */
+/** Delay of a question for finer prices, in milliseconds, because a view that is being zoomed soon needs others. */
 const SETTLE_MS = 250;
 
 export class Inquiry {
   #state;
   #asker;
-  /** The question under way. @type {string | null} */
+  /** The key of the question under way. @type {string | null} */
   #key = null;
-  /** The page's own clock before which nothing is asked again: the gateway comes back to all its pages at once. */
+  /**
+   * The moment before which no range is asked for again, in seconds of the page's own clock, because a gateway comes back to all
+   * its pages at once.
+   */
   #notBefore = 0;
 
   /**
@@ -31,9 +34,9 @@ export class Inquiry {
   }
 
   /**
-   * Asks for what is looked at, if it is not there or is old; gives up what is looked at no more.
+   * Asks for the prices that the view needs, if they are missing or old. Gives up a question for prices that it no longer needs.
    * @param {number} clock seconds of the page's own clock
-   * @param {boolean} isSeen whether somebody looks
+   * @param {boolean} isSeen whether the page is visible and connected
    */
   look(clock, isSeen) {
     const wanted = isSeen ? wantedSeries(this.#state) : null;
@@ -64,7 +67,8 @@ export class Inquiry {
   }
 
   /**
-   * Has what is held asked for again, after a while that differs from page to page: the gateway is back.
+   * Makes all ranges count as old, because the gateway is back; they are asked for again after a delay that differs from page to
+   * page.
    * @param {number} clock seconds of the page's own clock
    * @param {number} delayMs milliseconds
    */

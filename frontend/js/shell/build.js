@@ -1,11 +1,11 @@
-// Loads the page again when the gateway serves another build of it, while nobody uses it.
+// Loads the page again when the gateway serves another build of it, while the reader does not use it.
 
 import { attempt } from "../base/storage.js";
 
 /** Seconds over which the pages of a gateway spread their reloads. */
 const SPREAD_SECONDS = 30;
 
-/** Seconds without a pointer or key after which nobody uses the page, by how it is looked at. A kiosk is only looked at. */
+/** Seconds without a pointer or key after which the page counts as unused, by how it is looked at. A kiosk is only looked at. */
 const IDLE_SECONDS = { hidden: 0, kiosk: 5, watched: 300 };
 
 /** Seconds before the page is asked for again, while the gateway still offers the build that is here. */
@@ -77,8 +77,8 @@ export class Renewal {
   }
 
   /**
-   * Reloads the page if it is of another build, its time has come, and nobody uses it. Does so once for each build in
-   * `ONCE_IN_MS`, and only if the gateway then gives another build.
+   * Reloads the page if the gateway has another build, its delay is over, and the page is not in use. Does so once for each build
+   * in `ONCE_IN_MS`, and only if the gateway then gives another build.
    * @param {number} clock seconds of the page's own clock
    * @param {keyof typeof IDLE_SECONDS} leisure how the page is looked at
    */
@@ -91,7 +91,7 @@ export class Renewal {
     const offered = await this.#surroundings.offered().catch(() => null);
     this.#isAsking = false;
     this.#dueAt = clock + AGAIN_SECONDS;
-    // Somebody may have begun to use the page meanwhile.
+    // The reader may have begun to use the page meanwhile.
     if (offered === null || offered === this.#own || this.#isPressed || this.#touchedAt >= clock) return;
     if (this.#remember(other)) this.#surroundings.reload();
   }
@@ -102,7 +102,7 @@ export class Renewal {
     return at !== undefined && Math.abs(this.#surroundings.wallNow() - at) < ONCE_IN_MS;
   }
 
-  /** Whether it could be kept: without that, two builds would make a loop. @param {string} build */
+  /** Keeps the time of a reload. `false` if the browser refuses: two builds would then make a loop. @param {string} build */
   #remember(build) {
     const reloads = { ...this.#reloads(), [build]: this.#surroundings.wallNow() };
     const keep = () => this.#surroundings.storage().setItem(RELOADED, JSON.stringify(reloads));

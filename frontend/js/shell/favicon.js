@@ -10,7 +10,7 @@ import { conditionOf } from "../panels/alert-words.js";
 /** @typedef {import("../state/state.js").State} State */
 
 const SIZE = 64;
-/** The colours of style.css on black: a tab has its own ground. */
+/** The colours of style.css; the icon has a black ground, because that of a tab is not known. */
 const COLOURS = { high: "#4ade80", medium: "#facc15", low: "#fb923c" };
 
 /** A grey that can be read on a dark tab and on a light one. */
@@ -23,8 +23,8 @@ const icon = /** @type {HTMLLinkElement | null} */ (document.querySelector('link
 let drawn = "";
 
 /**
- * The title carries the price, also of a tab that is not drawn. The sign of a stale one comes first, where a narrow tab
- * still shows it.
+ * The title with the price, which is kept up in a hidden tab too. The sign of a stale price stands before it, where a narrow
+ * tab still shows it.
  * @param {State} state
  */
 export function titleOf(state) {
@@ -63,7 +63,7 @@ export function showTab(state) {
  * @param {string} text
  * @param {string} colour
  * @param {string} ground
- * @param {boolean} isHollow a frame without a ground, to be told from a full one without colours
+ * @param {boolean} isHollow whether a frame takes the place of the ground, so that a stale price can be told without colours
  * @returns {string | null} a data address
  */
 function drawIcon(text, colour, ground, isHollow) {

@@ -1,4 +1,4 @@
-// When to draw, and how much: one frame for all changes before it, and none while nobody looks.
+// Decides when to draw, and how much: one frame for all changes before it, and none while the page is hidden.
 
 import { hasDots } from "../state/view.js";
 import { showTooltip } from "../plot/crosshair.js";
@@ -8,7 +8,7 @@ import { followedPrices } from "../plot/prices.js";
 
 /** @typedef {import("../state/state.js").State} State */
 
-/** More dots than this are not moved by the plain canvas: it draws each by itself. */
+/** On the plain canvas, more dots than this do not move, because the canvas draws each by itself. */
 const MOST_MOVED_BY_CANVAS = 3000;
 
 export class Frames {
@@ -23,9 +23,9 @@ export class Frames {
   #allWanted = false;
   #frontWanted = false;
   #isPriceShown = false;
-  /** The range that the frame before had: another one's prices are not glided to. */
+  /** The range of the frame before. The axis jumps to the prices of another range, and does not glide. */
   #range = 0;
-  /** When the frame before was drawn, if another was to follow at once. */
+  /** When the frame before was drawn, in seconds of the page's own clock; minus infinity if no frame was to follow at once. */
   #followsFrameAt = -Infinity;
   #drawnAt = -Infinity;
 
@@ -48,16 +48,16 @@ export class Frames {
     this.#schedule();
   }
 
-  /** Asks for one when only what is pointed at has changed. */
+  /** Asks for a frame that shows another dot or price under the pointer, and nothing else anew. */
   requestFront() {
     this.#frontWanted = true;
     this.#schedule();
   }
 
-  /** Draws at once, not when the browser next thinks of a frame: the page is seen again. */
+  /** Draws at once, without waiting for the browser's next frame, because the page has become visible. */
   resume() {
     this.#allWanted = true;
-    // The time in between says nothing of how strong the machine is.
+    // The time since the last frame does not show how fast the machine draws.
     this.#followsFrameAt = -Infinity;
     this.#draw();
   }
@@ -100,7 +100,7 @@ export class Frames {
   #drawAll(dotClock) {
     const state = this.#state;
     for (const show of this.#views) show(state);
-    // The price first: what the plot needs before its first frame would hold it up.
+    // The price is shown one frame before the plot, because preparing the plot would hold the price up.
     const isFirst = !this.#isPriceShown && state.estimate !== null;
     this.#isPriceShown ||= isFirst;
     if (isFirst) {
@@ -113,7 +113,7 @@ export class Frames {
     return true;
   }
 
-  /** Only the dots that still fly in, and what is pointed at. @param {number} dotClock */
+  /** Draws only the dots that still fly in, and the dot or price under the pointer. @param {number} dotClock */
   #drawMoved(dotClock) {
     const state = this.#state;
     if (hasDots(state.view) && state.points.newestArrival > this.#drawnAt - ARRIVES_IN) this.#chart.showDots(state, dotClock);
@@ -124,7 +124,7 @@ export class Frames {
     this.#frontWanted = false;
   }
 
-  /** Whether nothing is to move by itself. @param {number} clock */
+  /** Whether nothing is animated: by the reader's setting, for a slow machine, or for too many dots. @param {number} clock */
   #isStill(clock) {
     const isTooMuch = this.#chart.renderer === "canvas" && this.#state.points.count > MOST_MOVED_BY_CANVAS;
     return this.#lessMotion.matches || !this.#strength.suffices(clock) || isTooMuch;

@@ -1,9 +1,9 @@
 // Makes the page installable where the origin is secure: a service worker keeps its files, and never an old build of it.
 
-/** Seconds after which the worker is asked for, so that it does not hold up the first price. */
+/** Seconds after which the worker is registered, so that it does not hold up the first price. */
 const AFTER_SECONDS = 4;
 
-/** Asks for the service worker once the page is at rest; a browser that refuses is told of in the console. */
+/** Registers the service worker after `AFTER_SECONDS`; the console tells of a refusal. */
 export function installWorker() {
   if (!isSecureContext || !("serviceWorker" in navigator)) return;
   setTimeout(() => {

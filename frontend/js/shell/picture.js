@@ -7,14 +7,14 @@ import { confidenceLevel } from "../state/state.js";
 
 /** @typedef {import("../state/state.js").State} State */
 
-/** What a picture holds above the plot, in em: one line more where the price and the time do not fit beside each other. */
+/** Height of the head above the plot, in em. It is higher in a narrow picture, where the time stands above the price. */
 const HEAD = { wide: 6.5, narrow: 9.2 };
 
-/** Widths of the plot below this, in em, are narrow. */
+/** A plot narrower than this, in em, gets the narrow head. */
 const NARROW = 48;
 
 /**
- * The name of a file that shows the price on the page: `satscope-97188-2025-11-22T12-30-07Z`.
+ * The name of a file by the price and time on the page: `satscope-97188-2025-11-22T12-30-07Z`.
  * @param {State} state
  */
 export function nameOf({ estimate, timestamp }) {
@@ -91,7 +91,7 @@ function fitted(context, text, { x, y, size, weight, width }, font) {
   context.fillText(text, x, y);
 }
 
-/** How old the price is, if it is not of this moment. @param {State} state */
+/** How old the price is; empty if it is of this moment. @param {State} state */
 export function staleWords(state) {
   if (staleReason(state) === null) return "";
   const age = ageWords(state);

@@ -2,7 +2,7 @@
 
 import { byId } from "../base/dom.js";
 
-/** Without a move for so long, the tools and the cursor go, in milliseconds. */
+/** Time without a move after which the tools and the cursor are hidden, in milliseconds. */
 const IDLE_MS = 3000;
 
 /** @type {WakeLockSentinel | null} */
@@ -11,8 +11,8 @@ let awake = null;
 let idleTimer;
 
 /**
- * @param {boolean} kiosk whether the page is one from the start
- * @param {boolean} compact whether it is a small part of something larger
+ * @param {boolean} kiosk whether the page was opened as a kiosk
+ * @param {boolean} compact whether the page is a small part of another one
  */
 export function setUpScreen(kiosk, compact) {
   document.body.classList.toggle("compact", compact);
@@ -50,7 +50,7 @@ async function keepAwake(wanted) {
     await awake?.release();
     awake = null;
   } else if (!document.hidden && "wakeLock" in navigator && (!awake || awake.released)) {
-    // Refused on battery, or by the owner of the machine: then the screen goes dark as it always did.
+    // Browsers refuse this on low battery or by a setting. The screen then goes dark as it does for other pages.
     awake = await navigator.wakeLock.request("screen").catch(() => null);
   }
 }

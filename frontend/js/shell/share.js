@@ -1,4 +1,4 @@
-// The dialog of what can be taken away: a link, the price, a picture, tables, and addresses to embed.
+// The dialog to share and export: a link, the price, a picture, tables, and addresses to embed.
 
 import { byId } from "../base/dom.js";
 import { formatUsd } from "../base/format.js";
@@ -43,7 +43,7 @@ export function listenToShare(state, { layers, layout }) {
   }
 }
 
-/** Writes what can be copied, as it is now. */
+/** Fills the fields with the texts to copy, as they are now. */
 function showTexts() {
   fieldOf("share-link").value = location.href;
   fieldOf("share-embed").value = embedOf(new URL(".", document.baseURI).href);

@@ -7,7 +7,7 @@ import { applyTheme } from "../base/theme.js";
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {"dark" | "light"} Theme */
 
-/** Where the reader's choice is kept; `start.js` reads it before the first paint. */
+/** The name under which the browser keeps the reader's choice; `start.js` reads it before the first paint. */
 const CHOSEN = "satscope.chosen-theme";
 
 const button = byId("theme");
@@ -41,7 +41,7 @@ export function listenToTheme(state, onView) {
     const shown = themeOf(state.view.theme, chosen, prefersLight.matches);
     chosen = shown === "light" ? "dark" : "light";
     remember(CHOSEN, chosen);
-    // The reader's choice goes before the link's, which would else come back with each reload.
+    // The reader's choice removes the link's theme, which would otherwise come back with each reload.
     state.view.theme = null;
     onView();
   });

@@ -1,4 +1,4 @@
-// Alerts: at which prices the reader wants to be told. Each fires once, when its condition begins to hold, and never on a
+// Alerts: the prices at which the reader wants to be told. Each fires once, when its condition begins to hold, and never on a
 // price that is not of this moment. Pure.
 
 import { positive } from "../base/json.js";
@@ -8,7 +8,7 @@ import { positive } from "../base/json.js";
  * @typedef {"above" | "below" | "moved"} Kind
  */
 /**
- * `waiting` until its condition does not hold, so that it can begin to; `armed` until it does; then `fired`.
+ * `waiting` while the condition has held since before the alert was set; `armed` until the condition begins to hold; then `fired`.
  * @typedef {"waiting" | "armed" | "fired"} Stage
  */
 /**
@@ -18,21 +18,21 @@ import { positive } from "../base/json.js";
  * @property {number} level USD for `above` and `below`; a share of one for `moved`
  * @property {Stage} stage
  * @property {number | null} firedAt when it fired, Unix seconds; `null` before
- * @property {number | null} firedPrice the price at which it did, USD
- * @property {boolean} isSeen whether the reader has been told, and has closed the banner
+ * @property {number | null} firedPrice the price at which it fired, USD; `null` before
+ * @property {boolean} isSeen whether the reader has closed the banner that tells of it
  */
 /**
- * What alerts are judged by.
+ * A price of this moment, by which alerts are judged.
  * @typedef {object} Reading
  * @property {number} price USD
  * @property {number | null} change in an hour, as a share of one; `null` if not known
  * @property {number} now Unix seconds
  */
 
-/** Alerts that are kept at most. */
+/** The most alerts that are kept. */
 export const MOST_ALERTS = 20;
 
-/** The least and the largest move that can be waited for, as shares of one. */
+/** The least and the largest move that an alert can wait for, as shares of one. */
 export const MOVES = { least: 0.001, most: 0.9 };
 
 /** @type {readonly Kind[]} */
@@ -41,7 +41,7 @@ const KINDS = ["above", "below", "moved"];
 const STAGES = ["waiting", "armed", "fired"];
 
 /**
- * Whether the condition of an alert holds; `null` if that cannot be told.
+ * Whether the condition of an alert holds; `null` if the change in an hour is not known.
  * @param {Pick<Alert, "kind" | "level">} alert
  * @param {Reading} reading
  */
@@ -52,7 +52,7 @@ export function holds({ kind, level }, { price, change }) {
 }
 
 /**
- * The alerts with one more, which waits until its condition does not hold if it holds now.
+ * The alerts with one more, unless there are `MOST_ALERTS` already. If its condition holds now, the new alert is `waiting`.
  * @param {readonly Alert[]} alerts
  * @param {Kind} kind
  * @param {number} level
@@ -91,12 +91,12 @@ function set(alert, reading) {
   return { ...alert, stage, firedAt: null, firedPrice: null, isSeen: false };
 }
 
-/** Marks all that fired as told. @param {readonly Alert[]} alerts @returns {Alert[]} */
+/** Marks the banners of all alerts that fired as closed. @param {readonly Alert[]} alerts @returns {Alert[]} */
 export function allSeen(alerts) {
   return alerts.map((alert) => (alert.stage === "fired" ? { ...alert, isSeen: true } : alert));
 }
 
-/** Those that fired and were not yet closed, the newest first. @param {readonly Alert[]} alerts */
+/** The alerts that fired and whose banner is not closed, the newest first. @param {readonly Alert[]} alerts */
 export function unseen(alerts) {
   const fired = alerts.filter(({ stage, isSeen }) => stage === "fired" && !isSeen);
   return fired.sort((one, other) => (other.firedAt ?? 0) - (one.firedAt ?? 0));
@@ -131,7 +131,7 @@ export function toText(alerts) {
 }
 
 /**
- * Reads what was kept; an alert that cannot be used is left out, and so is every one beyond `MOST_ALERTS`.
+ * Reads the text of `toText`. Alerts that cannot be used, repeat an id or are beyond `MOST_ALERTS` are left out.
  * @param {string | null} text
  * @returns {Alert[]}
  */

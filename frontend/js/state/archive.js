@@ -1,5 +1,5 @@
-// The prices of days and years, as the historian gave them: which answer is shown, which one is wanted, and the line that is
-// drawn through it. Pure but for what is kept.
+// The prices of days and years, as the historian gave them: which answer is shown, which one is to be asked for, and the line
+// that is drawn through it. Pure but for the answers that `Archive` keeps.
 
 import { DOTS_SECONDS, hasDots, RANGES } from "./view.js";
 
@@ -14,35 +14,35 @@ import { DOTS_SECONDS, hasDots, RANGES } from "./view.js";
  * @typedef {object} Wanted
  * @property {string} key by which its answer is kept
  * @property {string} query of `/api/v1/history`
- * @property {number} everySeconds after which its answer is asked for again
+ * @property {number} everySeconds age at which its answer is asked for again
  */
-/** @typedef {{ entries: readonly Past[], isApart: (before: Past, past: Past) => boolean }} Line what is drawn as one line, oldest first */
+/** @typedef {{ entries: readonly Past[], isApart: (before: Past, past: Past) => boolean }} Line prices of one line, oldest first, and whether two neighbours are not joined */
 
 const [HOUR, DAY] = [3600, 86_400];
 
-/** An answer is asked for again after this share of what it spans, in seconds not below the one nor above the other. */
+/** An answer is asked for again after this share of the time that it spans, but after `REFRESH_LEAST` to `REFRESH_MOST` seconds. */
 const REFRESH_SHARE = 1 / 1440;
 const REFRESH_LEAST = 60;
 const REFRESH_MOST = 6 * HOUR;
 
-/** The same while the past is being filled. */
+/** The longest time until an answer is asked for again while the past is being filled, in seconds. */
 const REFRESH_FILLING = 120;
 
-/** Fewer prices than this in what was zoomed to: finer ones are asked for. */
+/** Finer prices are asked for when the time that is zoomed to has fewer prices than this. */
 const ENOUGH = 400;
 
-/** No finer prices than those of blocks and minutes exist: a shorter step is not asked for, in seconds. */
+/** An answer whose step is below this, in seconds, is fine enough: no finer one is asked for. */
 const FINEST = 600;
 
-/** Prices further apart than this many seconds are not joined, and as many steps where the answer has steps. */
+/** Prices further apart than this many seconds are not joined. In an answer with steps, the bound is at least `GAP_STEPS` steps. */
 const GAP_BLOCKS = 6 * HOUR;
 const GAP_MINUTES = 600;
 const GAP_STEPS = 2.5;
 
-/** A range counts as covered when this share of it is: the newest block is never of this moment. */
+/** A range can be chosen once the history reaches back over this share of it. */
 const COVERED = 0.97;
 
-/** What is shown while it is not known how far the past goes, in seconds. */
+/** Length of the range `all` while it is not known where the history begins, in seconds. */
 const UNKNOWN = 365 * DAY;
 
 export class Archive {
@@ -50,9 +50,9 @@ export class Archive {
   failure = "";
   /** @type {Map<string, { series: Series, at: number }>} by name of the range; one answer each */
   #ranges = new Map();
-  /** The finer prices of what was zoomed to last. @type {{ series: Series, key: string } | null} */
+  /** The finer prices of the time that was zoomed to last. @type {{ series: Series, key: string } | null} */
   #detail = null;
-  /** The line that was made last, and of what. @type {{ of: Series | null, live: Past | null, entries: readonly Past[] }} */
+  /** The line that was made last, with the series and the live price that it was made of. @type {{ of: Series | null, live: Past | null, entries: readonly Past[] }} */
   #made = { of: null, live: null, entries: [] };
 
   /**
@@ -67,7 +67,7 @@ export class Archive {
     else this.#detail = { series, key };
   }
 
-  /** Forgets all: it is of another chain, or of a clock that was set. */
+  /** Forgets all answers, because they are of another chain or of a clock that was set since. */
   clear() {
     this.#ranges.clear();
     this.#detail = null;
@@ -75,12 +75,12 @@ export class Archive {
     this.failure = "";
   }
 
-  /** Has all ranges asked for again when they are looked at; they stay until then. */
+  /** Makes every range count as old, so that it is asked for again when it is looked at. The answers stay until then. */
   expire() {
     for (const held of this.#ranges.values()) held.at = Math.min(held.at, -1e9);
   }
 
-  /** The answer for a range. @param {string} name */
+  /** The answer for a range; `null` if there is none yet. @param {string} name */
   of(name) {
     return this.#ranges.get(name)?.series ?? null;
   }
@@ -90,14 +90,14 @@ export class Archive {
     return this.#ranges.get(name)?.at ?? -Infinity;
   }
 
-  /** The finer prices of a span, if they are those held. @param {Span} span */
+  /** The finer prices for a span; `null` if those that are held do not cover it. @param {Span} span */
   detailOf({ low, high }) {
     const series = this.#detail?.series;
     return series && series.from <= low && series.to >= high ? series : null;
   }
 
   /**
-   * The prices of a series and the live one after them.
+   * The prices of a series, followed by the live one if it is newer.
    * @param {Series} series
    * @param {Past | null} live
    */
@@ -118,7 +118,7 @@ export function rangeName({ range }) {
 }
 
 /**
- * Where a range of all that there is begins, Unix seconds.
+ * Where the range `all` begins, Unix seconds; at least an hour ago.
  * @param {State} state
  */
 export function beginningOf({ archive, coverage, timestamp }) {
@@ -140,7 +140,7 @@ export function shownSeries({ view, archive, timestamp }) {
 }
 
 /**
- * What is to be asked of the historian for what is looked at; `null` if it is nothing.
+ * The question to the historian for the prices that the view shows; `null` if the view needs none.
  * @param {State} state
  * @returns {Wanted | null}
  */
@@ -168,7 +168,7 @@ function needsMore({ from, stepSeconds }, { low, high }, now) {
 }
 
 /**
- * Prices after now are not missing.
+ * The part of a span up to now, because there can be no later prices.
  * @param {Span} span
  * @param {number | null} now Unix seconds
  * @returns {Span}
@@ -178,7 +178,8 @@ function untilNow({ low, high }, now) {
 }
 
 /**
- * A question for a span and as much again about it, with round ends: a little zooming and panning asks nothing.
+ * A question for a span with a margin on either side. Its ends are multiples of half a power of two, so that a little zooming and
+ * panning needs no new question.
  * @param {Span} span
  * @returns {Wanted}
  */
@@ -219,7 +220,7 @@ export function isApart({ stepSeconds, minutesFrom }, before, past) {
 }
 
 /**
- * The lowest and highest price in a span of time, with their intervals as far as these are not wild; `null` if there is none.
+ * The lowest and highest price in a span of time, with their intervals up to 10 % from each price; `null` if there is no price.
  * @param {readonly Past[]} entries
  * @param {Span} span
  * @returns {Span | null}
@@ -243,7 +244,7 @@ export function coveredSince({ since, firstMinute }) {
 }
 
 /**
- * Why a range cannot be chosen, as the reader is told; empty if it can be.
+ * Why a range cannot be chosen, in words for the reader; empty if it can be.
  * @param {State} state
  * @param {number} seconds of the range
  * @param {(timestamp: number) => string} formatDay

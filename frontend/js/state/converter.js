@@ -4,12 +4,12 @@ import { readAmount } from "../base/amount.js";
 import { formatDecimal } from "../base/format.js";
 
 /** @typedef {"btc" | "usd" | "sats"} Unit */
-/** @typedef {{ unit: Unit, text: string }} Typed what was typed last, and where */
-/** @typedef {{ texts: Record<Unit, string>, refusal: string }} Converted what each field shows, and what is wrong in a sentence */
+/** @typedef {{ unit: Unit, text: string }} Typed the text that was typed last, and its field */
+/** @typedef {{ texts: Record<Unit, string>, refusal: string }} Converted the text of each field, and a sentence that says what is wrong, empty if nothing is */
 
 export const SATS_PER_BTC = 1e8;
 
-/** No more bitcoin than this will ever be made. */
+/** The bound of all bitcoin that there will ever be. */
 const MOST_BTC = 21_000_000;
 
 /** @type {readonly Unit[]} */

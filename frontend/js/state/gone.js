@@ -1,4 +1,4 @@
-// A moment that a link shows and the window of payments no longer has. Pure.
+// Tells whether a link shows a time without payments, because they have left the window or are still to come. Pure.
 
 import { WINDOW_SECONDS } from "./points.js";
 import { DOTS_SECONDS, hasDots, partNames, RANGES } from "./view.js";
@@ -7,11 +7,11 @@ import { DOTS_SECONDS, hasDots, partNames, RANGES } from "./view.js";
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./view.js").View} View */
 
-/** Seconds around a moment that is shown from the history, at least. */
+/** The shortest time that is shown from the history, in seconds. */
 const AROUND = 12 * 3600;
 
 /**
- * The time that is looked at, if no payment of it is held any more, or none can be yet; `null` if some may be.
+ * The time that the plot is zoomed to, if it lies before the window or after now; `null` if payments of it may be held.
  * @param {State} state
  * @returns {Span | null}
  */
@@ -23,7 +23,7 @@ export function goneSpan({ view, timestamp: now }) {
 }
 
 /**
- * Shows a time from the history: in the shortest range that has it, with enough around it for a line.
+ * Shows a time from the history, in the shortest range that reaches it, with enough time around it for a line.
  * @param {View} view which is changed
  * @param {Span} span Unix seconds
  * @param {number} now

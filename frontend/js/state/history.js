@@ -8,7 +8,7 @@ const KEPT_SECONDS = 3 * 3600;
 /** Live estimates closer than this many seconds take the place of the one before. */
 const STEP_SECONDS = 5;
 
-/** An estimate stands for a moment that is at most so many seconds away from it. */
+/** An estimate stands for a moment that is at most this many seconds away from it. */
 const NEAR_SECONDS = 300;
 
 export class History {

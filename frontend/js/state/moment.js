@@ -3,11 +3,11 @@
 /** @typedef {{ kind: "time", timestamp: number } | { kind: "block", height: number }} Moment a time in Unix seconds, or a block's height */
 /** @typedef {{ text: string, moment: Moment, answer: import("../link/archive.js").Answer | null }} Asked a question, as a link has it; its answer is `null` until it has come */
 
-/** Of a time without its `Z`, the local clock is meant, because a reader typed it. */
+/** A time without `Z` is one of the reader's clock, because the reader typed it. */
 const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(Z?))?$/;
 const BLOCK = /^block-(\d{1,8})$/;
 
-/** The hour that stands for a day. */
+/** The hour that is taken where only a day is given. */
 const NOON = "12";
 
 /**
@@ -20,7 +20,7 @@ export function readMoment(text) {
   const [whole, year, month, day, hour = NOON, minute = "00", zone = ""] = TIME.exec(text) ?? [];
   if (whole === undefined) return null;
   const timestamp = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:00${zone}`) / 1000;
-  // JavaScript's 31 February is in March.
+  // JavaScript reads 31 February as a day of March, so the day is compared.
   const date = new Date(timestamp * 1000);
   const named = zone ? date.getUTCDate() : date.getDate();
   return Number.isFinite(timestamp) && timestamp > 0 && named === Number(day) ? { kind: "time", timestamp } : null;

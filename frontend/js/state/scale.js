@@ -7,7 +7,7 @@
 /** Shares of the price that the axis may show above and below its middle. */
 const REACHES = [0.04, 0.08, 0.16, 0.4];
 
-/** The price may stray so far, as a share of the reach, before the axis follows: it stands still for all lesser moves. */
+/** The axis follows once the price is this share of the reach away from the middle, and stands still for lesser moves. */
 const STRAY = 0.35;
 
 /** Seconds that the mempool's part may span. */
@@ -66,7 +66,7 @@ export function zoomed({ low, high }, factor, about, { least, within }) {
 }
 
 /**
- * A span moved by so much, but not out of `within`.
+ * A span moved by `by`, but not out of `within`.
  * @param {Span} span not longer than `within`
  * @param {number} by
  * @param {Span} within

@@ -81,7 +81,7 @@ export function isLive({ zoom }) {
   return ZOOMS.every((name) => zoom[name] === null);
 }
 
-/** Back to what is new, at the range that was chosen. @param {View} view */
+/** Drops the zoom, and goes back to the range that was chosen. @param {View} view */
 export function goLive(view) {
   view.zoom = noZoom();
   view.range = view.before ?? view.range;
@@ -89,7 +89,7 @@ export function goLive(view) {
 }
 
 /**
- * Shows what is new, so far back.
+ * Shows the newest data, as many seconds back as the range has.
  * @param {View} view
  * @param {number} seconds one of `RANGES`
  */
