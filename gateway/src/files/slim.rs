@@ -1,7 +1,7 @@
-//! What of a source file only its readers need: comments that fill whole lines, and indentation. A third of the page's bytes is
-//! that. Lines keep their numbers, so that an error in a browser names the line of the file in `frontend/`.
+//! Strips source files of comments that fill whole lines and of indentation, which are a third of the page's bytes. Lines keep
+//! their numbers, so that an error in a browser names the line of the file in `frontend/`.
 
-/// The file without such comments and indentation. Lines within a template of JavaScript stay as they are.
+/// The file without comments that fill whole lines and without indentation. Lines within a template of JavaScript stay as they are.
 pub fn slim(source: &str) -> String {
     let mut slim = String::with_capacity(source.len());
     let mut inside = Inside::Code;
@@ -13,7 +13,7 @@ pub fn slim(source: &str) -> String {
     slim
 }
 
-/// Where a line begins.
+/// The kind of text that a line begins in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Inside {
     Code,
@@ -23,7 +23,7 @@ enum Inside {
 }
 
 impl Inside {
-    /// What stays of a line that begins here; afterwards this is where the next line begins.
+    /// Returns the part of the line that stays, and becomes the kind of text that the next line begins in.
     fn keep<'a>(&mut self, line: &'a str) -> &'a str {
         let code = match self {
             Inside::Template => line,
@@ -39,7 +39,7 @@ impl Inside {
         }
         if *self != Inside::Template && code.starts_with("/*") {
             *self = Inside::Comment;
-            // The opening is passed over, so that the end of another comment is not taken for its own.
+            // The opening is passed over, because `/*/` does not close the comment that it opens.
             return self.keep(&code[2..]);
         }
         let is_template = *self == Inside::Template;

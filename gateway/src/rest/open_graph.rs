@@ -1,5 +1,5 @@
-//! What tells other sites how to show a link to the page (<https://ogp.me>). The address is the operator's word alone: what a
-//! request names as its host may be anybody's.
+//! Tags that tell other sites how to show a link to the page (<https://ogp.me>). The address in them comes from the operator's
+//! setting alone, because a client can name any host in its request.
 
 use axum::http::Uri;
 
@@ -21,7 +21,7 @@ impl PublicUrl {
     /// With what was expected.
     pub fn read(text: &str) -> Result<Self, String> {
         let uri: Option<Uri> = text.parse().ok();
-        // A fragment is dropped by the parser.
+        // The parser drops a fragment, so the text is searched for one.
         let uri = uri.filter(|uri| uri.query().is_none() && !text.contains('#'));
         let is_usable = uri.is_some_and(|uri| {
             let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
@@ -64,7 +64,7 @@ impl PublicUrl {
     }
 }
 
-/// As the value of an attribute in double quotes.
+/// A text as the value of an attribute in double quotes.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('"', "&quot;")

@@ -1,7 +1,7 @@
-//! The price as a picture, to be shown on other pages and where a link is shared: `/price.svg` and `/price.png`.
+//! The price as a picture, for other pages and for sites that preview a link: `/price.svg` and `/price.png`.
 //!
-//! What is seen is drawn once, as shapes; two writers make SVG and PNG of them. There is always a picture: a page that shows one
-//! has no place for an error.
+//! One list of shapes says how the picture looks, and two writers make SVG and PNG of it. While there is no price, the picture says
+//! so, because a page that shows it has no place for an error.
 
 mod card;
 mod chart;
@@ -48,31 +48,31 @@ use crate::{
 
 /// Shortest time from one making of a picture to the next.
 const EVERY: Duration = Duration::from_secs(10);
-/// For as long as a picture may be older than the price, caches need not ask.
+/// Caches may keep a picture for as long as the gateway does, [`EVERY`].
 const CACHING: HeaderValue = HeaderValue::from_static("public, max-age=10");
-/// How far back the analyzer is asked, milliseconds: all that it holds.
+/// How far back the analyzer is asked for estimates, milliseconds: as far as the analyzer keeps them.
 const HOURS_MS: u64 = 3 * 3600 * 1000;
 /// From one live estimate of the line to the next, milliseconds.
 const STEP_MS: u64 = 60_000;
-/// A picture is good whatever the analyzer's epoch: it says when it was drawn.
+/// A picture is good in any epoch of the analyzer, because it says when it was drawn.
 const OF_ANY_EPOCH: Wanted = Wanted {
     epoch: 0,
     version: None,
 };
 
-/// What kind of file a picture is.
+/// The format of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Form {
     Svg,
     Png,
 }
 
-/// The pictures of this moment.
+/// The newest picture in each format.
 #[derive(Clone, Debug)]
 pub struct Pictures(Arc<MadeOnce<Form>>);
 
 impl Pictures {
-    /// None yet.
+    /// No pictures yet; each is drawn once a client asks for it.
     pub fn new() -> Self {
         Pictures(Arc::new(MadeOnce::new_every(EVERY, 2)))
     }
@@ -81,7 +81,7 @@ impl Pictures {
 /// `/price.svg`
 ///
 /// # Errors
-/// If there is no room to draw it.
+/// If the picture cannot be drawn.
 pub async fn svg(State(rest): State<Rest>, headers: HeaderMap) -> Result<Response, Problem> {
     answer(&rest, Form::Svg, &headers).await
 }
@@ -89,7 +89,7 @@ pub async fn svg(State(rest): State<Rest>, headers: HeaderMap) -> Result<Respons
 /// `/price.png`
 ///
 /// # Errors
-/// If there is no room to draw it.
+/// If the picture cannot be drawn.
 pub async fn png(State(rest): State<Rest>, headers: HeaderMap) -> Result<Response, Problem> {
     answer(&rest, Form::Png, &headers).await
 }
@@ -124,7 +124,7 @@ impl Form {
     }
 }
 
-/// Draws what is seen now on a blocking thread; gives what makes an answer of it.
+/// Draws the picture on a blocking thread; returns a function that makes the answer of it.
 async fn made(rest: Rest, form: Form) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
     let mut headers = HeaderMap::from_iter([
         (header::CACHE_CONTROL, CACHING),
@@ -141,7 +141,7 @@ async fn made(rest: Rest, form: Form) -> Result<impl FnOnce() -> Answer + Send +
     })
 }
 
-/// What there is to be seen now; `headers` gets the age of the price, and why it is stale if it is.
+/// The content of a picture drawn now. `headers` gets the age of the price, and the reason if the price is stale.
 async fn seen(rest: &Rest, headers: &mut HeaderMap) -> Seen {
     let snapshot = rest.state.borrow().judged_at(Steady::now());
     let current = snapshot.current();
@@ -172,8 +172,8 @@ fn priced(estimate: &Estimate, line: Vec<Dot>) -> Price {
     }
 }
 
-/// The prices of the last day, oldest first, up to this estimate. They are the historian's if it knows more than the analyzer,
-/// which has 3 hours; neither is waited for longer than other questions are.
+/// The prices of the last day, oldest first, up to this estimate. They come from the historian if its prices reach further back
+/// than the analyzer's 3 hours. Each of the two gets as long to answer as for any other question.
 async fn line(rest: &Rest, estimate: &Estimate) -> Vec<Dot> {
     let day = of_day(rest, estimate).await;
     let begin_ms = estimate.as_of_ms.saturating_sub(HOURS_MS);

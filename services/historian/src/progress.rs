@@ -1,4 +1,4 @@
-//! How far the historian has come: written by what reads blocks from the node, read by the service and the metrics.
+//! How far the historian has come. The filler and `upkeep` write it; the service and the metrics read it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +21,7 @@ pub enum Doing {
 }
 
 impl Doing {
-    /// Each, by its label in metrics.
+    /// Each state with its label in metrics.
     pub const ALL: [(Doing, &str); 4] = [
         (Doing::Waiting, "waiting"),
         (Doing::Filling, "filling"),
@@ -29,7 +29,7 @@ impl Doing {
         (Doing::Stuck, "stuck"),
     ];
 
-    /// As gRPC has it.
+    /// The state as gRPC has it.
     pub fn message(self) -> HistorianState {
         match self {
             Doing::Waiting => HistorianState::Waiting,
@@ -51,7 +51,7 @@ pub struct Report {
     pub read_blocks: u64,
     /// Blocks that are to be read in all; 0 until the node has answered.
     pub wanted_blocks: u64,
-    /// Seconds until all are read, at the pace of the last minutes; `None` if that is unknown or none is left.
+    /// Seconds until all blocks are read, at the pace of the last minutes; `None` if the pace is unknown or no block is left.
     pub left_seconds: Option<u64>,
     /// What the filler does.
     pub doing: Doing,

@@ -1,5 +1,4 @@
-//! What is done about the history's file from time to time: it is opened, looked through for damage once, and its figures are
-//! reported.
+//! Looks after the history's file every 5 seconds: opens it, searches it once for damage, and reports its figures.
 
 use std::time::Duration;
 
@@ -18,21 +17,21 @@ use crate::{
 /// Interval between reports, and between tries to open a file.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// What is known of the file.
+/// The file, and the findings about it.
 struct Upkeep {
     archive: Archive,
     progress: Progress,
     condition: Condition,
-    /// The file that was looked through, and is whole.
+    /// The file that was last found to be whole; `None` before.
     looked_through: Option<Identity>,
-    /// Why the file could not be opened the last time, for the log.
+    /// Why the file could not be used at the last beat, for the log; `None` if it could.
     complaint: Option<String>,
 }
 
 /// Opens the file that is there, and reports its figures until `stop`.
 ///
 /// # Errors
-/// When a thread for it dies.
+/// If the blocking thread panics.
 pub async fn run(
     archive: Archive,
     progress: Progress,
@@ -106,7 +105,7 @@ impl Upkeep {
         self.progress.update(|report| report.unusable = None);
     }
 
-    /// Looks for damage until a file is found to be whole.
+    /// Searches the file for damage, unless it was found to be whole before.
     fn look_through(&mut self, readers: &Readers) -> Result<(), StoreError> {
         if self.looked_through.as_ref() == Some(readers.identity()) {
             return Ok(());

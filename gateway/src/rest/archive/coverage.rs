@@ -41,7 +41,7 @@ pub async fn coverage(State(rest): State<Rest>, headers: HeaderMap) -> Response 
     }
 }
 
-/// Asks the historian; gives what writes its answer, or that it has none.
+/// Asks the historian; returns a function that writes its coverage, or that it does not answer.
 async fn asked(
     historian: Historian,
     last: LastCoverage,
@@ -57,7 +57,7 @@ async fn asked(
     Ok(move || written(body))
 }
 
-/// The body in place of an answer of the historian: what it said last, as far as that is known.
+/// The body when the historian does not answer: its last coverage, if it has told one, in the state `away`.
 fn away(last: &LastCoverage, reason: &str) -> Bytes {
     #[derive(Serialize)]
     struct Unknown<'a> {

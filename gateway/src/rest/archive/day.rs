@@ -9,7 +9,7 @@ use super::{
 
 /// Length of the day, seconds.
 const DAY: u64 = 86_400;
-/// At most one price is asked for in this time, seconds: 288 in all.
+/// One price at most is asked for in each step of this length, seconds; so a day has at most 288.
 const STEP: u64 = 300;
 
 /// A price of the past in US dollars.
@@ -17,7 +17,7 @@ const STEP: u64 = 300;
 pub struct Usd {
     /// Unix seconds.
     pub time: u64,
-    /// For one BTC.
+    /// USD for one BTC.
     pub price: f64,
     /// Lower end of the 90 % interval.
     pub low: f64,

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::state::freshness::Stale;
 
-/// Of the picture, as sites that show a link's picture ask for it, pixels.
+/// Width of the picture, pixels. 1200 × 630 is the size that sites which preview links ask for.
 pub const WIDTH: u16 = 1200;
-/// Of the picture, pixels.
+/// Height of the picture, pixels.
 pub const HEIGHT: u16 = 630;
 
 const LEFT: f32 = 64.0;
@@ -31,7 +31,7 @@ const COLUMNS: [f32; 3] = [LEFT, 620.0, 910.0];
 /// The longest name of a chain that is shown, characters.
 const LONGEST_NAME: usize = 12;
 
-/// What is said below the price while there is none.
+/// The line below `no price yet`.
 const NONE_YET: &str = "read from bitcoin's own transactions, once enough have been seen";
 
 const BRAND: Type = Type::strong(27.0);
@@ -41,7 +41,7 @@ const CHIP: Type = Type::strong(14.0);
 const UNIT: Type = Type::plain(46.0);
 const LARGE: Type = Type::strong(104.0);
 
-/// What is seen at one moment.
+/// The content of a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     /// When the picture is drawn, Unix seconds.
@@ -65,9 +65,9 @@ pub struct Price {
     pub high: f64,
     /// 0 to 1.
     pub confidence: f64,
-    /// Of the newest payment that it rests on, seconds.
+    /// Age of the newest payment that the price rests on, seconds.
     pub age: u64,
-    /// Why it is not of this moment, if it is not.
+    /// Why the price is not of this moment; `None` if it is.
     pub stale: Option<Stale>,
     /// The prices of the last hours, oldest first.
     pub line: Vec<Dot>,
@@ -82,7 +82,7 @@ impl Price {
         format!("{} – {}", dollars(self.low), dollars(self.high))
     }
 
-    /// Of the confidence; grey if the price is not of this moment.
+    /// The colour of the confidence; grey if the price is not of this moment.
     fn colour(&self) -> Colour {
         match self.stale {
             Some(_) => MUTED,
@@ -91,7 +91,7 @@ impl Price {
     }
 }
 
-/// The picture of what is seen.
+/// Draws the picture.
 pub fn drawn(seen: &Seen) -> Drawing {
     let mut drawing = Drawing {
         width: WIDTH,
@@ -137,7 +137,7 @@ fn words(seen: &Seen) -> String {
     )
 }
 
-/// The sign, the name, what is special about the data, and the time.
+/// Draws the sign, the name, chips for a simulation and for another chain, and the time.
 fn draw_head(drawing: &mut Drawing, seen: &Seen) {
     draw_sign(drawing, LEFT - 3.0, HEAD - 42.5);
     let mut end = BRAND.write(drawing, "Satscope", at(LEFT + 68.0, HEAD), TEXT);
@@ -159,7 +159,7 @@ fn other_chain(seen: &Seen) -> Option<String> {
     Some(name).filter(|name| !name.trim().is_empty())
 }
 
-/// The sign of the program, as in `frontend/favicon.svg`.
+/// Draws the sign of the program, as in `frontend/favicon.svg`.
 fn draw_sign(drawing: &mut Drawing, left: f32, top: f32) {
     const SCALE: f32 = 1.8;
     let place = |x: f32, y: f32| at(left + x * SCALE, top + y * SCALE);
@@ -184,7 +184,7 @@ fn draw_sign(drawing: &mut Drawing, left: f32, top: f32) {
     }
 }
 
-/// A word on a coloured ground; `left` is the middle of its left edge. Returns its right edge, pixels.
+/// Draws a word on a coloured ground; `left` is the middle of the ground's left edge. Returns its right edge, pixels.
 fn draw_chip(drawing: &mut Drawing, word: &str, left: Point, colour: Colour) -> f32 {
     const PADDING: f32 = 15.0;
     const TALL: f32 = 34.0;
@@ -196,7 +196,7 @@ fn draw_chip(drawing: &mut Drawing, word: &str, left: Point, colour: Colour) -> 
     x + width
 }
 
-/// "1 BTC =" and what it is.
+/// Draws `1 BTC =`, and after it the price in a size that fits.
 fn draw_price(drawing: &mut Drawing, text: &str, kind: Type, colour: Colour) {
     const SPACE: f32 = 22.0;
     let end = UNIT.write(drawing, "1 BTC =", at(LEFT - 4.0, PRICE), MUTED);
@@ -204,7 +204,7 @@ fn draw_price(drawing: &mut Drawing, text: &str, kind: Type, colour: Colour) {
     kind.write(drawing, text, at(end + SPACE, PRICE), colour);
 }
 
-/// The interval, the confidence and the age, each below what it is called.
+/// Draws the interval, the confidence and the age, each below its name.
 fn draw_facts(drawing: &mut Drawing, price: &Price) {
     let level = format!("{} {:.2}", price.level().word(), price.confidence);
     let facts = [
@@ -228,7 +228,7 @@ fn draw_facts(drawing: &mut Drawing, price: &Price) {
     }
 }
 
-/// The line of the last hours, below the reason why the price is stale if it is.
+/// Draws the line of the last hours, and above it the reason if the price is stale.
 fn draw_line(drawing: &mut Drawing, price: &Price) {
     if let Some(reason) = price.stale {
         let end = draw_chip(

@@ -11,11 +11,11 @@ use super::{
 const GAP: f64 = 7200.0;
 /// The least height of the price axis, as a share of the price, so that a calm market looks calm.
 const LEAST_HEIGHT: f64 = 0.004;
-/// What is left free above the highest price and below the lowest, as a share of the height between them.
+/// Room above the highest price and below the lowest, as a share of the height between them.
 const MARGIN: f64 = 0.18;
-/// Lines across the chart, about.
+/// About how many lines lie across the chart.
 const LINES: f64 = 3.0;
-/// From a label to what it stands beside, pixels.
+/// From the right edge of the line to the widest label of a price, pixels.
 const SPACE: f32 = 16.0;
 const LABEL: Type = Type::plain(14.0);
 const BAND_OPACITY: f32 = 0.2;
@@ -36,18 +36,18 @@ pub struct Dot {
 /// Where the chart stands, pixels.
 #[derive(Clone, Copy, Debug)]
 pub struct Area {
-    /// From the left edge of the line.
+    /// Left edge of the line.
     pub left: f32,
-    /// To the right edge of the labels.
+    /// Right edge of the labels.
     pub right: f32,
-    /// From the highest price.
+    /// Upper edge of the price axis.
     pub top: f32,
-    /// To the lowest.
+    /// Lower edge of the price axis.
     pub bottom: f32,
 }
 
-/// Draws prices, oldest first, as a line with its band, with lines at round prices and times in UTC below; nothing if there are
-/// fewer than two.
+/// Draws prices, oldest first, as a line with its band, lines at round prices, and times in UTC below. Draws nothing if the prices
+/// span no time.
 pub fn draw(drawing: &mut Drawing, dots: &[Dot], area: Area, colour: Colour) {
     let Some(axes) = Axes::of(dots, area) else {
         return;
@@ -69,7 +69,7 @@ fn parts(dots: &[Dot]) -> impl Iterator<Item = &[Dot]> {
     dots.chunk_by(|one, next| next.time - one.time <= GAP)
 }
 
-/// What places times and prices.
+/// The axes, which place times and prices in the chart.
 struct Axes {
     area: Area,
     /// Right edge of the line.
@@ -78,7 +78,7 @@ struct Axes {
     to: f64,
     lowest: f64,
     highest: f64,
-    /// From one line across to the next, USD.
+    /// From one line across the chart to the next, USD.
     step: f64,
 }
 
@@ -108,7 +108,7 @@ impl Axes {
         Some(axes)
     }
 
-    /// Where a price lies, within the chart.
+    /// The place of a price; one outside the axes lies at the edge.
     #[allow(clippy::cast_possible_truncation)]
     fn place(&self, time: f64, price: f64) -> Point {
         let along = (time - self.from) / (self.to - self.from);
@@ -142,10 +142,10 @@ impl Axes {
         }
     }
 
-    /// Times of day at whole hours, or at half ones where the span is short.
+    /// Draws times of day 4 hours apart; 2 hours, 30 minutes or 10 minutes where the span is shorter.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn draw_times(&self, drawing: &mut Drawing) {
-        // Times are positive, and fit.
+        // Times are positive, and fit into 64 bits.
         let (from, to) = (self.from.max(0.0).ceil() as u64, self.to as u64);
         let step = match to - from.min(to) {
             0..3600 => 600,

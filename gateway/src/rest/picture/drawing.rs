@@ -1,4 +1,4 @@
-//! A picture as a list of shapes: what each writer needs, and no more. Lengths are in pixels, from the left and from the top.
+//! A picture as a list of shapes, which each writer understands. Lengths are in pixels, from the left and from the top.
 
 /// The part of a quarter's radius at which its control points lie. 0.5523 is an ellipse; this is a little squarer.
 const BULGE: f32 = 0.57;
@@ -12,7 +12,7 @@ pub struct Point {
     pub y: f32,
 }
 
-/// A place.
+/// The place `x` pixels from the left and `y` pixels from the top.
 pub const fn at(x: f32, y: f32) -> Point {
     Point { x, y }
 }
@@ -20,7 +20,7 @@ pub const fn at(x: f32, y: f32) -> Point {
 /// One step of an outline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step {
-    /// Begins anew there.
+    /// Begins a part there.
     Move(Point),
     /// A straight line.
     Line(Point),
@@ -47,7 +47,7 @@ impl Path {
         end.unwrap_or(at(0.0, 0.0))
     }
 
-    /// A quarter of an oval that leaves along the x axis and arrives along the y axis.
+    /// Adds a quarter of an oval that leaves along the x axis and arrives along the y axis.
     pub fn quarter_from_x(&mut self, to: Point) {
         let from = self.end();
         let first = at(from.x + BULGE * (to.x - from.x), from.y);
@@ -55,7 +55,7 @@ impl Path {
         self.steps.push(Step::Curve(first, second, to));
     }
 
-    /// A quarter of an oval that leaves along the y axis and arrives along the x axis.
+    /// Adds a quarter of an oval that leaves along the y axis and arrives along the x axis.
     pub fn quarter_from_y(&mut self, to: Point) {
         let from = self.end();
         let first = at(from.x, from.y + BULGE * (to.y - from.y));
@@ -129,11 +129,11 @@ pub enum Ink {
 /// A path with its ink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
-    /// What is drawn.
+    /// The outline.
     pub path: Path,
-    /// How.
+    /// How the path is drawn.
     pub ink: Ink,
-    /// In what colour.
+    /// Colour of the ink.
     pub colour: Colour,
     /// 0 to 1.
     pub opacity: f32,
@@ -150,7 +150,7 @@ pub struct Drawing {
     pub words: String,
     /// The colour below all shapes.
     pub ground: Colour,
-    /// The first is drawn first.
+    /// The shapes, from the lowest to the highest.
     pub shapes: Vec<Shape>,
 }
 
@@ -165,7 +165,7 @@ impl Drawing {
         self.add(path, Ink::Stroked(width), colour, 1.0);
     }
 
-    /// Leaves out a path of one point, which has neither length nor area.
+    /// Adds a shape; leaves out a path of one step, which has neither length nor area.
     fn add(&mut self, path: Path, ink: Ink, colour: Colour, opacity: f32) {
         if path.steps.len() < 2 {
             return;

@@ -1,4 +1,4 @@
-//! The letters of the pictures, so that no font of a system is needed: each is the way of a round pen.
+//! The letters of the pictures, so that no font of a system is needed. Each letter is the way of a round pen.
 //!
 //! A glyph is written in units of which a capital has [`CAP`], from the baseline up and from its left end: `M` and `L` go to a
 //! point, `C` along a cubic curve, `x` and `y` along a quarter of an oval that leaves along that axis, and `Z` closes.
@@ -60,7 +60,7 @@ static BOX: LazyLock<Glyph> = LazyLock::new(|| Glyph {
     tuck: 0.0,
 });
 
-/// The path of a way; ends before the first word that is none, which the tests allow in no glyph.
+/// The path of a way. It ends before the first word that is not a step; the tests refuse a glyph with such a word.
 fn path(way: &str) -> Path {
     let mut path = Path::default();
     let mut words = way.split_ascii_whitespace();
@@ -72,7 +72,7 @@ fn path(way: &str) -> Path {
     path
 }
 
-/// Takes one step, whose points are the next of these words; `None` if they are no step.
+/// Adds the step that `word` names, with points read from `words`; `None` if they do not make a step.
 fn step<'a>(path: &mut Path, word: &str, words: &mut impl Iterator<Item = &'a str>) -> Option<()> {
     let mut number = || words.next()?.parse::<f32>().ok();
     let mut point = || -> Option<Point> { Some(at(number()?, number()?)) };

@@ -2,11 +2,11 @@
 
 use super::{drawing::Colour, words::Level};
 
-/// Below all.
+/// The ground below all shapes.
 pub const GROUND: Colour = Colour(0x05, 0x08, 0x0a);
-/// What is to be read first.
+/// Text that is to be read first.
 pub const TEXT: Colour = Colour(0xee, 0xf3, 0xf6);
-/// What is to be read later.
+/// Text that is to be read later.
 pub const MUTED: Colour = Colour(0x93, 0xa1, 0xad);
 /// Lines across the chart.
 pub const GRID: Colour = Colour(0x1d, 0x25, 0x2c);
@@ -16,7 +16,7 @@ pub const HIDDEN: Colour = Colour(0xe8, 0x79, 0xf9);
 pub const WARNING: Colour = Colour(0xfa, 0xcc, 0x15);
 /// Confirmed payments in the sign of the program.
 pub const CONFIRMED: Colour = Colour(0x22, 0xd3, 0xee);
-/// Unconfirmed ones.
+/// Unconfirmed payments in the sign of the program.
 pub const MEMPOOL: Colour = Colour(0xff, 0x9f, 0x1c);
 /// The line in the sign of the program.
 pub const HIGH: Colour = Colour(0x4a, 0xde, 0x80);

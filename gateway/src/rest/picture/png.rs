@@ -6,10 +6,10 @@ use tiny_skia::{
 
 use super::drawing::{Colour, Drawing, Ink, Path, Shape, Step};
 
-/// A drawing as pixels, in a file.
+/// A drawing as the bytes of a PNG file.
 ///
 /// # Errors
-/// With the reason if there is no room for it.
+/// With the reason if the drawing has no pixels, or the encoder fails.
 pub fn written(drawing: &Drawing) -> Result<Vec<u8>, String> {
     let (width, height) = (drawing.width.into(), drawing.height.into());
     let mut pixels = Pixmap::new(width, height).ok_or("a picture without pixels")?;
@@ -20,7 +20,7 @@ pub fn written(drawing: &Drawing) -> Result<Vec<u8>, String> {
     pixels.encode_png().map_err(|fault| fault.to_string())
 }
 
-/// Draws a shape; one that has no pixel is left out.
+/// Draws a shape; leaves out one whose path is empty.
 fn draw(pixels: &mut Pixmap, shape: &Shape) {
     let Some(path) = path(&shape.path) else {
         return;

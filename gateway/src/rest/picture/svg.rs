@@ -1,11 +1,11 @@
-//! A drawing as SVG: paths alone and no text, so that it looks the same everywhere, and no style, because the policy of the
-//! answer refuses it.
+//! A drawing as SVG. It has paths and no text, so that it looks the same everywhere, and no style, because the policy of the
+//! answer refuses styles.
 
 use std::fmt::Write as _;
 
 use super::drawing::{Colour, Drawing, Ink, Path, Point, Shape, Step};
 
-/// A drawing as a document.
+/// A drawing as an SVG document.
 pub fn written(drawing: &Drawing) -> String {
     let Drawing {
         width,
@@ -58,7 +58,7 @@ fn data(path: &Path) -> String {
     text
 }
 
-/// To hundredths of a pixel, without zeros that say nothing.
+/// A length rounded to hundredths of a pixel.
 fn rounded(number: f32) -> f32 {
     // Adding 0 makes 0 of -0.
     (number * 100.0).round() / 100.0 + 0.0

@@ -15,12 +15,12 @@ pub struct Type {
 }
 
 impl Type {
-    /// For words.
+    /// A thin type, for words.
     pub const fn plain(size: f32) -> Self {
         Type { size, weight: 0.12 }
     }
 
-    /// For what the eye should find.
+    /// A bold type, for words and numbers that should be seen first.
     pub const fn strong(size: f32) -> Self {
         Type {
             size,
@@ -43,7 +43,7 @@ impl Type {
         let mut units = 0.0;
         for letter in text.chars() {
             let glyph = glyph(letter);
-            // Half of what parts it from its neighbours lies before it.
+            // Half of the room between the glyph and its neighbours lies before it.
             let left = units + (glyph.advance(pen) - glyph.width) / 2.0;
             path.append(&glyph.path, |Point { x, y }| {
                 at(start.x + (left + x) * scale, start.y - y * scale)
@@ -54,13 +54,13 @@ impl Type {
         start.x + units * scale
     }
 
-    /// The same, with its end at `end`.
+    /// Writes a line of text that ends at `end`, which lies on its baseline.
     pub fn write_before(self, drawing: &mut Drawing, text: &str, end: Point, colour: Colour) {
         let start = at(end.x - self.width(text), end.y);
         self.write(drawing, text, start, colour);
     }
 
-    /// The same, with its middle at `middle`.
+    /// Writes a line of text with its middle at `middle`, which lies on its baseline.
     pub fn write_around(self, drawing: &mut Drawing, text: &str, middle: Point, colour: Colour) {
         let start = at(middle.x - self.width(text) / 2.0, middle.y);
         self.write(drawing, text, start, colour);

@@ -1,4 +1,4 @@
-//! What the pictures say, in words and numbers.
+//! The words and numbers of the pictures.
 
 use time::{OffsetDateTime, UtcOffset};
 
@@ -27,7 +27,7 @@ pub fn doubt(price: f64, low: f64, high: f64) -> String {
     format!("± {:.2} %", (high - low) / 2.0 / price * 100.0)
 }
 
-/// How sure a confidence is. The bounds are those of the page.
+/// A confidence in one of three levels, whose bounds are those of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Level {
@@ -46,7 +46,7 @@ impl Level {
         }
     }
 
-    /// In one word.
+    /// The level in one word.
     pub fn word(self) -> &'static str {
         match self {
             Level::High => "high",

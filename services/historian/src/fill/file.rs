@@ -1,4 +1,5 @@
-//! The history of one chain while it is filled: which blocks the node has, which periods are being read, and what is written.
+//! The history of one chain while it is filled: the blocks that the node has, the periods that are being read, and the blocks that
+//! are written.
 
 use std::{
     collections::BTreeMap,
@@ -134,7 +135,8 @@ impl<N: Node> File<N> {
         }
     }
 
-    /// Brings the newest blocks up to the tip, unless the period before them is on its way and there is no lock without it.
+    /// Writes the prices of the newest blocks up to the tip. Waits while the period before them is still wanted and no lock is
+    /// known without it.
     pub(super) async fn bring_up(
         &mut self,
         sight: Sight,
@@ -168,7 +170,7 @@ impl<N: Node> File<N> {
         Ok(())
     }
 
-    /// Writes a period, if all that it rests on is still in the node's chain.
+    /// Writes a period, if the highest block that it rests on is still in the node's chain.
     pub(super) async fn write(&mut self, read: ReadPeriod) -> anyhow::Result<()> {
         let ReadPeriod {
             row,
@@ -199,7 +201,7 @@ impl<N: Node> File<N> {
         self.settle_disputes(number, lock.as_ref()).await
     }
 
-    /// Says of a period and its neighbours whether their locks disagree.
+    /// Marks a period and its neighbours as disputed if their locks disagree, and removes the mark if they agree.
     async fn settle_disputes(&self, number: u32, lock: Option<&Lock>) -> anyhow::Result<()> {
         let stored = self.ledger.read(|readers| readers.periods()).await?;
         let lock_of = |number: u32| match stored.iter().find(|found| found.row.period == number) {
