@@ -252,7 +252,10 @@ pub async fn a_zoomed_view_is_in_the_link(stage: &Stage) {
     browser.value(wheel).await;
     let live = "document.getElementById('chart').dataset.live";
     browser.until(&format!("{live} === 'false'")).await;
-    browser.until("location.hash.includes('price=')").await;
+    // The address may still be that of a view before.
+    browser
+        .until("location.hash.startsWith('#range=1h') && location.hash.includes('price=')")
+        .await;
     let link = browser.value("location.hash").await;
     let link = link.as_str().unwrap();
     for part in ["#range=1h", "time=17637", "price="] {
