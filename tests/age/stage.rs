@@ -73,8 +73,11 @@ impl Stage {
         let took = began.elapsed();
         println!("stale after {took:.1?}: {first:?}");
         assert!(took.as_secs() < 10, "{took:.1?}");
+        let seen = Seen::default();
         until("an age that grows everywhere", async || {
-            let later = answers().await?;
+            let later = answers().await;
+            seen.keep(&later);
+            let later = later?;
             assert!(later.each(is_stale), "{later:?}");
             later.are_older_than(&first, 2.0).then_some(())
         })
@@ -91,6 +94,24 @@ impl Stage {
     pub async fn restart_analyzer(&mut self) {
         self.analyzer = start_analyzer(&self.to_ingest, &self.state).await;
         self.to_analyzer.retarget(self.analyzer.address);
+    }
+}
+
+/// The last thing that was seen, which a test that fails prints.
+#[derive(Default)]
+struct Seen(std::sync::Mutex<String>);
+
+impl Seen {
+    fn keep(&self, seen: &impl std::fmt::Debug) {
+        *self.0.lock().unwrap() = format!("{seen:?}");
+    }
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("seen last: {}", self.0.get_mut().unwrap());
+        }
     }
 }
 
