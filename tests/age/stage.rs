@@ -12,6 +12,9 @@ use crate::{
     },
 };
 
+/// The simulated node has new payments all the time.
+const NEW_SECONDS: f64 = 30.0;
+
 /// The parts, each its own process.
 pub struct Stage {
     pub gateway: Served,
@@ -46,12 +49,14 @@ impl Stage {
         stage
     }
 
-    /// Waits until every interface has a fresh price; prints how long that took.
+    /// Waits until every interface has a fresh price of new payments; prints how long that took. A window of which only the blocks
+    /// have been read is fresh, and its newest payment may be an hour old.
     pub async fn is_fresh(&self) {
         let began = Instant::now();
         until("a fresh price everywhere", async || {
             let answers = Answers::of_all(self).await?;
-            answers.each(|told| told.stale.is_none()).then_some(())
+            let is_new = |told: &Told| told.stale.is_none() && told.age_seconds < NEW_SECONDS;
+            answers.each(is_new).then_some(())
         })
         .await;
         println!("fresh after {:.1?}", began.elapsed());

@@ -139,7 +139,7 @@ pub async fn no_age_comes_from_the_browsers_clock(stage: &mut Stage) {
     browser.value(&watch).await;
     for days in [10, -10] {
         let set = format!(
-            "((page) => {{ page.Date.now = () => page.trueNow() + {days} * 864e5; page.before = Number(document.body.dataset.updates); }})({page})"
+            "((page) => {{ page.Date.now = () => page.trueNow() + {days} * 864e5; page.before = Number(document.body.dataset.updates ?? 0); }})({page})"
         );
         browser.value(&set).await;
         // A clock that leaps looks like sleep, after which the socket may be dead: the page opens a new one. One that goes

@@ -22,6 +22,9 @@ const DOTS: u32 = 600;
 const KNOWN_USD: f64 = 51_500.0;
 const KNOWN_AGE: f64 = 150.0;
 
+/// Before the plot is drawn, nothing on it hears the mouse.
+const DRAWN: &str = "document.getElementById('chart').dataset.renderer !== undefined";
+
 /// One engine with the page open.
 struct Stage {
     script: Script,
@@ -39,6 +42,7 @@ impl Stage {
         browser
             .until("document.getElementById('chart').dataset.points === '601'")
             .await;
+        browser.until(DRAWN).await;
         Some(Stage {
             script,
             browser,
@@ -52,6 +56,7 @@ impl Stage {
         self.browser.client.goto("about:blank").await.unwrap();
         self.browser.client.goto(&url).await.unwrap();
         self.browser.until_text("price", "$").await;
+        self.browser.until(DRAWN).await;
     }
 }
 

@@ -273,9 +273,6 @@ pub async fn a_zoomed_view_is_in_the_link(stage: &Stage) {
 
 pub async fn a_plain_wheel_scrolls_the_page(stage: &Stage) {
     let browser = &stage.browser;
-    let live = "document.getElementById('chart').dataset.live";
-    // Before the plot is drawn, nothing on it hears the wheel.
-    browser.until(&format!("{live} === 'true'")).await;
     browser.value("document.activeElement.blur()").await;
     let wheel = "document.getElementById('chart').dispatchEvent(new WheelEvent('wheel', { deltaY: 100, cancelable: true, bubbles: true }))";
     assert_eq!(
@@ -283,6 +280,7 @@ pub async fn a_plain_wheel_scrolls_the_page(stage: &Stage) {
         true,
         "the browser is left to scroll"
     );
+    let live = "document.getElementById('chart').dataset.live";
     assert_eq!(browser.value(live).await, "true");
     // The hint goes after a moment, so that a slow browser is asked for it in the same breath.
     let hint = format!(

@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::Path,
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fantoccini::{Client, ClientBuilder, elements::Element, key::Key, wd::Capabilities};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     part::{Part, bare, is_installed, reserve_address},
-    wait::{in_time, until},
+    wait::{PATIENCE, PAUSE, in_time, until},
 };
 
 /// Where Debian puts WebKitGTK's own small browser.
@@ -155,13 +155,19 @@ impl Browser {
         in_time(expression, running).await.unwrap()
     }
 
-    /// Waits until a JavaScript expression is true.
+    /// Waits until a JavaScript expression is true. Where it never is, the parts of a conjunction that are not are named.
     pub async fn until(&self, expression: &str) {
-        let what = format!("{expression} to be true");
-        until(&what, async || {
-            (self.value(expression).await == true).then_some(())
-        })
-        .await;
+        let began = Instant::now();
+        while self.value(expression).await != true {
+            if began.elapsed() > PATIENCE {
+                let mut parts = Vec::new();
+                for part in expression.split(" && ") {
+                    parts.push(format!("{part}: {}", self.value(part).await));
+                }
+                panic!("{expression} to be true did not come in {PATIENCE:?}: {parts:#?}");
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// The text of the element with this id, as it is seen.

@@ -8,7 +8,7 @@ use std::{
 /// For what takes moments on an idle machine; tests run on busy ones.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks.
-const PAUSE: Duration = Duration::from_millis(20);
+pub const PAUSE: Duration = Duration::from_millis(20);
 
 /// Looks again and again until `probe` gives something.
 pub async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
