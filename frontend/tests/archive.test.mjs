@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setLocale } from "../js/base/format.js";
 import { archiveOf } from "../js/panels/archive.js";
 import { readCoverage } from "../js/link/message.js";
 
@@ -39,4 +40,10 @@ test("without a historian, or with an odd one, nothing is said", () => {
   for (const odd of [null, {}, [], "x", { state: "resting" }]) assert.equal(archiveOf(readCoverage(odd)), "");
   assert.equal(line({ read_blocks: -5 }), "history since March 2021");
   assert.equal(line({ wanted_blocks: "x", left_seconds: -1 }), "history since March 2021");
+});
+
+test("the month is written in the reader's language", () => {
+  setLocale("de-DE");
+  assert.equal(line(), "history since März 2021 · 61 % filled · 3 h left");
+  setLocale("en-US");
 });

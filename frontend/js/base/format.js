@@ -156,6 +156,39 @@ export function formatLocalMoment(timestamp) {
   return `${dates("day", { dateStyle: "short" }).format(timestamp * 1000)}, ${formatLocalTime(timestamp)}`;
 }
 
+/** @type {Record<"day" | "month" | "whole" | "utcMonth", Intl.DateTimeFormatOptions>} */
+const DATES = {
+  day: { day: "numeric", month: "short" },
+  month: { month: "short" },
+  whole: { day: "numeric", month: "long", year: "numeric" },
+  utcMonth: { month: "long", year: "numeric", timeZone: "UTC" },
+};
+
+/**
+ * The day of a moment: `Mar 4`, `Mar`, `March 4, 2026`, or `March 2026` by the calendar of UTC.
+ * @param {number} timestamp Unix seconds
+ * @param {keyof typeof DATES} form
+ */
+export function formatDate(timestamp, form) {
+  return dates(`date ${form}`, DATES[form]).format(timestamp * 1000);
+}
+
+/**
+ * A day in words: `March 4, 2026`.
+ * @param {number} timestamp Unix seconds
+ */
+export function formatDay(timestamp) {
+  return formatDate(timestamp, "whole");
+}
+
+/**
+ * A day and a time of day, local: `March 4, 2026, 12:00`.
+ * @param {number} timestamp Unix seconds
+ */
+export function formatMoment(timestamp) {
+  return `${formatDay(timestamp)}, ${formatLocalTime(timestamp)}`;
+}
+
 /**
  * A moment as date and time in UTC, the same in every locale: `2025-11-22 12:30:07 UTC`.
  * @param {number} timestamp Unix seconds

@@ -1,11 +1,10 @@
 // The line that says how far back the prices of the past go, and how much of them is still to be read.
 
-import { formatAge, formatCount } from "../base/format.js";
+import { formatAge, formatCount, formatDate } from "../base/format.js";
 
 /** @typedef {import("../link/message.js").Coverage} Coverage */
 
 const DAY_SECONDS = 86_400;
-const MONTH = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });
 
 /**
  * Such as `history since March 2021 · 61 % filled · 3 h left`.
@@ -17,7 +16,7 @@ export function archiveOf(coverage) {
   const { state, detail, since, filled, leftSeconds } = coverage;
   const isFilling = state !== "stuck" && filled > 0 && filled < 1;
   const parts = [
-    since === null ? "" : `since ${MONTH.format(since * 1000)}`,
+    since === null ? "" : `since ${formatDate(since, "utcMonth")}`,
     isFilling ? `${Math.floor(filled * 100)} % filled` : "",
     isFilling && leftSeconds !== null ? `${formatLeft(leftSeconds)} left` : "",
     state === "stuck" ? `stopped${detail && `: ${detail}`}` : "",

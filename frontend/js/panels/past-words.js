@@ -1,11 +1,10 @@
 // The words that answer a question for the price of a moment or block: the price, or one sentence that says why there is no
 // price. Pure.
 
-import { formatAge, formatCount, formatLocalTime, formatUsd, formatUtc } from "../base/format.js";
+import { formatAge, formatCount, formatDay, formatLocalTime, formatMoment, formatUsd, formatUtc } from "../base/format.js";
 import { coveredSince } from "../state/archive.js";
 import { readMoment } from "../state/moment.js";
 import { confidenceLevel } from "../state/state.js";
-import { formatDay, formatMoment } from "../plot/calendar.js";
 import { archiveOf } from "./archive.js";
 
 /** @typedef {import("../state/state.js").State} State */

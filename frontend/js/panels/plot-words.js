@@ -1,11 +1,10 @@
 // The plot's message in place of dots or a line: that nothing has come yet, that payments are gone, or that the history is awaited
 // or has no price. Pure.
 
-import { formatCount, formatLocalTime } from "../base/format.js";
+import { formatCount, formatDay, formatLocalTime, formatMoment } from "../base/format.js";
 import { coveredSince, refusalOf } from "../state/archive.js";
 import { goneSpan } from "../state/gone.js";
 import { hasDots } from "../state/view.js";
-import { formatDay, formatMoment } from "../plot/calendar.js";
 import { shownParts } from "../plot/layout.js";
 import { shownLine } from "../plot/prices.js";
 import { spanWords } from "../plot/titles.js";

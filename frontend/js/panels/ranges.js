@@ -1,9 +1,9 @@
 // The ranges that can be chosen, why others cannot, how far the past is filled, and whether the time axis is split.
 
 import { byId, setText } from "../base/dom.js";
+import { formatDay } from "../base/format.js";
 import { refusalOf } from "../state/archive.js";
 import { chooseAxis, chooseRange, DOTS_SECONDS, hasDots } from "../state/view.js";
-import { formatDay } from "../plot/calendar.js";
 import { progressOf } from "./plot-words.js";
 
 /** @typedef {import("../state/state.js").State} State */

@@ -1,6 +1,6 @@
 // Ticks of time over days and years: they lie where an hour, a day, a month or a year of the local calendar begins. Pure.
 
-import { formatLocalTime } from "../base/format.js";
+import { formatDate, formatLocalTime } from "../base/format.js";
 
 /** @typedef {"second" | "minute" | "hour" | "day" | "month" | "year"} Unit */
 
@@ -23,10 +23,6 @@ const STEPS = /** @type {const} */ ([
 
 /** The most ticks that are tried, so that a mistake in a step cannot go on for ever. */
 const MOST_TICKS = 200;
-
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const month = new Intl.DateTimeFormat(undefined, { month: "short" });
-const dayAndYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
 
 /**
  * Moments of the local calendar from `start` to `end`.
@@ -87,25 +83,9 @@ export function labelOf(time, unit) {
   switch (unit) {
     case "second": return formatLocalTime(time, true);
     case "minute": return formatLocalTime(time);
-    case "hour": return date.getHours() < 1 ? day.format(date) : formatLocalTime(time);
-    case "day": return day.format(date);
-    case "month": return date.getMonth() === 0 ? String(date.getFullYear()) : month.format(date);
+    case "hour": return date.getHours() < 1 ? formatDate(time, "day") : formatLocalTime(time);
+    case "day": return formatDate(time, "day");
+    case "month": return date.getMonth() === 0 ? String(date.getFullYear()) : formatDate(time, "month");
     case "year": return String(date.getFullYear());
   }
-}
-
-/**
- * A day in words: `4 March 2026`.
- * @param {number} time Unix seconds
- */
-export function formatDay(time) {
-  return dayAndYear.format(new Date(time * 1000));
-}
-
-/**
- * A day and a time of day, local: `4 March 2026, 12:00`.
- * @param {number} time Unix seconds
- */
-export function formatMoment(time) {
-  return `${formatDay(time)}, ${formatLocalTime(time)}`;
 }

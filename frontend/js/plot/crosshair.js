@@ -1,9 +1,8 @@
 // The cross-hair, and what the dot or the price beside it says.
 
 import { byId, setText } from "../base/dom.js";
-import { formatAge, formatBtc, formatLocalTime, formatRoundUsd, formatUsd } from "../base/format.js";
+import { formatAge, formatBtc, formatLocalTime, formatMoment, formatRoundUsd, formatUsd } from "../base/format.js";
 import { eventNow } from "../state/age.js";
-import { formatMoment } from "./calendar.js";
 import { crisp } from "./grid.js";
 import { drawThrough, partAt, priceAt, timeAt } from "./layout.js";
 import { positionOf } from "./nearest.js";

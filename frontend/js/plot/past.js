@@ -1,8 +1,7 @@
 // What the plot shows of the past beside its line: where one series ends, the moment that was asked for, where payments are
 // missing, and the price that is pointed at.
 
-import { formatUsd } from "../base/format.js";
-import { formatMoment } from "./calendar.js";
+import { formatMoment, formatUsd } from "../base/format.js";
 import { crisp } from "./grid.js";
 import { timeAt, xOf, yOf } from "./layout.js";
 import { shownLine } from "./prices.js";

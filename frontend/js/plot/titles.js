@@ -1,7 +1,6 @@
 // The title of each part: what it shows, how far back, and how many payments of each state.
 
-import { formatAge, formatCount, formatLocalTime } from "../base/format.js";
-import { formatDay, formatMoment } from "./calendar.js";
+import { formatAge, formatCount, formatDay, formatLocalTime, formatMoment } from "../base/format.js";
 import { isRoomy } from "./layout.js";
 
 /** @typedef {import("./layout.js").Part} Part */
