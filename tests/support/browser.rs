@@ -155,14 +155,16 @@ impl Browser {
         in_time(expression, running).await.unwrap()
     }
 
-    /// Waits until a JavaScript expression is true. Where it never is, the parts of a conjunction that are not are named.
+    /// Waits until a JavaScript expression is true. Where it never is, each part of a conjunction is named, with the value of what
+    /// stands on the left of its `===`.
     pub async fn until(&self, expression: &str) {
         let began = Instant::now();
         while self.value(expression).await != true {
             if began.elapsed() > PATIENCE {
                 let mut parts = Vec::new();
                 for part in expression.split(" && ") {
-                    parts.push(format!("{part}: {}", self.value(part).await));
+                    let left = part.split(" === ").next().unwrap_or(part);
+                    parts.push(format!("{part}: {}", self.value(left).await));
                 }
                 panic!("{expression} to be true did not come in {PATIENCE:?}: {parts:#?}");
             }
