@@ -2,7 +2,7 @@
 //!
 //! Each test has a simulated node, a chain on it that nothing happens to, and others that are plagued: their links cut,
 //! frozen or dead, their parts killed. Once all is quiet, each one's window is held against that of the first,
-//! transaction by transaction and stamp by stamp. The times that each test prints are those of `RELIABILITY.md`.
+//! transaction by transaction and stamp by stamp. The times that each test prints are those of `docs/RELIABILITY.md`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

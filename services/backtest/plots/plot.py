@@ -1,4 +1,4 @@
-"""Draws the error plots of ACCURACY.md from what `satscope backtest` printed (Python 3 with matplotlib).
+"""Draws the error plots of docs/ACCURACY.md from what `satscope backtest` printed (Python 3 with matplotlib).
 
     python3 services/backtest/plots/plot.py BLOCKS_CSV DAYS_CSV
 """

@@ -1,4 +1,4 @@
-//! The accuracy that was reached, as floors: what falls below them fails. `ACCURACY.md` has the figures themselves.
+//! The accuracy that was reached, as floors: what falls below them fails. `docs/ACCURACY.md` has the figures themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::{Path, PathBuf};

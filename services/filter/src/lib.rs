@@ -5,7 +5,7 @@
 //!
 //! The default set is wide. Narrower rules (at most 5 inputs, exactly 2 outputs, no input from a recent transaction) make
 //! what is left cleaner, and yet read fewer blocks right, because half of the round sums are gone with the rest:
-//! `ACCURACY.md` has the figures.
+//! `docs/ACCURACY.md` has the figures.
 
 mod judged;
 mod raw;

@@ -65,7 +65,7 @@
 //!
 //! Answers lie between $1,000 and $10,000,000, before 2019 between $100 and $1,000,000. The search goes a factor of ten
 //! further, in steps of 0.1 % with interpolation between, so that just outside there is no price rather than a wrong one. Above
-//! $1,000,000 the filter's least amount (1000 satoshi) hides the small sums, and cold starts fail more often: `ACCURACY.md` has
+//! $1,000,000 the filter's least amount (1000 satoshi) hides the small sums, and cold starts fail more often: `docs/ACCURACY.md` has
 //! the figures.
 //!
 //! # Use

@@ -90,7 +90,7 @@ async fn send_payments(node: &Bitcoind, purse: &mut Purse) -> Vec<(Txid, Instant
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes, and measures: RELIABILITY.md has its figures"]
+#[ignore = "takes minutes, and measures: docs/RELIABILITY.md has its figures"]
 async fn what_polling_a_mempool_of_300_000_costs() {
     let (node, mut purse) = full_node().await;
     let asked = Instant::now();
