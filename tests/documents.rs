@@ -226,6 +226,46 @@ fn what_the_documents_link_to_is_there() {
     assert!(links > 20, "{links} links found");
 }
 
+/// The names of source files that a text has in backticks.
+fn source_names(text: &str) -> impl Iterator<Item = &str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.filter(|name| {
+        [".rs", ".js", ".proto"]
+            .iter()
+            .any(|kind| name.ends_with(kind))
+    })
+}
+
+#[test]
+fn each_source_file_that_the_tour_names_is_linked_and_there() {
+    let tour = include_str!("../docs/tour.md");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let mut linked = BTreeSet::new();
+    for link in tour.split("[`").skip(1) {
+        let (name, rest) = link
+            .split_once("`](")
+            .expect("a target after each linked name");
+        let (target, _) = rest.split_once(')').unwrap();
+        let file = docs.join(target);
+        assert!(
+            file.is_file(),
+            "docs/tour.md links {name} to {target}, which is no file"
+        );
+        assert!(
+            file.ends_with(name),
+            "docs/tour.md links {name} to {target}"
+        );
+        linked.insert(target);
+    }
+    let named = source_names(tour).count();
+    assert_eq!(
+        named,
+        tour.matches("[`").count(),
+        "docs/tour.md names a source file without a link"
+    );
+    assert!(linked.len() >= 20, "{linked:?}");
+}
+
 /// All that stands in the project's own files of this kind below these folders.
 fn text_of(folders: &[&str], kinds: &[&str]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
