@@ -1,5 +1,6 @@
-"""The systemd units: their exposure as systemd reckons it, and their behaviour on a machine of its own."""
+"""The systemd units: their hardening, their exposure as systemd reckons it, and their behaviour on a machine of its own."""
 
+import difflib
 import re
 import shutil
 import subprocess
@@ -10,14 +11,50 @@ from checks import ROOT, require, run
 FOLDER = ROOT / "deploy/systemd"
 MOST_EXPOSED = 2.0
 MACHINE_SECONDS = 300
+# What a unit sets for itself. All other lines of [Service] are repeated in each, because a unit that is copied alone must
+# be as hardened as the others.
+OWN = {"ExecStart", "Environment", "MemoryMax", "CPUWeight", "IOWeight", "LimitNOFILE", "StateDirectory", "StateDirectoryMode"}
+# The system calls that a unit may make beyond those of all.
+CALLS = {
+    "satscope.service": "sched_setscheduler setpriority",
+    "satscope-ingest.service": "sched_setscheduler",
+    "satscope-historian.service": "setpriority",
+}
 
 
 def check(checks, binary, cache, folder):
+    checks.run("the units repeat the same hardening, line by line", repeat_the_hardening, FOLDER)
     for unit in sorted(FOLDER.glob("*.service")):
         checks.run(f"{unit.name} is exposed by less than {MOST_EXPOSED}", is_hardly_exposed, unit)
     machine = Path(folder) / "machine"
     if checks.run("a machine with systemd is there", prepare, binary, Path(cache), machine):
         boot(checks, machine)
+
+
+def repeat_the_hardening(folder):
+    units = sorted(folder.glob("*.service"))
+    require(len(units) > 1, f"{len(units)} units in {folder}; expected one of the whole and one for each part")
+    first, *others = units
+    expected = repeated(first)
+    require("NoNewPrivileges=yes" in expected, f"{first.name} has no line NoNewPrivileges=yes; expected the hardening in [Service]")
+    for unit in others:
+        lines = difflib.unified_diff(expected, repeated(unit), first.name, unit.name, lineterm="")
+        differing = "\n".join(lines)
+        require(not differing, f"{unit.name} does not repeat the lines of {first.name}:\n{differing}")
+
+
+def repeated(unit):
+    """The lines of a unit's [Service] that all units have in common, in their order."""
+    _, _, service = unit.read_text().partition("[Service]\n")
+    service, _, _ = service.partition("\n[")
+    lines = [line for line in service.splitlines() if line and not line.startswith("#")]
+    keeps_state = any(line.startswith("StateDirectory=") for line in lines)
+    require(not keeps_state or "StateDirectoryMode=0700" in lines, f"{unit.name}: others may read its state folder")
+    if calls := CALLS.get(unit.name):
+        allowed = f"SystemCallFilter={calls}"
+        require(allowed in lines, f"{unit.name} has no line {allowed}; if it needs no calls of its own, mend CALLS")
+        lines.remove(allowed)
+    return [line for line in lines if line.partition("=")[0] not in OWN]
 
 
 def is_hardly_exposed(unit):
