@@ -12,7 +12,7 @@ use std::{
 
 use satscope_kit::{clock::Steady, upstream::SILENCE};
 use satscope_log::{Bounds, Replay};
-use satscope_proto::v1::{Amounts, HistoryEntry, PriceUpdate, StaleReason, TransactionState};
+use satscope_proto::v1::{Amounts, HistoryEntry, PriceUpdate, StaleReason};
 use tokio::sync::watch;
 
 use crate::{
@@ -239,9 +239,11 @@ impl Inner {
         }
         points.extend(news.points.iter().copied());
         for (id, state) in &news.changes {
-            if *state == TransactionState::Removed {
+            let Some(state) = state else {
                 points.remove(id);
-            } else if let Some(dot) = points.get_mut(id) {
+                continue;
+            };
+            if let Some(dot) = points.get_mut(id) {
                 dot.state = *state;
             }
         }

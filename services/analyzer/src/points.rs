@@ -3,9 +3,8 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use satscope_log::{Accepted, State, Txid, Window};
-use satscope_proto::v1::TransactionState;
 
-use crate::{course::Course, wire::transaction_state};
+use crate::course::Course;
 
 /// Satoshi in one bitcoin.
 const SATS_PER_BTC: f64 = 1e8;
@@ -59,7 +58,7 @@ pub struct Dot {
     /// The round sum, USD.
     pub round_usd: f32,
     /// Where it is.
-    pub state: TransactionState,
+    pub state: State,
 }
 
 impl Dot {
@@ -76,8 +75,8 @@ pub struct News {
     pub reset: bool,
     /// New dots.
     pub points: Vec<(DotId, Dot)>,
-    /// Changed ones.
-    pub changes: Vec<(DotId, TransactionState)>,
+    /// Changed dots, each with the state of its transaction; `None` if the transaction left the window.
+    pub changes: Vec<(DotId, Option<State>)>,
 }
 
 impl News {
@@ -129,7 +128,7 @@ impl Points {
                     time_ms: accepted.first_seen_ms,
                     value_sats: *value_sats,
                     round_usd: implied.round_usd as f32,
-                    state: transaction_state(state),
+                    state,
                 };
                 Some((number, (DotId::new(&accepted.txid, number), dot)))
             })
@@ -142,26 +141,22 @@ impl Points {
     }
 
     /// A transaction moved into or out of a block.
-    pub fn move_to(&self, txid: &Txid, state: State) -> Vec<(DotId, TransactionState)> {
+    pub fn move_to(&self, txid: &Txid, state: State) -> Vec<(DotId, Option<State>)> {
         let numbers = self
             .by_txid
             .get(&beginning(txid))
             .map_or(&[][..], |numbers| numbers);
-        changes(txid, numbers, transaction_state(state))
+        changes(txid, numbers, Some(state))
     }
 
     /// A transaction left the window.
-    pub fn leave(&mut self, txid: &Txid) -> Vec<(DotId, TransactionState)> {
+    pub fn leave(&mut self, txid: &Txid) -> Vec<(DotId, Option<State>)> {
         let numbers = self.by_txid.remove(&beginning(txid)).unwrap_or_default();
-        changes(txid, &numbers, TransactionState::Removed)
+        changes(txid, &numbers, None)
     }
 }
 
-fn changes(
-    txid: &Txid,
-    numbers: &[u32],
-    state: TransactionState,
-) -> Vec<(DotId, TransactionState)> {
+fn changes(txid: &Txid, numbers: &[u32], state: Option<State>) -> Vec<(DotId, Option<State>)> {
     numbers
         .iter()
         .map(|number| (DotId::new(txid, *number), state))

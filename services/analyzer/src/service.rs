@@ -265,7 +265,8 @@ fn in_parts(whole: PriceUpdate, news: Told) -> impl Iterator<Item = PriceUpdate>
 
 #[cfg(test)]
 mod tests {
-    use satscope_proto::v1::{Point, TransactionState};
+    use satscope_log::State;
+    use satscope_proto::v1::Point;
 
     use super::*;
     use crate::points::{Dot, DotId, News};
@@ -275,7 +276,7 @@ mod tests {
             time_ms: 1,
             value_sats: number as u64,
             round_usd: 20.0,
-            state: TransactionState::Mempool,
+            state: State::Mempool,
         };
         let id = |number| DotId::new(&[7; 32], number as u32);
         News {
@@ -283,7 +284,7 @@ mod tests {
             points: (0..points)
                 .map(|number| (id(number), dot(number)))
                 .collect(),
-            changes: vec![(id(0), TransactionState::Confirmed)],
+            changes: vec![(id(0), Some(State::Confirmed))],
         }
     }
 

@@ -185,15 +185,16 @@ pub fn point((id, dot): &(DotId, Dot)) -> proto::Point {
         price_usd: dot.price_usd(),
         value_sats: dot.value_sats,
         round_usd: f64::from(dot.round_usd),
-        state: dot.state.into(),
+        state: transaction_state(dot.state).into(),
     }
 }
 
 /// A change of a dot as a message.
-pub fn point_change((id, state): &(DotId, proto::TransactionState)) -> proto::PointChange {
+pub fn point_change((id, state): &(DotId, Option<log::State>)) -> proto::PointChange {
+    let state = state.map_or(proto::TransactionState::Removed, transaction_state);
     proto::PointChange {
         id: id.to_string(),
-        state: (*state).into(),
+        state: state.into(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Deref, sync::Arc, time::Duration};
 
 use satscope_kit::clock::Steady;
 use satscope_log::Missed;
-use satscope_proto::v1::{PriceUpdate, TransactionState};
+use satscope_proto::v1::PriceUpdate;
 
 use crate::points::{Dot, DotId, News};
 
@@ -66,10 +66,8 @@ pub fn as_they_are(missed: &Missed<DotId>, points: &HashMap<DotId, Dot>) -> News
     let dots = there
         .into_iter()
         .filter_map(|id| Some((*id, *points.get(id)?)));
-    let changed = missed.changed.iter().chain(gone).map(|id| {
-        let state = points.get(id).map(|dot| dot.state);
-        (*id, state.unwrap_or(TransactionState::Removed))
-    });
+    let changed = missed.changed.iter().chain(gone);
+    let changed = changed.map(|id| (*id, points.get(id).map(|dot| dot.state)));
     News {
         reset: false,
         points: oldest_first(dots.collect()),

@@ -1,6 +1,8 @@
 //! What subscribers are told, by what they have seen.
 #![allow(clippy::unwrap_used)]
 
+use satscope_log::State;
+
 use super::*;
 
 fn id(name: u8) -> DotId {
@@ -12,7 +14,7 @@ fn news(name: u8) -> News {
         time_ms: 1,
         value_sats: 40_000,
         round_usd: 20.0,
-        state: TransactionState::Mempool,
+        state: State::Mempool,
     };
     News {
         points: vec![(id(name), dot)],
@@ -95,7 +97,7 @@ fn before_the_window_is_whole_there_is_no_reset_and_then_there_is() {
 fn a_flood_of_news_is_not_kept() {
     let (feed, [_, _, last]) = feed();
     let half = || News {
-        changes: vec![(id(1), TransactionState::Confirmed); KEPT.ids / 2],
+        changes: vec![(id(1), Some(State::Confirmed)); KEPT.ids / 2],
         ..News::default()
     };
     let sequences = [half(), half(), half()].map(|news| publish(&feed, news));
@@ -171,16 +173,13 @@ fn an_update_says_since_when_there_is_history() {
 fn changes_reach_those_who_begin_later() {
     let (feed, _) = feed();
     let news = News {
-        changes: vec![
-            (id(1), TransactionState::Removed),
-            (id(2), TransactionState::Confirmed),
-        ],
+        changes: vec![(id(1), None), (id(2), Some(State::Confirmed))],
         ..News::default()
     };
     publish(&feed, news);
     let (_, news) = feed.since(0, Steady::now()).unwrap();
     assert_eq!(ids(&news), [id(2), id(3)]);
-    assert_eq!(news.points[0].1.state, TransactionState::Confirmed);
+    assert_eq!(news.points[0].1.state, State::Confirmed);
 }
 
 #[test]
