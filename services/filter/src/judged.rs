@@ -2,8 +2,6 @@
 
 use bitcoin::{Script, Transaction, hashes::Hash as _};
 
-use crate::raw::RawTransaction;
-
 /// An output of another transaction, named where it stands: most of those who ask look at a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spent<'a> {
@@ -62,35 +60,5 @@ impl Judged for Transaction {
         let with_witness = self.input.iter().filter(|input| !input.witness.is_empty());
         let sizes = with_witness.map(|input| input.witness.size());
         sizes.max().unwrap_or(0)
-    }
-}
-
-impl Judged for RawTransaction<'_> {
-    fn is_coinbase(&self) -> bool {
-        RawTransaction::is_coinbase(self)
-    }
-
-    fn input_count(&self) -> usize {
-        RawTransaction::input_count(self)
-    }
-
-    fn output_count(&self) -> usize {
-        RawTransaction::output_count(self)
-    }
-
-    fn spends(&self) -> impl Iterator<Item = Spent<'_>> {
-        self.inputs().map(|(spent, _)| spent)
-    }
-
-    fn pays(&self) -> impl Iterator<Item = (u64, &Script)> {
-        self.outputs()
-    }
-
-    fn carries_data(&self) -> bool {
-        RawTransaction::carries_data(self)
-    }
-
-    fn largest_witness(&self) -> usize {
-        RawTransaction::largest_witness(self)
     }
 }

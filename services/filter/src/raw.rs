@@ -6,7 +6,7 @@ use bitcoin::hashes::Hash as _;
 use bitcoin::{Script, Txid};
 use sha2::{Digest as _, Sha256};
 
-use crate::judged::Spent;
+use crate::judged::{Judged, Spent};
 
 /// Bytes of a block's header.
 const HEADER: usize = 80;
@@ -193,6 +193,36 @@ impl<'a> RawTransaction<'a> {
     #[must_use]
     pub fn largest_witness(&self) -> usize {
         self.largest_witness
+    }
+}
+
+impl Judged for RawTransaction<'_> {
+    fn is_coinbase(&self) -> bool {
+        RawTransaction::is_coinbase(self)
+    }
+
+    fn input_count(&self) -> usize {
+        RawTransaction::input_count(self)
+    }
+
+    fn output_count(&self) -> usize {
+        RawTransaction::output_count(self)
+    }
+
+    fn spends(&self) -> impl Iterator<Item = Spent<'_>> {
+        self.inputs().map(|(spent, _)| spent)
+    }
+
+    fn pays(&self) -> impl Iterator<Item = (u64, &Script)> {
+        self.outputs()
+    }
+
+    fn carries_data(&self) -> bool {
+        RawTransaction::carries_data(self)
+    }
+
+    fn largest_witness(&self) -> usize {
+        RawTransaction::largest_witness(self)
     }
 }
 
