@@ -10,28 +10,27 @@
 
 use std::{fmt, path::PathBuf};
 
-use crate::rpc::Auth;
+use crate::login::Auth;
 
 mod address;
 mod chain;
 mod config;
-mod cookie;
 mod entry;
 mod error;
-mod guard;
 mod places;
 mod resolve;
 mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use crate::{
+    guard::{Access, FileError, FileFault, Owners},
+    login::{Cookie, CookieError, CookieFile, read_cookie},
+};
 pub use address::RpcAddress;
 pub use chain::Chain;
-pub use cookie::{Cookie, CookieError, CookieFile, read_cookie};
 pub use entry::{Spot, ZmqTopic};
 pub use error::{DiscoveryError, FolderSource, LineFault, ValueFault};
-pub(crate) use guard::read_chosen;
-pub use guard::{Access, FileError, FileFault, Owners};
 pub use places::Places;
 
 /// The node whose files lie in the first of the places that has any.

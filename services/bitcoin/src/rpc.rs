@@ -11,7 +11,7 @@ use std::{
     fmt,
     hash::{BuildHasher as _, RandomState},
     io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -19,7 +19,8 @@ use std::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::discovery::{CookieFile, read_chosen};
+use crate::guard::read_chosen;
+pub use crate::login::Auth;
 pub use answer::Answer;
 use error::TIMEOUT;
 pub use error::{IN_WARMUP, RpcError};
@@ -33,35 +34,6 @@ pub use shapes::{
 const LONGEST_COOKIE: u64 = 1024;
 /// The longest answer that is taken, in bytes: the txids of three million transactions, or a batch of large ones.
 const LONGEST_ANSWER: usize = 256 << 20;
-
-/// How the client identifies itself.
-#[derive(Clone)]
-pub enum Auth {
-    /// Not at all; Core refuses that.
-    None,
-    /// With the file that Core writes anew at each start (`.cookie` in its data folder), as it was set by hand.
-    CookieFile(PathBuf),
-    /// With that file as it was found, which must be as safe as [`CookieFile::read`] asks.
-    FoundCookie(CookieFile),
-    /// With `-rpcauth`'s user and password.
-    Password {
-        /// The user.
-        user: String,
-        /// The password.
-        password: String,
-    },
-}
-
-impl fmt::Debug for Auth {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Auth::None => formatter.write_str("None"),
-            Auth::CookieFile(path) => write!(formatter, "CookieFile({})", path.display()),
-            Auth::FoundCookie(file) => write!(formatter, "FoundCookie({})", file.path().display()),
-            Auth::Password { user, .. } => write!(formatter, "Password({user})"),
-        }
-    }
-}
 
 /// A client. Clones share its connections.
 #[derive(Clone)]

@@ -5,9 +5,8 @@ use std::{fmt, path::PathBuf};
 use thiserror::Error;
 
 use super::{
-    cookie::CookieError,
+    CookieError, FileError,
     entry::{Key, Spot},
-    guard::FileError,
 };
 
 /// The reason why no node was found, or why its settings cannot be used.

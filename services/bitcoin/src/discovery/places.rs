@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{CookieFile, DiscoveryError, FolderSource, Owners, guard::FileError};
+use super::{CookieFile, DiscoveryError, FileError, FolderSource, Owners};
 
 /// The default data folder within the home folder. Source: Core, `src/common/args.cpp`, `GetDefaultDataDir`.
 const DEFAULT_FOLDER: &str = match cfg!(target_os = "macos") {

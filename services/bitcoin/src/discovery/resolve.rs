@@ -11,10 +11,10 @@ use super::{
     address::{port, split},
     config::{MAX_FILE, parse},
     entry::{Key, Value, integer},
-    guard::read,
     places::{Origin, Start, require_folder},
     settings::Settings,
 };
+use crate::guard::read;
 
 /// The host if `rpcconnect` is not set. Source: Core, `src/bitcoin-cli.cpp`, `DEFAULT_RPCCONNECT`.
 const DEFAULT_HOST: &str = "127.0.0.1";

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use thiserror::Error;
 
-use crate::discovery::CookieError;
+use crate::login::CookieError;
 
 /// How long one call or batch may take: the mempool's txids take a small computer half a minute. A node whose machine is gone
 /// is noticed earlier.

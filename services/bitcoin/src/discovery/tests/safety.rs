@@ -5,7 +5,8 @@ use rustix::process::geteuid;
 
 use super::{Machine, cookie_path, error, node};
 use crate::{
-    discovery::{DiscoveryError, Login, guard::tests::chmod},
+    discovery::{DiscoveryError, Login},
+    guard::tests::chmod,
     rpc::Auth,
 };
 

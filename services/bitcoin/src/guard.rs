@@ -135,7 +135,7 @@ pub struct FileError {
 
 impl FileError {
     /// The error for a file that the operating system did not open.
-    pub(super) fn of_system(path: &Path, error: io::Error) -> FileError {
+    pub(crate) fn of_system(path: &Path, error: io::Error) -> FileError {
         let fault = match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => FileFault::Missing,
             ErrorKind::PermissionDenied => denied(path),
@@ -174,7 +174,7 @@ fn denied(path: &Path) -> FileFault {
 ///
 /// # Errors
 /// [`FileError`] with all of [`FileFault`].
-pub(super) fn read(path: &Path, owners: Owners, limit: u64) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read(path: &Path, owners: Owners, limit: u64) -> Result<Vec<u8>, FileError> {
     let system = |error| FileError::of_system(path, error);
     let refused = |fault| FileError {
         path: path.to_owned(),
@@ -251,7 +251,7 @@ fn check_folders(path: &Path) -> Result<(), FileError> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::{
         fs::{self, Permissions},
         os::unix::fs::{PermissionsExt as _, chown, symlink},

@@ -7,7 +7,7 @@ use std::{
 
 use thiserror::Error;
 
-use super::guard::{FileError, Owners, read};
+use crate::guard::{FileError, Owners, read};
 
 /// The user of every cookie, with the colon behind it.
 const USER: &str = "__cookie__:";
@@ -129,7 +129,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::discovery::guard::tests::chmod;
+    use crate::guard::tests::chmod;
 
     fn read_of(content: &[u8]) -> Result<Cookie, CookieError> {
         let folder = tempfile::tempdir().unwrap();
