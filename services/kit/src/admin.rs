@@ -4,6 +4,7 @@ mod serve;
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
+use metrics_process::Collector;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -11,7 +12,6 @@ use crate::{
     Context,
     fault::Fault,
     health::{Conditions, Readiness},
-    metrics,
 };
 
 pub use serve::describe as describe_metrics;
@@ -23,7 +23,7 @@ pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Co
         .route("/health", get(health).with_state(readiness))
         .route(
             "/metrics",
-            get(move || std::future::ready(metrics::render(&handle))),
+            get(move || std::future::ready(scraped(&handle))),
         );
     tokio::spawn(serve::serve(listener, app, serve::Limits::default()));
     let (readiness, stop) = (context.readiness.clone(), context.tasks.stop());
@@ -75,6 +75,12 @@ async fn health(State(readiness): State<Readiness>) -> impl IntoResponse {
         "waiting_for": waiting_for,
         "impaired": impaired,
     }))
+}
+
+/// The metrics as text. The process's own figures are read for each scrape.
+fn scraped(handle: &PrometheusHandle) -> String {
+    Collector::default().collect();
+    handle.render()
 }
 
 async fn ready(State((readiness, audience)): State<(Readiness, Audience)>) -> impl IntoResponse {

@@ -53,9 +53,3 @@ pub fn describe() {
 pub fn set_build(version: &'static str, commit: &'static str) {
     metrics::gauge!("satscope_build_info", "version" => version, "commit" => commit).set(1.0);
 }
-
-/// What is scraped: the process's own figures are read for each scrape.
-pub fn render(handle: &PrometheusHandle) -> String {
-    Collector::default().collect();
-    handle.render()
-}
