@@ -11,8 +11,8 @@ use satscope_ingest::check::{Finding, check};
 use serde::Serialize;
 
 use crate::{
-    cli::Parts,
     output,
+    parts::Parts,
     process::{self, ProcessSettings},
 };
 

@@ -14,6 +14,7 @@ use crate::{
     document::Document,
     health::HealthSettings,
     history::HistoryCommand,
+    parts::Parts,
     process::{LogSettings, ProcessSettings},
 };
 
@@ -102,19 +103,6 @@ pub enum SettingsOf {
     Simulate(Box<Simulate>),
     /// Of `satscope record`
     Record(Box<Record>),
-}
-
-/// The settings of all parts together. The parts of one process find each other by themselves.
-#[derive(Args, Clone, Debug)]
-pub struct Parts {
-    #[command(flatten)]
-    pub ingest: IngestSettings,
-    #[command(flatten)]
-    pub analyzer: AnalyzerSettings,
-    #[command(flatten)]
-    pub gateway: GatewaySettings,
-    #[command(flatten)]
-    pub historian: HistorianSettings,
 }
 
 /// `satscope demo`. Its node takes free ports, since those of a real one may be in use, and leaves neither journal nor history.

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, sync::Mutex};
 
-use clap::{CommandFactory as _, ValueEnum};
+use clap::{Command, ValueEnum};
 use clap_complete::Shell;
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
@@ -10,7 +10,7 @@ use metrics::{
 };
 use satscope_kit::config::{Setting, settings};
 
-use crate::{cli::Cli, output};
+use crate::output;
 
 /// The tables that are made from the code.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -23,36 +23,35 @@ pub enum Document {
     Commands,
 }
 
-/// Writes a table to standard output, as Markdown.
+/// Writes a table about `program` to standard output, as Markdown.
 ///
 /// # Errors
 /// When standard output cannot be written to.
-pub fn print(what: Document) -> anyhow::Result<()> {
+pub fn print(what: Document, program: Command) -> anyhow::Result<()> {
     let text = match what {
-        Document::Settings => settings_table(),
+        Document::Settings => settings_table(program),
         Document::Metrics => metrics_table(),
-        Document::Commands => commands(),
+        Document::Commands => commands(program),
     };
     output::write(&text)
 }
 
-/// Writes a completion script to standard output.
+/// Writes a completion script for `program` to standard output.
 ///
 /// # Errors
 /// When standard output cannot be written to.
-pub fn completions(shell: Shell) -> anyhow::Result<()> {
+pub fn completions(shell: Shell, mut program: Command) -> anyhow::Result<()> {
     // Into memory first: the generator panics where it cannot write.
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "satscope", &mut script);
+    clap_complete::generate(shell, &mut program, "satscope", &mut script);
     output::write(&String::from_utf8(script)?)
 }
 
-fn settings_table() -> String {
-    let mut command = Cli::command();
-    command.build();
+fn settings_table(mut program: Command) -> String {
+    program.build();
     let mut table =
         "| key | default | what it is | commands |\n| --- | --- | --- | --- |\n".to_owned();
-    for setting in settings(&command) {
+    for setting in settings(&program) {
         line(
             &mut table,
             &[
@@ -158,22 +157,22 @@ impl Recorder for Descriptions {
     }
 }
 
-fn commands() -> String {
-    let mut command = without_values(Cli::command()).term_width(100);
-    command.build();
+fn commands(program: Command) -> String {
+    let mut program = without_values(program).term_width(100);
+    program.build();
     let mut text = String::new();
-    help(&mut command, &mut text);
+    help(&mut program, &mut text);
     text
 }
 
 /// What the variables hold here and now is no part of the documentation.
-fn without_values(command: clap::Command) -> clap::Command {
+fn without_values(command: Command) -> Command {
     command
         .mut_args(|argument| argument.hide_env_values(true))
         .mut_subcommands(without_values)
 }
 
-fn help(command: &mut clap::Command, text: &mut String) {
+fn help(command: &mut Command, text: &mut String) {
     let name = command
         .get_bin_name()
         .unwrap_or(command.get_name())

@@ -6,11 +6,13 @@ mod document;
 mod health;
 mod history;
 mod output;
+mod parts;
 mod process;
 mod together;
 
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
 use satscope_historian::Around;
 use satscope_kit::config::{self, ConfigError, Loaded};
 
@@ -104,8 +106,8 @@ fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<ExitCode> {
             return run(config::load_arguments(arguments.to_vec())?);
         }
         Command::Health(settings) => health::ask(&settings),
-        Command::Completions { shell } => document::completions(shell),
-        Command::Document { what } => document::print(what),
+        Command::Completions { shell } => document::completions(shell, Cli::command()),
+        Command::Document { what } => document::print(what, Cli::command()),
     };
     ended.map(|()| ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use satscope_kit::Context;
 use satscope_standin::SimulateSettings;
 use tracing::info;
 
-use crate::cli::Parts;
+use crate::parts::Parts;
 
 /// Everything on a real node.
 pub async fn run(mut parts: Parts, context: &Context) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use satscope_ingest::check::Finding;
 use satscope_kit::net;
 use tokio::net::TcpListener;
 
-use crate::{cli::Parts, process::ProcessSettings};
+use crate::{parts::Parts, process::ProcessSettings};
 
 /// The finding about the ports.
 const PORTS: &str = "ports";
