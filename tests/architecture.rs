@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 /// Each crate and those of ours that it may depend on, in its normal and build dependencies. The program itself sees all
 /// parts, and tests may use what they need.
 const ARROWS: [(&str, &[&str]); 12] = [
-    ("proto", &[]),
+    ("proto", &["log"]),
     ("oracle", &[]),
     ("filter", &[]),
     ("log", &[]),

@@ -2,6 +2,8 @@
 //!
 //! The `.proto` files are the documentation: each field's unit and meaning stands there.
 
+mod convert;
+
 /// Version 1 of the contract, as generated.
 #[allow(missing_docs, unused_qualifications, clippy::all)]
 pub mod v1 {

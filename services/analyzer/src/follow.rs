@@ -12,7 +12,7 @@ use satscope_kit::{
 };
 use satscope_log::{Block, Position, Tracked};
 use satscope_proto::v1::{
-    self as proto, StreamTransactionsRequest, StreamTransactionsResponse,
+    StreamTransactionsRequest, StreamTransactionsResponse,
     ingest_service_client::IngestServiceClient,
 };
 use tokio_util::sync::CancellationToken;
@@ -56,10 +56,7 @@ impl Follower {
     /// Reads ingest's stream until `stop`.
     pub async fn read(&self, ingest: Upstream, stop: CancellationToken) {
         let open = |channel| {
-            let after = self.lock().position.map(|position| proto::Position {
-                epoch: position.epoch,
-                sequence: position.sequence,
-            });
+            let after = self.lock().position.map(Into::into);
             async move {
                 let mut client = IngestServiceClient::new(channel);
                 let request = StreamTransactionsRequest { after };

@@ -305,13 +305,13 @@ impl Publisher {
             time_ms: self.state.time_ms(),
             estimate,
             // Ingest counts at least its uptime once it has spoken.
-            counters: (status.counters.uptime_ms > 0).then(|| wire::counters(status.counters)),
+            counters: (status.counters.uptime_ms > 0).then(|| status.counters.into()),
             active: self.state.active() as u64,
-            hops: standing.hops.iter().map(wire::hop).collect(),
+            hops: standing.hops.iter().map(Into::into).collect(),
             chain,
-            simulation: simulation.map(wire::simulation),
-            block: self.state.blocks().next_back().map(wire::block_message),
-            blocks: self.state.blocks().map(wire::block_message).collect(),
+            simulation: simulation.map(Into::into),
+            block: self.state.blocks().next_back().map(Into::into),
+            blocks: self.state.blocks().map(Into::into).collect(),
             ..PriceUpdate::default()
         }
     }

@@ -190,7 +190,7 @@ impl Listing {
             },
             None => ListWindowResponse {
                 transactions: Vec::new(),
-                blocks: self.blocks.iter().map(wire::block_message).collect(),
+                blocks: self.blocks.iter().map(Into::into).collect(),
             },
         }
     }

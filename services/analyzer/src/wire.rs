@@ -37,14 +37,10 @@ pub enum Said {
 /// Reads one event: its position, its stamp, and what it says.
 pub fn event(event: proto::Event) -> Result<(log::Position, u64, Said), WireError> {
     let position = event.position.ok_or(WireError::Missing("position"))?;
-    let position = log::Position {
-        epoch: position.epoch,
-        sequence: position.sequence,
-    };
     let said = match event.kind.ok_or(WireError::Missing("kind"))? {
         Kind::Accepted(accepted) => Said::Event(accepted_event(accepted)?),
         Kind::Removed(removed) => {
-            let reason = removal_reason(removed.reason());
+            let reason = removed.reason().into();
             Said::Event(log::Event::Removed(hash(&removed.txid)?, reason))
         }
         Kind::BlockConnected(connected) => Said::Event(log::Event::BlockConnected(
@@ -55,11 +51,11 @@ pub fn event(event: proto::Event) -> Result<(log::Position, u64, Said), WireErro
             Box::new(block(disconnected.block)?),
             hashes(&disconnected.txids)?,
         )),
-        Kind::Status(status) => Said::Event(log::Event::Status(Arc::new(node_status(status)))),
+        Kind::Status(status) => Said::Event(log::Event::Status(Arc::new(status.into()))),
         Kind::CaughtUp(_) => Said::CaughtUp,
     };
     match event.time_ms {
-        time_ms @ ..END_MS => Ok((position, time_ms, said)),
+        time_ms @ ..END_MS => Ok((position.into(), time_ms, said)),
         time_ms => Err(WireError::Stamp(time_ms)),
     }
 }
@@ -79,19 +75,6 @@ fn accepted_event(accepted: proto::TransactionAccepted) -> Result<log::Event, Wi
     Ok(log::Event::Accepted(Arc::new(accepted), state))
 }
 
-fn removal_reason(reason: proto::RemovalReason) -> log::RemovalReason {
-    match reason {
-        proto::RemovalReason::Replaced => log::RemovalReason::Replaced,
-        proto::RemovalReason::Conflicted => log::RemovalReason::Conflicted,
-        proto::RemovalReason::Evicted => log::RemovalReason::Evicted,
-        proto::RemovalReason::Expired => log::RemovalReason::Expired,
-        proto::RemovalReason::WindowFull => log::RemovalReason::WindowFull,
-        proto::RemovalReason::Unspecified | proto::RemovalReason::Unknown => {
-            log::RemovalReason::Unknown
-        }
-    }
-}
-
 fn block(block: Option<proto::Block>) -> Result<log::Block, WireError> {
     let block = block.ok_or(WireError::Missing("block"))?;
     Ok(log::Block {
@@ -99,39 +82,6 @@ fn block(block: Option<proto::Block>) -> Result<log::Block, WireError> {
         height: block.height,
         time_ms: block.time_ms,
     })
-}
-
-fn node_status(status: proto::NodeStatus) -> log::NodeStatus {
-    let counters = status.counters.unwrap_or_default();
-    log::NodeStatus {
-        hops: status.hops.iter().map(hop_from).collect(),
-        counters: log::Counters {
-            received: counters.received,
-            filtered: counters.filtered,
-            mempool: counters.mempool,
-            uptime_ms: counters.uptime_ms,
-        },
-        chain: status.chain,
-        simulation: status.simulation.map(|simulation| log::Simulation {
-            simulated: simulation.simulated,
-            hidden_price_usd: simulation.hidden_price_usd,
-        }),
-    }
-}
-
-fn hop_from(hop: &proto::Hop) -> log::Hop {
-    let state = match hop.state() {
-        proto::HopState::Connected => log::HopState::Connected,
-        proto::HopState::Resyncing => log::HopState::Resyncing,
-        proto::HopState::Degraded => log::HopState::Degraded,
-        proto::HopState::Disconnected => log::HopState::Disconnected,
-        proto::HopState::Unspecified | proto::HopState::Connecting => log::HopState::Connecting,
-    };
-    log::Hop {
-        name: hop.name.clone(),
-        state,
-        detail: hop.detail.clone(),
-    }
 }
 
 fn hashes(bytes: &[Vec<u8>]) -> Result<Vec<[u8; 32]>, WireError> {
@@ -142,41 +92,6 @@ fn hash(bytes: &[u8]) -> Result<[u8; 32], WireError> {
     bytes.try_into().map_err(|_| WireError::Hash(bytes.len()))
 }
 
-/// A hop as a message.
-pub fn hop(hop: &log::Hop) -> proto::Hop {
-    let state = match hop.state {
-        log::HopState::Connecting => proto::HopState::Connecting,
-        log::HopState::Connected => proto::HopState::Connected,
-        log::HopState::Resyncing => proto::HopState::Resyncing,
-        log::HopState::Degraded => proto::HopState::Degraded,
-        log::HopState::Disconnected => proto::HopState::Disconnected,
-    };
-    proto::Hop {
-        name: hop.name.clone(),
-        state: state.into(),
-        detail: hop.detail.clone(),
-    }
-}
-
-/// The counters as a message.
-pub fn counters(counters: log::Counters) -> proto::Counters {
-    proto::Counters {
-        received: counters.received,
-        filtered: counters.filtered,
-        mempool: counters.mempool,
-        uptime_ms: counters.uptime_ms,
-    }
-}
-
-/// A block as a message.
-pub fn block_message(block: &log::Block) -> proto::Block {
-    proto::Block {
-        hash: block.hash.to_vec(),
-        height: block.height,
-        time_ms: block.time_ms,
-    }
-}
-
 /// A dot as a message.
 pub fn point((id, dot): &(DotId, Dot)) -> proto::Point {
     proto::Point {
@@ -185,13 +100,16 @@ pub fn point((id, dot): &(DotId, Dot)) -> proto::Point {
         price_usd: dot.price_usd(),
         value_sats: dot.value_sats,
         round_usd: f64::from(dot.round_usd),
-        state: transaction_state(dot.state).into(),
+        state: proto::TransactionState::from(dot.state).into(),
     }
 }
 
 /// A change of a dot as a message.
 pub fn point_change((id, state): &(DotId, Option<log::State>)) -> proto::PointChange {
-    let state = state.map_or(proto::TransactionState::Removed, transaction_state);
+    let state = state.map_or(
+        proto::TransactionState::Removed,
+        proto::TransactionState::from,
+    );
     proto::PointChange {
         id: id.to_string(),
         state: state.into(),
@@ -206,24 +124,8 @@ pub fn window_transaction(tracked: &log::Tracked) -> proto::WindowTransaction {
         first_seen_ms: accepted.first_seen_ms,
         values_sats: accepted.values_sats.to_vec(),
         input_count: accepted.input_count,
-        state: transaction_state(tracked.state).into(),
+        state: proto::TransactionState::from(tracked.state).into(),
         met_in_block: accepted.met_in_block,
-    }
-}
-
-/// Where a transaction is, as a message.
-pub fn transaction_state(state: log::State) -> proto::TransactionState {
-    match state {
-        log::State::Mempool => proto::TransactionState::Mempool,
-        log::State::Confirmed => proto::TransactionState::Confirmed,
-    }
-}
-
-/// A stand-in's labels as a message.
-pub fn simulation(simulation: log::Simulation) -> proto::Simulation {
-    proto::Simulation {
-        simulated: simulation.simulated,
-        hidden_price_usd: simulation.hidden_price_usd,
     }
 }
 

@@ -72,7 +72,7 @@ impl IngestService for Service {
         request: Request<StreamTransactionsRequest>,
     ) -> Result<Response<Self::StreamTransactionsStream>, Status> {
         let place = self.subscribers.enter()?;
-        let after = request.into_inner().after.as_ref().map(wire::position);
+        let after = request.into_inner().after.map(Position::from);
         let (messages, receiver) = mpsc::channel(AHEAD);
         let (store, stop) = (self.store.clone(), self.stop.clone());
         tokio::spawn(async move {

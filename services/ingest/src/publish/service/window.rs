@@ -1,6 +1,8 @@
 //! The window in messages, each made when it is its turn.
 
-use satscope_proto::v1::{BlockConnected, CaughtUp, StreamTransactionsResponse, event::Kind};
+use satscope_proto::v1::{
+    BlockConnected, CaughtUp, NodeStatus, StreamTransactionsResponse, event::Kind,
+};
 
 use crate::publish::{store::Snapshot, wire};
 
@@ -33,12 +35,12 @@ pub fn message(snapshot: &Snapshot, part: usize) -> StreamTransactionsResponse {
 fn end(snapshot: &Snapshot) -> impl Iterator<Item = Kind> {
     let blocks = snapshot.blocks.iter().map(|block| {
         Kind::BlockConnected(BlockConnected {
-            block: Some(wire::block(block)),
+            block: Some(block.into()),
             txids: Vec::new(),
         })
     });
     let status = snapshot.status.iter();
-    let status = status.map(|status| Kind::Status(wire::node_status(status)));
+    let status = status.map(|status| Kind::Status(NodeStatus::from(&**status)));
     blocks.chain(status).chain([Kind::CaughtUp(CaughtUp {})])
 }
 
