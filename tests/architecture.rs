@@ -11,7 +11,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 const ARROWS: [(&str, &[&str]); 12] = [
     ("proto", &["log"]),
     ("oracle", &[]),
-    ("filter", &[]),
+    ("filter", &["log"]),
     ("log", &[]),
     ("bitcoin", &[]),
     ("kit", &[]),

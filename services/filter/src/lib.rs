@@ -13,13 +13,10 @@ mod raw;
 use std::ops::RangeInclusive;
 
 use bitcoin::{Txid, hashes::Hash as _};
-use smallvec::SmallVec;
 
 pub use judged::{Judged, Spent};
 pub use raw::{RawError, RawTransaction, read_block};
-
-/// Output values in satoshi; a payment and its change, as most are, take no memory of their own.
-pub type Values = SmallVec<[u64; 2]>;
+pub use satscope_log::Values;
 
 /// Satoshi in one bitcoin.
 const SATS_PER_BTC: u64 = 100_000_000;
