@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bitcoin::hex::DisplayHex;
 use satscope_kit::config::Secret;
+use subtle::ConstantTimeEq as _;
 
 use crate::settings::ListenSettings;
 
@@ -84,7 +85,8 @@ impl Login {
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Basic "))
             .and_then(|encoded| STANDARD.decode(encoded.trim()).ok());
-        given.is_some_and(|given| same(&given, login.as_bytes()))
+        // Compared in a time that does not tell where the difference lies.
+        given.is_some_and(|given| given.ct_eq(login.as_bytes()).into())
     }
 
     /// Takes the cookie file away.
@@ -95,15 +97,6 @@ impl Login {
             tracing::warn!(file = %file.display(), %error, "the cookie file cannot be removed");
         }
     }
-}
-
-/// Compares in a time that does not tell where the difference lies.
-fn same(given: &[u8], expected: &[u8]) -> bool {
-    let differences = given
-        .iter()
-        .zip(expected)
-        .fold(0, |all, (a, b)| all | (a ^ b));
-    given.len() == expected.len() && differences == 0
 }
 
 /// Writes a new secret into a file that only its owner can read, as Core does.
