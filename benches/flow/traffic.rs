@@ -2,7 +2,7 @@
 
 use std::{
     thread::JoinHandle,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use bitcoin::{
@@ -10,6 +10,7 @@ use bitcoin::{
     hashes::{Hash as _, sha256d},
 };
 use satscope_bitcoin::frame::SequenceEvent;
+use satscope_kit::clock::unix_ms;
 
 use crate::support::publisher::Publisher;
 
@@ -102,11 +103,6 @@ impl Traffic {
         self.sent += 1;
         txid
     }
-}
-
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.expect("a clock after 1970").as_millis() as u64
 }
 
 /// A raw transaction, different for each number: one input without witness and two outputs; where it is no payment, the second

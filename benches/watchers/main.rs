@@ -17,10 +17,7 @@ mod hang_up;
 mod naive;
 mod restart;
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{net::SocketAddr, time::Duration};
 
 use satscope_proto::v1::{Point, PriceUpdate, TransactionState};
 use support::{
@@ -146,9 +143,9 @@ impl Stage {
         self.now.sequence += 500;
         self.now.time_ms += 500;
         let number = self.now.sequence;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let now = crowd::micros();
         let id = |at: u32| match at {
-            0 => format!("{}{:016}", crowd::MARK, since.as_micros()),
+            0 => format!("{}{:016}", crowd::MARK, now),
             at => format!("{number:014}{at:02}-0"),
         };
         let point = |at| dot(&id(at), 0.5, PRICE, TransactionState::Mempool);

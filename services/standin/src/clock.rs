@@ -1,10 +1,18 @@
 //! The stand-in's clock: it runs some times faster than real time, or goes where the frames say.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, SystemTimeError, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
 use crate::settings::Speed;
+
+/// The system clock, Unix seconds with their fraction.
+///
+/// # Errors
+/// When the system clock shows a time before 1970.
+pub fn unix_seconds() -> Result<f64, SystemTimeError> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64())
+}
 
 /// Tells when, in real time, a moment of the stand-in's time comes.
 #[derive(Clone, Copy, Debug)]

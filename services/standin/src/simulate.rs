@@ -8,7 +8,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use bitcoin::hashes::Hash;
@@ -16,7 +16,7 @@ use bitcoin::{BlockHash, Network};
 use tokio_util::sync::CancellationToken;
 
 use crate::chain::{Block, Chain, Past};
-use crate::clock::Clock;
+use crate::clock::{Clock, unix_seconds};
 use crate::node::State;
 use crate::player::{Go, Player};
 use crate::settings::{SimulateSettings, Speed};
@@ -170,10 +170,6 @@ fn write_prices(
         writeln!(file, "{height},{time},{price:.4}")?;
     }
     file.flush()
-}
-
-fn unix_seconds() -> anyhow::Result<f64> {
-    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64())
 }
 
 async fn play(mut player: Player, mut simulation: Simulation) -> anyhow::Result<()> {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{anyhow, bail};
 use bitcoin::block::Header;
@@ -17,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::follow::Follower;
 use crate::chain::{Block, Chain};
+use crate::clock::unix_seconds;
 use crate::node::State;
 use crate::player::{Go, Player};
 
@@ -77,8 +77,7 @@ impl Recording {
             bail!("stop_at: there is no checkpoint {name:?}; expected {EVERY} or one of: {known}");
         }
         if survey.base_time.is_none() {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
-            survey.base_time = Some(now - survey.first_t.unwrap_or_default());
+            survey.base_time = Some(unix_seconds()? - survey.first_t.unwrap_or_default());
         }
         Ok(Recording {
             files,
