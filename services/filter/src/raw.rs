@@ -5,6 +5,7 @@
 use bitcoin::hashes::Hash as _;
 use bitcoin::{Script, Txid};
 use sha2::{Digest as _, Sha256};
+use thiserror::Error;
 
 use crate::judged::{Judged, Spent};
 
@@ -18,37 +19,24 @@ const NO_OUTPUT: ([u8; 32], [u8; 4]) = ([0; 32], [0xff; 4]);
 const OP_RETURN: u8 = 0x6a;
 
 /// Why bytes are no transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RawError {
     /// They end too early.
+    #[error("not whole: the bytes end too early")]
     Short,
     /// They go on after its end, by so many.
+    #[error("{0} bytes after the end")]
     Long(usize),
     /// A number is written longer than it needs to be.
+    #[error("a length that is not written as short as it can be")]
     Number,
     /// After the marker of a segregated witness comes this instead of 1.
+    #[error("the witness flag {0}; expected 1")]
     Flag(u8),
     /// A segregated witness is announced, and no input has one.
+    #[error("a witness flag, and no input with a witness")]
     NoWitness,
 }
-
-impl std::fmt::Display for RawError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            RawError::Short => formatter.write_str("not whole: the bytes end too early"),
-            RawError::Long(by) => write!(formatter, "{by} bytes after the end"),
-            RawError::Number => {
-                formatter.write_str("a length that is not written as short as it can be")
-            }
-            RawError::Flag(flag) => write!(formatter, "the witness flag {flag}; expected 1"),
-            RawError::NoWitness => {
-                formatter.write_str("a witness flag, and no input with a witness")
-            }
-        }
-    }
-}
-
-impl std::error::Error for RawError {}
 
 /// A transaction as it was sent.
 #[derive(Debug, Clone, Copy)]
