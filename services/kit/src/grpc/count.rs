@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use metrics::{counter, describe_counter, describe_histogram, histogram};
+use pin_project_lite::pin_project;
 use prost::Message as _;
 use tonic::Code;
 use tower::{Layer, Service};
@@ -112,10 +113,7 @@ where
                 .record(call.begun.elapsed().as_secs_f64());
             // An answer that is an error and nothing else bears its code in the headers.
             call.learn(answer.headers());
-            Ok(answer.map(|body| CountedBody {
-                body: Box::pin(body),
-                call,
-            }))
+            Ok(answer.map(|body| CountedBody { body, call }))
         })
     }
 }
@@ -154,11 +152,14 @@ impl Drop for Call {
     }
 }
 
-/// An answer's body, watched for the trailers that say how the call ended.
-#[derive(Debug)]
-pub struct CountedBody<B> {
-    body: Pin<Box<B>>,
-    call: Call,
+pin_project! {
+    /// An answer's body, watched for the trailers that say how the call ended.
+    #[derive(Debug)]
+    pub struct CountedBody<B> {
+        #[pin]
+        body: B,
+        call: Call,
+    }
 }
 
 impl<B: Body> Body for CountedBody<B> {
@@ -166,14 +167,15 @@ impl<B: Body> Body for CountedBody<B> {
     type Error = B::Error;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let frame = ready!(self.body.as_mut().poll_frame(context));
+        let counted = self.project();
+        let frame = ready!(counted.body.poll_frame(context));
         if let Some(Ok(frame)) = &frame
             && let Some(trailers) = frame.trailers_ref()
         {
-            self.call.learn(trailers);
+            counted.call.learn(trailers);
         }
         Poll::Ready(frame)
     }
