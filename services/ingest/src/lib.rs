@@ -126,11 +126,8 @@ async fn follow(task: Task, questions: mpsc::Receiver<service::MempoolQuery>, co
     let (subscriptions, stop) = (task.subscriptions(), context.tasks.stop());
     context
         .tasks
-        .spawn("ZMQ", async move {
-            let receiving = tokio::task::spawn_blocking(move || {
-                subscriber::receive(subscriptions, &queue, &stop)
-            });
-            Ok(receiving.await.context("the ZMQ thread")??)
+        .spawn_blocking("ZMQ", move || {
+            subscriber::receive(subscriptions, &queue, &stop)
         })
         .await;
     context

@@ -68,6 +68,21 @@ impl Tasks {
             .spawn(async move { (name, task.await) });
     }
 
+    /// Runs work that blocks, on a thread of its own; otherwise as [`Tasks::spawn`]. The work itself looks at [`Tasks::stop`].
+    pub async fn spawn_blocking<E>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() -> Result<(), E> + Send + 'static,
+    ) where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let working = async move {
+            let worked = tokio::task::spawn_blocking(work).await;
+            Ok(worked.with_context(|| format!("the {name} thread"))??)
+        };
+        self.spawn(name, working).await;
+    }
+
     /// Waits for SIGTERM, SIGINT, SIGHUP or the first task that ends; then stops the others, within [`Tasks::drain`]. A signal that
     /// comes while they are stopping cuts them off at once.
     ///

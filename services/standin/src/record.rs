@@ -67,17 +67,11 @@ pub async fn start_recording(settings: RecordSettings, context: &Context) -> any
     let (stop, tasks) = (context.tasks.stop(), &context.tasks);
     let stop_writing = stop.clone();
     let writing = move || keep(writer, queue, &Handle::current(), &stop_writing);
-    tasks.spawn("recording", blocking(writing)).await;
+    tasks.spawn_blocking("recording", writing).await;
     let receiving = move || receive(fixed(subscriptions), &messages, &stop);
-    tasks.spawn("ZMQ", blocking(receiving)).await;
+    tasks.spawn_blocking("ZMQ", receiving).await;
     tasks.spawn("node", node.pass_on(incoming, entries)).await;
     Ok(())
-}
-
-async fn blocking<E: std::error::Error + Send + Sync + 'static>(
-    work: impl FnOnce() -> Result<(), E> + Send + 'static,
-) -> anyhow::Result<()> {
-    Ok(tokio::task::spawn_blocking(work).await??)
 }
 
 /// The topics without which a recording cannot be played.

@@ -47,12 +47,8 @@ impl Recorder {
         let writer = opened.await?.context("record")?;
         let (entries, queue) = mpsc::channel(QUEUE);
         let stop = context.tasks.stop();
-        let keeping = async move {
-            let keeping =
-                tokio::task::spawn_blocking(move || keep(writer, queue, &Handle::current(), &stop));
-            Ok(keeping.await.context("the recording's thread")??)
-        };
-        context.tasks.spawn("recording", keeping).await;
+        let keeping = move || keep(writer, queue, &Handle::current(), &stop);
+        context.tasks.spawn_blocking("recording", keeping).await;
         Ok(Recorder {
             entries: Some(entries),
             ..Recorder::default()
