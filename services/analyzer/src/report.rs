@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-
+use satscope_kit::named_metrics;
 use satscope_oracle::Estimate;
 use satscope_proto::v1::StaleReason;
 
@@ -15,92 +14,62 @@ const STALE_REASONS: [(StaleReason, &str); 4] = [
     (StaleReason::NoPayments, "no_payments"),
 ];
 
-/// Says what each metric means.
-pub fn describe() {
-    describe_gauge!(
-        "satscope_price_usd",
-        "The estimate, USD for one BTC; absent before the first."
-    );
-    describe_gauge!("satscope_price_low_usd", "Lower end of the 90 % interval.");
-    describe_gauge!("satscope_price_high_usd", "Upper end of the 90 % interval.");
-    describe_gauge!(
-        "satscope_price_confidence",
-        "Confidence in the estimate, 0 to 1."
-    );
-    describe_gauge!(
-        "satscope_analyzer_window_transactions",
-        "Accepted transactions of the last three hours."
-    );
-    describe_gauge!(
-        "satscope_analyzer_newest_payment_age_seconds",
-        "Age of the newest payment that the price rests on; it grows while ingest is silent too."
-    );
-    describe_gauge!(
-        "satscope_analyzer_event_timestamp_seconds",
-        "The event clock, Unix seconds: the stamp of the newest event, by the clock of ingest or of a stand-in."
-    );
-    describe_gauge!(
-        "satscope_analyzer_price_stale",
-        "1 for the reason why the price is stale, else 0."
-    );
-    describe_counter!(
-        "satscope_analyzer_last_price_failures_total",
-        "Times that the last price could not be written to state_dir."
-    );
-    describe_gauge!(
-        "satscope_analyzer_subscribers",
-        "Streams of price updates being served."
-    );
-    describe_histogram!(
-        "satscope_analyzer_estimate_seconds",
-        "Time that one estimate took."
-    );
-    describe_counter!(
-        "satscope_analyzer_malformed_total",
-        "Events of ingest that could not be read."
-    );
-    describe_counter!(
-        "satscope_analyzer_upstream_lost_total",
-        "Times that the stream from ingest was lost or could not be had."
-    );
+named_metrics! {
+    Gauge PRICE = "satscope_price_usd", "The estimate, USD for one BTC; absent before the first.";
+    Gauge LOW = "satscope_price_low_usd", "Lower end of the 90 % interval.";
+    Gauge HIGH = "satscope_price_high_usd", "Upper end of the 90 % interval.";
+    Gauge CONFIDENCE = "satscope_price_confidence", "Confidence in the estimate, 0 to 1.";
+    Gauge WINDOW = "satscope_analyzer_window_transactions", "Accepted transactions of the last three hours.";
+    Gauge NEWEST_PAYMENT_AGE = "satscope_analyzer_newest_payment_age_seconds",
+        "Age of the newest payment that the price rests on; it grows while ingest is silent too.";
+    Gauge EVENT_CLOCK = "satscope_analyzer_event_timestamp_seconds",
+        "The event clock, Unix seconds: the stamp of the newest event, by the clock of ingest or of a stand-in.";
+    Gauge PRICE_STALE = "satscope_analyzer_price_stale", "1 for the reason why the price is stale, else 0.";
+    Counter LAST_PRICE_FAILURES = "satscope_analyzer_last_price_failures_total",
+        "Times that the last price could not be written to state_dir.";
+    Gauge SUBSCRIBERS = "satscope_analyzer_subscribers", "Streams of price updates being served.";
+    Histogram ESTIMATE_SECONDS = "satscope_analyzer_estimate_seconds", "Time that one estimate took.";
+    Counter MALFORMED = "satscope_analyzer_malformed_total", "Events of ingest that could not be read.";
+    Counter UPSTREAM_LOST = "satscope_analyzer_upstream_lost_total",
+        "Times that the stream from ingest was lost or could not be had.";
 }
 
 /// Registers counters at zero, and reasons as not given, so that they appear before their first event.
 pub fn start() {
     describe();
-    gauge!("satscope_analyzer_subscribers").set(0);
-    counter!("satscope_analyzer_malformed_total").increment(0);
-    counter!("satscope_analyzer_upstream_lost_total").increment(0);
-    counter!("satscope_analyzer_last_price_failures_total").increment(0);
+    SUBSCRIBERS.get().set(0);
+    MALFORMED.get().increment(0);
+    UPSTREAM_LOST.get().increment(0);
+    LAST_PRICE_FAILURES.get().increment(0);
     for (_, label) in STALE_REASONS {
-        gauge!("satscope_analyzer_price_stale", "reason" => label).set(0);
+        PRICE_STALE.of(&[("reason", label)]).set(0);
     }
 }
 
 /// An estimate was made of this many transactions.
 pub fn estimated(took: Duration, active: usize) {
-    histogram!("satscope_analyzer_estimate_seconds").record(took.as_secs_f64());
-    gauge!("satscope_analyzer_window_transactions").set(active as f64);
+    ESTIMATE_SECONDS.get().record(took.as_secs_f64());
+    WINDOW.get().set(active as f64);
 }
 
 /// The estimate was published.
 pub fn price(estimate: &Estimate) {
-    gauge!("satscope_price_usd").set(estimate.price_usd);
-    gauge!("satscope_price_low_usd").set(estimate.low_usd);
-    gauge!("satscope_price_high_usd").set(estimate.high_usd);
-    gauge!("satscope_price_confidence").set(estimate.confidence);
+    PRICE.get().set(estimate.price_usd);
+    LOW.get().set(estimate.low_usd);
+    HIGH.get().set(estimate.high_usd);
+    CONFIDENCE.get().set(estimate.confidence);
 }
 
 /// How the price is at this moment: the event clock in Unix milliseconds, the age of its newest payment in milliseconds if
 /// there is a price, and why it is stale, if it is.
 pub fn standing(event_ms: u64, age_ms: Option<u64>, stale: Option<StaleReason>) {
-    gauge!("satscope_analyzer_event_timestamp_seconds").set(event_ms as f64 / 1000.0);
+    EVENT_CLOCK.get().set(event_ms as f64 / 1000.0);
     if let Some(age_ms) = age_ms {
-        gauge!("satscope_analyzer_newest_payment_age_seconds").set(age_ms as f64 / 1000.0);
+        NEWEST_PAYMENT_AGE.get().set(age_ms as f64 / 1000.0);
     }
     for (reason, label) in STALE_REASONS {
         let holds = u8::from(stale == Some(reason));
-        gauge!("satscope_analyzer_price_stale", "reason" => label).set(holds);
+        PRICE_STALE.of(&[("reason", label)]).set(holds);
     }
 }
 
@@ -110,17 +79,27 @@ pub fn stale_label(reason: StaleReason) -> &'static str {
     labelled.map_or("", |(_, label)| label)
 }
 
+/// A subscriber came.
+pub fn subscribed() {
+    SUBSCRIBERS.get().increment(1.0);
+}
+
+/// A subscriber left.
+pub fn unsubscribed() {
+    SUBSCRIBERS.get().decrement(1.0);
+}
+
 /// The last price could not be written.
 pub fn last_price_failed() {
-    counter!("satscope_analyzer_last_price_failures_total").increment(1);
+    LAST_PRICE_FAILURES.get().increment(1);
 }
 
 /// An event could not be read.
 pub fn malformed() {
-    counter!("satscope_analyzer_malformed_total").increment(1);
+    MALFORMED.get().increment(1);
 }
 
 /// The stream from ingest was lost.
 pub fn upstream_lost() {
-    counter!("satscope_analyzer_upstream_lost_total").increment(1);
+    UPSTREAM_LOST.get().increment(1);
 }

@@ -29,7 +29,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     feed::{Feed, Told},
     follow::Follower,
-    wire,
+    report, wire,
 };
 
 /// Points that GetPrice gives.
@@ -115,14 +115,14 @@ impl PriceService for Service {
         let (messages, receiver) = mpsc::channel(1);
         let (feed, stop) = (self.feed.clone(), self.stop.clone());
         tokio::spawn(async move {
-            metrics::gauge!("satscope_analyzer_subscribers").increment(1.0);
+            report::subscribed();
             let serving = serve(&feed, after, &messages);
             if let Some(Err(status)) = stop.run_until_cancelled(serving).await
                 && messages.send(Err(status)).await.is_err()
             {
                 tracing::debug!("a subscriber left before it was told why its stream ends");
             }
-            metrics::gauge!("satscope_analyzer_subscribers").decrement(1.0);
+            report::unsubscribed();
             drop(place);
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))

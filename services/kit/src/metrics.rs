@@ -1,5 +1,7 @@
 //! Prometheus metrics: one recorder a process, kept from growing, rendered for scraping.
 
+mod named;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -7,6 +9,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 
 use crate::tasks::Tasks;
+pub use named::{Counter, Gauge, Histogram};
 
 /// Upper bounds of the histograms' buckets, in seconds.
 const SECONDS: [f64; 12] = [
