@@ -20,7 +20,6 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -224,9 +223,9 @@ impl<N: Node> Filler<N> {
         };
         let stored = file.ledger.read(|readers| readers.periods()).await?;
         let plan = plan(&sight, &stored, file.tools.estimator.model());
-        gauge!(UNREADABLE_PERIODS).set(plan.unreadable.len() as f64);
+        UNREADABLE_PERIODS.get().set(plan.unreadable.len() as f64);
         let disputed = stored.iter().filter(|period| period.row.disputed);
-        gauge!(DISPUTED_PERIODS).set(disputed.count() as f64);
+        DISPUTED_PERIODS.get().set(disputed.count() as f64);
         file.start_jobs(sight, &plan, self.setting.workers);
         self.news
             .filling(&file.ledger, &sight, &plan, &file.running)

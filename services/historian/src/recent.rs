@@ -12,7 +12,6 @@ use std::{
 };
 
 use bitcoin::{BlockHash, hashes::Hash as _};
-use metrics::{counter, gauge};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use satscope_oracle::past::BlockPayments;
 use thiserror::Error;
@@ -103,14 +102,14 @@ impl Recent {
             return;
         };
         match keep(connection, lowest, blocks) {
-            Ok(bytes) => gauge!(RECENT_BYTES).set(bytes as f64),
+            Ok(bytes) => RECENT_BYTES.get().set(bytes as f64),
             Err(fault) => self.begin_anew(&fault),
         }
     }
 
     /// A file that cannot be used is taken away, and another begun; if there can be none, nothing is kept.
     fn begin_anew(&mut self, fault: &Fault) {
-        counter!(RECENT_FAULTS).increment(1);
+        RECENT_FAULTS.get().increment(1);
         let path = self.path.display();
         warn!("{path}: {fault}: the file is begun anew, and recent blocks are read again");
         self.connection = None;

@@ -8,7 +8,6 @@ use std::{
 
 use anyhow::Context as _;
 use bitcoin::BlockHash;
-use metrics::counter;
 use satscope_oracle::past::{BEFORE, Lock, PERIOD_BLOCKS};
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, info, warn};
@@ -189,7 +188,7 @@ impl<N: Node> File<N> {
         self.ledger
             .write(move |writer| writer.put_period(&row, &rows))
             .await?;
-        counter!(PERIODS).increment(1);
+        PERIODS.get().increment(1);
         info!("period {number}, blocks {first} to {last}: {priced} prices");
         if self
             .sight

@@ -10,7 +10,6 @@ use std::{
 
 use bitcoin::BlockHash;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use metrics::counter;
 use satscope_oracle::past::BlockPayments;
 use tokio::task::spawn_blocking;
 use tracing::warn;
@@ -58,7 +57,7 @@ impl Trouble {
 
     /// The node has not answered; logged when it is news.
     pub fn met(&self, error: &NodeError) {
-        counter!(NODE_FAULTS).increment(1);
+        NODE_FAULTS.get().increment(1);
         let public = error.public();
         let before = self
             .0

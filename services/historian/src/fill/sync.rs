@@ -1,7 +1,6 @@
 //! Where the node's chain leaves what the history has of it, and what of the history goes with that.
 
 use bitcoin::BlockHash;
-use metrics::counter;
 use satscope_oracle::past::{AFTER, PERIOD_BLOCKS};
 use tracing::{info, warn};
 
@@ -237,7 +236,7 @@ async fn check_final<N: Node>(
 
 /// Makes the final periods open that rest on a block from `fork` on.
 async fn leave(ledger: &Ledger, fork: u32) -> anyhow::Result<()> {
-    counter!(REORGS).increment(1);
+    REORGS.get().increment(1);
     info!("the node's chain is another from block {fork} on; what rests on that is read again");
     let touched = fork.saturating_sub(AFTER);
     let stored = ledger.read(|readers| readers.periods()).await?;

@@ -9,7 +9,6 @@ use std::{
 };
 
 use bitcoin::BlockHash;
-use metrics::counter;
 use satscope_bitcoin::rpc::{Answer, BlockchainInfo, Call, Rpc, RpcError, patiently, pauses};
 use satscope_oracle::past::BlockPayments;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -140,8 +139,8 @@ impl CoreNode {
     async fn taken(&self, read: Read, first: &Header) -> Result<Vec<BlockPayments>, NodeError> {
         if !read.payments.is_empty() {
             self.weight.learn(read.payments.len(), read.largest);
-            counter!(BLOCKS_READ).increment(read.payments.len() as u64);
-            counter!(BYTES_READ).increment(read.bytes);
+            BLOCKS_READ.get().increment(read.payments.len() as u64);
+            BYTES_READ.get().increment(read.bytes);
             return Ok(read.payments);
         }
         self.weight.begin_anew();
@@ -225,7 +224,7 @@ impl Node for CoreNode {
                     }),
                     None,
                 ) => {
-                    counter!(UNREADABLE).increment(1);
+                    UNREADABLE.get().increment(1);
                     error!("block {height}, {hash}, counts as one without payments: {what}");
                     return Ok(vec![BlockPayments::default()]);
                 }
