@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ::metrics::counter;
 use axum::{Router, body::Body};
 use hyper::{Request, body::Incoming, server::conn::http1};
 use hyper_util::{
@@ -64,7 +63,7 @@ pub async fn converse(stream: TcpStream, app: Router, permit: Arc<ConnectionPerm
     let rest = connection.into_parts();
     let has_begun = rest.as_ref().is_some_and(|rest| !rest.read_buf.is_empty());
     if let Some(reason) = cut_for(&error, has_begun) {
-        counter!(CUT_CONNECTIONS, "reason" => reason).increment(1);
+        CUT_CONNECTIONS.of(&[("reason", reason)]).increment(1);
     }
     if let Some(rest) = rest.filter(|_| error.is_timeout() && has_begun) {
         tell_of_timeout(rest.io.into_inner()).await;

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use ::metrics::{counter, histogram};
 use anyhow::Context as _;
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -64,8 +63,12 @@ pub async fn dress_and_count(
         .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
     let begun = Instant::now();
     let response = headers.dress(next.run(request).await);
-    histogram!(REQUEST_SECONDS, "path" => path.clone()).record(begun.elapsed().as_secs_f64());
+    REQUEST_SECONDS
+        .of(&[("path", path.clone())])
+        .record(begun.elapsed().as_secs_f64());
     let status = response.status().as_u16().to_string();
-    counter!(REQUESTS, "path" => path, "status" => status).increment(1);
+    REQUESTS
+        .of(&[("path", path), ("status", status)])
+        .increment(1);
     response
 }

@@ -9,7 +9,6 @@ use std::{
     },
 };
 
-use ::metrics::{counter, gauge};
 use axum::http::HeaderMap;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -107,7 +106,7 @@ impl Refusal {
                 ("pace", Problem::too_many(detail))
             }
         };
-        counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(1);
+        REFUSED_CONNECTIONS.of(&[("reason", reason)]).increment(1);
         problem
     }
 }
@@ -143,9 +142,9 @@ impl Permits {
         };
         let turn = turn.filter(|turn| *turn > Instant::now());
         if turn.is_some() {
-            counter!(DELAYED_CONNECTIONS).increment(1);
+            DELAYED_CONNECTIONS.get().increment(1);
         }
-        gauge!(CONNECTIONS).increment(1);
+        CONNECTIONS.get().increment(1);
         Ok(Arc::new(ConnectionPermit {
             client,
             from,
@@ -204,6 +203,6 @@ impl Permits {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        gauge!(CONNECTIONS).decrement(1);
+        CONNECTIONS.get().decrement(1);
     }
 }

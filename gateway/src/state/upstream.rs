@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Instant};
 
-use ::metrics::{counter, gauge};
 use satscope_kit::{
     Context,
     clock::Steady,
@@ -128,11 +127,13 @@ async fn look(newest: Newest, stop: CancellationToken) -> anyhow::Result<()> {
 fn show(age_ms: Option<u64>, stale: Option<Stale>) {
     if let Some(age_ms) = age_ms {
         #[allow(clippy::cast_precision_loss)]
-        gauge!(metrics::PRICE_AGE).set(age_ms as f64 / 1000.0);
+        metrics::PRICE_AGE.get().set(age_ms as f64 / 1000.0);
     }
     for reason in Stale::ALL {
         let holds = u8::from(stale == Some(reason));
-        gauge!(metrics::PRICE_STALE, "reason" => reason.as_str()).set(holds);
+        metrics::PRICE_STALE
+            .of(&[("reason", reason.as_str())])
+            .set(holds);
     }
 }
 
@@ -150,11 +151,11 @@ impl Taker {
         match event {
             Event::Connected => {
                 self.assembly.forget();
-                counter!(metrics::UPSTREAM_CONNECTIONS).increment(1);
+                metrics::UPSTREAM_CONNECTIONS.get().increment(1);
             }
             Event::Message(response) => self.take(response),
             Event::Lost(fault) => {
-                counter!(metrics::UPSTREAM_LOSSES).increment(1);
+                metrics::UPSTREAM_LOSSES.get().increment(1);
                 self.newest.send_if_modified(|newest| {
                     let lost = newest.lost(&fault.public);
                     let is_new = lost.is_some();
@@ -185,7 +186,7 @@ impl Taker {
         for (kind, (count, last)) in faults {
             self.reject(kind, count, &last);
         }
-        counter!(metrics::UPSTREAM_UPDATES).increment(1);
+        metrics::UPSTREAM_UPDATES.get().increment(1);
         let before = self.newest.borrow().clone();
         let next = self.model.take(&before, update);
         self.newest.send_replace(Arc::new(next));
@@ -193,7 +194,9 @@ impl Taker {
     }
 
     fn reject(&mut self, kind: &'static str, count: u64, fault: &str) {
-        counter!(metrics::UPSTREAM_REJECTED, "reason" => kind).increment(count);
+        metrics::UPSTREAM_REJECTED
+            .of(&[("reason", kind)])
+            .increment(count);
         if let Some(held_back) = self.limiter.pass(kind, Instant::now()) {
             warn!(
                 kind,

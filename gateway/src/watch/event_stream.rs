@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::metrics::{counter, gauge};
 use axum::{
     body::Body,
     extract::{Query, Request, State, rejection::QueryRejection},
@@ -49,7 +48,7 @@ pub async fn open(
     let room = room.map_err(|reason| no_room(EVENT_STREAM, reason))?;
     let mut newest = watch.messages.subscribe();
     newest.mark_changed();
-    gauge!(WATCHERS, "transport" => EVENT_STREAM).increment(1);
+    WATCHERS.of(&[("transport", EVENT_STREAM)]).increment(1);
     debug!(?after, "an event stream begins");
     let permit = request.extensions().get::<RequestPermit>().cloned();
     let client = permit.as_ref().map_or(0, RequestPermit::client);
@@ -118,7 +117,7 @@ impl Watcher {
         self.newest.changed().await.ok()?;
         let shared = self.newest.borrow_and_update().clone();
         let outgoing = shared.message(self.seen);
-        counter!(MESSAGES, "kind" => outgoing.kind).increment(1);
+        MESSAGES.of(&[("kind", outgoing.kind)]).increment(1);
         let mut pieces = Vec::with_capacity(3 * outgoing.messages.len());
         for written in outgoing.messages.iter() {
             self.seen = written.sequence.or(self.seen);
@@ -141,8 +140,10 @@ impl Drop for Watcher {
             (false, true) => "stopping",
             (false, false) => "left",
         };
-        counter!(CLOSED, "transport" => EVENT_STREAM, "reason" => reason).increment(1);
-        gauge!(WATCHERS, "transport" => EVENT_STREAM).decrement(1);
+        CLOSED
+            .of(&[("transport", EVENT_STREAM), ("reason", reason)])
+            .increment(1);
+        WATCHERS.of(&[("transport", EVENT_STREAM)]).decrement(1);
         debug!(parent: &self.span, reason, "an event stream has ended");
     }
 }

@@ -1,6 +1,5 @@
 //! The door of the WebSocket: who may come in, and from where the messages go on.
 
-use ::metrics::counter;
 use axum::{
     body::Body,
     extract::{Query, Request, State, rejection::QueryRejection},
@@ -106,7 +105,9 @@ pub fn no_room(transport: &'static str, reason: NoRoom) -> Problem {
 
 /// The problem, once it is counted and logged.
 pub fn refuse(transport: &'static str, reason: &'static str, problem: Problem) -> Problem {
-    counter!(REFUSED, "transport" => transport, "reason" => reason).increment(1);
+    REFUSED
+        .of(&[("transport", transport), ("reason", reason)])
+        .increment(1);
     debug!(transport, reason, "a watcher is refused");
     problem
 }

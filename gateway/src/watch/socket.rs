@@ -2,7 +2,6 @@
 
 use std::{io, sync::Arc};
 
-use ::metrics::{counter, gauge};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{
@@ -126,14 +125,19 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         messages: RateLimit::new(many),
     };
     debug!(?after, "a WebSocket client watches");
-    gauge!(metrics::WATCHERS, "transport" => metrics::WEBSOCKET).increment(1);
+    metrics::WATCHERS
+        .of(&[("transport", metrics::WEBSOCKET)])
+        .increment(1);
     let end = tokio::select! {
         end = client.converse(watch.messages.subscribe()) => end,
         () = watch.watchers.turn() => End::Stopping,
     };
-    counter!(metrics::CLOSED, "transport" => metrics::WEBSOCKET, "reason" => end.reason())
+    metrics::CLOSED
+        .of(&[("transport", metrics::WEBSOCKET), ("reason", end.reason())])
         .increment(1);
-    gauge!(metrics::WATCHERS, "transport" => metrics::WEBSOCKET).decrement(1);
+    metrics::WATCHERS
+        .of(&[("transport", metrics::WEBSOCKET)])
+        .decrement(1);
     debug!(reason = end.reason(), "a WebSocket client has ended");
     if let Some(farewell) = end.farewell()
         && timeout(CLOSING, client.part(farewell)).await.is_err()
@@ -212,7 +216,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             self.send(frames(&written.text)).await?;
             self.seen = written.sequence.or(self.seen);
         }
-        counter!(metrics::MESSAGES, "kind" => outgoing.kind).increment(1);
+        metrics::MESSAGES
+            .of(&[("kind", outgoing.kind)])
+            .increment(1);
         Ok(())
     }
 

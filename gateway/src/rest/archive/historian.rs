@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::metrics::counter;
 use satscope_kit::{
     logging::LogLimiter,
     upstream::{Connection, Upstream, unanswered},
@@ -161,7 +160,7 @@ impl Historian {
             Ok(Err(status)) => ("unanswered", Err(self.silent(unanswered(&status)))),
             Err(_) => ("unanswered", Err(self.silent("it does not answer in time"))),
         };
-        counter!(HISTORIAN_QUESTIONS, "outcome" => outcome).increment(1);
+        HISTORIAN_QUESTIONS.of(&[("outcome", outcome)]).increment(1);
         answer
     }
 
