@@ -12,6 +12,7 @@ mod keeper;
 mod line;
 mod members;
 mod reader;
+mod report;
 mod series;
 mod writer;
 
@@ -26,10 +27,11 @@ use thiserror::Error;
 
 use crate::frame::Frame;
 
-pub use keeper::{Entry, describe_metrics, keep};
+pub use keeper::{Entry, keep};
 pub use line::frame_line;
 pub use members::{Ending, inspect};
 pub use reader::{MAX_LINE_BYTES, Reader};
+pub use report::{describe as describe_metrics, left_out};
 pub use series::{Series, began_ms, files, is_recording};
 pub use writer::{Limits, WriteError, Writer};
 

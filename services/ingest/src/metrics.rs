@@ -248,11 +248,6 @@ pub fn journal_failed() {
     counter!("satscope_ingest_journal_failures_total").increment(1);
 }
 
-/// A message found the recorder's queue full.
-pub fn not_recorded() {
-    counter!("satscope_recording_left_out_total", "reason" => "queue_full").increment(1);
-}
-
 /// A subscriber came.
 pub fn subscribed() {
     gauge!("satscope_ingest_subscribers").increment(1.0);

@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use metrics::counter;
 use satscope_bitcoin::frame::{FrameError, Topic};
 use satscope_bitcoin::recording::{
-    CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep,
+    CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep, left_out,
 };
 use satscope_bitcoin::subscriber::{Incoming, fixed, receive, subscriptions};
 use satscope_kit::{
@@ -167,7 +166,7 @@ impl Node {
     /// What is no message of Core's cannot be kept as one.
     fn leave_out(&mut self, error: &FrameError) {
         let reason = error.label();
-        counter!("satscope_recording_left_out_total", "reason" => reason).increment(1);
+        left_out(reason);
         if let Some(held_back) = self.limiter.pass(reason, Instant::now()) {
             tracing::warn!(reason, held_back, "left out a message: {error}");
         }

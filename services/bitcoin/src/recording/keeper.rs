@@ -2,13 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics::{counter, gauge};
 use serde_json::{Map, Value, json};
 use tokio::{runtime::Handle, sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{WriteError, Writer};
+use super::{
+    WriteError, Writer,
+    report::{BYTES, FAILURES, FILES, GAPS, MESSAGES, QUEUE},
+};
 use crate::{
     counters::{Continuity, TopicCounters},
     frame::Frame,
@@ -62,7 +65,7 @@ pub fn keep(
         for entry in batch.drain(..) {
             keeper.add(entry)?;
         }
-        gauge!("satscope_recording_queue_messages").set(queue.len() as f64);
+        gauge!(QUEUE).set(queue.len() as f64);
         keeper.flush_if_due()?;
         keeper.report_if_due();
         if taken == Ok(0) {
@@ -84,7 +87,7 @@ struct Keeper {
 
 impl Keeper {
     fn new(writer: Writer, stop: CancellationToken) -> Keeper {
-        gauge!("satscope_recording_files").set(writer.files() as f64);
+        gauge!(FILES).set(writer.files() as f64);
         Keeper {
             writer,
             counters: TopicCounters::default(),
@@ -103,8 +106,7 @@ impl Keeper {
                     self.add(gap)?;
                 }
                 self.messages += 1;
-                counter!("satscope_recording_messages_total", "topic" => frame.topic.name())
-                    .increment(1);
+                counter!(MESSAGES, "topic" => frame.topic.name()).increment(1);
                 self.trying(|writer| writer.frame(stamp_ms, &frame))?;
             }
             Entry::Note(stamp_ms, text, fields) => {
@@ -126,7 +128,7 @@ impl Keeper {
             Continuity::Restart => ("counter restarted", Value::Null),
         };
         warn!(topic, before, %lost, "recording: {text}");
-        counter!("satscope_recording_gaps_total", "topic" => topic).increment(1);
+        counter!(GAPS, "topic" => topic).increment(1);
         let fields = [
             ("topic", json!(topic)),
             ("before", json!(before)),
@@ -147,8 +149,8 @@ impl Keeper {
         self.flushed = Instant::now();
         let written = self.trying(Writer::flush)?;
         self.bytes += written;
-        counter!("satscope_recording_bytes_total").increment(written as u64);
-        gauge!("satscope_recording_files").set(self.writer.files() as f64);
+        counter!(BYTES).increment(written as u64);
+        gauge!(FILES).set(self.writer.files() as f64);
         Ok(())
     }
 
@@ -169,7 +171,7 @@ impl Keeper {
                 }
                 Err(error) => error,
             };
-            counter!("satscope_recording_failures_total").increment(1);
+            counter!(FAILURES).increment(1);
             if failed.is_none() {
                 warn!("recording waits for the disk: {error}");
                 failed = Some(Instant::now());
@@ -194,33 +196,4 @@ impl Keeper {
             );
         }
     }
-}
-
-/// Describes the metrics of a recording.
-pub fn describe_metrics() {
-    describe_counter!(
-        "satscope_recording_messages_total",
-        "Messages of the node that were recorded, by topic."
-    );
-    describe_counter!(
-        "satscope_recording_bytes_total",
-        "Compressed bytes written to recordings."
-    );
-    describe_counter!(
-        "satscope_recording_gaps_total",
-        "Times that a topic's counter jumped or began again."
-    );
-    describe_counter!(
-        "satscope_recording_failures_total",
-        "Writes that failed; each is tried again."
-    );
-    describe_counter!(
-        "satscope_recording_left_out_total",
-        "Messages that are not in the recording, by reason."
-    );
-    describe_gauge!("satscope_recording_files", "Recordings in the folder.");
-    describe_gauge!(
-        "satscope_recording_queue_messages",
-        "Messages waiting to be recorded."
-    );
 }

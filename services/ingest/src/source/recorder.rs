@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use satscope_bitcoin::{
     frame::Frame,
-    recording::{CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep},
+    recording::{CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep, left_out},
 };
 use satscope_kit::Context;
 use serde_json::{Value, json};
@@ -15,8 +15,6 @@ use tokio::{
     runtime::Handle,
     sync::mpsc::{self, error::TrySendError},
 };
-
-use crate::metrics;
 
 /// Messages that may wait for the writing thread.
 const QUEUE: usize = 16_384;
@@ -97,7 +95,7 @@ impl Recorder {
     fn put(&mut self, entry: Entry) {
         if !self.try_put(entry) {
             self.left_out += 1;
-            metrics::not_recorded();
+            left_out("queue_full");
         }
     }
 
