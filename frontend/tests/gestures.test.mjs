@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { listen } from "../js/plot/gestures.js";
 import { followedPrices } from "../js/plot/prices.js";
 import { layOut, shownParts, timeAt, xOf } from "../js/plot/layout.js";
 import { meaningOf } from "../js/plot/wheel.js";
@@ -108,4 +109,30 @@ test("years can be panned back to where the history begins, and not beyond", () 
   for (let step = 0; step < 50; step += 1) panBy(state, layout(), 400, 0, { x: 10, y: 10 });
   assert.ok(Math.abs(state.view.zoom.time.low - (NOW - 30 * DAY)) < 1e-3);
   assert.ok(Math.abs(state.view.zoom.time.high - state.view.zoom.time.low - 7 * DAY) < 1e-3);
+});
+
+/** Moves a finger or a mouse over the plot from (500, 200), and gives the view that this leaves. */
+function moved(pointerType, moves) {
+  const { state, layout } = page("#range=1h");
+  const heard = new Map();
+  const chart = {
+    addEventListener: (name, handler) => heard.set(name, handler),
+    getBoundingClientRect: () => ({ left: 0, top: 0 }),
+    setPointerCapture() {},
+  };
+  listen(chart, { state, layout, onView() {}, onPoint() {}, onStep() {}, onPlainWheel() {} });
+  const at = (x, y) => ({ pointerId: 1, pointerType, button: 0, clientX: x, clientY: y, timeStamp: 0 });
+  heard.get("pointerdown")(at(500, 200));
+  for (const [x, y] of moves) heard.get("pointermove")(at(x, y));
+  return state.view.zoom;
+}
+
+test("a finger that scrolls the page leaves the plot as it is, and one that goes sideways moves it in time alone", () => {
+  const scroll = moved("touch", [[500, 198], [501, 190], [503, 150], [540, 100]]);
+  assert.deepEqual([scroll.time, scroll.price], [null, null]);
+  const swipe = moved("touch", [[504, 201], [520, 203], [560, 210]]);
+  assert.ok(swipe.time);
+  assert.equal(swipe.price, null);
+  const drag = moved("mouse", [[504, 204], [520, 220], [560, 260]]);
+  assert.ok(drag.time && drag.price);
 });

@@ -53,12 +53,17 @@ function listenToPointers(chart, hands) {
   /** @type {Map<number, Place>} */
   const down = new Map();
   let travelled = 0;
+  /** Where a finger came down, until it has shown whether it scrolls the page. @type {Place | null} */
+  let start = null;
+  let isScroll = false;
   let tappedAt = -Infinity;
 
   chart.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     if (down.size === 0) travelled = 0;
     down.set(event.pointerId, placeOf(chart, event));
+    isScroll = false;
+    start = event.pointerType === "touch" && down.size === 1 ? placeOf(chart, event) : null;
     chart.setPointerCapture(event.pointerId);
   });
   chart.addEventListener("pointermove", (event) => {
@@ -71,9 +76,13 @@ function listenToPointers(chart, hands) {
     travelled += Math.hypot(place.x - before.x, place.y - before.y);
     const other = [...down].find(([id]) => id !== event.pointerId)?.[1];
     if (travelled < TAP) return;
+    if (start) isScroll = Math.abs(place.y - start.y) > Math.abs(place.x - start.x);
+    start = null;
     down.set(event.pointerId, place);
+    // The browser takes a finger that moves up or down for a scroll of the page, a moment after the first such move.
+    const isFinger = event.pointerType === "touch";
     if (other) pinch(hands, other, before, place);
-    else pan(hands, place.x - before.x, place.y - before.y, before);
+    else if (!isScroll) pan(hands, place.x - before.x, isFinger ? 0 : place.y - before.y, before);
   });
   for (const end of ["pointerup", "pointercancel"]) {
     chart.addEventListener(end, (event) => {
