@@ -13,10 +13,19 @@ console.info = () => {};
 /** Addresses that were written, the newest last. */
 let written = [];
 let isRefused = false;
+/** How many of them the browser's Back leads away from. */
+let steps = 0;
+function take(address) {
+  if (isRefused) throw new DOMException("too often", "SecurityError");
+  written.push(address);
+}
 globalThis.history = {
   replaceState(state, title, address) {
-    if (isRefused) throw new DOMException("too often", "SecurityError");
-    written.push(address);
+    take(address);
+  },
+  pushState(state, title, address) {
+    take(address);
+    steps += 1;
   },
 };
 const { viewOfAddress, write, writeAtRest } = await import("../js/shell/address.js");
@@ -25,6 +34,8 @@ const { themeOf } = await import("../js/shell/theme.js");
 beforeEach(() => {
   written = [];
   isRefused = false;
+  steps = 0;
+  location.hash = "#range=15m&theme=light";
 });
 
 test("the view is that of the address", () => {
@@ -35,6 +46,27 @@ test("the view is that of the address", () => {
 test("a view without words leaves the address as it is without a fragment", () => {
   write(defaultView());
   assert.deepEqual(written, ["/sats/?kiosk"]);
+});
+
+test("the browser's Back leads from another range, and from the end of a zoom, to the view before", () => {
+  const view = (/** @type {string} */ hash) => {
+    location.hash = hash;
+    return viewOfAddress();
+  };
+  for (const [from, to, isStep] of [
+    ["", "#range=1h", true],
+    ["#range=1h", "", true],
+    ["#range=1h&time=1763700000~1763700600", "#range=1h", true],
+    ["#range=1h", "#range=1h&time=1763700000~1763700600", false],
+    ["#time=1763700000~1763700600", "#time=1763700100~1763700600", false],
+    ["", "#theme=dark", false],
+  ]) {
+    const next = view(to);
+    location.hash = from;
+    steps = 0;
+    write(next);
+    assert.equal(steps, Number(isStep), `${from} to ${to}`);
+  }
 });
 
 test("a view that moves is written once it rests, and once", () => {

@@ -1,7 +1,7 @@
 // The page's address, which restores the view. It is written once the view rests, so that no frame waits for that.
 
 import { attempt } from "../base/storage.js";
-import { fromFragment, toFragment } from "../state/view.js";
+import { fromFragment, isAnotherStep, toFragment } from "../state/view.js";
 
 /** @typedef {import("../state/view.js").View} View */
 
@@ -22,11 +22,17 @@ export function writeAtRest(view) {
   timer = setTimeout(() => write(view), REST_MS);
 }
 
-/** Writes the view into the address at once. @param {View} view */
+/**
+ * Writes the view into the address at once. The browser's Back leads from another range, and from the end of a zoom, to the
+ * view before.
+ * @param {View} view
+ */
 export function write(view) {
   clearTimeout(timer);
   const fragment = toFragment(view);
+  const address = fragment ? `#${fragment}` : location.pathname + location.search;
   attempt("the view in the address", () => {
-    history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);
+    if (isAnotherStep(viewOfAddress(), view)) history.pushState(null, "", address);
+    else history.replaceState(null, "", address);
   });
 }

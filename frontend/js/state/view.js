@@ -81,6 +81,15 @@ export function isLive({ zoom }) {
   return ZOOMS.every((name) => zoom[name] === null);
 }
 
+/**
+ * Whether one view leads to another by a step that a reader may want to take back: another range, or the end of a zoom.
+ * @param {View} from
+ * @param {View} to
+ */
+export function isAnotherStep(from, to) {
+  return from.range !== to.range || (!isLive(from) && isLive(to));
+}
+
 /** Drops the zoom, and goes back to the range that was chosen. @param {View} view */
 export function goLive(view) {
   view.zoom = noZoom();
