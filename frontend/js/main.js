@@ -8,6 +8,7 @@ import { amountsWhile, coverageWhile, pastEstimates, resetDelayMs, restOfPoints 
 import { Wake } from "./link/wake.js";
 import { staleReason } from "./state/age.js";
 import { applyPast, applyRest, applyUpdate, createState } from "./state/state.js";
+import { goLive, isLive } from "./state/view.js";
 import { Chart } from "./plot/chart.js";
 import { speakDot } from "./plot/crosshair.js";
 import { listen } from "./plot/gestures.js";
@@ -199,7 +200,11 @@ listenToPast(state, viewChanged);
 listenToPlotMessage(state, viewChanged);
 listenToConverter(state, requestFrame);
 listenToSpeech();
-setUpKeys();
+setUpKeys(() => {
+  if (isLive(state.view)) return;
+  goLive(state.view);
+  viewChanged();
+});
 listenToShare(state, { layers: () => frames.picture(), layout: () => chart.layout });
 if (!query.has("compact")) installWorker();
 listen(front, {

@@ -1,12 +1,14 @@
-// The list of keys: shown by its button, and by the question mark wherever nothing is typed.
+// The keys that work wherever nothing is typed: the question mark shows the list of keys, Escape goes back to live.
 
 import { isTyping, setUpDialog } from "./dialog.js";
 
-/** Makes the question mark show the keys. */
-export function setUpKeys() {
+/** @param {() => void} onEscape called when Escape was pressed and closes nothing */
+export function setUpKeys(onEscape) {
   const open = setUpDialog("keys-list");
   addEventListener("keydown", (event) => {
-    if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+    if (event.key === "Escape") onEscape();
+    if (event.key !== "?") return;
     event.preventDefault();
     open();
   });
