@@ -1,6 +1,7 @@
 // The form "The price on …": a date with its time, or a block, and the price that it had, with a link to it.
 
 import { byId, setText } from "../base/dom.js";
+import { copyText } from "../base/save.js";
 import { askPrice } from "../link/archive.js";
 import { showFromHistory } from "../state/gone.js";
 import { readMoment, writeMoment } from "../state/moment.js";
@@ -140,6 +141,10 @@ export function listenToPast(state, onView) {
   });
   date.addEventListener("input", () => {
     if (date.value) block.value = "";
+  });
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    void copyText(link.href, "Copied a link to this price");
   });
   onPlot.addEventListener("click", () => {
     const { asked, timestamp } = state;

@@ -1,6 +1,6 @@
 // The dialog to share and export: a link, the price, a picture, tables, and addresses to embed.
 
-import { byId } from "../base/dom.js";
+import { byId, setText } from "../base/dom.js";
 import { formatUsd } from "../base/format.js";
 import { copyText, say, saveFile } from "../base/save.js";
 import { staleReason } from "../state/age.js";
@@ -22,10 +22,13 @@ const EMBEDDED = { width: 420, height: 260 };
  * @param {() => Layout | null} plot.layout where things lie on it
  */
 export function listenToShare(state, { layers, layout }) {
-  setUpDialog("share", () => showTexts());
+  setUpDialog("share", () => {
+    showTexts();
+    void showEmbedding();
+  });
   byId("copy-price").addEventListener("click", () => {
     const { estimate } = state;
-    if (estimate) void copyText(estimate.price.toFixed(2), `Copied ${formatUsd(estimate.price)}${staleWords(state)}`);
+    if (estimate) void copyText(estimate.price.toFixed(2), `Copied ${formatUsd(estimate.price, true)}${staleWords(state)}`);
     else say("There is no price to copy yet");
   });
   byId("save").addEventListener("click", () => savePicture(state, layers()));
@@ -46,10 +49,30 @@ export function listenToShare(state, { layers, layout }) {
 /** Fills the fields with the texts to copy, as they are now. */
 function showTexts() {
   fieldOf("share-link").value = location.href;
-  fieldOf("share-embed").value = embedOf(new URL(".", document.baseURI).href);
+  fieldOf("share-embed").value = embedOf(new URL(".", document.baseURI).href, location.hash);
   const [svg, png] = ["price.svg", "price.png"].map((name) => new URL(name, document.baseURI).href);
   fieldOf("share-picture").value = svg;
   for (const [link, address] of [["share-svg", svg], ["share-png", png]]) byId(link).setAttribute("href", address);
+}
+
+/** Says which sites may embed the page: the gateway tells browsers in a header. */
+async function showEmbedding() {
+  try {
+    const { headers } = await fetch("?compact", { method: "HEAD", cache: "no-store" });
+    setText(byId("share-allowed"), allowedWords(headers.get("content-security-policy") ?? ""));
+  } catch {
+    // Without an answer the general sentence stays.
+  }
+}
+
+/**
+ * Which sites may embed the page.
+ * @param {string} policy the Content-Security-Policy of the page
+ */
+export function allowedWords(policy) {
+  const sites = /frame-ancestors ([^;]*)/.exec(policy)?.[1].split(" ").filter((site) => site !== "'self'" && site !== "'none'") ?? [];
+  if (sites.length === 0) return "This gateway allows no other site to embed the page. Its operator names sites in the setting";
+  return `Works on ${sites.join(", ")}. The operator of this gateway names more in the setting`;
 }
 
 /** @param {string} id */
@@ -60,10 +83,11 @@ function fieldOf(id) {
 /**
  * The code that shows this page within another.
  * @param {string} page its address
+ * @param {string} view the fragment that names the view, with its `#`; empty for the usual one
  */
-export function embedOf(page) {
+export function embedOf(page, view) {
   const { width, height } = EMBEDDED;
-  return `<iframe src="${page}?compact" width="${width}" height="${height}" title="The price of bitcoin" loading="lazy"></iframe>`;
+  return `<iframe src="${page}?compact${view.replaceAll('"', "%22")}" width="${width}" height="${height}" title="The price of bitcoin" loading="lazy"></iframe>`;
 }
 
 /**
