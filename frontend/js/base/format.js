@@ -98,7 +98,7 @@ export function formatCount(value) {
  * @param {number} share
  */
 export function formatSignedPercent(share) {
-  return `${share < 0 ? "−" : "+"}${formatPercent(Math.abs(share))}`;
+  return `${share <= -0.00005 ? "−" : "+"}${formatPercent(Math.abs(share))}`;
 }
 
 /**

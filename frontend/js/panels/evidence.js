@@ -1,7 +1,7 @@
 // Why this price: the amounts of the window as a histogram, and the ladder of round sums laid on it at the present price.
 
 import { byId, setText } from "../base/dom.js";
-import { formatCount, formatRoundUsd, formatUsd } from "../base/format.js";
+import { formatCount, formatDecimal, formatRoundUsd, formatUsd } from "../base/format.js";
 import { readTheme } from "../base/theme.js";
 
 /** @typedef {import("../state/state.js").State} State */
@@ -121,7 +121,7 @@ export class Evidence {
     const share = total > 0 ? on / total : 0;
     this.#canvas.dataset.amounts = String(total);
     this.#canvas.dataset.excess = (share / expected).toFixed(2);
-    const label = `${formatCount(total)} amounts on a logarithmic scale. At ${formatUsd(price)}, ${formatCount(on)} lie on round sums, ${(share / expected).toFixed(1)} times as many as if they lay anywhere.`;
+    const label = `${formatCount(total)} amounts on a logarithmic scale. At ${formatUsd(price)}, ${formatCount(on)} lie on round sums, ${formatDecimal(share / expected, 1, 1)} times as many as if they lay anywhere.`;
     if (this.#canvas.getAttribute("aria-label") !== label) this.#canvas.setAttribute("aria-label", label);
   }
 }
@@ -218,7 +218,7 @@ function drawAmounts(context, { width, bottom }, price, theme) {
     for (const digit of [1, 2, 5]) {
       const btc = digit * 10 ** power;
       const x = placeOf(btc * price) * width;
-      const text = `${btc.toFixed(Math.max(0, -power))} BTC`;
+      const text = `${formatDecimal(btc, Math.max(0, -power), Math.max(0, -power))} BTC`;
       const half = context.measureText(text).width / 2;
       if (x - half < Math.max(0, free) || x + half > width) continue;
       context.fillText(text, x, bottom + 0.85 * theme.em);

@@ -1,7 +1,7 @@
 // The words that answer a question for the price of a moment or block: the price, or one sentence that says why there is no
 // price. Pure.
 
-import { formatAge, formatCount, formatDay, formatLocalTime, formatMoment, formatUsd, formatUtc } from "../base/format.js";
+import { formatAge, formatCount, formatDay, formatDecimal, formatLocalTime, formatMoment, formatUsd, formatUtc } from "../base/format.js";
 import { coveredSince } from "../state/archive.js";
 import { readMoment } from "../state/moment.js";
 import { confidenceLevel } from "../state/state.js";
@@ -85,7 +85,7 @@ export function toldOf(moment, past) {
   return {
     when: moment.kind === "block" ? `Block ${formatCount(moment.height)}: ${when}` : when,
     price: formatUsd(past.price),
-    doubt: `90 % interval ${formatUsd(past.low)} – ${formatUsd(past.high)} · confidence ${confidenceLevel(past.confidence)} ${past.confidence.toFixed(2)}`,
+    doubt: `90 % interval ${formatUsd(past.low)} – ${formatUsd(past.high)} · confidence ${confidenceLevel(past.confidence)} ${formatDecimal(past.confidence, 2, 2)}`,
     source: moment.kind === "block" ? "" : `from ${source}${before < 60 ? "" : `, ${formatAge(before)} earlier`}`,
   };
 }

@@ -1,7 +1,7 @@
 // The counters, how far the past is filled, the event clock and the newest block.
 
 import { byId, setText } from "../base/dom.js";
-import { formatAge, formatCount, formatLocalTime, formatUptime, formatUtc } from "../base/format.js";
+import { formatAge, formatCount, formatDecimal, formatLocalTime, formatUptime, formatUtc } from "../base/format.js";
 import { eventNow, staleReason } from "../state/age.js";
 import { updateRate } from "../state/state.js";
 import { archiveOf } from "./archive.js";
@@ -26,7 +26,7 @@ export function countersOf({ received, filtered, active, uptimeSeconds, mempool 
     `Uptime: ${formatUptime(uptimeSeconds)}`,
   ];
   if (mempool !== null) parts.push(`Mempool: ${formatCount(mempool)}`);
-  if (rate !== null) parts.push(`Updates: ${rate.toFixed(1)}/s`);
+  if (rate !== null) parts.push(`Updates: ${formatDecimal(rate, 1, 1)}/s`);
   return parts.join(" | ");
 }
 

@@ -1,6 +1,6 @@
 // The plot as a picture, with the price, its doubt and its time above it.
 
-import { formatUsd, formatUtc } from "../base/format.js";
+import { formatDecimal, formatUsd, formatUtc } from "../base/format.js";
 import { readTheme } from "../base/theme.js";
 import { ageWords, staleReason } from "../state/age.js";
 import { confidenceLevel } from "../state/state.js";
@@ -17,9 +17,9 @@ const NARROW = 48;
  * The name of a file by the price and time on the page: `satscope-97188-2025-11-22T12-30-07Z`.
  * @param {State} state
  */
-export function nameOf({ estimate, timestamp }) {
+export function nameOf({ estimate, timestamp, simulated }) {
   const moment = new Date((timestamp ?? 0) * 1000).toISOString().slice(0, 19).replaceAll(":", "-");
-  return `satscope-${estimate ? Math.round(estimate.price) : "no-price"}-${moment}Z`;
+  return `satscope-${simulated ? "simulated-" : ""}${estimate ? Math.round(estimate.price) : "no-price"}-${moment}Z`;
 }
 
 /**
@@ -101,5 +101,5 @@ export function staleWords(state) {
 /** @param {import("../link/message.js").Estimate} estimate */
 function doubtOf({ confidence, interval }) {
   const bounds = interval ? ` · 90 % interval ${formatUsd(interval.low)} – ${formatUsd(interval.high)}` : "";
-  return `confidence ${confidenceLevel(confidence)} ${confidence.toFixed(2)}${bounds}`;
+  return `confidence ${confidenceLevel(confidence)} ${formatDecimal(confidence, 2, 2)}${bounds}`;
 }
