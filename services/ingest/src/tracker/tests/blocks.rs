@@ -1,4 +1,4 @@
-//! Blocks in the order of the chain, whenever the node answers what it was asked about them.
+//! Blocks: which run of transactions is believed to be one, their order in the chain, and what a re-org leaves of them.
 
 use super::*;
 
@@ -20,6 +20,93 @@ fn fetched(number: u8, height: u32, transactions: &[&Transaction]) -> FetchedBlo
             .chain(transactions)
             .collect(),
     }
+}
+
+#[test]
+fn after_a_reorg_each_transaction_is_where_the_new_branch_put_it() {
+    let mut scene = Scene::new();
+    let (back, again, lost) = (
+        payment(old(1), 51_234),
+        payment(old(2), 61_234),
+        payment(old(3), 71_234),
+    );
+    for transaction in [&back, &again, &lost] {
+        scene.add(transaction);
+    }
+    scene.mine(block(1), 800_000, &[&back, &again, &lost]);
+    scene.now_ms += 60_000;
+    scene.raw(&coinbase(800_000));
+    for transaction in [&back, &again, &lost] {
+        scene.raw(transaction);
+    }
+    scene.sequence(SequenceEvent::BlockDisconnected(block(1)));
+    scene.mine(block(2), 800_000, &[&again]);
+    let back = scene.add(&back);
+    assert_eq!(scene.mempool(), [back]);
+    assert_eq!(scene.removals(), [], "nothing is given up at once");
+    scene.pass(2000);
+    assert_eq!(scene.removals(), [RemovalReason::Unknown]);
+    assert_eq!(scene.first_sights().len(), 3);
+}
+
+#[test]
+fn what_is_met_with_a_block_that_leaves_does_not_stay_unsettled() {
+    let mut scene = Scene::new();
+    let (back, lost) = (payment(old(1), 51_234), payment(old(2), 61_234));
+    scene.raw(&coinbase(800_000));
+    for transaction in [&back, &lost] {
+        scene.raw(transaction);
+    }
+    scene.sequence(SequenceEvent::BlockDisconnected(block(1)));
+    let back = scene.add(&back);
+    scene.pass(4000);
+    assert_eq!(
+        scene.removals(),
+        [],
+        "a slow disk: the new branch is still to come"
+    );
+    scene.pass(60_000);
+    assert_eq!(scene.mempool(), [back]);
+    assert_eq!(scene.removals(), [RemovalReason::Unknown]);
+}
+
+#[test]
+fn a_block_is_not_believed_from_a_run_without_its_coinbase() {
+    let mut scene = Scene::new();
+    scene.raw(&payment(old(1), 51_234));
+    scene.sequence(SequenceEvent::BlockConnected(block(1)));
+    assert_eq!(scene.wanted, [Wanted::Block(block(1))]);
+
+    let mut apart = Scene::new();
+    apart.tracker = Tracker::new(Filter::default(), false);
+    apart.raw(&coinbase(5));
+    apart.sequence(SequenceEvent::BlockConnected(block(1)));
+    assert_eq!(apart.wanted, [Wanted::Block(block(1))], "no common order");
+}
+
+#[test]
+fn a_block_whose_run_has_a_hole_is_not_taken_for_whole() {
+    let mut scene = Scene::new();
+    let mined = payment(old(1), 51_234);
+    scene.raw(&coinbase(800_000));
+    scene.tracker.lost_messages(true, NOW);
+    scene.raw(&mined);
+    scene.sequence(SequenceEvent::BlockConnected(block(1)));
+    assert_eq!(scene.wanted, [Wanted::Block(block(1))]);
+
+    scene.tracker.undatable(block(1), NOW);
+    scene.tracker.begin_journal();
+    scene.mine(block(2), 800_001, &[]);
+    assert_eq!(scene.tracker.known_blocks(), [block(2)]);
+    scene.tracker.lost_messages(true, NOW);
+    assert_eq!(
+        scene.tracker.known_blocks(),
+        [],
+        "its last ones may be missing"
+    );
+    scene.empty_outbox();
+    let last = scene.records.last();
+    assert_eq!(last, Some(&Record::Disconnected(block(2))));
 }
 
 #[test]
