@@ -7,5 +7,6 @@ mod node;
 mod places;
 mod reader;
 mod stamps;
+mod step;
 
 const NOW: u64 = 1_700_000_000_000;

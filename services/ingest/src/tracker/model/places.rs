@@ -10,7 +10,8 @@ use satscope_log::{State, Window};
 
 use super::{
     NOW,
-    node::{Node, Word, history, step_of_places},
+    node::{Node, Word, history},
+    step::step_of_places,
 };
 use crate::{
     stamp::Gate,

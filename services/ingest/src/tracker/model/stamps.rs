@@ -8,8 +8,9 @@ use satscope_log::{State, WINDOW_MS};
 
 use super::{
     NOW,
-    node::{HOUR_MS, Node, Step, Word, step},
+    node::{Node, Word},
     reader::{Manner, Reader},
+    step::{HOUR_MS, Step, step},
 };
 
 /// How far a stamp may be from what the node tells: an entry time is a whole second.
