@@ -3,6 +3,7 @@
 //! Three things are known of the link, each by itself: which endpoints are connected, whether the needed topics can be heard
 //! there ([`Topics`]), and how far the picture here is the node's.
 
+mod poll;
 mod words;
 
 use std::time::{Duration, Instant};
@@ -11,9 +12,11 @@ use satscope_bitcoin::{frame::Topic, subscriber::Subscription};
 use satscope_kit::fault::Fault;
 use tracing::{info, warn};
 
+use poll::Poll;
+
 use super::{
     fault,
-    topics::{Listing, Topics, is_standin},
+    topics::{Listing, Topics},
 };
 
 /// The pause after a reading that succeeded, after one that failed, and while the node is in its initial download.
@@ -26,17 +29,6 @@ const PAUSE_IN_DOWNLOAD: Duration = Duration::from_secs(60);
 const FIRST_QUESTION: Duration = Duration::from_secs(3);
 const PAUSE_BETWEEN_QUESTIONS: Duration = Duration::from_secs(10);
 const PAUSE_BETWEEN_LINES: Duration = Duration::from_secs(1);
-/// The pause before the node is polled; and this many times as long as reading it took, at least, so that a busy node spends a
-/// tenth of its time on it.
-const PAUSE_BEFORE_POLL: Duration = Duration::from_secs(1);
-const POLL_SHARE: u32 = 9;
-/// The longest pause after the first poll, which reads all that the later ones need not ask for again.
-const PAUSE_AFTER_FIRST_POLL: Duration = Duration::from_secs(60);
-/// A poll is slow, and tells of no moment any more, once it has taken `SLOW_POLL_TIMES` as long as the one before it: after
-/// `SLOW_POLL` at the earliest, and `SLOWEST_POLL` at the latest.
-const SLOW_POLL: Duration = Duration::from_secs(5);
-const SLOWEST_POLL: Duration = Duration::from_secs(60);
-const SLOW_POLL_TIMES: u32 = 3;
 
 /// What the node's ZMQ is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +39,6 @@ enum Zmq {
     Up,
     /// A connection was lost.
     Lost,
-}
-
-/// Reading the node's mempool over RPC again and again, while its ZMQ cannot be heard.
-#[derive(Debug)]
-struct Poll {
-    not_before: Instant,
-    succeeded: bool,
-    /// How long the last one took.
-    took: Duration,
 }
 
 /// How far the picture is the node's.
@@ -124,11 +107,7 @@ impl Link {
             zmq: Zmq::Awaited,
             topics: Topics::of_node_at(rpc_host),
             sync: Sync::Wanted { not_before: now },
-            poll: Poll {
-                not_before: now + PAUSE_BEFORE_POLL,
-                succeeded: false,
-                took: Duration::ZERO,
-            },
+            poll: Poll::awaited(now),
             ask_not_before: now,
             patient_until: now,
             read_not_before: None,
@@ -192,11 +171,7 @@ impl Link {
         self.ask_not_before = self.patient_until;
         if self.zmq == Zmq::Up {
             self.zmq = Zmq::Lost;
-            self.poll = Poll {
-                not_before: now + PAUSE_BEFORE_POLL,
-                succeeded: false,
-                took: Duration::ZERO,
-            };
+            self.poll = Poll::awaited(now);
         }
         if let Sync::Reading { .. } = self.sync {
             self.sync = Sync::Wanted { not_before: now };
@@ -277,42 +252,6 @@ impl Link {
     /// Whether the pause after a refusal is over, if there was one.
     fn may_be_asked(&self, now: Instant) -> bool {
         self.refused_until.is_none_or(|until| until <= now)
-    }
-
-    /// Whether to read the node now because its ZMQ cannot be heard. A stand-in is polled only after a loss, because a poll moves its
-    /// clock ahead of the messages that are on their way.
-    pub fn wants_poll(&self, now: Instant) -> bool {
-        let may_be_polled = self.zmq == Zmq::Lost || !is_standin(&self.used);
-        may_be_polled && !self.is_healthy() && self.poll.not_before <= now && self.may_be_asked(now)
-    }
-
-    /// The node was polled, or could not be, since `began`.
-    pub fn polled(&mut self, succeeded: bool, began: Instant, now: Instant) {
-        if succeeded {
-            self.forgive();
-        }
-        if succeeded && !self.poll.succeeded {
-            info!("the node's ZMQ cannot be heard; asking for its mempool over RPC meanwhile");
-        }
-        let took = now - began;
-        let longest = match self.poll.succeeded {
-            true => Duration::MAX,
-            false => PAUSE_AFTER_FIRST_POLL,
-        };
-        let pause = (took * POLL_SHARE).max(PAUSE_BEFORE_POLL).min(longest);
-        self.poll = Poll {
-            not_before: now + pause,
-            succeeded,
-            took,
-        };
-    }
-
-    /// A poll goes on since `began`. Once it is slow, what the last one told is old.
-    pub fn polling(&mut self, began: Instant, now: Instant) {
-        let patience = self.poll.took * SLOW_POLL_TIMES;
-        if now - began > patience.clamp(SLOW_POLL, SLOWEST_POLL) {
-            self.poll.succeeded = false;
-        }
     }
 
     /// Whether to ask the node where it publishes: at each connection, and every ten seconds while it is not heard.

@@ -3,6 +3,8 @@
 //! The endpoints that operators set win. Where none is set, the node's own list (`getzmqnotifications`) tells them. A topic
 //! counts as healthy once a message of it has come, or once the node says that it publishes the topic at an endpoint in use.
 
+mod address;
+
 use satscope_bitcoin::{
     frame::Topic,
     host::{ip, is_loopback},
@@ -10,6 +12,8 @@ use satscope_bitcoin::{
     subscriber::{Subscription, subscriptions},
 };
 use satscope_kit::fault::Fault;
+
+use address::{connectable, host_and_port, may_be_same};
 
 /// The topics that a price needs.
 pub const NEEDED: [Topic; 2] = [Topic::RawTx, Topic::Sequence];
@@ -81,20 +85,6 @@ impl Endpoints {
     fn connectable(&self, address: &str) -> Option<String> {
         connectable(self.rpc_host.as_deref()?, address)
     }
-}
-
-/// An address of a node as a subscriber connects to it: every wildcard means `host`, which is the host of the node's RPC. `None`
-/// if it is an address of the node's machine alone, and that is another one.
-fn connectable(host: &str, address: &str) -> Option<String> {
-    let is_elsewhere = !is_loopback(host);
-    if let Some(path) = path(address) {
-        return (!is_elsewhere).then(|| format!("ipc://{path}"));
-    }
-    let (bound, port) = host_and_port(address)?;
-    if is_wildcard(bound) {
-        return Some(format!("tcp://{host}:{port}"));
-    }
-    (!(is_loopback(bound) && is_elsewhere)).then(|| format!("tcp://{bound}:{port}"))
 }
 
 /// What the node says of where it publishes.
@@ -368,38 +358,6 @@ fn is_published_at(published: &[Notification], topic: Topic, used: &[Subscriptio
         .filter(|used| used.topics.contains(&topic))
         .map(|used| used.endpoint.as_str());
     endpoints.any(|endpoint| of_topic(published, topic).any(|at| may_be_same(at, endpoint)))
-}
-
-/// Whether what is published at `address` can be what is heard at `endpoint`: the same path, or the same port of hosts that may
-/// be the same machine.
-fn may_be_same(address: &str, endpoint: &str) -> bool {
-    match (host_and_port(address), host_and_port(endpoint)) {
-        (Some((bound, port)), Some((host, at))) => {
-            let may_be_host = bound == host
-                || is_wildcard(bound)
-                || (is_loopback(bound) && is_loopback(host))
-                // Of a name, only a resolver knows what machine it is.
-                || ip(host).is_none();
-            port == at && may_be_host
-        }
-        _ => path(address).is_some() && path(address) == path(endpoint),
-    }
-}
-
-/// The path of a Unix socket; `unix:` is how Core spells `ipc://`. Source: Core 28, `doc/zmq.md`.
-fn path(address: &str) -> Option<&str> {
-    address
-        .strip_prefix("ipc://")
-        .or_else(|| address.strip_prefix("unix:"))
-}
-
-fn host_and_port(address: &str) -> Option<(&str, u16)> {
-    let (host, port) = address.strip_prefix("tcp://")?.rsplit_once(':')?;
-    Some((host, port.parse().ok()?))
-}
-
-fn is_wildcard(host: &str) -> bool {
-    ["0.0.0.0", "[::]", "*"].contains(&host)
 }
 
 #[cfg(test)]

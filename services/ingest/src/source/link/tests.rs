@@ -1,7 +1,10 @@
 use satscope_bitcoin::{rpc::Notification, subscriber::subscriptions};
 use satscope_log::HopState;
 
-use super::*;
+use super::{
+    poll::{PAUSE_AFTER_FIRST_POLL, PAUSE_BEFORE_POLL},
+    *,
+};
 
 const ENDPOINT: &str = "tcp://127.0.0.1:1";
 const HOST: &str = "127.0.0.1";
