@@ -2,15 +2,17 @@
 //!
 //! A refusal names no number of the answer, because the number would tell which moment a client asked about.
 
+mod coverage;
+
 use satscope_proto::v1;
 use serde::{Serialize, Serializer};
+
+pub use coverage::{Coverage, Doing, coverage};
 
 /// The most prices or candles of one answer.
 pub const MOST: usize = 5000;
 /// The greatest number that JSON's readers hold exactly; also a bound for prices in cents and for times.
 const LARGEST: u64 = 1 << 53;
-/// The most characters of the historian's own words that are shown.
-const LONGEST_WORDS: usize = 200;
 
 /// Why an answer is refused.
 pub type Refusal = &'static str;
@@ -311,163 +313,6 @@ fn candle(told: &v1::Candle) -> Result<Candle, Refusal> {
             prices: Some(prices),
         }),
     }
-}
-
-/// What the historian is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Doing {
-    /// It waits for the node.
-    Waiting,
-    /// It reads the past.
-    Filling,
-    /// It has all blocks and follows the tip.
-    Following,
-    /// It cannot write what it reads.
-    Stuck,
-    /// It does not answer; the gateway says so in its place.
-    Away,
-}
-
-/// What the historian has, and how far it has come. What is `None` is not known, or there is none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Coverage {
-    state: Doing,
-    /// One line for the public.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    detail: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    chain: String,
-    simulated: bool,
-    model: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tip_height: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_height: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_height: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    settled_height: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    final_height: Option<u32>,
-    /// Unix seconds, as all times here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_time: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_time: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since_time: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_minute: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_minute: Option<u64>,
-    blocks: u64,
-    minutes: u64,
-    read_blocks: u64,
-    wanted_blocks: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    left_seconds: Option<u64>,
-}
-
-impl Coverage {
-    /// The times of the oldest and the newest block with a price, Unix seconds; `None` if there is none.
-    pub fn blocks(&self) -> Option<(u64, u64)> {
-        self.first_time.zip(self.last_time)
-    }
-
-    /// The times of the oldest and the newest minute with a price, Unix seconds; `None` if there is none.
-    pub fn minutes(&self) -> Option<(u64, u64)> {
-        self.first_minute.zip(self.last_minute)
-    }
-
-    /// The times of the oldest and the newest price, Unix seconds; `None` if there is none.
-    pub fn ends(&self) -> Option<(u64, u64)> {
-        let both = [self.blocks(), self.minutes()].into_iter().flatten();
-        both.reduce(|(first, last), (begin, end)| (first.min(begin), last.max(end)))
-    }
-
-    /// What was known, of a historian that does not answer any more; `detail` says so in one line for the public.
-    #[must_use]
-    pub fn away(&self, detail: &str) -> Coverage {
-        Coverage {
-            state: Doing::Away,
-            detail: detail.to_owned(),
-            left_seconds: None,
-            ..self.clone()
-        }
-    }
-
-    /// Whether blocks before `time` are still to be read, Unix seconds.
-    pub fn is_unread_before(&self, time: u64) -> bool {
-        let is_read = self.since_time.is_some_and(|since| since <= time);
-        self.read_blocks < self.wanted_blocks && !is_read
-    }
-}
-
-/// Reads what the historian says of itself.
-///
-/// # Errors
-/// If it does not say what it is doing, or its numbers contradict one another.
-pub fn coverage(told: v1::Coverage) -> Result<Coverage, Refusal> {
-    let state = match told.state() {
-        v1::HistorianState::Unspecified => return Err("a coverage without a state"),
-        v1::HistorianState::Waiting => Doing::Waiting,
-        v1::HistorianState::Filling => Doing::Filling,
-        v1::HistorianState::Following => Doing::Following,
-        v1::HistorianState::Stuck => Doing::Stuck,
-    };
-    let times = [
-        told.first_time,
-        told.last_time,
-        told.since_time,
-        told.first_minute,
-        told.last_minute,
-    ];
-    if times.into_iter().flatten().any(|time| time >= LARGEST) {
-        return Err("a coverage of times that are too large");
-    }
-    let is_reversed = |first: Option<u64>, last: Option<u64>| first > last && last.is_some();
-    let heights = is_reversed(
-        told.first_height.map(u64::from),
-        told.last_height.map(u64::from),
-    );
-    if heights
-        || is_reversed(told.first_time, told.last_time)
-        || is_reversed(told.first_minute, told.last_minute)
-    {
-        return Err("a coverage that ends before it begins");
-    }
-    if told.read_blocks > told.wanted_blocks {
-        return Err("more blocks read than are to be read");
-    }
-    Ok(Coverage {
-        state,
-        detail: words(&told.detail),
-        chain: words(&told.chain),
-        simulated: told.simulated,
-        model: told.model,
-        tip_height: told.tip_height,
-        first_height: told.first_height,
-        last_height: told.last_height,
-        settled_height: told.settled_height,
-        final_height: told.final_height,
-        first_time: told.first_time,
-        last_time: told.last_time,
-        since_time: told.since_time,
-        first_minute: told.first_minute,
-        last_minute: told.last_minute,
-        blocks: told.blocks,
-        minutes: told.minutes,
-        read_blocks: told.read_blocks,
-        wanted_blocks: told.wanted_blocks,
-        left_seconds: told.left_seconds,
-    })
-}
-
-/// One line of at most [`LONGEST_WORDS`] characters.
-fn words(told: &str) -> String {
-    let printable = told.chars().filter(|character| !character.is_control());
-    printable.take(LONGEST_WORDS).collect()
 }
 
 #[cfg(test)]

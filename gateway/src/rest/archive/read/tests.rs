@@ -1,3 +1,5 @@
+//! Which prices, series and candles are read, and which are refused.
+
 use super::*;
 
 const FROM: u64 = 1_700_000_000;
@@ -172,49 +174,4 @@ fn candles_are_cells_in_order_and_an_empty_one_has_no_prices() {
     let mut prices_missing = good;
     prices_missing[1].blocks = 1;
     assert!(of(prices_missing).is_err());
-}
-
-#[test]
-fn a_coverage_that_contradicts_itself_is_refused() {
-    let good = || v1::Coverage {
-        chain: "main".to_owned(),
-        state: v1::HistorianState::Filling.into(),
-        detail: "line\none \u{1b}[0m".to_owned() + &"x".repeat(1000),
-        first_time: Some(5),
-        last_time: Some(9),
-        first_minute: Some(7),
-        last_minute: Some(60),
-        since_time: Some(6),
-        read_blocks: 61,
-        wanted_blocks: 100,
-        ..v1::Coverage::default()
-    };
-    let read = coverage(good()).unwrap();
-    assert_eq!(read.ends(), Some((5, 60)));
-    assert!(read.detail.starts_with("lineone [0mx"));
-    assert_eq!(read.detail.chars().count(), LONGEST_WORDS);
-    assert!(read.is_unread_before(5) && !read.is_unread_before(6));
-    let spoilt: [fn(&mut v1::Coverage); 6] = [
-        |c| c.state = 0,
-        |c| c.state = 99,
-        |c| c.first_time = Some(10),
-        |c| c.last_minute = Some(6),
-        |c| c.since_time = Some(u64::MAX),
-        |c| c.read_blocks = 101,
-    ];
-    for spoil in spoilt {
-        let mut told = good();
-        spoil(&mut told);
-        assert!(coverage(told.clone()).is_err(), "{told:?}");
-    }
-    let done = v1::Coverage {
-        read_blocks: 100,
-        ..good()
-    };
-    assert!(!coverage(done).unwrap().is_unread_before(5));
-    let empty = v1::Coverage {
-        state: v1::HistorianState::Waiting.into(),
-        ..v1::Coverage::default()
-    };
-    assert_eq!(coverage(empty).unwrap().ends(), None);
 }
