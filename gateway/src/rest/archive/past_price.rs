@@ -26,8 +26,9 @@ use crate::{
 const USD: &str = "USD";
 /// 2010-07-19, Unix seconds: clients take an element of this time, with a price of 0, for "no price at that time".
 const BEFORE_ALL_PRICES: u64 = 1_279_497_600;
-/// The longest time between two blocks that is taken for one in which there was no block, seconds.
-const LONG_AGO: u64 = 6 * 3600;
+/// A block this much older than the time that is asked for, in seconds, may be followed by one that is still to be read: one gap
+/// between blocks in twenty is as long.
+const LONG_AGO: u64 = 30 * 60;
 
 /// What a client asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +209,7 @@ async fn at(
     let is_recent = |price: &Price| price.time.saturating_add(LONG_AGO) >= time;
     if !price.as_ref().is_some_and(is_recent)
         && time >= BEFORE_ALL_PRICES
-        && historian.coverage().await?.is_unread_before(time)
+        && historian.coverage().await?.may_be_unread_at(time)
     {
         return Err("it has not read the blocks of that time yet".to_owned());
     }

@@ -92,10 +92,17 @@ impl Coverage {
         }
     }
 
-    /// Whether blocks before `time` are still to be read, Unix seconds.
-    pub fn is_unread_before(&self, time: u64) -> bool {
-        let is_read = self.since_time.is_some_and(|since| since <= time);
-        self.read_blocks < self.wanted_blocks && !is_read
+    /// Whether a block at or shortly before `time`, Unix seconds, may still have to be read. Only a historian that follows the node
+    /// has read all that there is; any other has read what lies between `since_time` and its newest price.
+    pub fn may_be_unread_at(&self, time: u64) -> bool {
+        let read = self.since_time.zip(self.last_time);
+        let is_read = read.is_some_and(|(since, last)| (since..=last).contains(&time));
+        self.state != Doing::Following && !is_read
+    }
+
+    /// Whether the chain is Bitcoin's: a test network may be begun anew, and a simulated chain is another at each start.
+    pub fn is_of_bitcoin(&self) -> bool {
+        self.chain == "main" && !self.simulated
     }
 }
 
@@ -189,7 +196,10 @@ mod tests {
         assert_eq!(read.ends(), Some((5, 60)));
         assert!(read.detail.starts_with("lineone [0mx"));
         assert_eq!(read.detail.chars().count(), LONGEST_WORDS);
-        assert!(read.is_unread_before(5) && !read.is_unread_before(6));
+        let unread = |coverage: &Coverage, times: [u64; 4]| {
+            times.map(|time| coverage.may_be_unread_at(time))
+        };
+        assert_eq!(unread(&read, [5, 6, 9, 10]), [true, false, false, true]);
         let spoilt: [fn(&mut v1::Coverage); 6] = [
             |c| c.state = 0,
             |c| c.state = 99,
@@ -207,11 +217,21 @@ mod tests {
             read_blocks: 100,
             ..good()
         };
-        assert!(!coverage(done).unwrap().is_unread_before(5));
+        let done = coverage(done).unwrap();
+        assert_eq!(unread(&done, [5, 6, 9, 10]), [true, false, false, true]);
+        let follows = v1::Coverage {
+            state: v1::HistorianState::Following.into(),
+            ..good()
+        };
+        let follows = coverage(follows).unwrap();
+        assert_eq!(unread(&follows, [5, 6, 9, 10]), [false; 4]);
+        // What is wanted is not known before the node has answered.
         let empty = v1::Coverage {
             state: v1::HistorianState::Waiting.into(),
             ..v1::Coverage::default()
         };
-        assert_eq!(coverage(empty).unwrap().ends(), None);
+        let empty = coverage(empty).unwrap();
+        assert_eq!(empty.ends(), None);
+        assert_eq!(unread(&empty, [0, 6, 9, 10]), [true; 4]);
     }
 }
