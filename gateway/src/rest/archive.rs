@@ -59,7 +59,6 @@ enum Question {
     Series(series::Asked),
     Candles(candles::Asked),
     Hours(hours::Asked),
-    Coverage,
 }
 
 /// The historian, and the answers of this moment. The answers are apart from those of [`super::Questions`], so that a flood
@@ -68,6 +67,8 @@ enum Question {
 pub struct Archive {
     historian: Historian,
     answers: Arc<MadeOnce<Question>>,
+    /// Apart from the others, so that a flood of questions cannot make the historian seem to be away.
+    coverage: Arc<MadeOnce<()>>,
     last_coverage: LastCoverage,
 }
 
@@ -77,6 +78,7 @@ impl Archive {
         Archive {
             historian: Historian::new(historian),
             answers: Arc::new(MadeOnce::new(QUESTIONS)),
+            coverage: Arc::new(MadeOnce::new(1)),
             last_coverage: LastCoverage::default(),
         }
     }

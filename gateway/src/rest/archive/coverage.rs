@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
-    OF_THIS_SECOND, Question,
+    OF_THIS_SECOND,
     historian::Historian,
     no_answer,
     read::{Coverage, Doing},
@@ -28,10 +28,7 @@ pub async fn coverage(State(rest): State<Rest>, headers: HeaderMap) -> Response 
     let (historian, last) = (archive.historian.clone(), archive.last_coverage.clone());
     let make = move || asked(historian.clone(), last.clone());
     let content_type = Form::Json.content_type();
-    let given = archive
-        .answers
-        .get(Question::Coverage, OF_THIS_SECOND, make)
-        .await;
+    let given = archive.coverage.get((), OF_THIS_SECOND, make).await;
     match given {
         Ok(given) => response(&given, content_type, &headers),
         Err(reason) => {
