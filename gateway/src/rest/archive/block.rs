@@ -114,7 +114,7 @@ struct Body {
     payments: u64,
 }
 
-/// Whether the answer about a final block can never change. Its confidence depends on whether the locks of the neighbouring
+/// Whether the answer about a final block of Bitcoin's chain can never change. Its confidence depends on whether the locks of the neighbouring
 /// periods agree with that of its own, so that these have to be final too, and of the same model.
 async fn is_for_ever(historian: &Historian, own: Block) -> bool {
     let is_final = |block: Block| block.state == State::Final && block.model == own.model;
@@ -126,7 +126,10 @@ async fn is_for_ever(historian: &Historian, own: Block) -> bool {
         told.is_some_and(|(_, block)| is_final(block))
     };
     let period = own.height / PERIOD_BLOCKS;
+    let is_of_bitcoin =
+        async || (historian.coverage().await).is_ok_and(|coverage| coverage.is_of_bitcoin());
     is_final(own)
+        && is_of_bitcoin().await
         && (period <= FIRST_PERIOD || is_final_at(period - 1).await)
         && is_final_at(period + 1).await
 }
