@@ -36,7 +36,7 @@ pub struct Ohlc {
     pub blocks: u32,
     /// The least confidence, in thousandths.
     pub confidence_thousandths: u16,
-    /// The least final state.
+    /// The least final state; provisional, too, while blocks beside these are still to be read, which may lie in the same cell.
     pub state: BlockState,
 }
 
@@ -113,21 +113,42 @@ fn fill(connection: &Connection, candles: &mut [Candle], step: u64) -> rusqlite:
     let statement = blocks_by_time("b.time >= ?1 AND b.time < ?2 ORDER BY b.time, b.height");
     let mut statement = connection.prepare_cached(&statement)?;
     let mut rows = statement.query([signed(first), signed(end)])?;
+    // The lowest and the highest height in each cell.
+    let mut heights: Vec<Option<(u32, u32)>> = vec![None; candles.len()];
     while let Some(row) = rows.next()? {
         let price = block(row, settled)?;
         let number = usize::try_from((price.time - first) / step).unwrap_or(usize::MAX);
-        if let Some(candle) = candles.get_mut(number) {
-            candle.add(&price);
+        let Kind::Block { height, state, .. } = price.kind else {
+            continue;
+        };
+        if let (Some(candle), Some(ends)) = (candles.get_mut(number), heights.get_mut(number)) {
+            candle.add(&price, state);
+            *ends = ends.map_or(Some((height, height)), |(low, high)| {
+                Some((low.min(height), high.max(height)))
+            });
+        }
+    }
+    for (candle, ends) in candles.iter_mut().zip(heights) {
+        if let (Some(blocks), Some(ends)) = (&mut candle.blocks, ends)
+            && !are_read_beside(connection, ends)?
+        {
+            blocks.state = BlockState::Provisional;
         }
     }
     Ok(())
 }
 
+/// Whether all blocks from the one before the lowest height to the one after the highest have been read. Block 0 has none before it.
+fn are_read_beside(connection: &Connection, (low, high): (u32, u32)) -> rusqlite::Result<bool> {
+    let (from, to) = (low.saturating_sub(1), high.saturating_add(1));
+    let read: u32 = connection
+        .prepare_cached("SELECT count(*) FROM blocks WHERE height BETWEEN ?1 AND ?2")?
+        .query_row([from, to], |row| row.get(0))?;
+    Ok(read == to - from + 1)
+}
+
 impl Candle {
-    fn add(&mut self, price: &Price) {
-        let Kind::Block { state, .. } = price.kind else {
-            return;
-        };
+    fn add(&mut self, price: &Price, state: BlockState) {
         let (cents, confidence) = (price.price.price_cents, price.price.confidence_thousandths);
         let before = self.blocks.unwrap_or(Ohlc {
             open_cents: cents,

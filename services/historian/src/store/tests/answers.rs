@@ -275,6 +275,26 @@ fn candles_are_of_blocks_and_an_empty_cell_is_empty() {
 }
 
 #[test]
+fn a_cell_whose_neighbours_are_still_to_be_read_is_provisional() {
+    let mut made = Made::empty();
+    made.put_final(2);
+    made.put_final(4);
+    let states = |made: &Made| -> Vec<BlockState> {
+        let days = made.readers.candles(span(0, u64::MAX, 86_400)).unwrap();
+        let blocks = days.candles.iter().filter_map(|candle| candle.blocks);
+        blocks.map(|blocks| blocks.state).collect()
+    };
+    let (part, whole) = (BlockState::Provisional, BlockState::Final);
+    let before = states(&made);
+    assert_eq!((before[0], before[1]), (part, whole), "period 1 is unread");
+    assert_eq!(before[13..16], [part, part, whole], "so is period 3");
+    made.put_final(3);
+    let after = states(&made);
+    assert_eq!((after[0], after[41]), (part, part));
+    assert!(after[1..41].iter().all(|state| *state == whole));
+}
+
+#[test]
 fn a_week_begins_on_monday_and_many_cells_are_cut() {
     let mut made = Made::empty();
     made.put_final(1);
