@@ -11,9 +11,9 @@ use satscope_log::Simulation;
 pub enum Clock {
     /// The node is real, and this machine's clock counts.
     System(UnixClock),
-    /// The node is a stand-in that has not said the time over this connection; what it said last before, if anything.
+    /// The node is a stand-in that has not said the time over this connection; holds its last labels before, if there were any.
     Awaited(Option<StandInLabels>),
-    /// The node is a stand-in, and this is its last word.
+    /// The node is a stand-in, and these are its newest labels.
     StandIn(StandInLabels),
 }
 
@@ -23,8 +23,8 @@ impl Clock {
         Clock::System(UnixClock::start())
     }
 
-    /// The stamp of what was received at that moment, Unix milliseconds; `None` before a stand-in's first word over a new
-    /// connection.
+    /// The stamp of a message that was received at `received`, Unix milliseconds; `None` before a stand-in's first word over a
+    /// new connection.
     pub fn stamp(&self, received: Instant) -> Option<u64> {
         match self {
             Clock::System(clock) => Some(clock.at_ms(received)),
@@ -42,8 +42,8 @@ impl Clock {
         }
     }
 
-    /// Goes on from `last_ms`, Unix milliseconds, which an earlier process has written down last. A stand-in's data count
-    /// as simulated until it says otherwise.
+    /// Lets a stand-in's clock go on from `last_ms`, the newest stamp that an earlier process wrote, Unix milliseconds. Its
+    /// data count as simulated until it says otherwise.
     pub fn go_on_from(&mut self, last_ms: u64) {
         if let Clock::Awaited(last) = self {
             last.get_or_insert(StandInLabels {
@@ -54,26 +54,26 @@ impl Clock {
         }
     }
 
-    /// A connection begins: a stand-in's clock has gone on since its last word.
+    /// Awaits a stand-in's time anew, because its clock has gone on since its last word over the connection before.
     pub fn connected(&mut self) {
         if let Clock::StandIn(labels) = self {
             *self = Clock::Awaited(Some(*labels));
         }
     }
 
-    /// Takes a stand-in's word; a real node's clock is the system's, whatever arrives.
+    /// Takes a stand-in's labels; the system's clock ignores them.
     pub fn hear(&mut self, newest: StandInLabels) {
         if self.is_standin() {
             *self = Clock::StandIn(newest);
         }
     }
 
-    /// Whether a stand-in sets it.
+    /// Whether a stand-in sets the clock.
     pub fn is_standin(&self) -> bool {
         matches!(self, Clock::Awaited(_) | Clock::StandIn(_))
     }
 
-    /// A stand-in's clock is at `time_ms`, Unix milliseconds, by another way than its labels.
+    /// Moves a stand-in's clock on to `time_ms`, Unix milliseconds, as its RPC tells it; never back.
     pub fn go_to(&mut self, time_ms: u64) {
         if let Clock::StandIn(labels) | Clock::Awaited(Some(labels)) = self {
             labels.time = labels.time.max(time_ms as f64 / 1000.0);

@@ -1,16 +1,16 @@
-//! The journal: records of what was seen, on disk, so that a killed process comes back with its own stamps.
+//! The journal: a file of records, from which a process that was killed comes back with its own stamps.
 //!
-//! One file holds all that is known as of some moment and every change since. Changes are written before they are published:
-//! what a subscriber was told is never forgotten by a process that is killed. A power cut costs the changes since the last
-//! sync, [`work::SYNC_EVERY`] at most: the node then stamps what came in them.
+//! One file holds all that is known as of some moment and every change since. Changes are written before they are published, so
+//! that a process that is killed never forgets what a subscriber was told. A power cut costs the changes since the last sync,
+//! at most [`work::SYNC_EVERY`] ago. Their transactions are then stamped as the node tells.
 //!
 //! The file is begun anew when it has grown to twice its beginning. A thread of its own ([`work`]) writes the new file beside
 //! the old one, which is appended to meanwhile. The same changes are kept in memory, and are in the new file before it takes
 //! the old one's place.
 //!
-//! A journal that cannot be written costs durability, and never the service. What ends a process at its start is a setting that
-//! is wrong: a folder that cannot be made, is a file, may not be written by this user, or is in use by another ingest. What
-//! a disk answers once the folder is there (full, read-only, broken) leaves ingest running: it says so, and tries again.
+//! A journal that cannot be written costs durability, and never the service. Only a wrong setting ends a process at its start:
+//! a folder that cannot be made, is a file, may not be written by this user, or is in use by another ingest. A disk that fails
+//! once the folder is there (full, read-only, broken) leaves ingest running; ingest logs it, and tries again.
 
 mod disk;
 mod earlier;
@@ -46,17 +46,18 @@ use work::{Draft, Failure, Job, Report, SYNC_EVERY, Worker, aside, remove_succes
 pub const NAME: &str = "journal";
 const SUCCESSOR: &str = "journal.new";
 pub const LOCK: &str = "journal.lock";
-/// It is not begun anew below this size.
+/// A file below this size is not begun anew because of its size.
 pub const LEAST_BYTES: u64 = 16 << 20;
-/// Bytes of changes that are added to the new file at once when it takes the old one's place; more are added by the thread.
+/// The most bytes of changes that are added to the new file as it takes the old one's place; of more, the thread adds them
+/// before.
 const LAST_BYTES: usize = 1 << 20;
 
-/// Whose journal it is: what another node sent is of no use.
+/// The node that a journal is about; a journal about another node is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// Where the node publishes, or its RPC where that is not set.
     pub zmq_endpoint: String,
-    /// Whether it is a stand-in, with a clock of its own.
+    /// Whether the node is a stand-in, with a clock of its own.
     pub is_standin: bool,
 }
 
@@ -76,7 +77,7 @@ pub enum JournalError {
     InUse(PathBuf),
 }
 
-/// A journal of records `R` that is kept.
+/// A journal of records `R` that is being kept.
 #[derive(Debug)]
 pub struct Journal<R, D: Disk = Folder> {
     disk: Arc<D>,
@@ -88,9 +89,9 @@ pub struct Journal<R, D: Disk = Folder> {
     /// The new file that is being written.
     renewal: Option<Renewal>,
     worker: Worker<D::File>,
-    /// The stamps in the file are not those that hold now.
+    /// Whether the stamps in the file are outdated, because the clock was set.
     is_outdated: bool,
-    /// The size at which it is begun anew.
+    /// The size in bytes beyond which it is begun anew.
     limit: u64,
     next_sync: Option<Instant>,
     retry: Retry,
@@ -115,7 +116,7 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         Ok(())
     }
 
-    /// Writes changes as of `time_ms`. When that fails it is said and counted, and the journal waits to be begun anew.
+    /// Writes changes as of `time_ms`. A failure is logged and counted, and the journal then waits to be begun anew.
     pub fn append(&mut self, time_ms: u64, changes: &[R]) {
         if changes.is_empty() {
             return;
@@ -147,8 +148,8 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         }
     }
 
-    /// Does what is due at `now`: takes what the thread has done, has the file synced, and has it begun anew if it is too
-    /// long, outdated or not written. `known` is all that is known at `time_ms`.
+    /// Does what is due at `now`: takes the thread's report, has the file synced, and has it begun anew if it is too long,
+    /// outdated or not written. `known` is all that is known at `time_ms`.
     pub fn keep(&mut self, now: Instant, time_ms: u64, known: impl Iterator<Item = R>) {
         self.take_report(now);
         if !self.worker.is_busy() {
@@ -161,7 +162,7 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         self.show();
     }
 
-    /// The stamps in the file are no longer those that hold: it is begun anew as soon as it can be.
+    /// Marks the stamps in the file as outdated, so that it is begun anew as soon as possible.
     pub fn outdate(&mut self) {
         self.is_outdated = true;
         self.retry.at_once();
@@ -183,8 +184,8 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         }
     }
 
-    /// All that is known, copied, in the form that takes the least memory: that of the file. What is appended from now on is
-    /// kept for the same file. `None` if that form cannot be made.
+    /// Copies `known` into a draft of a new file, encoded as in the file because that takes the least memory. Changes that are
+    /// appended from now on are kept for the new file too. `None` if the owner cannot be encoded.
     fn draft(
         &mut self,
         now: Instant,
@@ -231,7 +232,7 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         }
     }
 
-    /// Has the file synced if that is due, and its name as soon as it has one.
+    /// Has the thread sync the file if that is due, and the folder as soon as the file has got its name.
     fn sync(&mut self, now: Instant) {
         let State::Written { file, name } = &mut self.state else {
             return;
@@ -271,8 +272,8 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         }
     }
 
-    /// Brings what was appended meanwhile to the new file, and gives it the old one's place. The old file may have been synced
-    /// while the draft was written, so that the tail up to then is synced in the new file first.
+    /// Appends the tail to the new file, and gives the new file the old one's place. A tail from while the draft was written is
+    /// synced in the new file first, because the old file may have been synced meanwhile.
     fn go_over(&mut self, mut new: Writer<D::File>, now: Instant) -> Result<(), Failure> {
         let Some(renewal) = self.renewal.as_mut().filter(|one| !one.is_given_up()) else {
             return Err(Failure::GivenUp);
@@ -310,7 +311,7 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         Ok(())
     }
 
-    /// No new file: the old one, if it is written, goes on to be.
+    /// Gives up a new file that failed; the old one, if it is written, goes on.
     fn not_renewed(&mut self, now: Instant, failure: &Failure) {
         let renewal = self.renewal.take();
         let is_for_new_stamps = self.is_outdated;
@@ -322,7 +323,7 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         }
     }
 
-    /// What is appended from now on is missing in the file.
+    /// Marks the file as lost, because changes from now on are missing in it.
     fn lost(&mut self, now: Instant, failure: &Failure) {
         if matches!(self.state, State::Written { .. }) {
             self.state = State::Lost { since: now };
@@ -330,7 +331,7 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         self.failed(now, failure);
     }
 
-    /// Counts a failure, says it if none of its kind was said for a minute, and sets the time of the next attempt.
+    /// Counts a failure, logs it unless one of its kind was logged within a minute, and sets the time of the next attempt.
     fn failed(&mut self, now: Instant, failure: &Failure) {
         metrics::journal_failed();
         let seconds = self.retry.failed(now).as_secs();

@@ -43,30 +43,30 @@ use crate::{
     task::Task,
 };
 
-/// Messages that may wait between the ZMQ thread and the task; libzmq holds what does not fit.
+/// Most messages that may wait between the ZMQ thread and the task; libzmq queues the rest.
 const QUEUE: usize = 65_536;
-/// Messages that are handled, and what they led to published, before the other events get their turn.
+/// Most messages that are handled and published in one turn, before other events get theirs.
 const AT_ONCE: usize = 256;
 /// ListMempool calls that may wait.
 const QUERIES: usize = 16;
 
-/// Says what each metric of ingest means.
+/// Registers the descriptions of ingest's metrics, and of its recording's.
 pub fn describe_metrics() {
     metrics::describe();
     satscope_bitcoin::recording::describe_metrics();
 }
 
-/// Starts ingest; the address that it serves on.
+/// Starts ingest, and returns the address that it serves on.
 ///
 /// # Errors
-/// When a port is taken, or a secret or the journal cannot be read. A node that cannot be reached is no error: it is
-/// waited for.
+/// When a port is taken, or a secret or the journal cannot be read. A node that cannot be reached is no error: ingest waits for
+/// it.
 pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Result<SocketAddr> {
     let listener = net::listen("ingest_listen", settings.ingest_listen).await?;
     let address = listener.local_addr().context("the bound address")?;
     let room = usize::try_from(settings.window_bytes).unwrap_or(usize::MAX);
     let store = Arc::new(Store::new(unix_ms(), room));
-    // Before the first subscriber: what the journal holds is there from the beginning.
+    // The journal is read before the service starts, so that the first subscriber already gets what it holds.
     let task = task(&settings, store.clone(), context).await?;
     let (queries, questions) = mpsc::channel(QUERIES);
     let service = service::Service::new(store, queries, context.tasks.stop());
@@ -139,8 +139,7 @@ async fn follow(task: Task, questions: mpsc::Receiver<service::MempoolQuery>, co
         .await;
 }
 
-/// Where to record, and what the recording tells of the last three hours; the node itself, if it can be asked, knows
-/// better.
+/// Opens the recorder; without RPC, also the recording of the last three hours. With RPC, the node itself is asked for them.
 async fn recording(
     settings: &IngestSettings,
     clock: Clock,

@@ -1,4 +1,4 @@
-//! The way of a transaction from its bytes to the log, without the node around it: for measuring it.
+//! The path of a transaction from its bytes to the log, without a node, for benchmarks.
 
 use std::cell::RefCell;
 
@@ -37,12 +37,12 @@ enum Written {
 }
 
 impl Path {
-    /// As far as the log.
+    /// A path that ends at the log.
     pub fn to_log() -> Path {
         Path::to(Written::Log(RefCell::new(EventLog::new(1, LIMITS))))
     }
 
-    /// As in ingest: on to the window.
+    /// A path that goes on to the window, as in ingest.
     pub fn to_window() -> Path {
         Path::to(Written::Store(Store::new(1, usize::MAX)))
     }
@@ -75,7 +75,7 @@ impl Path {
         self.took_message(now_ms);
     }
 
-    /// Lets go of all of these, as if they had left and three hours had passed.
+    /// Makes the tracker forget these transactions, as if they had left and three hours had passed.
     pub fn forget(&mut self, txids: impl Iterator<Item = [u8; 32]>, now_ms: u64) {
         for txid in txids {
             let removed = SequenceEvent::Removed(Txid::from_byte_array(txid), 0);
@@ -97,7 +97,7 @@ impl Path {
         }
     }
 
-    /// As ingest does it: what came together is published together.
+    /// Counts a message, and publishes after each `AT_ONCE` of them, as ingest does at most.
     fn took_message(&mut self, now_ms: u64) {
         self.messages += 1;
         if self.messages.is_multiple_of(AT_ONCE) {

@@ -15,13 +15,13 @@ use ask::{Question, Step};
 /// An answer of the node, or why there is none.
 #[derive(Debug)]
 pub enum Answer {
-    /// To this question of the reading of that number.
+    /// The answer to this question of the reading with this number.
     Reading(u64, Question, Result<Step, RpcError>),
     /// The header of a block.
     Header(BlockHash, Result<BlockHeader, RpcError>),
     /// A whole block.
     Block(BlockHash, Result<FetchedBlock, RpcError>),
-    /// Entry times of these transactions, by the node's clock in Unix milliseconds; `None` of one that has left since.
+    /// Entry times of these transactions, by the node's clock in Unix milliseconds; `None` for one that has left since.
     Entered(Vec<Txid>, Result<Vec<Option<u64>>, RpcError>),
     /// The mempool's count and the tip.
     Count(Result<(usize, BlockHash), RpcError>),
@@ -35,7 +35,7 @@ pub enum Answer {
     Failed(JoinError),
 }
 
-/// Asks the node.
+/// The node's RPC, and the questions to it that are under way.
 #[derive(Debug)]
 pub struct Asker {
     rpc: Option<Rpc>,
@@ -43,7 +43,7 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// Of the node at `rpc`; without one, nothing is ever asked.
+    /// An asker of the node at `rpc`; without RPC it never asks anything.
     pub fn new(rpc: Option<Rpc>) -> Asker {
         Asker {
             rpc,
@@ -56,7 +56,7 @@ impl Asker {
         self.rpc.is_some()
     }
 
-    /// What an error of the node tells each audience.
+    /// An error of the node as a fault.
     pub fn fault(&self, error: &RpcError) -> Fault {
         let url = self.rpc.as_ref().map_or("", Rpc::url);
         fault::of_rpc(error, url)
@@ -67,7 +67,7 @@ impl Asker {
         self.rpc.as_ref().is_some_and(Rpc::has_new_login)
     }
 
-    /// The next answer; never, while nothing is asked.
+    /// Waits for the next answer; waits forever while no question is open.
     pub async fn next(&mut self) -> Answer {
         match self.asked.join_next().await {
             Some(answer) => answer.unwrap_or_else(Answer::Failed),

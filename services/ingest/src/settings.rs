@@ -56,7 +56,8 @@ pub struct IngestSettings {
 }
 
 impl IngestSettings {
-    /// Where the node is heard. A node that cannot be asked for a block's header tells it with `rawblock`, if it publishes that.
+    /// The endpoints at which the node is heard. Without RPC they include `rawblock`, which brings a block's header if the node
+    /// publishes it.
     pub(crate) fn endpoints(&self, rpc_host: Option<String>) -> Endpoints {
         let beside = match (self.node.node_is_standin, &rpc_host) {
             (true, _) => Some(Topic::StandIn),
@@ -71,7 +72,7 @@ impl IngestSettings {
         }
     }
 
-    /// Whose journal it is: the node's at this endpoint, or at this RPC.
+    /// The owner of the journal: the node at the endpoint that is set, else at its RPC.
     pub(crate) fn owner(&self, rpc: Option<&Rpc>) -> Owner {
         let rpc = rpc.map(|rpc| rpc.url().to_owned());
         let zmq_endpoint = self.zmq.zmq_endpoint.clone().or(rpc);

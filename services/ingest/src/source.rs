@@ -1,4 +1,4 @@
-//! What any node sends comes in here: what was received, checked, stamped with its receipt, and recorded.
+//! The node's messages as they are received: each is checked, stamped with its receipt and recorded.
 
 pub mod fault;
 pub mod link;
@@ -25,7 +25,7 @@ use past::Known;
 use recorder::Recorder;
 use topics::{Endpoints, Listing};
 
-/// What the node said, with its receipt in Unix milliseconds.
+/// A decoded message of the node, with its receipt in Unix milliseconds.
 #[derive(Debug)]
 pub enum Said {
     /// The body of a `rawtx`.
@@ -36,39 +36,39 @@ pub enum Said {
     Block(FetchedBlock, u64),
     /// A stand-in's clock has entered another half second.
     Tick,
-    /// Nothing that changes anything.
+    /// A message that changes nothing.
     Nothing,
 }
 
-/// What a topic's counter says of the messages before this one.
+/// A break in a topic's counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// Some are missing.
+    /// Messages are missing before this one.
     Gap,
     /// The node began its counters anew: it was restarted.
     Restart,
 }
 
-/// The node as it is heard.
+/// The node's messages, and the state of the link that brings them.
 #[derive(Debug)]
 pub struct Source {
     /// The clock of the stream.
     pub clock: Clock,
-    /// How the link is.
+    /// The state of the link.
     pub link: Link,
     endpoints: Endpoints,
-    /// What the subscriber's thread connects to.
+    /// The endpoints and topics that the subscriber's thread connects to.
     subscribed: watch::Sender<Vec<Subscription>>,
-    /// The node's ZMQ, as operators are told of it.
+    /// The readiness condition that tells operators how the node's ZMQ is.
     condition: Condition,
     counters: TopicCounters,
     recorder: Recorder,
-    /// Of which times what was written down tells, until messages come again.
+    /// The times that a journal or a recording covers; taken when messages come again.
     known: Option<Known>,
 }
 
 impl Source {
-    /// Nothing has been heard, and nothing is subscribed to.
+    /// A source without subscriptions that has heard nothing yet.
     pub fn new(
         clock: Clock,
         endpoints: Endpoints,
@@ -87,23 +87,23 @@ impl Source {
         }
     }
 
-    /// What the subscriber's thread is to connect to, now and after each change.
+    /// The endpoints and topics for the subscriber's thread, updated at each change.
     pub fn subscriptions(&self) -> watch::Receiver<Vec<Subscription>> {
         self.subscribed.subscribe()
     }
 
-    /// Subscribes to what is known before the node has been asked.
+    /// Subscribes to the endpoints that are known before the node is asked, if any are.
     pub fn begin(&mut self) {
         if let Some(first) = self.endpoints.at_first() {
             self.subscribe(first);
         }
     }
 
-    /// Takes where the node says that it publishes, and subscribes there.
+    /// Takes the node's list of endpoints, or why there is none, and subscribes accordingly.
     pub fn take_listing(&mut self, listing: Result<Vec<Notification>, Fault>) {
         let wanted = match &listing {
             Ok(published) => Some(self.endpoints.of(published)),
-            // What was found before is kept.
+            // Endpoints that were found before are kept.
             Err(_) => self.link.used().is_empty().then(|| self.endpoints.usual()),
         };
         if let Some(wanted) = wanted.filter(|wanted| wanted != self.link.used()) {
@@ -135,7 +135,7 @@ impl Source {
         self.link.used().len() == 1
     }
 
-    /// Tells operators how the link is.
+    /// Sets the readiness condition from the state of the link.
     pub fn report(&self) {
         let (_, fault) = self.link.node();
         match (self.link.is_alive(), fault) {
@@ -146,7 +146,7 @@ impl Source {
         }
     }
 
-    /// The times of which a journal or a recording tells; shown once messages come again.
+    /// Takes the times that a journal or a recording covers; the gaps are shown once messages come again.
     pub fn knows(&mut self, known: Option<Known>) {
         if let Some(known) = &known {
             self.clock.go_on_from(known.until_ms());
@@ -154,8 +154,7 @@ impl Source {
         self.known = known;
     }
 
-    /// A connection stands. Without RPC its counters go on from those of the connection before it, which tell whether
-    /// anything was missed.
+    /// Records a new connection. Without RPC the counters are kept, because they tell whether anything was missed.
     pub fn up(&mut self, endpoint: String) {
         info!("connected to the node at {endpoint}");
         self.recorder.connected(self.clock.newest(), &endpoint);
@@ -169,14 +168,14 @@ impl Source {
         }
     }
 
-    /// A connection is gone.
+    /// Records a lost connection.
     pub fn down(&mut self, endpoint: &str) {
         warn!("lost the node at {endpoint}; trying again");
         self.recorder.disconnected(self.clock.newest(), endpoint);
         self.link.down(endpoint);
     }
 
-    /// Checks the counter of a message.
+    /// Checks the counter of a message; `None` if no message is missing before it, or if it is a `rawblock`.
     pub fn check_counter(&mut self, frame: &Frame, metrics: &Metrics) -> Option<Loss> {
         let (topic, counter) = (frame.topic, frame.counter);
         let loss = match self.counters.take(topic, counter) {
@@ -197,11 +196,11 @@ impl Source {
                 Loss::Restart
             }
         };
-        // Blocks are heard beside the transactions that they are made of.
+        // A gap in `rawblock` is no loss by itself, because a block's transactions come as `rawtx` too.
         (topic != Topic::RawBlock).then_some(loss)
     }
 
-    /// Forgets the counters: what comes next does not follow what came.
+    /// Forgets the counters, because the next messages do not follow the last ones.
     pub fn forget_counters(&mut self) {
         self.counters.clear();
     }
@@ -209,7 +208,7 @@ impl Source {
     /// Reads a message that was received at `received`.
     ///
     /// # Errors
-    /// When its body is not what its topic says.
+    /// If its body does not fit its topic.
     pub fn read(
         &mut self,
         received: Instant,
@@ -231,7 +230,8 @@ impl Source {
         Said::read(frame, received_ms)
     }
 
-    /// A tick whenever a stand-in's clock enters another half second, so that the stream's own time is whole at any speed.
+    /// Takes a stand-in's labels. Returns a tick when its clock enters another half second, so that beats follow it at any
+    /// speed.
     fn hear_stand_in(&mut self, labels: StandInLabels) -> Said {
         let before = self.clock.newest();
         self.clock.hear(labels);
@@ -241,7 +241,7 @@ impl Source {
         }
     }
 
-    /// Now that messages come again, says of which times nothing is known.
+    /// Once messages come again, marks the link as degraded, with the times that no journal or recording covers.
     fn end_gap(&mut self, now_ms: u64) {
         if let Some(known) = self.known.take() {
             self.link.degrade(known.words(now_ms));
@@ -253,7 +253,7 @@ impl Said {
     /// Reads a message of a real node that was received at `received_ms`.
     ///
     /// # Errors
-    /// When its body is not what its topic says.
+    /// If its body does not fit its topic.
     pub fn read(frame: Frame, received_ms: u64) -> Result<Said, FrameError> {
         Ok(match frame.topic {
             Topic::RawTx => Said::Transaction(frame.body, received_ms),

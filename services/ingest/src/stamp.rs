@@ -1,9 +1,9 @@
-//! When a transaction was first seen: what decides its stamp, by how it arrived and how the link to the node is.
+//! The choice of a transaction's stamp, by the way it arrived and the state of the link to the node.
 //!
-//! `rawtx` carries no time. A stamp is the moment at which the node first had the transaction in its mempool, as well as it
-//! can be known: the receipt of its `rawtx` while the node is followed live, the node's entry time after anything else, and
-//! the block's header time for what was met in a block only. Nothing is stamped before it is known why it came. Pure: time
-//! comes in Unix milliseconds of ingest's clock.
+//! `rawtx` carries no time. A stamp is the moment at which the node first had the transaction in its mempool, as well as it can
+//! be known: the receipt of its `rawtx` while the node is followed live, the node's entry time after anything else, and the
+//! block's header time for a transaction that was met in a block only. No transaction is stamped before ingest knows why it
+//! came. Pure: time comes in Unix milliseconds of ingest's clock.
 
 mod clock;
 mod pace;
@@ -13,20 +13,21 @@ use serde::{Deserialize, Serialize};
 pub use clock::{NodeClock, Shift};
 pub use pace::{Calm, Pace};
 
-/// How a transaction's stamp came about.
+/// The origin of a transaction's stamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stamp {
-    /// It is not decided: what stands there is the receipt, and the transaction is not published.
+    /// Undecided: the receipt stands in for the stamp, and the transaction is not published.
     Open,
     /// The receipt, by ingest's clock in this process: it moves when that clock is found to have been wrong.
     Receipt,
-    /// A block's header, or what an earlier process wrote down.
+    /// A block's header time, or a stamp that an earlier process wrote down.
     Told,
-    /// The node's entry time: it moves when that clock is found to differ otherwise from ingest's than was believed.
+    /// The node's entry time: it moves when the node's clock is found to differ from ingest's by another amount than was
+    /// believed.
     Entry,
 }
 
-/// What is to become of a transaction that entered the mempool and has no stamp.
+/// The decision on the stamp of a transaction that entered the mempool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The receipt is its stamp.
@@ -35,18 +36,18 @@ pub enum Verdict {
     Ask,
     /// More must be known first.
     Wait,
-    /// It cannot be known, and the transaction is not published.
+    /// The stamp cannot be known, and
     Never,
 }
 
-/// What is to become of transactions that are first met in a block.
+/// The treatment of transactions that are first met in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blocks {
     /// They bear the earlier of the header's time and the receipt; the header is asked for, or comes with `rawblock`.
     Date,
-    /// A stand-in's clock was at the block's time when it was sent.
+    /// They bear the receipt, because a stand-in's clock is at the block's time when it sends the block.
     AtReceipt,
-    /// They are not kept: what of them lies in the window is read from the node later.
+    /// They are dropped; a later reading of the node brings those that lie in the window.
     Drop,
 }
 
@@ -102,7 +103,7 @@ impl Gate {
         }
     }
 
-    /// What is to become of transactions that are first met in a block.
+    /// The treatment of transactions that are first met in a block.
     pub fn blocks(&self) -> Blocks {
         match self {
             Gate::StandIn => Blocks::AtReceipt,
@@ -116,7 +117,7 @@ impl Gate {
         matches!(self, Gate::Loading | Gate::InStep(_))
     }
 
-    /// This process did not run until `now_ms`: what waited for it meanwhile is received late, from now on for a moment.
+    /// Notes that this process did not run until `now_ms`, so that the messages that waited for it are received late.
     pub fn stood_still(&mut self, now_ms: u64) {
         let pace = match self {
             Gate::Alone(calm) => &mut calm.pace,

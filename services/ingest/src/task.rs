@@ -37,7 +37,7 @@ use satscope_kit::{
     fault::Fault,
 };
 
-/// After a recording that ended no longer ago than this, the node's counters tell whether it was restarted, milliseconds.
+/// The longest gap after a recording over which the node's counters still tell whether it was restarted, milliseconds.
 const SHORT_GAP_MS: u64 = 60_000;
 
 /// The state of ingest's task.
@@ -54,11 +54,11 @@ pub struct Task {
     /// The reading that goes on, and its number.
     reading: Option<Reading>,
     reading_number: u64,
-    /// The reading is a poll: it is made because ZMQ is away, and not because something was missed.
+    /// Whether the reading is a poll: it is made because ZMQ is away, and not because something was missed.
     is_poll: bool,
     /// Why the last reading failed, if it did.
     last_failure: Option<Fault>,
-    /// Messages that were received while the node is being read, to be taken in once it has been.
+    /// Messages that were received while the node is being read; they are taken once the reading has ended.
     held: VecDeque<Incoming>,
     /// Transactions whose entry times must be asked for.
     to_ask: VecDeque<Txid>,
@@ -66,13 +66,13 @@ pub struct Task {
     is_asking: bool,
     next_beat: tokio::time::Instant,
     last_beat: Steady,
-    /// Beats so far: what is done less often counts by them.
+    /// Beats so far, by which rarer work is timed.
     beats: u64,
     epoch: u64,
 }
 
 impl Task {
-    /// Knows nothing yet.
+    /// A task that knows nothing yet.
     pub fn new(source: Source, asker: Asker, store: Arc<Store>, intervals: Intervals) -> Task {
         let gate = match (source.clock.is_standin(), asker.has_rpc()) {
             (true, _) => Gate::StandIn,
@@ -103,15 +103,16 @@ impl Task {
         }
     }
 
-    /// What the subscriber's thread is to connect to, now and after each change.
+    /// The endpoints and topics for the subscriber's thread, updated at each change.
     pub fn subscriptions(&self) -> watch::Receiver<Vec<Subscription>> {
         self.source.subscriptions()
     }
 
-    /// Begins where an earlier process left off, and keeps the journal from now on. True if there was something.
+    /// Restores the window from the journal in `folder`, and keeps the journal from now on. Returns whether there was anything
+    /// to restore.
     ///
     /// # Errors
-    /// When the folder is one that cannot be used, whatever becomes of the disk.
+    /// If the folder cannot be used because of its setting, or is in use. A disk that fails is no error.
     pub fn keep_journal(
         &mut self,
         folder: &std::path::Path,
@@ -143,7 +144,7 @@ impl Task {
         Ok(past.last_ms.is_some())
     }
 
-    /// Takes what a recording tells as if it came now, with the stamps that it had; time passes as it did then.
+    /// Takes the messages of a recording as if they came now. They keep their recorded stamps, by which time passes.
     pub async fn take_past(&mut self, mut past: Past) {
         let (mut messages, mut second) = (0_u64, 0);
         for (stamp_ms, frame) in past.by_ref() {
@@ -169,7 +170,7 @@ impl Task {
         drop(self.tracker.tick(now_ms, &mut self.gate));
         self.flush();
         if until_ms + SHORT_GAP_MS < now_ms {
-            // The node may have been restarted since, and its counters have passed where they were.
+            // The node may have been restarted since, and its counters may have passed their old values.
             self.source.forget_counters();
             self.set_gate(Gate::Alone(Calm::default()));
         }
@@ -213,7 +214,7 @@ impl Task {
         }
     }
 
-    /// Takes what was received; while the node is being read, messages wait.
+    /// Takes what the subscriber's thread received; messages wait while the node is being read.
     fn receive(&mut self, received: Incoming) {
         match received {
             Incoming::Up(endpoint) => {
@@ -265,7 +266,7 @@ impl Task {
         Ok(())
     }
 
-    /// Messages were lost.
+    /// Tells the tracker, the link and the gate that messages were lost.
     fn lose(&mut self, loss: Loss) {
         let has_rpc = self.asker.has_rpc();
         self.tracker
@@ -278,21 +279,21 @@ impl Task {
         }
     }
 
-    /// Until the node has been read, no receipt becomes a stamp. A node that cannot be asked stays believed by its pace.
+    /// Lets no receipt become a stamp until the node has been read. A node that cannot be asked is still believed by its pace.
     fn fall_behind(&mut self) {
         if !matches!(self.gate, Gate::Alone(_)) {
             self.set_gate(Gate::Behind);
         }
     }
 
-    /// A stand-in's clock comes with its messages, whatever the link is.
+    /// Sets the gate; a stand-in's stays, because its clock comes with its messages.
     fn set_gate(&mut self, gate: Gate) {
         if !matches!(self.gate, Gate::StandIn) {
             self.gate = gate;
         }
     }
 
-    /// Publishes what there is, and lets go of what the window has no room for.
+    /// Publishes the outbox, then drops the accepted transactions that the window has no room for.
     fn flush(&mut self) {
         self.publish();
         let beyond = self.store.beyond_room();
@@ -316,7 +317,7 @@ impl Task {
 
     fn want(&mut self, wanted: Wanted) {
         match wanted {
-            // Without RPC, `rawblock` brings it or nothing does.
+            // Without RPC the header is not asked for: `rawblock` brings it, or nothing does.
             Wanted::Header(hash) => self.asker.header(hash),
             Wanted::Block(hash) if self.asker.has_rpc() => self.asker.block(hash),
             Wanted::Block(hash) => {
@@ -332,7 +333,7 @@ impl Task {
         }
     }
 
-    /// Asks whatever is to be asked now.
+    /// Asks the node the questions that are due.
     fn ask(&mut self) {
         if !self.asker.has_rpc() {
             return;
@@ -352,7 +353,8 @@ impl Task {
         }
     }
 
-    /// The receipts of what waits, by a stand-in's clock, which comes with it; and the newest of them.
+    /// The receipts of the transactions that wait, by the stand-in's clock, which comes with the messages; and the newest
+    /// receipt.
     fn held_receipts(&self) -> (Vec<(Txid, u64)>, u64) {
         let mut clock = self.source.clock;
         let receipts: Vec<(Txid, u64)> = self
@@ -365,7 +367,7 @@ impl Task {
     }
 }
 
-/// When a transaction was received, if that is what was received.
+/// The txid and receipt of a `rawtx`; `None` for a coinbase and for any other message. A stand-in's labels move `clock`.
 fn receipt(received: &Incoming, clock: &mut Clock) -> Option<(Txid, u64)> {
     let Incoming::Message(at, Ok(Frame { topic, body, .. })) = received else {
         return None;

@@ -34,10 +34,10 @@ pub trait Disk: Send + Sync + 'static {
     /// When there is no room, or no permission.
     fn create(&self, name: &str) -> io::Result<Self::File>;
 
-    /// A file that is there, to be written.
+    /// Opens an existing file for writing.
     ///
     /// # Errors
-    /// When it cannot be.
+    /// When it cannot be opened.
     fn open(&self, name: &str) -> io::Result<Self::File>;
 
     /// Gives a file a name, which no other file has from then on.
@@ -67,7 +67,7 @@ pub trait Disk: Send + Sync + 'static {
 
 /// An open file.
 pub trait DiskFile: Send + Sync + 'static {
-    /// Writes bytes at a place; how many were written.
+    /// Writes bytes at a place; returns how many were written.
     ///
     /// # Errors
     /// When none could be.
@@ -103,7 +103,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// That folder, which is made if it is not there.
+    /// The folder at `path`, which is made if it is not there.
     ///
     /// # Errors
     /// When it cannot be made, or is no folder.
@@ -210,7 +210,7 @@ pub struct Writer<F> {
 }
 
 impl<F: DiskFile> Writer<F> {
-    /// Appends all these bytes, or none: what was written of them is cut off again.
+    /// Appends all these bytes, or none: a part that was written is cut off again.
     ///
     /// # Errors
     /// When the disk does not take all of them.

@@ -34,7 +34,7 @@ pub struct Earlier<R, D: Disk = Folder> {
 }
 
 impl<R: Serialize + DeserializeOwned> Earlier<R> {
-    /// Opens the journal in `folder`, and hands over all that an earlier process of the same `owner` has left there.
+    /// Opens the journal in `folder`, and hands `each` the records that an earlier process of the same `owner` has left there.
     /// Nothing is written before [`Earlier::begin`].
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl<R: Serialize + DeserializeOwned> Earlier<R> {
     }
 
     /// Keeps the journal from now on; `known` is all that is known at `time_ms`. It is written to a new file, which takes the
-    /// place of the old one. Until then, and if that cannot be, the old file is appended to.
+    /// place of the old one. Until then, and if that fails, the old file is appended to.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -70,7 +70,7 @@ impl<R: Serialize + DeserializeOwned> Earlier<R> {
 }
 
 impl<R: Serialize + DeserializeOwned, D: Disk> Earlier<R, D> {
-    /// The same on any disk.
+    /// [`Earlier::open`] on any disk.
     pub(super) fn open_on(
         disk: Arc<D>,
         folder: &Path,
@@ -113,7 +113,7 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Earlier<R, D> {
         Ok((earlier, past))
     }
 
-    /// The same with this worker.
+    /// [`Earlier::begin`] with this worker.
     pub(super) fn begin_with(
         self,
         worker: Worker<D::File>,
@@ -146,7 +146,7 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Earlier<R, D> {
                 if let Some(Err(error)) = other {
                     journal.failed(now, &Failure::while_doing("opening it")(error));
                 }
-                // Nobody is served yet, so that nobody waits for the first file.
+                // No subscriber is served yet, so that the first file may be written here.
                 if let Some(draft) = journal.draft(now, time_ms, known) {
                     let report = Job::Write(draft).run(journal.disk.as_ref());
                     journal.take(report, now);

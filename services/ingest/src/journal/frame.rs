@@ -24,7 +24,7 @@ pub const LONGEST: usize = 1 << 20;
 /// Bytes that are read from the disk at a time.
 const PIECE: u64 = 1 << 18;
 
-/// What the checksums of an owner's frames begin with.
+/// The owner's part of the checksums of its frames.
 #[derive(Clone, Debug, Default)]
 pub struct Seal(crc32fast::Hasher);
 
@@ -78,7 +78,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// For the file of that owner.
+    /// An encoder for a file of the owner that `seal` stands for.
     pub fn new(seal: Seal) -> Encoder {
         Encoder {
             seal,
@@ -110,7 +110,7 @@ impl Encoder {
             match postcard::to_extend(&record, std::mem::take(&mut self.frame)) {
                 Ok(frame) => self.frame = frame,
                 Err(_) => {
-                    // What was encoded before it in this frame is lost with it.
+                    // The records that were encoded before it in this frame are lost with it.
                     left_out += std::mem::take(&mut in_frame) + 1;
                     begin(&mut self.frame);
                     continue;
@@ -151,7 +151,7 @@ fn push_varint(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-/// The time of a frame, Unix milliseconds, and its records; `None` if its content is not those of this version.
+/// The time of a frame, Unix milliseconds, and its records; `None` if the content is not of this version.
 pub fn decode<R: DeserializeOwned>(content: &[u8]) -> Option<(u64, Vec<R>)> {
     let (time_ms, mut rest) = postcard::take_from_bytes::<u64>(content).ok()?;
     let mut records = Vec::new();
@@ -163,7 +163,7 @@ pub fn decode<R: DeserializeOwned>(content: &[u8]) -> Option<(u64, Vec<R>)> {
     Some((time_ms, records))
 }
 
-/// What comes next in a file.
+/// The next piece of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
     /// The content of a whole frame.
@@ -176,15 +176,15 @@ pub enum Piece {
 pub struct Scan<S> {
     source: S,
     buffer: Vec<u8>,
-    /// The next byte in the buffer,
+    /// The place of the next byte in the buffer.
     at: usize,
-    /// and the place of the buffer in the file.
+    /// The place of the buffer in the file.
     offset: u64,
     is_at_end: bool,
 }
 
 impl<S: Read> Scan<S> {
-    /// At the beginning of a file.
+    /// A reader at the beginning of a file.
     pub fn new(source: S) -> Scan<S> {
         Scan {
             source,
@@ -195,12 +195,12 @@ impl<S: Read> Scan<S> {
         }
     }
 
-    /// How many bytes were passed.
+    /// The place of the next byte in the file.
     pub fn position(&self) -> u64 {
         self.offset + self.at as u64
     }
 
-    /// Passes the beginning of a file. The owner that it names; `None` if it is damaged or of another version.
+    /// Reads the beginning of a file. Returns the owner that it names; `None` if it is damaged or of another version.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -267,14 +267,14 @@ impl<S: Read> Scan<S> {
         self.buffer[from..self.at].to_vec()
     }
 
-    /// Goes on by a byte at least, to what may be a marker or to the end of the buffer.
+    /// Skips at least one byte, up to the next one that may begin a marker, or to the end of the buffer.
     fn pass_to_marker(&mut self) {
         let rest = &self.buffer[self.at + 1..];
         let found = rest.iter().position(|byte| *byte == MARKER[0]);
         self.at += 1 + found.unwrap_or(rest.len());
     }
 
-    /// Reads until `length` bytes lie before the reader, or the end does.
+    /// Reads until the buffer holds `length` bytes that are not read yet, or the file ends.
     fn fill(&mut self, length: usize) -> io::Result<()> {
         while self.rest().len() < length && !self.is_at_end {
             self.buffer.drain(..self.at);

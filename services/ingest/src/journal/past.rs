@@ -1,4 +1,4 @@
-//! Reading what an earlier process left.
+//! Reading the file that an earlier process left.
 
 use std::{
     io::{self, Read},
@@ -13,17 +13,17 @@ use super::{
     frame::{Piece, Scan, Seal, decode},
 };
 
-/// Damaged places that a log line names.
+/// The most damaged places that a log line names.
 const NAMED: usize = 4;
 
-/// What an earlier process left.
+/// The end of the time that an earlier process recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Past {
     /// The stamp of its last change, Unix milliseconds; `None` if there is no change.
     pub last_ms: Option<u64>,
 }
 
-/// What was found in a file.
+/// The outcome of reading a file.
 #[derive(Debug, Default)]
 pub struct Found {
     pub past: Past,
@@ -61,7 +61,8 @@ impl Damage {
     }
 }
 
-/// Reads all whole frames of `owner`, and says what is damaged. `name` is the file's, for the log.
+/// Reads all whole frames of `owner`, hands their records to `each`, and logs what is damaged. `name` is the file's, for the
+/// log.
 pub fn read<R: DeserializeOwned>(
     source: impl Read,
     name: &str,
@@ -173,7 +174,7 @@ impl<E> Reading<E> {
                 records.into_iter().for_each(&mut self.each);
             }
             None => {
-                // As written, and not of this version's records.
+                // The frame is as it was written, but its records are not of this version.
                 let start = end - content.len() as u64;
                 self.damage.at(start..end);
             }

@@ -1,4 +1,4 @@
-//! When a journal that cannot be written is tried again, and how often that is said.
+//! When a journal that cannot be written is tried again, and how often that is logged.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ impl Retry {
         self.next.is_none_or(|next| next <= now)
     }
 
-    /// Begins the pause after a failure; how long it is.
+    /// Begins the pause after a failure, and returns its length.
     pub fn failed(&mut self, now: Instant) -> Duration {
         let is_old = |last: Instant| now.saturating_duration_since(last) > FORGOTTEN;
         if self.last.is_some_and(is_old) {
@@ -45,7 +45,7 @@ impl Retry {
     }
 }
 
-/// Lets one line a minute through.
+/// A gate that lets one log line a minute through.
 #[derive(Debug, Default)]
 pub struct Complaint {
     last: Option<Instant>,
@@ -71,7 +71,7 @@ impl Complaint {
         self.is_open
     }
 
-    /// The trouble is over.
+    /// Notes that the trouble is over.
     pub fn close(&mut self) {
         self.is_open = false;
     }

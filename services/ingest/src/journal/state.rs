@@ -16,9 +16,9 @@ const TAIL_BYTES: usize = 16 << 20;
 /// Whether changes are written.
 #[derive(Debug)]
 pub enum State<F> {
-    /// They are appended to this file.
+    /// Changes are appended to this file.
     Written { file: Writer<F>, name: Name<F> },
-    /// They are not. The file, if there is one, ends before the first change that is missing.
+    /// Changes are not written. The file, if there is one, ends before the first change that is missing.
     Lost {
         /// Since when.
         since: Instant,
@@ -28,26 +28,26 @@ pub enum State<F> {
 /// Whether a power cut leaves a file its name.
 #[derive(Debug)]
 pub enum Name<F> {
-    /// It does, or the thread is seeing to it.
+    /// The name outlives a power cut, or the thread is syncing the folder.
     Kept,
-    /// The folder must be synced first, after which the file that had the name before is closed.
+    /// The folder must still be synced, and the file that had the name before must be closed.
     New { before: Option<Arc<F>> },
 }
 
 /// A new file that is being written.
 #[derive(Debug)]
 pub struct Renewal {
-    /// The frames that were made since its beginning.
+    /// The frames that were appended since the draft was begun.
     pub tail: Vec<u8>,
     pub is_given_up: Arc<AtomicBool>,
-    /// It leaves an outdated file behind.
+    /// Whether the file that it replaces is outdated.
     pub was_outdated: bool,
-    /// It has been written but for the tail, of which the file in use has had nothing synced since.
+    /// Whether all but the tail has been written; the file in use has had nothing of that tail synced.
     pub is_drafted: bool,
 }
 
 impl Renewal {
-    /// Keeps a frame for the new file; gives that up if it is more than `TAIL_BYTES`.
+    /// Keeps a frame for the new file; gives that file up if more than `TAIL_BYTES` would be kept.
     pub fn push(&mut self, frame: &[u8]) {
         if self.tail.len() + frame.len() > TAIL_BYTES {
             self.give_up();

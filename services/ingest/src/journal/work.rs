@@ -1,4 +1,5 @@
-//! What takes time, on a thread of its own: writing a new file beside the one in use, and waiting until bytes are on the disk.
+//! The journal's slow work on a thread of its own: writing a new file beside the one in use, and waiting until bytes are on the
+//! disk.
 
 use std::{
     io,
@@ -20,12 +21,12 @@ use super::{
     frame::LONGEST,
 };
 
-/// The longest time that what was appended stays unsynced while the disk is well: what a power cut may cost.
+/// The longest time that changes stay unsynced while the disk works, and so the most that a power cut costs.
 pub const SYNC_EVERY: Duration = Duration::from_secs(5);
 /// Bytes that must be free beyond those of a new file, so that the next append finds room.
 const SPARE_BYTES: u64 = LONGEST as u64;
 
-/// One thing to do.
+/// A job for the thread.
 #[derive(Debug)]
 pub enum Job<F> {
     /// Write a new file.
@@ -54,10 +55,10 @@ pub struct Draft<F> {
     pub is_given_up: Arc<AtomicBool>,
 }
 
-/// What came of a job.
+/// The outcome of a job.
 #[derive(Debug)]
 pub enum Report<F> {
-    /// The new file is on the disk as far as it was given, under the name of [`SUCCESSOR`]; else that file is gone.
+    /// The new file, on the disk as far as it was given, under the name [`SUCCESSOR`]; after a failure, that file is removed.
     Written(Result<Writer<F>, Failure>),
     /// The file in use is on the disk as far as it was written when the job began.
     Synced(io::Result<()>),
@@ -97,14 +98,14 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// For `map_err`.
+    /// Makes a [`Failure::Io`] of an I/O error, for `map_err`.
     pub fn while_doing(doing: &'static str) -> impl FnOnce(io::Error) -> Failure {
         move |error| Failure::Io { doing, error }
     }
 }
 
 impl<F: DiskFile> Job<F> {
-    /// Does it.
+    /// Does the job; a new file that failed is removed.
     pub fn run(self, disk: &impl Disk<File = F>) -> Report<F> {
         let written = match self {
             Job::Write(draft) => draft.write(disk),
@@ -136,7 +137,7 @@ impl<F: DiskFile> Draft<F> {
             LockError::InUse => Failure::InUse,
             LockError::Io(error) => Failure::while_doing("locking the folder")(error),
         })?;
-        // What an earlier attempt has left would count as taken.
+        // A file that an earlier attempt has left would count as taken room.
         disk.remove(SUCCESSOR)
             .map_err(Failure::while_doing("removing an unfinished file"))?;
         let needed = self
@@ -185,7 +186,7 @@ impl<F: DiskFile> Draft<F> {
     }
 }
 
-/// Runs what takes the processor for a while, and lets this thread's other tasks go on elsewhere, as far as the runtime can.
+/// Runs long computation on this thread; a runtime with several threads moves this one's other tasks elsewhere.
 pub fn aside<T>(work: impl FnOnce() -> T) -> T {
     let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     match flavor {
@@ -201,7 +202,7 @@ pub fn remove_successor(disk: &impl Disk) {
     }
 }
 
-/// The thread. It does one job at a time, and ends with its owner.
+/// The owner's end of the thread, which does one job at a time and ends with its owner.
 #[derive(Debug)]
 pub struct Worker<F> {
     jobs: SyncSender<Job<F>>,
@@ -209,14 +210,14 @@ pub struct Worker<F> {
     is_busy: bool,
 }
 
-/// What a thread, or a test in its place, takes jobs from and answers to.
+/// The thread's end, where jobs come in and reports go out; a test may hold it in the thread's place.
 pub struct Bench<F> {
     pub jobs: Receiver<Job<F>>,
     pub reports: SyncSender<Report<F>>,
 }
 
 impl<F: DiskFile> Worker<F> {
-    /// On a thread of its own.
+    /// Starts a worker on a thread of its own.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -227,7 +228,7 @@ impl<F: DiskFile> Worker<F> {
         Ok(worker)
     }
 
-    /// Does nothing before [`Bench::work`] is called.
+    /// A worker and its bench; a job is done only when [`Bench::work`] is called.
     pub fn new() -> (Worker<F>, Bench<F>) {
         let (jobs, taken) = sync_channel(1);
         let (answers, reports) = sync_channel(1);

@@ -106,7 +106,7 @@ impl IngestService for Service {
 
 type Messages = mpsc::Sender<Result<StreamTransactionsResponse, Status>>;
 
-/// Sends what followed `after`, or the whole window and then what follows, until the subscriber leaves. Each message is
+/// Sends the entries after `after`, or the whole window and the entries after it, until the subscriber leaves. Each message is
 /// made once there is room for it.
 async fn serve(store: &Store, after: Option<Position>, messages: &Messages) -> Result<(), Status> {
     let mut head = store.watch();
@@ -128,7 +128,7 @@ async fn serve(store: &Store, after: Option<Position>, messages: &Messages) -> R
                     "too slow: what follows the last position is no longer held; begin again from the window",
                 ));
             }
-            // The clock was set: every stamp is another one now.
+            // The clock was set, so that every stamp has changed.
             match send_window(store, messages).await? {
                 Some(begun) => position = begun,
                 None => return Ok(()),
@@ -157,7 +157,7 @@ fn message(entries: Vec<Entry>) -> StreamTransactionsResponse {
     }
 }
 
-/// Sends the window and `caught_up`; the position that it is at, or `None` when the subscriber has left.
+/// Sends the window and `caught_up`. Returns the position of the window, or `None` if the subscriber has left.
 ///
 /// # Errors
 /// When the subscriber has not taken all of it within [`WHOLE_WITHIN`].

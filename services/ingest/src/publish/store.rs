@@ -1,4 +1,4 @@
-//! What the node's task writes and the subscribers read: the log and the window.
+//! The log and the window, which the node's task writes and the subscribers read.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -18,8 +18,8 @@ pub const LIMITS: Limits = Limits {
     bytes: 64 << 20,
 };
 
-/// Subscribers that come within this time share the copy of the window that one of them is still being sent: each goes on
-/// with what followed it.
+/// Subscribers that come within this time share the copy of the window that one of them is still being sent. Each goes on with
+/// the entries after it.
 const SHARED: Duration = Duration::from_secs(10);
 
 /// The whole window at one position.
@@ -43,7 +43,7 @@ pub struct Snapshot {
 pub struct Store {
     inner: Mutex<Inner>,
     head: watch::Sender<u64>,
-    /// What the window may take, in bytes of memory.
+    /// The most memory that the window may take, in bytes.
     room: usize,
 }
 
@@ -58,15 +58,15 @@ struct Inner {
 }
 
 impl Inner {
-    /// The newest copy of the window, if what followed it is held.
+    /// The newest copy of the window, if it is recent and the entries after it are still held.
     fn shared(&self) -> Option<Arc<Snapshot>> {
         let snapshot = self.snapshot.upgrade()?;
         let is_recent = snapshot.made.elapsed() < SHARED;
         (is_recent && self.log.after(snapshot.position).is_some()).then_some(snapshot)
     }
 
-    /// Writes events. The event clock does not go back within an epoch: what was received before a tick and comes after it
-    /// bears the tick's time.
+    /// Writes events. The event clock does not go back within an epoch: an event that was received before a tick and comes
+    /// after it bears the tick's time.
     fn take(&mut self, events: &mut Vec<(u64, Event)>) {
         for (time_ms, event) in events.drain(..) {
             self.time_ms = self.time_ms.max(time_ms);
@@ -106,7 +106,7 @@ impl Store {
         }
     }
 
-    /// Forgets everything: a new epoch begins, whose first events tell the window anew.
+    /// Empties the log and the window, and begins a new epoch with `events`, which tell the window anew.
     pub fn begin(&self, epoch: u64, events: &mut Vec<(u64, Event)>) {
         {
             let mut inner = self.lock();
@@ -123,13 +123,13 @@ impl Store {
         self.lock().log.head().epoch
     }
 
-    /// At most `most` entries after `position`; `None` when that is no longer held.
+    /// At most `most` entries after `position`; `None` if the log no longer holds them.
     pub fn after(&self, position: Position, most: usize) -> Option<Vec<Entry>> {
         let inner = self.lock();
         Some(inner.log.after(position)?.take(most).cloned().collect())
     }
 
-    /// The window as it stands, or as it stood at most [`SHARED`] ago while a subscriber is being sent that.
+    /// The window as it stands, or as it stood at most [`SHARED`] ago while a subscriber is still being sent that copy.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         let mut inner = self.lock();
         if let Some(shared) = inner.shared() {
@@ -166,7 +166,7 @@ impl Store {
         self.lock().log.head().sequence
     }
 
-    /// Changes with each publication.
+    /// A receiver that sees a change with each publication.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.head.subscribe()
     }

@@ -16,10 +16,11 @@ use crate::tracker::FetchedBlock;
 
 /// Transactions asked for in one request.
 pub const BATCH: usize = 500;
-/// A window of three hours holds about 18 blocks; ten times that has never happened on main.
+/// The most headers that are read back from the tip. Three hours hold about 18 blocks, and main has never seen ten times as
+/// many.
 const MOST_BLOCKS: usize = 200;
 
-/// What the node is asked.
+/// A question to the node.
 #[derive(Clone, Debug)]
 pub enum Question {
     /// Tip and mempool. A stand-in's clock is asked too.
@@ -33,10 +34,10 @@ pub enum Question {
         tip: BlockHash,
         /// The known blocks, oldest first.
         known: Vec<BlockHash>,
-        /// Ingest's clock, Unix milliseconds: headers are by no node's.
+        /// Ingest's clock, Unix milliseconds: header times are by no node's clock.
         now_ms: u64,
     },
-    /// A missed block whose header is known, of a node that may have pruned those below a height.
+    /// A missed block whose header is known, and the height below which the node may have pruned blocks.
     Block(BlockHeader, Option<u32>),
     /// Entry times of transactions of the listing.
     EntryTimes(Vec<Txid>),
@@ -105,15 +106,15 @@ pub async fn ask(rpc: &Rpc, question: Question) -> Result<Step, RpcError> {
 pub struct Moment {
     /// `getblockchaininfo`.
     pub info: BlockchainInfo,
-    /// `getrawmempool` at that tip; empty of a node in its initial download.
+    /// `getrawmempool` at that tip; empty for a node in its initial download.
     pub listing: MempoolListing,
-    /// `getmempoolinfo`'s `loaded`, asked before the listing: what was loaded is in it.
+    /// `getmempoolinfo`'s `loaded`, asked before the listing, so that the listing has all that was loaded.
     pub is_loaded: bool,
     /// A stand-in's clock after the listing, Unix milliseconds.
     pub standin_ms: Option<u64>,
 }
 
-/// A stand-in's `standinstatus`, as far as it is used.
+/// The part of a stand-in's `standinstatus` that is used.
 #[derive(Deserialize)]
 struct StandInStatus {
     /// Its clock, Unix seconds.
@@ -217,7 +218,7 @@ async fn branch(
     missing.reverse();
     let abandoned = match meeting {
         Some(at) => Some(known[at + 1..].to_vec()),
-        // The node may have been without us for so long that the chains cannot meet within the window.
+        // The link may have been down for so long that the chains cannot meet within the window.
         None => off_chain(rpc, known).await?,
     };
     Ok(Branch { missing, abandoned })
@@ -248,7 +249,7 @@ async fn header_of_window(
     Ok(header.filter(|header| header.time * 1000 + WINDOW_MS > now_ms))
 }
 
-/// `None` where the node answers that it does not have it; any other error is a fault.
+/// `None` if the node answers that it does not have what was asked for; other errors are passed on.
 fn if_known<T>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
     match answer {
         Ok(found) => Ok(Some(found)),
@@ -300,15 +301,15 @@ pub async fn fetch_block(rpc: &Rpc, hash: BlockHash) -> Result<FetchedBlock, Rpc
     block(rpc, &header(rpc, hash).await?).await
 }
 
-/// When each transaction entered the mempool by the node's clock, Unix milliseconds. `None` of one that has left since: its
-/// `R` or its block tells the rest.
+/// When each transaction entered the mempool by the node's clock, Unix milliseconds. `None` for one that has left since; its
+/// `R` or its block settles it.
 pub async fn entry_times(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<u64>>, RpcError> {
     let entries = entries(rpc, txids).await?;
     let entered_ms = |entry: Option<Entry>| Some(entry?.entered_ms);
     Ok(entries.into_iter().map(entered_ms).collect())
 }
 
-/// `None` of one that has left the mempool.
+/// The mempool entries of these transactions; `None` for one that has left.
 async fn entries(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<Entry>>, RpcError> {
     let entries = each::<MempoolEntry, _>(rpc, "getmempoolentry", txids, Ok).await?;
     let read = |(txid, entry): (&Txid, Option<MempoolEntry>)| {
@@ -328,8 +329,8 @@ async fn contents(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Transaction>, RpcErro
     Ok(contents.into_iter().flatten().collect())
 }
 
-/// What `read` makes of each answer; `None` of what the node does not have (any more). Any other error is one of the whole, which
-/// is asked again while it is passing.
+/// The node's answer for each of `txids`, through `read`; `None` if the node does not have it (any more). Any other error fails
+/// the whole batch, which is asked for again while the error is passing.
 async fn each<T: DeserializeOwned, U>(
     rpc: &Rpc,
     method: &'static str,

@@ -1,7 +1,8 @@
 //! Comparing the picture with the node's: a loss that no counter shows, such as that of the last message, shows here.
 //!
-//! The count of the mempool and the tip are compared each minute, the mempool's txids every ten minutes. While the
-//! node answers, messages are under way; so the picture is right if it has been, or comes to be, as the answer says.
+//! The count of the mempool and the tip are compared each minute, the mempool's txids every ten minutes. Messages are under way
+//! while the node answers. So the picture is right if it agrees with the answer at any moment from the question until `SETTLE`
+//! after the answer.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::tracker::Tracker;
 /// How long messages that were under way may take to arrive.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// How often the picture is compared.
+/// The intervals between comparisons.
 #[derive(Clone, Copy, Debug)]
 pub struct Intervals {
     /// The mempool's count, and the tip.
@@ -21,39 +22,39 @@ pub struct Intervals {
     pub txids: Duration,
 }
 
-/// Which comparison is next, and what is known of the one under way.
+/// The times of the next comparisons, and the state of the one under way.
 #[derive(Debug)]
 pub struct Comparison {
     intervals: Intervals,
     next_count: Instant,
     next_txids: Instant,
-    /// It has been asked for, and the answer has not come.
+    /// The node has been asked, and its answer has not come.
     is_asked: bool,
     open: Option<Open>,
 }
 
-/// One that has its answer, until the picture agrees or the time is over.
+/// A comparison that has its answer; it is open until the picture agrees or the time is over.
 #[derive(Debug)]
 struct Open {
     answer: Answer,
     until: Instant,
 }
 
-/// What the node said of its mempool.
+/// The node's answer about its mempool.
 #[derive(Debug)]
 pub enum Answer {
     /// To [`Kind::Count`].
     Count {
         /// Transactions in its mempool.
         theirs: usize,
-        /// The node's tip; `None` once it has been the one here.
+        /// The node's tip; `None` once it is known here.
         tip: Option<BlockHash>,
     },
     /// To [`Kind::Txids`].
     Txids(Vec<Txid>),
 }
 
-/// What is compared.
+/// A kind of comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The mempool's count, and the tip.
@@ -73,7 +74,7 @@ impl Kind {
 }
 
 impl Comparison {
-    /// The first of each kind comes after its interval.
+    /// A schedule on which the first comparison of each kind comes after its interval.
     pub fn new(intervals: Intervals, now: Instant) -> Comparison {
         Comparison {
             intervals,
@@ -84,12 +85,12 @@ impl Comparison {
         }
     }
 
-    /// After a resync there is nothing to compare for a while.
+    /// Drops the comparison under way, and begins the intervals anew.
     pub fn postpone(&mut self, now: Instant) {
         *self = Comparison::new(self.intervals, now);
     }
 
-    /// What to ask the node now, if it is time; [`Comparison::answered`] takes the answer.
+    /// The kind of comparison to ask the node for now, if it is time; [`Comparison::answered`] takes the answer.
     pub fn ask(&mut self, tracker: &mut Tracker, now: Instant) -> Option<Kind> {
         let kind = self.due(now)?;
         self.is_asked = true;
@@ -102,7 +103,7 @@ impl Comparison {
 
     /// Takes the answer; `None` if the node could not be asked.
     pub fn answered(&mut self, answer: Option<Answer>, now: Instant) {
-        // After a reading, what was asked before it is of no use.
+        // An answer to a question from before a reading is of no use.
         if std::mem::take(&mut self.is_asked) {
             let until = now + SETTLE;
             self.open = answer.map(|answer| Open { answer, until });
@@ -123,7 +124,7 @@ impl Comparison {
         }
     }
 
-    /// What differs, once that is certain.
+    /// The outcome of the open comparison, once it is certain; the error says what differs.
     pub fn verdict(
         &mut self,
         tracker: &mut Tracker,
@@ -157,7 +158,7 @@ impl Comparison {
     }
 }
 
-/// Whether the mempool here is the one listed, but for what has moved since.
+/// Compares the mempool here with the listed one, apart from transactions that have moved since the question.
 fn agree(theirs: &[Txid], tracker: &mut Tracker) -> Result<(), String> {
     let moved = tracker.moved();
     let is_settled = |txid: &&Txid| !moved.contains(*txid);

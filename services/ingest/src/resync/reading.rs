@@ -1,4 +1,4 @@
-//! Reading the node: what its mempool and its chain are, step by step, until the picture here is the same.
+//! Reading the node's mempool and chain, step by step, until the picture here equals them.
 //!
 //! A reading asks one question at a time and takes each answer into the tracker. It waits for nothing itself, so that a
 //! dead link, the heartbeat and other questions are served meanwhile. Messages that arrive wait until it is done.
@@ -21,11 +21,11 @@ use crate::{
 
 /// A reading that takes longer is given up: a node that answers so slowly may have hung.
 const LONGEST: Duration = Duration::from_secs(600);
-/// Of what is known at once, this many are taken in and written down at a time: each change has a record in the journal, and
-/// those of a large mempool together would be larger than itself.
+/// The most transactions that are stamped or placed at a time, before the changes are written down. Each change has a record in
+/// the journal, and the records of a large mempool together would be larger than the mempool.
 const STEP: usize = 10_000;
 
-/// The weight of a batch of transactions: their hex digits are at most twice as many bytes.
+/// The most weight of a batch of transactions. Their hex digits are at most twice as many bytes.
 const BATCH_WEIGHT: u32 = 16_000_000;
 
 /// One reading of the node.
@@ -33,7 +33,7 @@ const BATCH_WEIGHT: u32 = 16_000_000;
 pub struct Reading {
     began: Instant,
     stage: Stage,
-    /// The clock when it began, Unix milliseconds.
+    /// The clock when it began, or when the node answered its first question if that is later, Unix milliseconds.
     now_ms: u64,
     /// The mempool as the node listed it.
     listing: Vec<Txid>,
@@ -42,11 +42,11 @@ pub struct Reading {
     fence: u64,
     is_loaded: bool,
     prune_height: Option<u32>,
-    /// Of those whose entry times were asked for.
+    /// The weights of the transactions whose entry times have come.
     weights: HashMap<Txid, u32>,
 }
 
-/// What is being waited for, or done.
+/// The answer that a reading waits for, or the work that it does.
 #[derive(Debug)]
 enum Stage {
     Moment,
@@ -74,21 +74,21 @@ enum Stage {
     },
 }
 
-/// What comes next.
+/// The next step of a reading.
 #[derive(Debug)]
 pub enum Next {
     /// The node must be asked.
     Ask(Question),
-    /// [`Reading::go_on`] is to be called once what was taken in has been published.
+    /// [`Reading::go_on`] is to be called once the changes so far have been published.
     GoOn,
-    /// It is done.
+    /// The reading is done.
     Done(Outcome),
 }
 
 /// How a reading ended.
 #[derive(Debug, PartialEq)]
 pub enum Outcome {
-    /// The picture is the node's.
+    /// The picture equals the node's.
     InStep {
         /// The number that the next `A` or `R` has after the node's listing.
         fence: u64,
@@ -100,7 +100,7 @@ pub enum Outcome {
 }
 
 impl Reading {
-    /// Begins at `now_ms` with its first question.
+    /// A reading that begins at `now_ms`, Unix milliseconds, and its first question.
     pub fn begin(now_ms: u64, is_standin: bool) -> (Reading, Question) {
         let reading = Reading {
             began: Instant::now(),
@@ -141,7 +141,7 @@ impl Reading {
         }
     }
 
-    /// Takes an answer. `answered_ms` is the time of the answer by the clock that entry times are of, Unix milliseconds.
+    /// Takes an answer. `answered_ms` is the time of the answer by the clock of the entry times, Unix milliseconds.
     pub fn take(
         &mut self,
         step: Step,
@@ -176,7 +176,7 @@ impl Reading {
         }
     }
 
-    /// Does what needs no answer.
+    /// Does the next piece of work that needs no answer.
     pub fn go_on(&mut self, tracker: &mut Tracker) -> Next {
         match std::mem::replace(&mut self.stage, Stage::Moment) {
             Stage::Stamping { entered, at } => self.stamp_some(entered, at, tracker),
@@ -210,7 +210,8 @@ impl Reading {
     fn take_branch(&mut self, branch: Branch, tracker: &mut Tracker) -> Next {
         match branch.abandoned {
             Some(mut abandoned) => {
-                // What has come to be known meanwhile, or is in doubt, is in the chain if it is missing.
+                // A block that became known since the question, or is in doubt, is in the node's chain only if it is among the
+                // missing ones.
                 let asked = match &self.stage {
                     Stage::Branch(known) => known.as_slice(),
                     _ => &[],
@@ -251,7 +252,8 @@ impl Reading {
         self.next_entry_times()
     }
 
-    /// All stamps first, then the contents in their order, oldest first: a child must know its parent's stamp.
+    /// Asks for the next entry times. All stamps come before the contents, which come oldest first, because a child must know
+    /// its parent's stamp.
     fn next_entry_times(&mut self) -> Next {
         let Stage::EntryTimes {
             missing,

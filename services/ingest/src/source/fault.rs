@@ -1,9 +1,9 @@
-//! What an RPC error means, in both texts.
+//! RPC errors as faults, with a text for the public and one for operators.
 
 use satscope_bitcoin::rpc::RpcError;
 use satscope_kit::fault::Fault;
 
-/// What an RPC error of the node at `url` tells each audience.
+/// The fault of an RPC error of the node at `url`.
 pub fn of_rpc(error: &RpcError, url: &str) -> Fault {
     let public = error.public();
     match error {
@@ -28,7 +28,7 @@ pub fn of_rpc(error: &RpcError, url: &str) -> Fault {
     }
 }
 
-/// Why nothing is asked where there is no RPC.
+/// The fault of a node without RPC.
 pub fn no_rpc() -> Fault {
     Fault::plain("no RPC: what came before the connection is not known")
 }

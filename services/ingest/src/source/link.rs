@@ -1,7 +1,7 @@
-//! How the link to the node is, and what must be asked of the node when.
+//! The state of the link to the node, and when the node must be asked.
 //!
-//! Three things are known of the link, each by itself: which endpoints are connected, whether the needed topics can be heard
-//! there ([`Topics`]), and how far the picture here is the node's.
+//! The state has three independent parts: which endpoints are connected, whether the needed topics can be heard there
+//! ([`Topics`]), and whether the picture equals the node's.
 
 mod poll;
 mod words;
@@ -19,10 +19,10 @@ use super::{
     topics::{Listing, Topics},
 };
 
-/// The pause after a reading that succeeded, after one that failed, and while the node is in its initial download.
+/// The pauses after a reading that succeeded, and after one that failed.
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// The pause after a failure is doubled so many times at most while the node refuses to answer.
+/// Most doublings of the pause after a failure while the node refuses to answer.
 const MOST_DOUBLINGS: u32 = 5;
 const PAUSE_IN_DOWNLOAD: Duration = Duration::from_secs(60);
 /// A connection may take this long before the node is asked why there is none.
@@ -30,7 +30,7 @@ const FIRST_QUESTION: Duration = Duration::from_secs(3);
 const PAUSE_BETWEEN_QUESTIONS: Duration = Duration::from_secs(10);
 const PAUSE_BETWEEN_LINES: Duration = Duration::from_secs(1);
 
-/// What the node's ZMQ is.
+/// The state of the node's ZMQ connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Zmq {
     /// There has been no connection yet.
@@ -44,29 +44,29 @@ enum Zmq {
 /// How far the picture is the node's.
 #[derive(Debug)]
 enum Sync {
-    /// Something is missing, and the node cannot be asked; what is missing.
+    /// Something is missing, and the node cannot be asked; `why` says what.
     Alone { why: Fault },
     /// Something is missing, and the node must be read.
     Wanted { not_before: Instant },
-    /// The node is being read; how far.
+    /// The node is being read; `progress` says how far.
     Reading { progress: Fault },
-    /// Reading the node failed; why.
+    /// Reading the node failed; it is read again from `not_before` on.
     Failed { why: Fault, not_before: Instant },
-    /// The node is in its initial download; how far.
+    /// The node is in its initial download; it is read again from `not_before` on.
     Downloading {
         how_far: String,
         not_before: Instant,
     },
-    /// The picture is the node's; what is not exact about it, if anything is.
+    /// The picture equals the node's, apart from `caveat`.
     InStep { caveat: Option<Caveat> },
 }
 
-/// What is not exact about a picture.
+/// A known inexactness of a picture.
 #[derive(Debug)]
 enum Caveat {
     /// The node loads its mempool.dat.
     Loading,
-    /// It could not be compared with the node's; why.
+    /// The picture could not be compared with the node's, for this reason.
     Uncompared(Fault),
 }
 
@@ -82,13 +82,13 @@ pub struct Link {
     poll: Poll,
     /// When the node is next asked where it publishes.
     ask_not_before: Instant,
-    /// Until when a connection may still come about before its absence is a fault.
+    /// Until this moment, a missing connection is no fault yet.
     patient_until: Instant,
     /// When the next reading may begin.
     read_not_before: Option<Instant>,
     /// Readings and polls in a row that the node refused.
     refusals: u32,
-    /// Nothing is asked of a node that refused to answer before this moment; `None` if it did not refuse.
+    /// The node refused to answer, and is asked nothing before this moment; `None` if it did not refuse.
     refused_until: Option<Instant>,
     /// When progress was last written to the log.
     said: Option<Instant>,
@@ -97,7 +97,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Not connected to anything; `rpc_host` is the host of the node's RPC, `None` without RPC.
+    /// A link without connections; `rpc_host` is the host of the node's RPC, `None` without RPC.
     pub fn new(rpc_host: Option<String>) -> Link {
         let now = Instant::now();
         Link {
@@ -118,7 +118,7 @@ impl Link {
         }
     }
 
-    /// These endpoints are connected to from now on, and no others.
+    /// Replaces the endpoints in use with these.
     pub fn subscribe(&mut self, subscriptions: Vec<Subscription>) {
         self.used = subscriptions;
         self.patient_until = Instant::now() + FIRST_QUESTION;
@@ -136,12 +136,12 @@ impl Link {
         self.has_rpc
     }
 
-    /// What is subscribed to.
+    /// The subscriptions in use.
     pub fn used(&self) -> &[Subscription] {
         &self.used
     }
 
-    /// A connection stands. What was sent before it is missing here.
+    /// Records a new connection. Messages that were sent before it are missing here.
     pub fn up(&mut self, endpoint: String) {
         self.up.retain(|held| *held != endpoint);
         self.up.push(endpoint);
@@ -162,7 +162,7 @@ impl Link {
         }
     }
 
-    /// A connection is gone.
+    /// Records a lost connection.
     pub fn down(&mut self, endpoint: &str) {
         let now = Instant::now();
         self.up.retain(|held| held != endpoint);
@@ -178,14 +178,14 @@ impl Link {
         }
     }
 
-    /// A message of this topic has come.
+    /// Records that a message of this topic has come.
     pub fn hear(&mut self, topic: Topic) {
         if self.topics.hear(topic) {
             self.complain();
         }
     }
 
-    /// Something was lost: the node must be read, or it cannot be.
+    /// Records that something was lost. The node is read again if it can be asked, else the picture stays incomplete.
     pub fn missed_something(&mut self) {
         self.sync = match self.has_rpc {
             true => Sync::Wanted {
@@ -207,7 +207,7 @@ impl Link {
         self.is_up() && self.topics.are_healthy(&self.used)
     }
 
-    /// Whether the picture is believed to be the node's, and is kept so by what is heard.
+    /// Whether the picture is believed to equal the node's, and messages keep it so.
     pub fn is_in_step(&self) -> bool {
         self.is_healthy() && matches!(self.sync, Sync::InStep { .. })
     }
@@ -231,7 +231,7 @@ impl Link {
         *caveat = failure.map(Caveat::Uncompared);
     }
 
-    /// The picture may be incomplete, and why.
+    /// Marks the picture as possibly incomplete, for the reason `why`.
     pub fn degrade(&mut self, why: String) {
         self.sync = Sync::Alone {
             why: Fault::plain(why),
@@ -265,13 +265,14 @@ impl Link {
         is_due
     }
 
-    /// Takes where the node publishes, or why that is not known; what keeps the topics from being heard is logged when it is news.
+    /// Takes where the node publishes, or why that is not known. Logs why the topics cannot be heard if that has changed.
     pub fn list(&mut self, listing: Listing) {
         self.topics.list(listing);
         self.complain();
     }
 
-    /// What keeps the needed topics from being heard, as far as that is known.
+    /// Why the needed topics cannot be heard; `None` if they can, if that is unknown, or while a connection may still come
+    /// about.
     fn topics_fault(&self) -> Option<Fault> {
         let fault = self.topics.fault(&self.used, self.is_up())?;
         let may_still_come = !self.is_up()
@@ -288,7 +289,7 @@ impl Link {
         self.complained = said;
     }
 
-    /// A reading goes on; logged at most once a second.
+    /// Records the progress of a reading, and logs it at most once a second.
     pub fn reading(&mut self, progress: Fault) {
         let now = Instant::now();
         let is_due = |said: Instant| said + PAUSE_BETWEEN_LINES <= now;
@@ -299,7 +300,7 @@ impl Link {
         self.sync = Sync::Reading { progress };
     }
 
-    /// A reading has ended, and the picture is the node's.
+    /// Records that a reading has ended, and that the picture equals the node's.
     pub fn in_step(&mut self, is_loaded: bool, now: Instant) {
         self.read_not_before = Some(now + PAUSE);
         self.forgive();
@@ -309,7 +310,7 @@ impl Link {
         };
     }
 
-    /// A reading has failed. What stays as it was is on the page, and need not fill the log.
+    /// Records that a reading has failed. The reason is logged only if it differs from `last`, because the page shows it too.
     pub fn failed(&mut self, why: Fault, is_refused: bool, now: Instant, last: Option<&Fault>) {
         if last != Some(&why) {
             warn!("not in step with the node: {}", why.operator);
@@ -325,8 +326,8 @@ impl Link {
         self.sync = Sync::Failed { why, not_before };
     }
 
-    /// The node refused to answer, and is not asked again before the returned moment: the pauses grow, because Core logs each
-    /// refusal and waits a quarter of a second over it.
+    /// Records that the node refused to answer, and returns the moment before which it is not asked again. The pauses grow,
+    /// because Core logs each refusal and waits 250 ms over it.
     pub fn refused(&mut self, now: Instant) -> Instant {
         let pause = PAUSE_AFTER_FAILURE * 2_u32.pow(self.refusals.min(MOST_DOUBLINGS));
         self.refusals += 1;
@@ -343,7 +344,7 @@ impl Link {
         self.refusals > 0
     }
 
-    /// There is another login: the node may be asked again at once.
+    /// Lets the node be asked again at once, because there is another login.
     pub fn try_again(&mut self) {
         let now = Instant::now();
         self.forgive();
@@ -353,7 +354,7 @@ impl Link {
         self.missed_something();
     }
 
-    /// The node is in its initial download, `share` of which is done: it is asked again in a minute.
+    /// Records that the node is in its initial download, `share` (0 to 1) of it done; the node is asked again in a minute.
     pub fn downloading(&mut self, share: f64, now: Instant) {
         let percent = 100.0 * share.clamp(0.0, 1.0);
         let how_far = format!(

@@ -1,4 +1,4 @@
-//! What a recording knows of the last three hours, and of which times it knows nothing.
+//! The last three hours as a recording has them, and the times that it does not cover.
 
 use std::{collections::VecDeque, path::Path};
 
@@ -9,11 +9,11 @@ use satscope_bitcoin::{
 use satscope_log::WINDOW_MS;
 use tracing::warn;
 
-/// Times without a connection that lie closer together than this are told as one.
+/// Gaps that lie closer together than this are told as one, milliseconds.
 const TOGETHER_MS: u64 = 60_000;
 
-/// The recording in `folder` from three hours before `now_ms` on; before the start of its last file where that is none:
-/// a stand-in has not said the time yet.
+/// The recording in `folder` from three hours before `now_ms` on. `now_ms` is `None` before a stand-in has said the time; then
+/// the start of the last file counts instead.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -25,7 +25,7 @@ pub fn past(folder: &Path, now_ms: Option<u64>) -> Result<Past, RecordingError> 
         let Some(began_ms) = began(&file) else {
             continue;
         };
-        // Where the clock was set back, what stands before is of another time.
+        // The clock was set back after this file was begun, so its times are of no use here.
         if began_ms > later_ms {
             break;
         }
@@ -58,7 +58,7 @@ pub struct Past {
 }
 
 impl Past {
-    /// What times it has told of so far; none when of none at all.
+    /// The times covered by the records taken so far; `None` if there was no record.
     pub fn known(self) -> Option<Known> {
         self.known
     }
@@ -115,19 +115,19 @@ impl Iterator for Past {
     }
 }
 
-/// Which times of the window are known from what was written down.
+/// The times of the window that a journal or a recording covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     source: &'static str,
     from_ms: u64,
-    /// Of which nothing is known, from and to.
+    /// The stretches that are not covered, from and to, Unix milliseconds.
     gaps_ms: Vec<(u64, u64)>,
     /// The stamp of the last message.
     until_ms: u64,
 }
 
 impl Known {
-    /// From a journal whose last word was at `until_ms`, Unix milliseconds.
+    /// The times covered by a journal whose newest stamp is `until_ms`, Unix milliseconds.
     pub fn of_journal(until_ms: u64) -> Known {
         Known {
             source: "journal",

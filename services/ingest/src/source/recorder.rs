@@ -1,6 +1,7 @@
-//! Ingest's own recording: what the node sends is kept, and where there is no RPC a start is filled from it.
+//! Ingest's own recording of the node's messages. Without RPC, a start fills the window from it.
 //!
-//! The recorder never holds ingest up: what its queue has no room for is left out, counted, and noted in the recording.
+//! The recorder never holds ingest up: messages that its queue has no room for are left out, counted, and noted in the
+//! recording.
 
 use std::path::Path;
 
@@ -19,7 +20,7 @@ use tokio::{
 /// Messages that may wait for the writing thread.
 const QUEUE: usize = 16_384;
 
-/// Where ingest puts what it receives; without a folder, nowhere.
+/// Ingest's end of the recording; without a folder, it keeps nothing.
 #[derive(Debug, Default)]
 pub struct Recorder {
     entries: Option<mpsc::Sender<Entry>>,
@@ -30,7 +31,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Keeps what is put into it in `folder`.
+    /// Starts the thread that writes the recording in `folder`.
     ///
     /// # Errors
     /// When the folder cannot be written to.
@@ -53,7 +54,7 @@ impl Recorder {
         })
     }
 
-    /// A message of the node that was stamped with `stamp_ms`.
+    /// Records a message of the node that was stamped with `stamp_ms`, Unix milliseconds.
     pub fn frame(&mut self, stamp_ms: u64, frame: &Frame) {
         if self.entries.is_some() {
             self.write_notes(stamp_ms);
@@ -61,12 +62,12 @@ impl Recorder {
         }
     }
 
-    /// A connection stands; `now_ms` is none while a stand-in has not said the time.
+    /// Notes a new connection; `now_ms` is `None` while a stand-in has not said the time.
     pub fn connected(&mut self, now_ms: Option<u64>, endpoint: &str) {
         self.note(now_ms, CONNECTED, endpoint);
     }
 
-    /// A connection is gone; likewise.
+    /// Notes a lost connection; `now_ms` is `None` while a stand-in has not said the time.
     pub fn disconnected(&mut self, now_ms: Option<u64>, endpoint: &str) {
         self.note(now_ms, DISCONNECTED, endpoint);
     }
@@ -99,7 +100,7 @@ impl Recorder {
         }
     }
 
-    /// False when there is no room.
+    /// Queues an entry; false if there is no room.
     fn try_put(&mut self, entry: Entry) -> bool {
         let Some(entries) = &self.entries else {
             return true;

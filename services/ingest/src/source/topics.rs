@@ -20,14 +20,14 @@ pub const NEEDED: [Topic; 2] = [Topic::RawTx, Topic::Sequence];
 /// The port that stands in the documentation's lines for `bitcoin.conf`.
 const USUAL_PORT: u16 = 28332;
 
-/// What operators have set, and where the node's RPC is.
+/// The endpoints that operators have set, and the host of the node's RPC.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     /// `zmq_endpoint`.
     pub rawtx: Option<String>,
     /// `zmq_sequence_endpoint`.
     pub sequence: Option<String>,
-    /// A topic beside the needed ones, at the endpoint of `rawtx`.
+    /// A further topic, subscribed to at the endpoint of `rawtx`.
     pub beside: Option<Topic>,
     /// The host in `rpc_url`; `None` without RPC.
     pub rpc_host: Option<String>,
@@ -48,7 +48,7 @@ impl Endpoints {
         self.subscribe(&rawtx, self.sequence.as_deref())
     }
 
-    /// What to subscribe to at a node that publishes this; nothing if a needed topic cannot be reached.
+    /// The subscriptions for a node that publishes `published`; empty if a needed topic cannot be reached.
     pub fn of(&self, published: &[Notification]) -> Vec<Subscription> {
         if self.rawtx.is_some() {
             return self.usual();
@@ -67,7 +67,7 @@ impl Endpoints {
         }
     }
 
-    /// `rawtx` last, because a stand-in begins to play when it is asked for.
+    /// The subscriptions at these endpoints. `rawtx` comes last, because a stand-in begins to play when it is subscribed to.
     fn subscribe(&self, rawtx: &str, sequence: Option<&str>) -> Vec<Subscription> {
         let mut topics = vec![Topic::Sequence, Topic::RawTx];
         topics.splice(0..0, self.beside);
@@ -90,16 +90,16 @@ impl Endpoints {
 /// What the node says of where it publishes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Listing {
-    /// It has not been asked since the connection began.
+    /// The node has not been asked since the connection began.
     #[default]
     Unasked,
-    /// It could not be asked, or did not tell; why.
+    /// The node could not be asked, or did not tell, for this reason.
     Unknown(Fault),
     /// Its list.
     Known(Vec<Notification>),
 }
 
-/// How each needed topic is.
+/// The health of the needed topics.
 #[derive(Clone, Debug, Default)]
 pub struct Topics {
     heard: Vec<Topic>,
@@ -109,7 +109,7 @@ pub struct Topics {
 }
 
 impl Topics {
-    /// Nothing is known yet of the topics of a node whose RPC is at this host.
+    /// Topics with nothing heard yet, of a node whose RPC is at this host.
     pub fn of_node_at(rpc_host: Option<String>) -> Topics {
         Topics {
             rpc_host,
@@ -117,13 +117,13 @@ impl Topics {
         }
     }
 
-    /// A connection began or ended: what was heard before it tells nothing any more.
+    /// Forgets the messages heard and the node's list, because a connection began or ended.
     pub fn forget(&mut self) {
         self.heard.clear();
         self.listing = Listing::Unasked;
     }
 
-    /// A message has come. True if it is the first of its topic.
+    /// Records that a message has come; returns whether it is the first of a needed topic.
     pub fn hear(&mut self, topic: Topic) -> bool {
         let is_whole = self.heard.len() == NEEDED.len();
         let is_new = !is_whole && NEEDED.contains(&topic) && !self.heard.contains(&topic);
@@ -133,7 +133,7 @@ impl Topics {
         is_new
     }
 
-    /// The node's list, or why there is none.
+    /// Takes the node's list, or why there is none.
     pub fn list(&mut self, listing: Listing) {
         self.listing = listing;
     }
@@ -148,7 +148,8 @@ impl Topics {
         self.listing != Listing::Unasked
     }
 
-    /// The needed topics of which no message has come, where the node cannot say more; `None` if each was heard.
+    /// A fault that names the needed topics without a message so far, for a node that cannot be asked; `None` if all are
+    /// healthy.
     pub fn unheard(&self, used: &[Subscription]) -> Option<Fault> {
         let unheard = self.unhealthy(used);
         let names = names(&unheard, " and no ");
@@ -160,7 +161,8 @@ impl Topics {
         })
     }
 
-    /// A stand-in publishes all of its topics at its one endpoint.
+    /// The needed topics that are neither heard nor listed at an endpoint in use. Empty for a stand-in, which publishes all of
+    /// its topics at its one endpoint.
     fn unhealthy(&self, used: &[Subscription]) -> Vec<Topic> {
         if is_standin(used) {
             return Vec::new();
@@ -175,7 +177,8 @@ impl Topics {
         NEEDED.into_iter().filter(is_unhealthy).collect()
     }
 
-    /// What keeps the needed topics from being heard at the endpoints in `used`, and what to do; `None` if nothing is known.
+    /// Why the needed topics cannot be heard at the endpoints in `used`, and what to do. `None` if they can be heard, or if the
+    /// node has not been asked.
     pub fn fault(&self, used: &[Subscription], is_up: bool) -> Option<Fault> {
         let published = match &self.listing {
             Listing::Unasked => return None,
@@ -219,7 +222,7 @@ impl Topics {
         )
     }
 
-    /// The lines that are missing in `bitcoin.conf`.
+    /// A fault that names the lines that are missing in `bitcoin.conf`.
     fn unpublished(
         &self,
         missing: &[Topic],
@@ -248,8 +251,8 @@ impl Topics {
         )
     }
 
-    /// Where a node that publishes nothing is best told to publish: the endpoint in use if that is an address, else the usual
-    /// port. A node on another machine must publish to all, because its loopback is not heard from here.
+    /// The address to advise for a node that publishes nothing: the endpoint in use if that is an IP address or a socket, else
+    /// the usual port. A node on another machine must publish to all addresses, because its loopback is not heard from here.
     fn advised(&self, used: &[Subscription]) -> String {
         let endpoint = used.first().map(|used| used.endpoint.as_str());
         let place = endpoint.and_then(host_and_port);
@@ -264,7 +267,7 @@ impl Topics {
         }
     }
 
-    /// The topics are published, and not where they are expected.
+    /// A fault that says where the node publishes the `unheard` topics, because nothing comes from the endpoints in use.
     fn elsewhere(
         &self,
         unheard: &[Topic],
@@ -313,7 +316,7 @@ impl Topics {
     }
 }
 
-/// Whether what is subscribed to is a stand-in.
+/// Whether these are subscriptions to a stand-in.
 pub fn is_standin(used: &[Subscription]) -> bool {
     used.iter()
         .any(|used| used.topics.contains(&Topic::StandIn))
@@ -337,7 +340,7 @@ fn endpoints(used: &[Subscription]) -> String {
     endpoints.join(" and ")
 }
 
-/// The node's lines of a topic, in its order.
+/// The entries of a topic in the node's list, in its order.
 pub fn lines_of(published: &[Notification], topic: Topic) -> impl Iterator<Item = &Notification> {
     let is_of = move |line: &&Notification| line.kind.strip_prefix("pub") == Some(topic.name());
     published.iter().filter(is_of)

@@ -1,12 +1,12 @@
-//! The clocks: how far that of the node's entry times is from ingest's, and how stamps move when either is set.
+//! The difference between ingest's clock and the clock of the node's entry times, and how stamps move when either is set.
 
 use std::collections::VecDeque;
 
-/// Entry times that are within this of the receipt tell of no difference between the clocks: they are whole seconds, and a
-/// message takes a moment.
+/// A receipt and an entry time that differ by at most this many milliseconds show no difference between the clocks. Entry times
+/// are whole seconds, and a message takes a moment.
 const SAME_CLOCK_MS: i64 = 2000;
-/// Samples of the difference between the clocks, of which most must agree; so far apart in milliseconds that an import, whose
-/// entry times stand still, does not agree with itself.
+/// How many samples of the clocks' difference are kept; most must agree. They lie `BETWEEN_SAMPLES_MS` apart, so that those of
+/// an import, whose entry times stand still, do not agree.
 const SAMPLES: usize = 5;
 const BETWEEN_SAMPLES_MS: u64 = 5000;
 
@@ -15,18 +15,19 @@ const BETWEEN_SAMPLES_MS: u64 = 5000;
 pub struct Shift {
     /// Receipts of this process.
     pub received_ms: i64,
-    /// What blocks and earlier processes told.
+    /// Stamps that blocks and earlier processes told.
     pub told_ms: i64,
     /// Entry times that this process read.
     pub entered_ms: i64,
     /// Entry times of transactions that were passed over as older than the window.
     pub unread_ms: i64,
-    /// What was told to be of before this, Unix milliseconds, stays: another setting of the clock was right then.
+    /// Told stamps and entry times before this moment, Unix milliseconds, do not move, because the clock was set otherwise
+    /// then.
     pub since_ms: u64,
 }
 
 impl Shift {
-    /// Where what was told to be at `told_ms` lies now.
+    /// The told stamp `told_ms`, Unix milliseconds, after the shift.
     pub fn told(&self, told_ms: u64) -> u64 {
         match told_ms >= self.since_ms {
             true => told_ms.saturating_add_signed(self.told_ms),
@@ -34,7 +35,7 @@ impl Shift {
         }
     }
 
-    /// Where an entry time of `entered_ms` lies now.
+    /// The entry time `entered_ms`, Unix milliseconds, after the shift.
     pub fn entered(&self, entered_ms: u64) -> u64 {
         match entered_ms >= self.since_ms {
             true => entered_ms.saturating_add_signed(self.entered_ms),
@@ -43,14 +44,14 @@ impl Shift {
     }
 }
 
-/// How far ingest's clock is ahead of the one that the node's entry times are of, learned from live entries.
+/// How far ingest's clock is ahead of the clock of the node's entry times, learned from live entries.
 #[derive(Debug, Default)]
 pub struct NodeClock {
     ahead_ms: i64,
     samples: VecDeque<i64>,
-    /// When the last was taken, Unix milliseconds.
+    /// The receipt of the newest sample, Unix milliseconds.
     sampled_ms: u64,
-    /// Ingest's clock was set since it was last compared: what the node told moved with it.
+    /// Whether ingest's clock was set since the two were last compared; entry times that were read have already moved with it.
     was_set: bool,
 }
 
@@ -60,8 +61,8 @@ impl NodeClock {
         entered_ms.saturating_add_signed(self.ahead_ms)
     }
 
-    /// Takes the receipt and the entry time of a live entry. `Some` if most samples agree that the clocks differ otherwise than
-    /// was believed.
+    /// Takes the receipt and the entry time of a live entry. `Some` if most samples agree that the clocks differ by another
+    /// amount than was believed.
     pub fn observe(&mut self, received_ms: u64, entered_ms: u64) -> Option<Shift> {
         if received_ms < self.sampled_ms + BETWEEN_SAMPLES_MS {
             return None;
@@ -98,8 +99,9 @@ impl NodeClock {
         })
     }
 
-    /// Ingest's clock was set by `step_ms`: what was stamped since the machine's start (`booted_ms`, by the clock as it was)
-    /// keeps its age. Whether the node's clock was set too is learned anew; one that was known to differ was not.
+    /// The shift after ingest's clock was set by `step_ms`. Stamps since the machine's start (`booted_ms`, by the clock before
+    /// the step) keep their age. Whether the node's clock was set too is learned anew; a clock that was known to differ was
+    /// not.
     pub fn was_set(&mut self, step_ms: i64, booted_ms: u64) -> Shift {
         self.samples.clear();
         self.sampled_ms = 0;

@@ -1,4 +1,5 @@
-//! The pace at which transactions enter: what comes too fast is no payment of this moment, but an import or a mempool.dat.
+//! The pace at which transactions enter: transactions that come too fast are no payments of this moment, but an import or a
+//! mempool.dat.
 
 use std::collections::VecDeque;
 
@@ -7,31 +8,31 @@ use super::Verdict;
 /// More `A` in a second than this are an import (`importmempool`), or a mempool.dat being loaded: mainnet's busiest seconds
 /// have half of it.
 pub const MOST_A_SECOND: usize = 50;
-/// `A` are counted in slots of this length, milliseconds, of which so many make a second.
+/// `A` are counted in slots of this length, milliseconds.
 const SLOT_MS: u64 = 100;
 const SLOTS_A_SECOND: u64 = 1000 / SLOT_MS;
-/// Slots kept: those of a minute and a half, for a process that was stopped so long and decides late.
+/// Most slots that are kept: at least 100 s of them, for a process that was stopped and decides late.
 const MOST_SLOTS: usize = 1000;
 /// An `A` may be the first of an import until this many milliseconds have passed: it waits for those that follow.
 pub(super) const YOUNG_MS: u64 = 100;
-/// What waited while this process stood still has been received this many milliseconds after it goes on.
+/// Milliseconds after a standstill until the messages that waited have been received.
 pub(super) const LATE_MS: u64 = 1000;
-/// Without RPC, an `A` is believed new only after the pace has been low for so long, milliseconds.
+/// Without RPC, an `A` is believed new only after the pace has been low for this many milliseconds.
 pub(super) const CALM_MS: u64 = 10_000;
 
 /// The pace of `A` while in step.
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// `A` with lower numbers belong to what the snapshot tells of.
+    /// The `mempool_sequence` of the newest reading; an `A` with a lower number bears its entry time.
     pub(super) fence: u64,
-    /// Of what was received earlier the pace is not known, Unix milliseconds.
+    /// The pace is not known for earlier receipts, Unix milliseconds.
     pub(super) began_ms: u64,
-    /// How many were received in each [`SLOT_MS`], oldest first; slots without any are left out.
+    /// Slots of [`SLOT_MS`] with the number of `A` in each, oldest first; empty slots are left out.
     slots: VecDeque<(u64, usize)>,
 }
 
 impl Pace {
-    /// In step since `began_ms`, Unix milliseconds, from the snapshot on that has the mempool sequence `fence`.
+    /// A pace that is known from `began_ms` on, Unix milliseconds, after a reading with the `mempool_sequence` `fence`.
     pub fn since(fence: u64, began_ms: u64) -> Pace {
         Pace {
             fence,
@@ -43,7 +44,7 @@ impl Pace {
     pub(super) fn note(&mut self, received_ms: u64) {
         let slot = received_ms / SLOT_MS;
         match self.slots.back_mut() {
-            // Those of two endpoints may be a moment out of order.
+            // Messages of two endpoints may be a moment out of order.
             Some((newest, count)) if *newest >= slot => *count += 1,
             _ => self.slots.push_back((slot, 1)),
         }
@@ -52,7 +53,7 @@ impl Pace {
         }
     }
 
-    /// The clock was set by `step_ms`.
+    /// Moves what was counted by `step_ms`, because the clock was set.
     pub(super) fn shift(&mut self, step_ms: i64) {
         self.began_ms = self.began_ms.saturating_add_signed(step_ms);
         for (slot, _) in &mut self.slots {
@@ -60,7 +61,8 @@ impl Pace {
         }
     }
 
-    /// [`Verdict::Ask`] where over [`MOST_A_SECOND`] came within the second before it, or after it until now; or may have.
+    /// [`Verdict::Ask`] if over [`MOST_A_SECOND`] `A` came, or may have come, in the second before `received_ms` or the one
+    /// after.
     pub(super) fn verdict(&self, received_ms: u64, now_ms: u64) -> Verdict {
         let slot = received_ms / SLOT_MS;
         let before = self.counted(slot.saturating_sub(SLOTS_A_SECOND - 1), slot);
@@ -87,7 +89,7 @@ impl Pace {
 #[derive(Debug, Default)]
 pub struct Calm {
     pub(super) pace: Pace,
-    /// The second that is being counted, Unix seconds, and how many came in it.
+    /// The second that is being counted, Unix seconds; `count` is the number of `A` in it.
     second: u64,
     count: usize,
     /// The first moment of the calm that lasts, Unix milliseconds.

@@ -1,4 +1,4 @@
-//! What the node answered, taken into the tracker and the link.
+//! The node's answers, taken into the tracker and the link.
 
 use std::time::Instant;
 
@@ -19,14 +19,14 @@ use crate::{
     stamp::{Calm, Gate, Pace},
 };
 
-/// Why a reading failed.
+/// The kind of a reading's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The node is starting, and will answer.
     Starting,
     /// The node refuses to answer.
     Refused,
-    /// It did not answer.
+    /// The node did not answer.
     Silent,
 }
 
@@ -93,7 +93,7 @@ impl Task {
         self.flush();
     }
 
-    /// Begins to read the node; a stand-in is read once it has said the time.
+    /// Begins to read the node. A stand-in is read once it has said the time, except by a poll.
     pub(super) fn begin_reading(&mut self, is_poll: bool) {
         let is_standin = self.source.clock.is_standin();
         let can_stamp = self.source.clock.stamp(Instant::now()).is_some();
@@ -127,7 +127,7 @@ impl Task {
         };
         let step = match step {
             Ok(step) => step,
-            // What was read is kept, and the rest is asked for until the reading has taken too long.
+            // The answers so far are kept, and the question is asked again until the reading is overdue.
             Err(error) if error.is_passing() && !self.is_poll => {
                 let fault = self.asker.fault(&error);
                 let again = |why: &str| format!("{}; asking again: {why}", reading.progress());
@@ -197,7 +197,7 @@ impl Task {
                 self.last_failure = None;
                 self.comparison.postpone(now);
                 self.source.link.in_step(is_loaded, now);
-                // What was received meanwhile is stamped by its entry time.
+                // Transactions that were received during the reading are stamped with their entry times.
                 self.set_gate(Gate::Loading);
                 self.take_held();
                 if is_loaded && matches!(self.gate, Gate::Loading) {
@@ -213,7 +213,7 @@ impl Task {
         self.beat();
     }
 
-    /// A reading has failed. A node that cannot be asked at all is believed by its pace, as one without RPC.
+    /// Ends a reading that has failed. A node that refuses or does not answer is believed by its pace, as one without RPC.
     pub(super) fn fail_reading(&mut self, why: Fault, failure: Failure) {
         let Some(reading) = self.reading.take() else {
             return;
@@ -241,7 +241,7 @@ impl Task {
         self.flush();
     }
 
-    /// Takes in what waited while the node was being read.
+    /// Takes the messages that waited while the node was being read.
     fn take_held(&mut self) {
         let mut taken = 0;
         while self.reading.is_none()
@@ -334,7 +334,7 @@ impl Task {
         }
     }
 
-    /// Something was missed: the node must be read.
+    /// Records that something was missed, so that the node is read again.
     fn miss(&mut self) {
         self.source.link.missed_something();
         self.fall_behind();

@@ -16,18 +16,18 @@ use crate::{
     stamp::{Gate, Shift},
 };
 
-/// The beats lie on whole multiples of this of the event clock, milliseconds.
+/// Milliseconds between beats; on the system's clock, beats lie on whole multiples of it.
 const EVERY_MS: u64 = 500;
-/// So long after the last beat, this process did not run meanwhile, milliseconds.
+/// A beat that is later than this after the last one shows that the process stood still, milliseconds.
 const STANDSTILL_MS: u64 = 1500;
-/// In step, a live entry is asked for its entry time at each of the first beats, then each this many: by it the node's clock
-/// is compared with ours.
+/// The node's clock is compared with ours by the entry time of a live entry. One is asked for at each of the first
+/// `FIRST_SAMPLES` beats, then every `SAMPLE_EVERY` beats.
 const FIRST_SAMPLES: u64 = 12;
 const SAMPLE_EVERY: u64 = 60;
 
 impl Task {
-    /// Settles what time settles, and publishes the status. Its stamp is 0 before a stand-in's first word, when nothing has
-    /// happened yet.
+    /// Lets time pass in all parts of the task, and publishes the status. The status has the stamp 0 before a stand-in's first
+    /// word, when nothing has happened yet.
     pub(super) fn beat(&mut self) {
         if let Some(step_ms) = self.source.clock.check_step() {
             self.clock_was_set(step_ms);
@@ -50,7 +50,7 @@ impl Task {
             let began = reading.began();
             self.source.link.polling(began, Instant::now());
         }
-        // While the node is being read, what it said last must come first.
+        // While the node is being read, the messages that wait must be taken before time passes.
         if self.reading.is_none() {
             let asked = self.tracker.tick(now_ms, &mut self.gate);
             self.to_ask.extend(asked);
@@ -93,7 +93,7 @@ impl Task {
         self.next_beat = tokio::time::Instant::now() + Duration::from_millis(left_ms);
     }
 
-    /// Asks for the entry times on which stamps depend, and for that of a live entry now and then.
+    /// Asks for a batch of the entry times on which stamps depend, and for that of a live entry if a sample is due.
     pub(super) fn ask_entry_times(&mut self) {
         if self.is_asking || !self.gate.may_ask() || !self.asker.has_rpc() {
             return;
@@ -113,7 +113,7 @@ impl Task {
         }
     }
 
-    /// The system clock was set by `step_ms`: the stamps since the machine's start follow it, in a new epoch.
+    /// Moves the stamps since the machine's start by `step_ms`, by which the system clock was set, and begins a new epoch.
     fn clock_was_set(&mut self, step_ms: i64) {
         warn!(
             "the system clock was set by {:.1} s; stamps are made anew",
@@ -127,7 +127,7 @@ impl Task {
         self.begin_epoch(shift);
     }
 
-    /// The node's clock is found to differ from ours otherwise than was believed.
+    /// Begins a new epoch, because the node's clock differs from ours by another amount than was believed.
     pub(super) fn node_clock_differs(&mut self, shift: Shift) {
         info!(
             "the node's clock differs from this machine's by {:.1} s more than was believed; its entry times are read so",
@@ -136,8 +136,8 @@ impl Task {
         self.begin_epoch(shift);
     }
 
-    /// All subscribers begin again from a window whose stamps are those of the clock as it is now. The node is read again, because
-    /// other transactions may lie in the window now.
+    /// Moves the stamps by `shift` and begins a new epoch, with which all subscribers begin again. The node is read again,
+    /// because other transactions may lie in the window now.
     fn begin_epoch(&mut self, shift: Shift) {
         let now_ms = self.source.clock.newest().unwrap_or(0);
         self.publish();

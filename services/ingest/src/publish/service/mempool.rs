@@ -16,7 +16,7 @@ const TXIDS: usize = 2000;
 /// A question for the node's task: which txids are in the mempool.
 pub type MempoolQuery = oneshot::Sender<Vec<Txid>>;
 
-/// Asks the node's task, once for all callers that wait.
+/// The mempool's txids, for which the node's task is asked once for all callers that wait.
 #[derive(Debug)]
 pub struct Mempool {
     queries: mpsc::Sender<MempoolQuery>,
@@ -31,7 +31,7 @@ pub struct Listing {
 }
 
 impl Mempool {
-    /// `queries` is where the node's task takes questions.
+    /// Sends questions to the node's task through `queries`.
     pub fn new(queries: mpsc::Sender<MempoolQuery>) -> Mempool {
         Mempool {
             queries,

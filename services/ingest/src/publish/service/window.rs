@@ -31,7 +31,7 @@ pub fn message(snapshot: &Snapshot, part: usize) -> StreamTransactionsResponse {
     }
 }
 
-/// What follows the transactions.
+/// The last message's events: the blocks, the status and `caught_up`.
 fn end(snapshot: &Snapshot) -> impl Iterator<Item = Kind> {
     let blocks = snapshot.blocks.iter().map(|block| {
         Kind::BlockConnected(BlockConnected {

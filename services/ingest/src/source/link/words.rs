@@ -24,7 +24,7 @@ impl Link {
         ]
     }
 
-    /// How the node is, and what is wrong, if anything is.
+    /// The state of the node's hop, and its fault, if there is one.
     pub fn node(&self) -> (HopState, Option<Fault>) {
         let (state, fault) = match self.zmq {
             Zmq::Up => return self.connected(),
@@ -40,7 +40,8 @@ impl Link {
         self.unheard(state, fault)
     }
 
-    /// How the node is while it cannot be heard: `otherwise` tells why if the topics do not, and `state` holds unless it is polled.
+    /// The state of the node's hop while it cannot be heard: `state`, or degraded while it is polled. `otherwise` is its fault
+    /// if the topics show none.
     fn unheard(&self, state: HopState, otherwise: Fault) -> (HopState, Option<Fault>) {
         let fault = self.topics_fault().unwrap_or(otherwise);
         match self.poll.succeeded {
@@ -49,7 +50,7 @@ impl Link {
         }
     }
 
-    /// How the node is while all endpoints are connected.
+    /// The state of the node's hop while all endpoints are connected.
     fn connected(&self) -> (HopState, Option<Fault>) {
         match &self.sync {
             Sync::Reading { progress } => (HopState::Resyncing, Some(progress.clone())),
