@@ -14,7 +14,7 @@ use crate::{
     tracker::{Outbox, Record},
 };
 
-/// Where events are written.
+/// A target that events are written to: the log, with or without the window.
 pub trait Sink {
     /// Writes events, each with its stamp in Unix milliseconds, and wakes the subscribers; `events` is empty afterwards.
     fn publish(&self, events: &mut Vec<(u64, Event)>);
@@ -30,7 +30,7 @@ impl Sink for std::cell::RefCell<EventLog> {
     }
 }
 
-/// Writes what the tracker decided.
+/// The writer of the tracker's outboxes.
 #[derive(Debug)]
 pub struct Publisher {
     journal: Option<Journal<Record>>,
@@ -39,7 +39,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Without a journal.
+    /// A publisher without a journal.
     pub fn new() -> Publisher {
         Publisher {
             journal: None,
@@ -47,18 +47,18 @@ impl Publisher {
         }
     }
 
-    /// Keeps this journal from now on.
+    /// Writes to this journal from now on.
     pub fn keep(&mut self, journal: Journal<Record>) {
         self.journal = Some(journal);
     }
 
-    /// An empty outbox, whose room has been used before.
+    /// An empty outbox that reuses the memory of the last one.
     pub fn spare(&mut self) -> Outbox {
         std::mem::take(&mut self.spare)
     }
 
-    /// Publishes an outbox: into the journal first, so that nothing that a subscriber was told is forgotten by a killed
-    /// process. Its room is kept.
+    /// Publishes an outbox: into the journal first, so that a killed process forgets nothing that a subscriber was told. Keeps
+    /// the outbox's memory.
     pub fn publish(
         &mut self,
         mut out: Outbox,
@@ -84,7 +84,7 @@ impl Publisher {
         }
     }
 
-    /// Has the journal begun anew, because its stamps are no longer those that hold.
+    /// Has the journal begun anew, because its stamps are outdated.
     pub fn outdate_journal(&mut self, now_ms: u64, known: impl Iterator<Item = Record>) {
         if let Some(journal) = &mut self.journal {
             journal.outdate();

@@ -1,9 +1,9 @@
-//! What is believed of the node's mempool and best chain: a pure state machine fed with what the node sends.
+//! The picture of the node's mempool and best chain: a pure state machine that takes the node's messages.
 //!
-//! Core publishes a transaction when it enters the mempool, again with its block, and again when that block is
-//! disconnected; only the `sequence` topic tells which of these it was. So a transaction is counted when its txid
-//! is new, *where* it is follows from `sequence` alone, and it is published once its stamp is known too
-//! ([`crate::stamp`]). What follows from a message is in the [`Outbox`].
+//! Core publishes a transaction when it enters the mempool, again with its block, and again when that block is disconnected;
+//! only the `sequence` topic tells which of these it was. So a transaction is counted when its txid is new, *where* it is
+//! follows from `sequence` alone, and it is published once its stamp is known too ([`crate::stamp`]). All that follows from a
+//! message is put into the [`Outbox`].
 
 mod census;
 mod chain;
@@ -57,21 +57,21 @@ pub struct Tracker {
     departures: Departures,
     reorg: Option<Reorg>,
     chain: VecDeque<ChainBlock>,
-    /// Accepted transactions of the mempool whose stamp is undecided, in the order in which they entered.
+    /// Transactions whose stamp is undecided, in the order in which they entered.
     opened: VecDeque<Opened>,
     /// Blocks whose header has not come yet, oldest first.
     undated: VecDeque<Undated>,
-    /// One that was stamped by its receipt not long ago.
+    /// A transaction that was stamped by its receipt not long ago.
     live: Option<Txid>,
-    /// When to look next for what is long over, Unix milliseconds.
+    /// When the next sweep is due, Unix milliseconds.
     next_sweep_ms: u64,
-    /// Changes are noted for a journal.
+    /// Whether changes are noted for a journal.
     is_journaled: bool,
     out: Outbox,
 }
 
 impl Tracker {
-    /// Knows nothing yet. `ordered` says whether `rawtx` and `sequence` share an endpoint.
+    /// A tracker that knows nothing yet. `ordered` says
     pub fn new(filter: Filter, ordered: bool) -> Tracker {
         Tracker {
             filter,
@@ -91,7 +91,7 @@ impl Tracker {
         }
     }
 
-    /// From now on, `rawtx` and `sequence` share an endpoint, or do not.
+    /// Sets whether `rawtx` and `sequence` share an endpoint from now on.
     pub fn set_ordered(&mut self, ordered: bool) {
         if self.ordered != ordered {
             self.drop_run();
@@ -112,7 +112,7 @@ impl Tracker {
         });
         let is_new = match coinbase {
             Some(_) => {
-                // A block's run begins with its coinbase: what came before it belongs to no block.
+                // A block's run begins with its coinbase: transactions before it belong to no block.
                 self.drop_run();
                 false
             }
@@ -123,7 +123,7 @@ impl Tracker {
         }
         if self.ordered {
             self.run.push(RunEntry { txid, coinbase });
-            // What leaves is said to leave before what it leaves for is sent.
+            // A departure's `R` comes before the transaction or block that it makes room for.
             if !self.departures.is_empty() {
                 self.run.spend(outpoints(&transaction));
             }
@@ -133,7 +133,7 @@ impl Tracker {
         Ok(())
     }
 
-    /// Takes a `sequence` message that was received at `received_ms`; `gate` says how the link is.
+    /// Takes a `sequence` message that was received at `received_ms`; `gate` is the state of the link.
     pub fn sequence(&mut self, event: SequenceEvent, received_ms: u64, gate: &mut Gate) {
         let mut run = match self.ordered {
             true => std::mem::take(&mut self.run),
@@ -159,7 +159,7 @@ impl Tracker {
         }
     }
 
-    /// All that follows from what was taken in since the last call; `empty` takes its place.
+    /// Takes all that was decided since the last call; `empty` takes its place.
     pub fn take_outbox(&mut self, empty: Outbox) -> Outbox {
         std::mem::replace(&mut self.out, empty)
     }
@@ -177,10 +177,10 @@ impl Tracker {
         }
     }
 
-    /// Lets time pass: what nothing settled is settled, what is long over is forgotten. Returns the transactions whose entry
-    /// times decide their stamps.
+    /// Lets time pass: decides stamps, settles departures and re-orgs whose time is over, and sweeps. Returns the transactions
+    /// whose entry times decide their stamps.
     ///
-    /// What is decided happened before the tick, and stands before it on the event clock: the update at the tick has it.
+    /// Events that are decided here get times before the tick, so that the update at the tick has them.
     pub fn tick(&mut self, now_ms: u64, gate: &mut Gate) -> Vec<Txid> {
         gate.tick(now_ms);
         let decided_from = self.out.events.len();
@@ -210,12 +210,12 @@ impl Tracker {
         seen.is_some_and(|seen| seen.place == Place::Mempool)
     }
 
-    /// How many are believed to be in the mempool.
+    /// The number of transactions believed to be in the mempool.
     pub fn mempool_len(&self) -> usize {
         self.census.mempool()
     }
 
-    /// Begins to note between which counts the mempool moves.
+    /// Begins to note the least and the greatest count of the mempool.
     pub fn watch_count(&mut self) {
         self.census.watch_count();
     }
@@ -235,7 +235,7 @@ impl Tracker {
         self.census.moved()
     }
 
-    /// The heartbeat of `now_ms`, behind all that was taken in before it.
+    /// Puts the heartbeat of `now_ms` into the outbox, after all that was decided before it.
     pub fn status(&mut self, now_ms: u64, status: std::sync::Arc<satscope_log::NodeStatus>) {
         self.out.events.push((now_ms, Event::Status(status)));
     }
@@ -245,7 +245,7 @@ impl Tracker {
         self.is_journaled = true;
     }
 
-    /// Judges a transaction if its content was not known. True if its txid was not known either.
+    /// Judges a transaction if its content was not known. Returns whether its txid was not known either.
     fn sight(
         &mut self,
         txid: Txid,
@@ -305,7 +305,8 @@ impl Tracker {
         if before == Place::Gone && self.departures.take(&txid) {
             tell_removal(&mut self.out, seen, RemovalReason::Unknown, now_ms);
         }
-        // What was met in a block only is noted with its stamp: without it, the block is read again.
+        // A transaction that was met in a block only is noted once it has its stamp; after a restart without it, the block is
+        // read again.
         if (before, place, seen.stamp()) != (Place::Announced, Place::Block, Stamp::Open) {
             note(&mut self.out, self.is_journaled, || match before {
                 Place::Announced => seen.record(&txid),
@@ -320,7 +321,7 @@ impl Tracker {
         self.removal(&txid, reason, now_ms);
     }
 
-    /// Says why a transaction has left that is gone already.
+    /// Publishes the reason why a transaction has left, which is gone already.
     fn removal(&mut self, txid: &Txid, reason: RemovalReason, now_ms: u64) {
         let Some(seen) = self.seen.get(txid) else {
             return;
@@ -336,8 +337,8 @@ fn note(out: &mut Outbox, is_journaled: bool, record: impl FnOnce() -> Record) {
     }
 }
 
-/// Counts and publishes a transaction if that is due since it was as `before`. The log has it in a block where it was met in
-/// one, or where its block is in the log; else the block's own event moves it there.
+/// Counts and publishes a transaction if that was not done by `before` and is due now. The log gets it as confirmed if it was
+/// met in a block, or if its block is in the log; else the block's own event moves it there.
 fn tell(out: &mut Outbox, before: Told, seen: &Seen, is_block_in_log: bool, now_ms: u64) {
     let after = seen.told();
     if after.counted && !before.counted {

@@ -3,7 +3,7 @@
 use satscope_log as log;
 use satscope_proto::v1::{self as proto, event::Kind};
 
-/// One entry.
+/// An entry of the log.
 pub fn event(entry: log::Entry) -> proto::Event {
     let kind = match entry.event {
         log::Event::Accepted(transaction, state) => Kind::Accepted(accepted(&transaction, state)),

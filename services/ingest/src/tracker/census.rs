@@ -6,12 +6,12 @@ use bitcoin::Txid;
 
 use super::transaction::Place;
 
-/// The counts. The set is keyed by the standard library's hash: anybody can make txids that are alike.
+/// The counts. The set has the standard library's keyed hash, because anybody can make txids that are alike.
 #[derive(Debug)]
 pub(super) struct Census {
     mempool: usize,
     pending: usize,
-    /// The least and the most in the mempool since that was last watched.
+    /// The least and the greatest count of the mempool since that was last watched.
     counted: RangeInclusive<usize>,
     /// The transactions that moved while they are being watched.
     moved: Option<HashSet<Txid>>,
@@ -39,7 +39,7 @@ impl Census {
         self.watch_count();
     }
 
-    /// A transaction goes from one place to another.
+    /// Notes that a transaction moves from one place to another.
     pub fn moves(&mut self, txid: &Txid, before: Place, after: Place) {
         if let Some(moved) = &mut self.moved {
             moved.insert(*txid);
@@ -52,22 +52,22 @@ impl Census {
         self.counted = least.min(self.mempool)..=most.max(self.mempool);
     }
 
-    /// In the mempool now.
+    /// The number of transactions in the mempool.
     pub fn mempool(&self) -> usize {
         self.mempool
     }
 
-    /// Not settled since their block was disconnected.
+    /// The number of transactions that are not settled since their block was disconnected.
     pub fn pending(&self) -> usize {
         self.pending
     }
 
-    /// Begins to note how many are in the mempool in between.
+    /// Begins to note the least and the greatest count of the mempool.
     pub fn watch_count(&mut self) {
         self.counted = self.mempool..=self.mempool;
     }
 
-    /// The least and the most in the mempool since [`Census::watch_count`].
+    /// The least and the greatest count of the mempool since [`Census::watch_count`].
     pub fn counted(&self) -> &RangeInclusive<usize> {
         &self.counted
     }
@@ -77,7 +77,7 @@ impl Census {
         self.moved = Some(HashSet::new());
     }
 
-    /// Those that did since [`Census::watch_moves`]; noting ends.
+    /// The transactions that moved since [`Census::watch_moves`]; noting ends.
     pub fn moved(&mut self) -> HashSet<Txid> {
         self.moved.take().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Blocks joining the best chain, and what that does to their transactions.
+//! Blocks joining the best chain, and the new places of their transactions.
 
 use bitcoin::{BlockHash, Script, Txid, hashes::Hash as _};
 use satscope_log::{Block, Event, WINDOW_MS};
@@ -12,11 +12,12 @@ use super::{
 };
 use crate::stamp::{Blocks, Gate, Stamp};
 
-/// Blocks kept, beyond those of the window, to be disconnected again.
+/// The least number of blocks that are kept, however old, so that they can be disconnected again.
 const MIN_BLOCKS: usize = 16;
-/// So long may a block come after its header's time, milliseconds. Source: `MAX_FUTURE_BLOCK_TIME` of Core, the other way.
+/// The longest time that a block may come after its header's time, milliseconds. Source: `MAX_FUTURE_BLOCK_TIME` of Core, the
+/// other way.
 const LATE_MS: u64 = 2 * 60 * 60 * 1000;
-/// Blocks kept at most: a window of three hours holds about 18, and a node that is catching up sends hundreds in that time.
+/// The most blocks that are kept. Three hours hold about 18, and a node that is catching up sends hundreds in that time.
 const MOST_BLOCKS: usize = 200;
 
 #[derive(Debug)]
@@ -24,27 +25,27 @@ pub(super) struct ChainBlock {
     pub block: Block,
     pub txids: Vec<Txid>,
     pub standing: Standing,
-    /// Its time is its header's, and not its receipt.
+    /// Whether its time comes from its header, and is not only its receipt.
     pub is_dated: bool,
 }
 
-/// How far a block of the chain has come. Log and journal have the blocks in the order of the chain, in which answers of the
-/// node need not come.
+/// The progress of a block of the chain. Log and journal have the blocks in the order of the chain, although the node's answers
+/// come in any order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Its header, or all of it, is still to come.
+    /// The block's header, or all of it, is still to come.
     Awaited,
-    /// It waits for the blocks before it.
+    /// The block waits for the blocks before it.
     Known,
-    /// It is in the log and in the journal.
+    /// The block is in the log, and in the journal if its time is known.
     Told,
-    /// It is in the log, and its last transactions may be missing: a reading brings it again, or takes it out.
+    /// The block is in the log, and its last transactions may be missing: a reading brings it again, or takes it out.
     Doubted,
 }
 
 impl Tracker {
-    /// Messages were lost. The run since the last `sequence` message is not whole; and if there is none, the loss may
-    /// have been at the end of the newest block's run: that block is then no longer taken as known, so that a resync
+    /// Drops the run since the last `sequence` message, because messages were lost and it is not whole. If there is no run, the
+    /// loss may have been at the end of the newest block's run. That block is then no longer taken as known, so that a resync
     /// (`can_ask`) reads it whole.
     pub fn lost_messages(&mut self, can_ask: bool, now_ms: u64) {
         if self.run.entries().is_empty() && can_ask {
@@ -75,14 +76,14 @@ impl Tracker {
         }
     }
 
-    /// The block of which a reading must tell whether it is still in the chain.
+    /// The block that may be out of the chain, which a reading must tell.
     pub fn doubted_block(&self) -> Option<BlockHash> {
         let is_doubted = |known: &&ChainBlock| known.standing == Standing::Doubted;
         let doubted = self.chain.iter().find(is_doubted)?;
         Some(BlockHash::from_byte_array(doubted.block.hash))
     }
 
-    /// A connection begins, or one has ended: a run of messages does not go on over it.
+    /// Drops the run, because a connection begins or has ended, and no run goes on over that.
     pub fn connection_began(&mut self) {
         self.run.clear();
     }
@@ -110,7 +111,7 @@ impl Tracker {
         self.conflicts_with(run, now_ms);
         self.reorg_joined(now_ms);
         if matches!(gate, Gate::Alone(_)) {
-            // `rawblock` comes for the last block of a step only.
+            // Core publishes `rawblock` for the last block of a step only, so the headers of earlier ones will not come.
             self.give_up_undated(now_ms);
         }
         if let Some(at) = self.place_in_chain(&hash) {
@@ -136,7 +137,7 @@ impl Tracker {
         }
     }
 
-    /// A block whose transactions are known, and whose header is not.
+    /// Holds the place of a block whose transactions are known, and whose header is not.
     fn join(&mut self, hash: BlockHash, height: Option<u32>, txids: Vec<Txid>, now_ms: u64) {
         let met = self.announced(&txids);
         for txid in &txids {
@@ -152,7 +153,7 @@ impl Tracker {
         });
     }
 
-    /// A block whose transactions are still to be read.
+    /// Holds the place of a block whose transactions are still to be read.
     fn await_block(&mut self, hash: BlockHash, now_ms: u64) {
         self.hold_place(hash, None, Vec::new(), now_ms);
         self.await_date(Undated {
@@ -179,8 +180,8 @@ impl Tracker {
         self.trim_chain(now_ms);
     }
 
-    /// A block that is read from the node later, or is older than the window: what was known is mined now, and nothing else
-    /// is kept of it. `is_counted` if it is not read later.
+    /// Passes over a block that is read from the node later, or is older than the window. Its known transactions are mined now,
+    /// and nothing else of it is kept. `is_counted` if it is not read later.
     fn pass_over_block(&mut self, run: &Run, is_counted: bool, now_ms: u64) {
         for entry in run.entries() {
             let Some(seen) = self.seen.get(&entry.txid) else {
@@ -198,7 +199,7 @@ impl Tracker {
         }
     }
 
-    /// Those of these of which only the `rawtx` has come; or that had left before they were stamped.
+    /// Those of `txids` of which only the `rawtx` has come, or that had left before they were stamped.
     pub(super) fn announced(&self, txids: &[Txid]) -> Vec<Txid> {
         let is_announced = |txid: &&Txid| {
             let seen = self.seen.get(txid);
@@ -211,8 +212,8 @@ impl Tracker {
         txids.iter().filter(is_announced).copied().collect()
     }
 
-    /// A block is said to be connected that is known to be: the message is older than what a resync has brought. All that
-    /// such messages moved since must be back in its place.
+    /// Takes a `C` for a block that is in the chain already, because the message is older than a resync. Puts transactions that
+    /// such messages have moved back into the block, and tells the block again.
     pub(super) fn connect_again(&mut self, at: usize, now_ms: u64) {
         let known = &self.chain[at];
         if known.standing != Standing::Told {
@@ -234,7 +235,7 @@ impl Tracker {
         self.out.events.push((now_ms, again));
     }
 
-    /// A block of which all is known: in the place that was held for it, or as the newest.
+    /// Adds a block that is known whole: in the place that was held for it, or as the newest.
     pub(super) fn connect(&mut self, block: Block, txids: Vec<Txid>, now_ms: u64) {
         for txid in &txids {
             self.put(*txid, Place::Block, now_ms);
@@ -254,7 +255,7 @@ impl Tracker {
         self.trim_chain(now_ms);
     }
 
-    /// Puts the blocks into the log and the journal that wait for no other any more. The journal has those only whose times
+    /// Puts the blocks that wait for no other any more into the log and the journal. The journal gets only blocks whose times
     /// are known.
     pub(super) fn tell_blocks(&mut self, now_ms: u64) {
         let is_told = |known: &ChainBlock| known.standing == Standing::Told;

@@ -1,7 +1,8 @@
-//! Blocks whose header has not come yet, and the stamps of what was met in them only: the earlier of the header's time and
-//! the receipt.
+//! Blocks whose header has not come yet, and the stamps of transactions that were met in them only: the earlier of the header's
+//! time and the receipt.
 //!
-//! A block is put into the log once its header is known, so that one that was mined hours ago is not told as one of now.
+//! A block is put into the log once its header is known, so that a block that was mined hours ago is not published as a new
+//! one.
 
 use std::collections::HashSet;
 
@@ -10,11 +11,12 @@ use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use super::{FetchedBlock, Place, Tracker, Wanted, chain::Standing, note, tell};
 use crate::stamp::Stamp;
 
-/// Blocks that may wait for their headers; with what was met in them they take some 30 MB at most.
+/// Most blocks that may wait for their headers; with the transactions met in them they take some 30 MB at most.
 const MOST: usize = 32;
-/// Transactions noted to have come back from one of them: more than a block holds.
+/// Most transactions that are noted to have come back from one such block: more than a block holds.
 const MOST_BACK: usize = 20_000;
-/// A header takes no longer than this where the node can be asked, milliseconds; `rawblock` follows its `C` at once.
+/// The longest wait for a header from a node that can be asked, and from one that cannot, milliseconds. `rawblock` follows its
+/// `C` at once.
 const LONGEST_MS: u64 = 60_000;
 const LONGEST_ALONE_MS: u64 = 2000;
 
@@ -32,8 +34,8 @@ pub(super) struct Undated {
     pub change: Change,
     /// Its transactions that were not known before it; `None` while it is still to be read.
     pub met: Option<Vec<Txid>>,
-    /// What has entered the mempool since it left, while it is still to be read: that has come back already. `None` if a
-    /// reading has told where each transaction is.
+    /// Transactions that have entered the mempool since the block left, and so have come back already; noted while it is still
+    /// to be read. `None` if a reading has told where each transaction is.
     pub back: Option<Vec<Txid>>,
     pub received_ms: u64,
 }
@@ -53,7 +55,7 @@ impl Tracker {
         }
     }
 
-    /// A block's header is not to be had, or all of it is not: what was met in it only is not published.
+    /// Gives up a block whose header, or all of it, cannot be had. Transactions that were met in it only are not published.
     pub fn undatable(&mut self, hash: BlockHash, now_ms: u64) {
         if let Some(undated) = self.take_undated(&hash) {
             self.give_up_date(&undated, now_ms);
@@ -101,7 +103,7 @@ impl Tracker {
         }
     }
 
-    /// When the first block left that is still to be read, Unix milliseconds.
+    /// When the oldest block that left and is still to be read has left, Unix milliseconds; `None` if there is none.
     pub(super) fn unread_since_ms(&self) -> Option<u64> {
         let is_unread =
             |undated: &&Undated| undated.change == Change::Left && undated.met.is_none();
@@ -125,7 +127,7 @@ impl Tracker {
         if self.undated.len() > MOST
             && let Some(oldest) = self.undated.pop_front()
         {
-            // Too many at once: all of them are read together.
+            // Too many blocks wait at once: a reading brings all of them together.
             self.leave_to_reading(&oldest, now_ms);
         }
     }
@@ -135,7 +137,7 @@ impl Tracker {
             self.drop_content(txid, undated.change);
         }
         if let (Change::Joined, Some(at)) = (undated.change, self.place_in_chain(&undated.hash)) {
-            // Those behind it have not been told, and are read with it.
+            // The blocks after it have not been told, and are read with it.
             for known in self.chain.split_off(at) {
                 let hash = BlockHash::from_byte_array(known.block.hash);
                 drop(self.take_undated(&hash));
@@ -145,7 +147,7 @@ impl Tracker {
         self.out.wanted.push(Wanted::Resync);
     }
 
-    /// Nothing will be known of a block: those behind it wait for it no longer.
+    /// Takes a block that cannot be read out of the chain, so that the blocks after it no longer wait for it.
     fn leave_place(&mut self, hash: &BlockHash, now_ms: u64) {
         if let Some(at) = self.place_in_chain(hash) {
             self.chain.remove(at);
@@ -163,7 +165,7 @@ impl Tracker {
         });
     }
 
-    /// None of the headers that have not come will come.
+    /// Gives up all blocks whose headers have not come.
     pub(super) fn give_up_undated(&mut self, now_ms: u64) {
         let hashes: Vec<BlockHash> = self.undated.iter().map(|undated| undated.hash).collect();
         for hash in hashes {
@@ -188,7 +190,7 @@ impl Tracker {
         }
     }
 
-    /// Those of these that are not stamped.
+    /// Those of `txids` that are not stamped.
     pub(super) fn open_of(&self, txids: &[Txid]) -> Vec<Txid> {
         let is_open = |txid: &&Txid| {
             let seen = self.seen.get(txid);
@@ -197,8 +199,8 @@ impl Tracker {
         txids.iter().filter(is_open).copied().collect()
     }
 
-    /// A block that left before it was known here, read whole: its transactions bear its time, not the entry time that the
-    /// re-org gave them.
+    /// Takes the whole of a block that left before it was known here. Its transactions bear its time, not the entry times that
+    /// the re-org gave them.
     fn left_block(&mut self, block: &FetchedBlock, now_ms: u64) {
         let Some(mut undated) = self.take_undated(&block.hash) else {
             return;
@@ -225,7 +227,8 @@ impl Tracker {
         self.dated(block.hash, block.time_ms, None, now_ms);
     }
 
-    /// Notes that a transaction has entered the mempool, where a block that it may come from is still to be read.
+    /// Notes that a transaction has entered the mempool, for each block that left and is still to be read: it may have come
+    /// back from it.
     pub(super) fn note_back(&mut self, txid: Txid) {
         let is_unread =
             |undated: &&mut Undated| undated.change == Change::Left && undated.met.is_none();
@@ -237,7 +240,7 @@ impl Tracker {
         }
     }
 
-    /// A reading tells all but the times of blocks that have left.
+    /// Keeps only blocks that have left, because a reading tells everything but their times.
     pub(super) fn keep_left(&mut self) {
         self.undated
             .retain(|undated| undated.change == Change::Left);
@@ -246,7 +249,7 @@ impl Tracker {
         }
     }
 
-    /// Transactions whose block has left, and whose stamps its header will tell.
+    /// Transactions whose block has left and whose stamps its header will tell.
     pub(super) fn stamped_soon(&self) -> HashSet<Txid> {
         let left = self.undated.iter();
         left.filter_map(|undated| undated.met.as_ref())
@@ -255,8 +258,8 @@ impl Tracker {
             .collect()
     }
 
-    /// Stamps a transaction of a block of `time_ms`; `met_in_block` if it was not in the mempool before. One that is older than
-    /// the window leaves nothing.
+    /// Stamps a transaction of a block of `time_ms`, Unix milliseconds; `met_in_block` if it was not in the mempool before. A
+    /// mined one that is older than the window is forgotten.
     pub(super) fn stamp_met(&mut self, txid: &Txid, time_ms: u64, met_in_block: bool, now_ms: u64) {
         let Some(seen) = self.seen.get_mut(txid) else {
             return;
@@ -277,7 +280,7 @@ impl Tracker {
         tell(&mut self.out, told, seen, false, now_ms);
     }
 
-    /// What was met in a block whose time is not known.
+    /// Drops the content of a transaction that was met in a block whose time is not known.
     fn drop_content(&mut self, txid: &Txid, change: Change) {
         let Some(seen) = self.seen.get_mut(txid) else {
             return;
@@ -294,7 +297,7 @@ impl Tracker {
         }
     }
 
-    /// A block joined at `time_ms`, or at a time that is not known.
+    /// Makes a block known that joined at `time_ms`, or at an unknown time.
     fn joined(
         &mut self,
         undated: &Undated,
@@ -309,7 +312,7 @@ impl Tracker {
         known.block.time_ms = time_ms.unwrap_or(undated.received_ms);
         known.is_dated = time_ms.is_some();
         known.block.height = known.block.height.or(height);
-        // What a block leaves that is old, or of no known time, is its hash, and what was known before it.
+        // Of an old block, or one of unknown time, only the hash is kept, and the transactions that were known before it.
         let seen = &self.seen;
         known.txids.retain(|txid| seen.get(txid).is_some());
         known.standing = Standing::Known;

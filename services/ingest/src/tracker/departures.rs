@@ -1,8 +1,9 @@
 //! Why a transaction left the mempool: `R` does not say, but what follows it may.
 //!
-//! A replacement's `R` comes before the `A` of what replaces it, a conflict's before the block's `C`. Both spend an output
-//! that the departed one spent, or that one of its departed parents did. In a package it may be a later `A` that does. What
-//! nothing explains in time may have been evicted, or replaced in a way that is not seen here: its reason is unknown.
+//! The `R` of a replaced transaction comes before the `A` of its replacement, and that of a conflicting one before the block's
+//! `C`. The replacement or the block spends an output that the departed one, or one of its departed parents, spent. In a
+//! package, a later `A` may do so. A departure that nothing explains in time may be an eviction, or a replacement that is not
+//! seen here: its reason is unknown.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -15,7 +16,7 @@ use super::{
     transaction::{Outpoint, Seen, prefix},
 };
 
-/// How long an explanation may take.
+/// The longest wait for an explanation, milliseconds.
 const EXPLAIN_MS: u64 = 1000;
 
 /// The transactions that left and whose removals have not been published yet.
@@ -42,7 +43,7 @@ impl Departures {
         self.unexplained.insert(txid);
     }
 
-    /// Takes one out; false if it is not there.
+    /// Takes a transaction out; false if it is not there.
     pub fn take(&mut self, txid: &Txid) -> bool {
         let was_there = self.unexplained.remove(txid);
         if self.is_empty() {
@@ -51,7 +52,7 @@ impl Departures {
         was_there
     }
 
-    /// Takes out those that left at `until_ms` or before.
+    /// Takes out the transactions that left at `until_ms` or before.
     fn take_until(&mut self, until_ms: u64) -> Vec<Txid> {
         let mut taken = Vec::new();
         while let Some(oldest) = self.queue.pop_front_if(|oldest| oldest.at_ms <= until_ms) {
@@ -62,13 +63,13 @@ impl Departures {
         taken
     }
 
-    /// Those that are left, in the order in which they left.
+    /// The unexplained transactions, in the order in which they left.
     fn iter(&self) -> impl Iterator<Item = &Txid> {
         let txids = self.queue.iter().map(|departure| &departure.txid);
         txids.filter(|txid| self.unexplained.contains(*txid))
     }
 
-    /// The clock was set by `step_ms`.
+    /// Moves the times by `step_ms`, because the clock was set.
     pub fn shift(&mut self, step_ms: i64) {
         for departure in &mut self.queue {
             departure.at_ms = departure.at_ms.saturating_add_signed(step_ms);
@@ -83,14 +84,14 @@ impl Tracker {
         self.departures.push(txid, now_ms);
     }
 
-    /// A transaction comes back whose removal has not been published: it is, before what follows.
+    /// Publishes the removal of a transaction that comes back, if that has not been done, before its return.
     pub(super) fn comes_back(&mut self, txid: &Txid, now_ms: u64) {
         if self.departures.take(txid) {
             self.removal(txid, RemovalReason::Unknown, now_ms);
         }
     }
 
-    /// A transaction entered the mempool: what left for it was replaced.
+    /// Explains the departures that a transaction entering the mempool has replaced.
     pub(super) fn replaced_by(&mut self, txid: &Txid, run: &Run, now_ms: u64) {
         if self.departures.is_empty() {
             return;
@@ -107,13 +108,13 @@ impl Tracker {
         self.explain(&spent, RemovalReason::Replaced, now_ms);
     }
 
-    /// A block was connected: what left for it conflicts with it.
+    /// Explains the departures that conflict with a connected block.
     pub(super) fn conflicts_with(&mut self, run: &Run, now_ms: u64) {
         let spent = run.spends().iter().copied().collect();
         self.explain(&spent, RemovalReason::Conflicted, now_ms);
     }
 
-    /// Publishes the removals of those that spent one of `spent`, and of what descends from them.
+    /// Publishes the removals of departures that spent one of `spent`, and of their departed descendants.
     fn explain(&mut self, spent: &HashSet<Outpoint>, reason: RemovalReason, now_ms: u64) {
         if spent.is_empty() {
             return;
@@ -143,12 +144,12 @@ impl Tracker {
         }
     }
 
-    /// What has not been explained in time has left for an unknown reason.
+    /// Publishes departures that were not explained in time, with an unknown reason.
     pub(super) fn settle_old_departures(&mut self, now_ms: u64) {
         self.settle_departures_until(now_ms.saturating_sub(EXPLAIN_MS), now_ms);
     }
 
-    /// Nothing explains what has left until now.
+    /// Publishes all departures so far with an unknown reason, because nothing explains them any more.
     pub(super) fn settle_departures(&mut self, now_ms: u64) {
         self.settle_departures_until(u64::MAX, now_ms);
     }

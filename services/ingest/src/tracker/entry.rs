@@ -1,4 +1,4 @@
-//! Entering the mempool, and the stamp of what entered.
+//! Transactions entering the mempool, and their stamps.
 
 use std::collections::HashSet;
 
@@ -14,14 +14,14 @@ use super::{
 };
 use crate::stamp::{Gate, Stamp, Verdict};
 
-/// An entry time that lies so far ahead is of a clock that differs, and has not been found to, milliseconds.
+/// An entry time that lies further ahead than this, milliseconds, is by a clock that differs in a way not learned yet.
 const AHEAD_MS: u64 = 2000;
-/// Such a transaction is asked about again after this, milliseconds;
+/// The entry time of such a transaction is asked for again after this, milliseconds.
 const ASK_AGAIN_MS: u64 = 10_000;
-/// and bears its receipt if that clock has not been learned after this: there are no live entries to learn it from.
+/// Such a transaction bears its receipt after this, milliseconds, because there are no live entries to learn the clock from.
 const LEARNT_MS: u64 = 20_000;
 
-/// Whether an entry time cannot be by a clock that is at `now_ms`, Unix milliseconds.
+/// Whether an entry time is too far in the future of `now_ms` to be by the same clock; both in Unix milliseconds.
 pub(super) fn is_ahead(entered_ms: u64, now_ms: u64) -> bool {
     entered_ms > now_ms.saturating_add(AHEAD_MS)
 }
@@ -31,12 +31,12 @@ pub(super) fn is_ahead(entered_ms: u64, now_ms: u64) -> bool {
 pub(super) struct Opened {
     txid: Txid,
     received_ms: u64,
-    /// Its entry time decides, whatever the pace, and is asked for from this moment on, Unix milliseconds.
+    /// `Some` if its entry time decides, whatever the pace: the moment from which on to ask for it, Unix milliseconds.
     asks: Option<u64>,
 }
 
 impl Opened {
-    /// The clock was set by `step_ms`.
+    /// Moves the receipt by `step_ms`, because the clock was set, and lets the entry time be asked for at once.
     pub(super) fn shift(&mut self, step_ms: i64) {
         self.received_ms = self.received_ms.saturating_add_signed(step_ms);
         self.asks = self.asks.map(|_| 0);
@@ -44,7 +44,7 @@ impl Opened {
 }
 
 impl Tracker {
-    /// Takes an `A`. What is known keeps its stamp; of what is new, `gate` says what its stamp is.
+    /// Takes an `A`. A known transaction keeps its stamp; `gate` decides on the stamp of a new one.
     pub(super) fn enter(&mut self, txid: Txid, number: u64, received_ms: u64, gate: &mut Gate) {
         let decided = gate.added(number, received_ms);
         self.note_back(txid);
@@ -60,7 +60,7 @@ impl Tracker {
         }
         if seen.stamp() == Stamp::Open && matches!(before, Place::Announced | Place::Gone) {
             match (decided, seen.verdict()) {
-                // Nothing is read from the stamp of what the filter left out.
+                // The stamp of a transaction that the filter left out is never read.
                 (Some(Verdict::Receipt), _) | (_, Filtered::Filtered(_)) => seen.stamp_by_receipt(),
                 _ => self.opened.push_back(Opened {
                     txid,
@@ -73,8 +73,8 @@ impl Tracker {
         tell(&mut self.out, told, seen, false, received_ms);
     }
 
-    /// Decides the stamps that can be decided at `now_ms`. Returns those whose entry time must be asked for. What entered
-    /// since a block left that is still to be read may have come back from it.
+    /// Decides the stamps that can be decided at `now_ms`. Returns the transactions whose entry times must be asked for.
+    /// Transactions that entered since a block left wait until that block is read, because they may have come back from it.
     pub(super) fn decide(&mut self, now_ms: u64, gate: &Gate) -> Vec<Txid> {
         let mut asked = Vec::new();
         let unread_ms = self.unread_since_ms();
@@ -86,7 +86,7 @@ impl Tracker {
             let Some(seen) = self.seen.get_mut(&opened.txid) else {
                 continue;
             };
-            // It may have been mined since.
+            // The transaction may have been mined since.
             let is_open = seen.stamp() == Stamp::Open && seen.place != Place::Gone;
             if !is_open || matches!(seen.verdict(), Filtered::Filtered(_)) {
                 continue;
@@ -117,7 +117,7 @@ impl Tracker {
         asked
     }
 
-    /// It will have no stamp, and is not published.
+    /// Drops the content of a transaction that can have no stamp, so that it is never published.
     fn never_stamp(&mut self, txid: &Txid) {
         if let Some(seen) = self.seen.get_mut(txid)
             && seen.stamp() == Stamp::Open
@@ -127,7 +127,7 @@ impl Tracker {
         }
     }
 
-    /// What an earlier process had not stamped is asked about.
+    /// Asks for the entry times of transactions that an earlier process had not stamped.
     pub(super) fn open_restored(&mut self) {
         let is_held = |seen: &Seen| matches!(seen.place, Place::Mempool | Place::Block);
         let held = self.seen.iter().filter(|(_, seen)| is_held(seen));
@@ -135,12 +135,12 @@ impl Tracker {
         txids.iter().for_each(|txid| self.ask_if_open(txid));
     }
 
-    /// What has no stamp is asked about, whatever the pace.
+    /// Asks for the entry time of a transaction if it has no stamp, whatever the pace.
     pub fn ask_if_open(&mut self, txid: &Txid) {
         self.ask_again(txid, 0);
     }
 
-    /// What has no stamp is asked about, at `when_ms` at the earliest.
+    /// Asks for the entry time of a transaction if it has no stamp, at `when_ms` at the earliest.
     fn ask_again(&mut self, txid: &Txid, when_ms: u64) {
         let seen = self.seen.get(txid);
         if let Some(open) = seen.filter(|seen| seen.stamp() == Stamp::Open) {
@@ -152,8 +152,8 @@ impl Tracker {
         }
     }
 
-    /// Takes entry times by ingest's clock, Unix milliseconds; `None` of a transaction that has left the mempool. One that
-    /// left it into a block bears the block's time, once that is known; the removal of any other tells the rest.
+    /// Takes entry times by ingest's clock, Unix milliseconds; `None` of a transaction that has left the mempool. A transaction
+    /// that left it into a block bears the block's time, once that is known; the removal of any other settles it.
     pub fn entered(&mut self, entries: &[(Txid, Option<u64>)], now_ms: u64) {
         let soon = self.stamped_soon();
         let asked = entries.iter().filter(|(txid, _)| !soon.contains(txid));
@@ -175,7 +175,8 @@ impl Tracker {
         }
     }
 
-    /// An entry time lies ahead: the node's clock differs, and may be about to be learned.
+    /// Asks again later for an entry time that lies ahead, because the node's clock may be learned meanwhile; after
+    /// `LEARNT_MS`, stamps by the receipt.
     fn doubt_clock(&mut self, txid: &Txid, now_ms: u64) {
         let received_ms = self.seen.get(txid).map(Seen::first_seen_ms);
         match received_ms.is_some_and(|received_ms| received_ms + LEARNT_MS <= now_ms) {
@@ -191,7 +192,7 @@ impl Tracker {
         newest_first.find(|known| known.txids.contains(txid))
     }
 
-    /// Those of these that have no stamp, and whose entry times would be asked for.
+    /// Those of `txids` that have no stamp and whose entry times would be asked for.
     pub(super) fn asked_of(&self, txids: &[Txid]) -> Vec<Txid> {
         let open = self.open_of(txids);
         let waits = |opened: &&Opened| opened.asks.is_none();
@@ -212,7 +213,7 @@ impl Tracker {
         block.is_some_and(|known| known.standing == Standing::Told)
     }
 
-    /// A transaction that entered live not long ago: the node's clock can be compared by it.
+    /// Takes a transaction that entered live not long ago, by which the node's clock can be compared.
     pub fn take_live(&mut self) -> Option<Txid> {
         self.live.take()
     }
@@ -224,8 +225,8 @@ impl Tracker {
         is_live.then(|| seen.first_seen_ms())
     }
 
-    /// Stamps a transaction that is not stamped, by the earlier of its receipt and `told_ms`. One that is older than the
-    /// window is let go.
+    /// Stamps a transaction that is not stamped, by the earlier of its receipt and `told_ms`. Drops the content of one that is
+    /// older than the window.
     pub(super) fn stamp_open(
         &mut self,
         txid: Txid,
@@ -254,14 +255,14 @@ impl Tracker {
         if seen.place != Place::Block {
             return tell(&mut self.out, told, seen, false, now_ms);
         }
-        // Its block is sought only where there is one.
+        // The block is sought only for a transaction that is in one.
         let is_block_in_log = self.is_block_in_log(&txid);
         if let Some(seen) = self.seen.get(&txid) {
             tell(&mut self.out, told, seen, is_block_in_log, now_ms);
         }
     }
 
-    /// Forgets what came and was not explained; in order, nothing explains it later.
+    /// Forgets the run's unexplained transactions. If both topics are in order, nothing explains them later.
     pub(super) fn drop_run(&mut self) {
         let mut run = std::mem::take(&mut self.run);
         self.forget_announced(&run);
@@ -269,7 +270,7 @@ impl Tracker {
         self.run = run;
     }
 
-    /// Forgets the transactions of a run of which nothing said where they are.
+    /// Forgets the transactions of a run that no message has given a place.
     pub(super) fn forget_announced(&mut self, run: &Run) {
         for entry in run.entries() {
             let seen = self.seen.get(&entry.txid);

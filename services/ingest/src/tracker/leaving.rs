@@ -1,4 +1,4 @@
-//! Blocks leaving the best chain, and what that does to their transactions.
+//! Blocks leaving the best chain, and the new places of their transactions.
 
 use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use satscope_log::Event;
@@ -52,7 +52,7 @@ impl Tracker {
         }
     }
 
-    /// Takes a block out of the chain; its transactions are pending. `None` if they are not known.
+    /// Takes a block out of the chain; its transactions are pending. `None` if its transactions are not known.
     pub(super) fn disconnect(&mut self, hash: BlockHash, now_ms: u64) -> Option<ChainBlock> {
         let at = self.place_in_chain(&hash)?;
         let known = self.chain.remove(at)?;
@@ -62,7 +62,7 @@ impl Tracker {
             return None;
         }
         let forgotten = self.forgotten_of(&known.txids);
-        // From here on their entry times are those of the re-org.
+        // From now on the entry times of these transactions are those of the re-org.
         let asked = self.asked_of(&known.txids);
         for txid in &known.txids {
             self.put(*txid, Place::Pending, now_ms);
@@ -91,7 +91,7 @@ impl Tracker {
         Some(known)
     }
 
-    /// Takes a block back that will not be told: what was met in it is in no block of the log or the journal.
+    /// Takes back a block that will not be told, so that its transactions are in no block of the log or the journal.
     pub(super) fn take_back(&mut self, known: &ChainBlock, now_ms: u64) {
         let accepted = self.accepted_of(&known.txids);
         if !accepted.is_empty() {
@@ -104,7 +104,7 @@ impl Tracker {
         }
     }
 
-    /// Those of these of which nothing is known, or only the `rawtx` has come.
+    /// Those of `txids` that are not known, or of which only the `rawtx` has come.
     fn forgotten_of(&self, txids: &[Txid]) -> Vec<Txid> {
         let is_forgotten = |txid: &&Txid| {
             let seen = self.seen.get(txid);

@@ -1,4 +1,4 @@
-//! What the tracker decides: all of it leaves by this one door, and is taken whole.
+//! The tracker's decisions, which leave it in one outbox that is taken whole.
 
 use bitcoin::BlockHash;
 use satscope_filter::Rejection;
@@ -6,45 +6,45 @@ use satscope_log::{Event, RemovalReason};
 
 use super::record::Record;
 
-/// What became of a transaction when it was first seen, for counting.
+/// The outcome of a transaction's first sight, for counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstSight {
     /// It passed the filter.
     Accepted,
-    /// It did not, and why; `None` if an earlier process knew why.
+    /// The filter left it out, and why; `None`
     Filtered(Option<Rejection>),
     /// It is older than the window, and was not looked into.
     BeforeWindow,
 }
 
-/// What the node must be asked.
+/// The questions to the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// The header of a block whose transactions are known.
     Header(BlockHash),
     /// A whole block.
     Block(BlockHash),
-    /// Everything.
+    /// All of it: a reading of mempool and chain.
     Resync,
 }
 
-/// What is to be done because of what was taken in, in order.
+/// The work that follows from the messages taken in, each kind in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// What the log must hold, each with its stamp, Unix milliseconds.
+    /// Events for the log, each with its time, Unix milliseconds.
     pub events: Vec<(u64, Event)>,
-    /// What the journal must hold; empty where there is none.
+    /// Records for the journal; empty without one.
     pub records: Vec<Record>,
-    /// What became of transactions first seen.
+    /// The outcomes of first sights.
     pub sights: Vec<FirstSight>,
-    /// Why accepted transactions left that were never published.
+    /// The reasons why accepted transactions left that were never published.
     pub unpublished: Vec<RemovalReason>,
-    /// What the node must be asked.
+    /// The questions to the node.
     pub wanted: Vec<Wanted>,
 }
 
 impl Outbox {
-    /// Makes it empty; its room is used again.
+    /// Empties the outbox, and keeps its memory.
     pub fn clear(&mut self) {
         self.events.clear();
         self.records.clear();

@@ -1,17 +1,17 @@
-//! After a re-org: the transactions of disconnected blocks until it is known where each of them is.
+//! Re-orgs: the transactions of disconnected blocks are pending until the place of each is known.
 //!
-//! An `A` or a later `C` settles each. What neither has settled once the new tip is reached has left without a message:
-//! something in the new branch may conflict with it, or the node does not take it into its mempool.
+//! An `A` or a later `C` settles each. A transaction that neither has settled once the new tip is reached has left without a
+//! message. The new branch may conflict with it, or the node does not take it into its mempool.
 
 use bitcoin::Txid;
 use satscope_log::RemovalReason;
 
 use super::{Place, Tracker};
 
-/// After the last `C`, the `A` of what comes back follow at once; they have come within this, milliseconds.
+/// The `A` of transactions that come back follow the last `C` at once; they have come within this, milliseconds.
 const SETTLED_MS: u64 = 2000;
-/// A branch whose blocks take longer than this to connect, or that is given up without another (`invalidateblock`), is
-/// settled by what has come until then, milliseconds.
+/// A re-org is settled this long after its last `D` if no block is connected, milliseconds: the branch is slow, or was given up
+/// without another (`invalidateblock`).
 const LONGEST_MS: u64 = 60_000;
 
 /// A re-org whose transactions are not settled.
@@ -21,7 +21,7 @@ pub(super) struct Reorg {
     left_ms: u64,
     /// The last `C` after it.
     joined_ms: Option<u64>,
-    /// The first `D` of a block whose transactions cannot be known: what enters since then may have come back from it.
+    /// The first `D` of a block whose transactions cannot be known: transactions that enter
     unreadable_ms: Option<u64>,
 }
 
@@ -35,7 +35,7 @@ impl Reorg {
 }
 
 impl Tracker {
-    /// A block was disconnected.
+    /// Notes a `D`, by which a re-org begins or goes on.
     pub(super) fn reorg_left(&mut self, now_ms: u64) {
         self.reorg = Some(Reorg {
             left_ms: now_ms,
@@ -44,7 +44,7 @@ impl Tracker {
         });
     }
 
-    /// What is pending is settled in a moment, if nothing is awaited that settles it.
+    /// Has the pending transactions settled in `SETTLED_MS`, if no re-org is under way that settles them.
     pub(super) fn settle_soon(&mut self, now_ms: u64) {
         self.reorg.get_or_insert(Reorg {
             left_ms: now_ms,
@@ -53,19 +53,19 @@ impl Tracker {
         });
     }
 
-    /// A block that was disconnected cannot be read.
+    /// Notes that a block that was disconnected cannot be read.
     pub(super) fn reorg_unreadable(&mut self) {
         if let Some(reorg) = &mut self.reorg {
             reorg.unreadable_ms.get_or_insert(reorg.left_ms);
         }
     }
 
-    /// Since when what enters may have come back from a block that cannot be read, Unix milliseconds.
+    /// The moment since which entering transactions may have come back from a block that cannot be read, Unix milliseconds.
     pub(super) fn unreadable_since_ms(&self) -> Option<u64> {
         self.reorg?.unreadable_ms
     }
 
-    /// A block was connected.
+    /// Notes a `C`, if a re-org is under way.
     pub(super) fn reorg_joined(&mut self, now_ms: u64) {
         if let Some(reorg) = &mut self.reorg {
             reorg.joined_ms = Some(now_ms);
@@ -92,7 +92,7 @@ impl Tracker {
         }
     }
 
-    /// The clock was set by `step_ms`.
+    /// Moves the times by `step_ms`, because the clock was set.
     pub(super) fn shift_reorg(&mut self, step_ms: i64) {
         if let Some(reorg) = &mut self.reorg {
             reorg.left_ms = reorg.left_ms.saturating_add_signed(step_ms);

@@ -1,4 +1,4 @@
-//! What the journal holds.
+//! The records of the journal.
 
 use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use satscope_log::{Block, Values};
@@ -7,23 +7,23 @@ use serde::{Deserialize, Serialize};
 use super::transaction::{Place, Spends};
 use crate::stamp::Stamp;
 
-/// A change to what is known.
+/// A change to the picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Record {
-    /// A transaction was met, or its content was.
+    /// A transaction became known, or its stamp or content did.
     Seen {
         /// Its id.
         #[serde(with = "hash")]
         txid: Txid,
-        /// Its stamp, Unix milliseconds,
+        /// Its stamp, Unix milliseconds.
         first_seen_ms: u64,
-        /// and how that came about.
+        /// The origin of its stamp.
         stamp: Stamp,
-        /// Where it is,
+        /// Where it is.
         place: Place,
-        /// and since when, Unix milliseconds.
+        /// Since when it is there, Unix milliseconds.
         since_ms: u64,
-        /// What is kept of its content.
+        /// The part of its content that is kept.
         content: Content,
     },
     /// A transaction moved at some time, Unix milliseconds.
@@ -37,24 +37,24 @@ pub enum Record {
     Disconnected(#[serde(with = "hash")] BlockHash),
 }
 
-/// What is kept of a transaction's content.
+/// The part of a transaction's content that is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Content {
-    /// It has not been seen.
+    /// The content has not been seen.
     Unknown,
     /// The filter left it out.
     Filtered,
-    /// It passed, and is older than the window.
+    /// The filter accepted it, and the values are not kept any more, because they are of no more use.
     Past,
-    /// It passed.
+    /// The filter accepted it.
     Accepted {
         /// The outputs that may be payments, in satoshi.
         values_sats: Values,
-        /// How many outputs of others it spends,
+        /// The number of outputs of others that it spends.
         input_count: u32,
-        /// and which.
+        /// The outputs that it spends.
         spends: Spends,
-        /// It was first met in a block.
+        /// Whether it was first met in a block.
         met_in_block: bool,
     },
     /// It was older than the window when it was met, and was not looked into.
@@ -69,7 +69,7 @@ struct BlockFields {
     time_ms: u64,
 }
 
-/// A hash as its 32 bytes: binary formats of serde would write its hex digits otherwise.
+/// A hash as its 32 bytes, because serde would write its hex digits in human-readable formats.
 mod hash {
     use super::*;
 

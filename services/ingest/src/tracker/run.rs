@@ -1,23 +1,23 @@
-//! What `rawtx` brought and no `sequence` message has explained yet.
+//! The transactions that `rawtx` brought and no `sequence` message has explained yet.
 //!
-//! Where both topics share an endpoint, it is what the next `sequence` message speaks of: one transaction that entered, or all
-//! of a block. Where they do not, it is what waits for its `A`, or for its block to be read.
+//! If both topics share an endpoint, the run is what the next `sequence` message is about: one transaction that entered, or all
+//! of a block. If they do not, it holds the transactions that wait for their `A`, or for their block to be read.
 
 use bitcoin::Txid;
 
 use super::transaction::Outpoint;
 
-/// No block holds so many transactions: the smallest possible one takes 240 of a block's 4,000,000 weight units.
+/// More transactions than a block can hold: the smallest possible one takes 240 of a block's 4,000,000 weight units.
 const LONGEST: usize = 20_000;
 
-/// Transactions in the order in which they came. Its room is used again and again.
+/// Transactions in the order in which they came. Its memory is used again and again.
 #[derive(Debug, Default)]
 pub(super) struct Run {
     entries: Vec<RunEntry>,
     spends: Vec<Outpoint>,
 }
 
-/// One of them.
+/// A transaction of a run.
 #[derive(Debug)]
 pub(super) struct RunEntry {
     pub txid: Txid,
@@ -26,7 +26,7 @@ pub(super) struct RunEntry {
 }
 
 impl Run {
-    /// One more; to be called while it [has room](Run::is_full).
+    /// Adds a transaction; to be called while the run [has room](Run::is_full).
     pub fn push(&mut self, entry: RunEntry) {
         self.entries.push(entry);
     }
@@ -36,7 +36,7 @@ impl Run {
         self.entries.len() >= LONGEST
     }
 
-    /// What the last one spends, which is noted where it may explain a departure.
+    /// Notes the outputs that the last transaction spends, because they may explain a departure.
     pub fn spend(&mut self, spends: impl Iterator<Item = Outpoint>) {
         self.spends.extend(spends);
     }
@@ -50,17 +50,17 @@ impl Run {
         &self.entries
     }
 
-    /// Whether it is this transaction and nothing else, as before an `A`.
+    /// Whether the run is this transaction and nothing else, as before an `A`.
     pub fn is_only(&self, txid: &Txid) -> bool {
         matches!(self.entries.as_slice(), [entry] if entry.txid == *txid)
     }
 
-    /// The height in the coinbase that it begins with; `None` if it does not begin with one, and is no block.
+    /// The height in the coinbase that it begins with; `None` if it does not begin with one, and so is no block.
     pub fn block_height(&self) -> Option<Option<u32>> {
         self.entries.first()?.coinbase
     }
 
-    /// What they spend, as far as that was noted.
+    /// The outputs that the transactions spend, as far as they were noted.
     pub fn spends(&self) -> &[Outpoint] {
         &self.spends
     }

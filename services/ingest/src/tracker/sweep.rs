@@ -1,4 +1,4 @@
-//! Forgetting what is long over, and what there is no room for.
+//! Forgetting transactions outside the window, and those that there is no room for.
 
 use bitcoin::Txid;
 use satscope_log::{RemovalReason, WINDOW_MS};
@@ -7,13 +7,14 @@ use super::{Place, Tracker, transaction::Seen};
 
 /// Core's default `-mempoolexpiry`: 336 hours.
 const EXPIRY_MS: u64 = 336 * 60 * 60 * 1000;
-/// Interval between sweeps for what is long over, milliseconds.
+/// Interval between sweeps for transactions outside the window, milliseconds.
 const SWEEP_EVERY_MS: u64 = 60_000;
-/// The table of what was met takes at most this many bytes of memory: the txids of three million transactions.
+/// The table of transactions takes at most this many bytes of memory: the txids of three million transactions.
 const MOST_BYTES: usize = 256 << 20;
 /// A transaction whose `rawtx` came no longer ago than this may still get its `A` or `C`, milliseconds.
 const ANNOUNCED_MS: u64 = 60_000;
-/// Room is made in it if at least one in this many can be forgotten: looking at all of them for fewer costs more than it gives.
+/// Room is made in the table if at least one transaction in this many can be forgotten. For fewer, the search costs more than
+/// it gives.
 const WORTH_A_LOOK: usize = 8;
 
 impl Tracker {
@@ -34,12 +35,12 @@ impl Tracker {
         self.forget(now_ms);
     }
 
-    /// The clock was set: nothing is forgotten before its stamps are known to be right.
+    /// Postpones the sweep after the clock was set, so that nothing is forgotten before its stamp is right.
     pub(super) fn postpone_sweep(&mut self, now_ms: u64) {
         self.next_sweep_ms = now_ms + SWEEP_EVERY_MS;
     }
 
-    /// Three hours after a transaction left or was mined, it is forgotten; three hours after its stamp, its content is.
+    /// Forgets each transaction three hours after it left or was mined, and its content three hours after its stamp.
     pub(super) fn forget(&mut self, now_ms: u64) {
         self.seen.retain(|seen| {
             if seen.accepted().is_some() && !seen.is_in_window(now_ms) {
@@ -50,8 +51,8 @@ impl Tracker {
         });
     }
 
-    /// A node that cannot be asked may have mined in a lost block what is believed to be in its mempool. After two weeks it
-    /// is there no longer in any case.
+    /// Removes transactions that have been in the mempool for two weeks, when Core expires them. The node cannot be asked, and
+    /// may have mined them in a block that was lost.
     fn expire_unasked(&mut self, now_ms: u64) {
         let is_expired = |place: Place, first_seen_ms: u64| {
             place == Place::Mempool && first_seen_ms + EXPIRY_MS <= now_ms
@@ -67,12 +68,12 @@ impl Tracker {
         }
     }
 
-    /// How many were mined, are gone, or have only been announced.
+    /// The number of transactions that were mined, are gone, or have only been announced.
     fn over(&self) -> usize {
         self.seen.len() - self.census.mempool() - self.census.pending()
     }
 
-    /// Forgets the oldest half of what was mined or is gone.
+    /// Forgets the oldest half of the transactions that were mined, are gone, or were announced over `ANNOUNCED_MS` ago.
     fn make_room(&mut self, now_ms: u64) {
         let is_over = |seen: &Seen| match seen.place {
             Place::Block | Place::Gone => true,
