@@ -22,7 +22,7 @@ use files::LOGIN;
 pub use finding::{Finding, State};
 use topics::TOPICS;
 
-/// What is found with these settings, in the order in which it is to be mended. Takes at most about 25 s, whatever the node does.
+/// The findings with these settings, in the order in which they are to be mended. Takes at most about 25 s.
 pub async fn check(settings: &IngestSettings) -> Vec<Finding> {
     let choice = node::choose(settings);
     let mut findings = match &choice {
@@ -41,7 +41,7 @@ pub async fn check(settings: &IngestSettings) -> Vec<Finding> {
     findings
 }
 
-/// What a node with an RPC answers.
+/// The findings about a node with RPC.
 async fn asked(
     settings: &IngestSettings,
     choice: &anyhow::Result<Choice>,
@@ -84,7 +84,7 @@ async fn asked(
     findings
 }
 
-/// A node that can only be heard.
+/// The findings about a node without RPC, which can only be heard.
 async fn without_rpc(
     settings: &IngestSettings,
     choice: &anyhow::Result<Choice>,
@@ -102,7 +102,7 @@ async fn without_rpc(
     findings
 }
 
-/// Findings that wait for another one.
+/// Findings that are unknown until the one named `see` is mended.
 fn blocked<const COUNT: usize>(
     names: [&'static str; COUNT],
     see: &'static str,
@@ -112,7 +112,7 @@ fn blocked<const COUNT: usize>(
         .map(move |name| Finding::unknown(name, format!("see {see}")))
 }
 
-/// What the node's files say that it publishes.
+/// The topics that the node publishes by its files.
 fn lines(choice: &Choice) -> &[ZmqPublisher] {
     match &choice.files {
         Files::Used(node) => &node.zmq,

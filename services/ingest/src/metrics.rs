@@ -1,4 +1,4 @@
-//! Ingest's metrics, all of them: what it did with each transaction and message, for the stream and for Prometheus.
+//! All of ingest's metrics: counts of transactions and messages, for the stream and for Prometheus.
 
 use std::time::Instant;
 
@@ -36,7 +36,7 @@ impl Metrics {
         }
     }
 
-    /// Transactions first seen. A batch of them is added up first, since a counter takes longer to find than to count.
+    /// Counts transactions first seen. A batch
     pub fn first_seen(&mut self, sights: &[FirstSight]) {
         let mut counts = SmallVec::<[(FirstSight, u64); 4]>::new();
         for sight in sights {
@@ -69,14 +69,14 @@ impl Metrics {
         &self.sights[at].1
     }
 
-    /// Accepted transactions that left before their stamps were known, and why.
+    /// Counts accepted transactions that left before their stamps were known, by reason.
     pub fn left_unpublished(&self, reasons: &[RemovalReason]) {
         for reason in reasons {
             counter!("satscope_ingest_removed_total", "reason" => reason.as_str()).increment(1);
         }
     }
 
-    /// Events that are about to be written.
+    /// Counts events that are about to be written.
     pub fn happened(&self, events: &[(u64, Event)]) {
         for (_, event) in events {
             match event {
@@ -96,7 +96,7 @@ impl Metrics {
         }
     }
 
-    /// A message that cannot be read: counted, and logged at most once a second for its reason.
+    /// Counts a message that cannot be read, and logs it at most once a second for its reason.
     pub fn malformed(&mut self, error: &FrameError) {
         let reason = error.label();
         counter!("satscope_ingest_malformed_total", "reason" => reason).increment(1);
@@ -105,7 +105,7 @@ impl Metrics {
         }
     }
 
-    /// A message from a stand-in that has not yet said what time it is.
+    /// Counts and logs a message from a stand-in that
     pub fn before_clock(&mut self) {
         let reason = "no_clock";
         counter!("satscope_ingest_malformed_total", "reason" => reason).increment(1);
@@ -117,7 +117,7 @@ impl Metrics {
         }
     }
 
-    /// `count` of the oldest transactions are let go, because the window has no room for more.
+    /// Logs that `count` of the oldest transactions are dropped, because the window has no room for more.
     pub fn window_full(&mut self, count: usize) {
         if let Some(held_back) = self.limiter.pass("window_full", Instant::now()) {
             warn!(
@@ -128,52 +128,52 @@ impl Metrics {
         }
     }
 
-    /// Messages of a topic were lost.
+    /// Counts a loss of messages of a topic.
     pub fn gap(&self, topic: Topic) {
         counter!("satscope_ingest_zmq_gaps_total", "topic" => topic.name()).increment(1);
     }
 
-    /// The system clock was set by `step_ms`.
+    /// Counts a step of the system clock by `step_ms`.
     pub fn clock_step(&self, step_ms: i64) {
         let direction = if step_ms < 0 { "back" } else { "forward" };
         counter!("satscope_ingest_clock_steps_total", "direction" => direction).increment(1);
     }
 
-    /// Entry times were asked for because the stamps of as many transactions depend on them.
+    /// Counts the transactions whose entry times were asked for because their stamps depend on them.
     pub fn asked(&self, transactions: usize) {
         counter!("satscope_ingest_entry_times_asked_total").increment(transactions as u64);
     }
 
-    /// A block whose transactions could not be learned.
+    /// Counts a block whose transactions could not be learned.
     pub fn unread_block(&self) {
         counter!("satscope_ingest_unread_blocks_total").increment(1);
     }
 
-    /// A resync ended.
+    /// Counts a resync that has ended.
     pub fn resync(&self, succeeded: bool) {
         let outcome = if succeeded { "succeeded" } else { "failed" };
         counter!("satscope_ingest_resyncs_total", "outcome" => outcome).increment(1);
     }
 
-    /// The node was read while its ZMQ was away.
+    /// Counts a poll: a reading of the node while its ZMQ was away.
     pub fn polled(&self, succeeded: bool) {
         let outcome = if succeeded { "succeeded" } else { "failed" };
         counter!("satscope_ingest_polls_total", "outcome" => outcome).increment(1);
     }
 
-    /// The picture was compared with the node's.
+    /// Counts a comparison of the picture with the node's.
     pub fn compared(&self, what: &'static str, is_equal: bool) {
         let outcome = if is_equal { "equal" } else { "different" };
         counter!("satscope_ingest_comparisons_total", "what" => what, "outcome" => outcome)
             .increment(1);
     }
 
-    /// Messages that wait.
+    /// Sets the number of messages that wait.
     pub fn queue(&self, messages: usize) {
         gauge!("satscope_ingest_queue_messages").set(messages as f64);
     }
 
-    /// The chain that the node is on.
+    /// Notes the chain that the node is on, and warns if it is new and not main.
     pub fn chain(&mut self, chain: &str) {
         if self.chain != chain && chain != "main" {
             warn!("the node is on the chain {chain:?}, not on main");
@@ -181,12 +181,12 @@ impl Metrics {
         self.chain = chain.to_owned();
     }
 
-    /// Transactions in the window.
+    /// Sets the number of transactions in the window.
     pub fn active(&self, active: usize) {
         gauge!("satscope_ingest_window_transactions").set(active as f64);
     }
 
-    /// The status of this second.
+    /// The status at this beat.
     pub fn status(
         &mut self,
         mempool: usize,
@@ -205,7 +205,7 @@ impl Metrics {
     }
 }
 
-/// What else would be missing until it happens first.
+/// Registers metrics at zero so that they appear before their first event.
 fn begin_at_zero() {
     gauge!("satscope_ingest_subscribers").set(0);
     for topic in [Topic::RawTx, Topic::Sequence] {
@@ -227,33 +227,33 @@ fn begin_at_zero() {
     }
 }
 
-/// A journal is kept, and has not failed yet.
+/// Registers the count of the journal's failures at zero.
 pub fn journal_begins() {
     counter!("satscope_ingest_journal_failures_total").increment(0);
 }
 
-/// The journal is written, and has this length in bytes.
+/// Notes that the journal is written, and has this length in bytes.
 pub fn journal_written(bytes: u64) {
     gauge!("satscope_ingest_journal_written").set(1);
     gauge!("satscope_ingest_journal_bytes").set(bytes as f64);
 }
 
-/// The journal is not written.
+/// Notes that the journal is not written.
 pub fn journal_lost() {
     gauge!("satscope_ingest_journal_written").set(0);
 }
 
-/// The journal, or a new file for it, could not be written.
+/// Counts a failure to write the journal, or a new file for it.
 pub fn journal_failed() {
     counter!("satscope_ingest_journal_failures_total").increment(1);
 }
 
-/// A subscriber came.
+/// Counts a subscriber that came.
 pub fn subscribed() {
     gauge!("satscope_ingest_subscribers").increment(1.0);
 }
 
-/// A subscriber left.
+/// Counts a subscriber that left.
 pub fn unsubscribed() {
     gauge!("satscope_ingest_subscribers").decrement(1.0);
 }

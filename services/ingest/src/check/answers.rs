@@ -1,4 +1,4 @@
-//! What the node's answers mean: its version, chain and mempool, the methods that it allows, the blocks that it keeps.
+//! Findings from the node's answers: its version, chain and mempool, the methods that it allows, the blocks that it keeps.
 
 use satscope_bitcoin::{frame::Topic, rpc::IN_WARMUP};
 
@@ -27,10 +27,10 @@ pub const BLOCKS: &str = "blocks";
 const FIRST_WITH_SEQUENCE: u64 = 210_000;
 /// The chain whose coins have a price.
 const MAIN: &str = "main";
-/// The method of which ingest only learns where the node publishes.
+/// The method that only tells ingest where the node publishes.
 const LISTING: &str = "getzmqnotifications";
 
-/// The RPC could not be asked anything.
+/// The finding about an RPC that could not be asked anything.
 pub fn no_answer(choice: &Choice, failure: &Failure, url: &str) -> Finding {
     let fault = failure.fault(url);
     if failure.code() == Some(IN_WARMUP) {
@@ -54,7 +54,7 @@ pub fn no_answer(choice: &Choice, failure: &Failure, url: &str) -> Finding {
     of_fault(RPC, &fault, otherwise)
 }
 
-/// Where the RPC is, and what answers there.
+/// The finding about the RPC: its address, and the program that answers there.
 pub fn rpc(answers: &Answers, url: &str) -> Finding {
     let methods = answers.methods();
     let is_refused = |failure: &Option<&Failure>| failure.is_some_and(Failure::is_forbidden);
@@ -217,7 +217,7 @@ pub fn blocks(answers: &Answers) -> Finding {
     }
 }
 
-/// A question of several that had no answer.
+/// The finding of a question that had no answer, among several.
 pub fn untold(name: &'static str, failure: &Failure) -> Finding {
     let why = match failure.is_forbidden() {
         true => format!("see {METHODS}"),

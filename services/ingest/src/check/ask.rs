@@ -1,4 +1,4 @@
-//! What `check` asks the node. Each question has a limit of its own, and none changes anything.
+//! The questions of `check` to the node. Each has a time limit of its own, and none changes anything.
 
 use std::{collections::BTreeMap, io::ErrorKind, time::Duration};
 
@@ -22,7 +22,7 @@ pub const NO_METHOD: i64 = -32601;
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub enum Failure {
-    /// None came within `LIMIT` to this method.
+    /// No answer to this method came within `LIMIT`.
     #[error("{0}: no answer within {LIMIT:?}")]
     Silent(&'static str),
     /// The answer was an error, or could not be had.
@@ -31,7 +31,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What it says, and what to do.
+    /// The failure as a fault, with what to do.
     pub fn fault(&self, url: &str) -> Fault {
         match self {
             Failure::Silent(_) => Fault::with_remedy(
@@ -48,7 +48,7 @@ impl Failure {
         matches!(self, Failure::Rpc(RpcError::Forbidden(_)))
     }
 
-    /// Whether the login is what is in the way.
+    /// Whether the login has failed.
     pub fn is_of_login(&self) -> bool {
         matches!(
             self,
@@ -80,7 +80,7 @@ impl Failure {
 /// An answer, or why there is none.
 pub type Answer<T> = Result<T, Failure>;
 
-/// What the node answered.
+/// The node's answers.
 #[derive(Debug)]
 pub struct Answers {
     /// `getblockchaininfo`.
@@ -91,12 +91,12 @@ pub struct Answers {
     pub mempool: Answer<MempoolInfo>,
     /// `getzmqnotifications`.
     pub published: Answer<Vec<Notification>>,
-    /// Whether the node lets the other methods be called, which are asked so that they cost it nothing.
+    /// Whether the node lets the other methods be called; their calls cost it nothing.
     pub others: BTreeMap<&'static str, Answer<()>>,
 }
 
-/// The methods of ingest that would be large or need something to ask about, with parameters to which Core answers with a
-/// short error once it has let them in.
+/// Ingest's methods whose answers would be large or need an id. Their parameters make Core give a short answer or error once it
+/// has let the call in.
 fn probes() -> [(&'static str, Value); 6] {
     [
         ("getbestblockhash", json!([])),

@@ -1,4 +1,4 @@
-//! What was found of the node on this machine: its files, and where the login comes from.
+//! Findings about the node's files on this machine, and about the login.
 
 use satscope_bitcoin::{
     discovery::{self, DiscoveryError, Node},
@@ -20,7 +20,7 @@ pub const LOGIN: &str = "login";
 /// What to do about a node that is not there.
 pub const START: &str = "start the node, with server=1 in its bitcoin.conf";
 
-/// Which of the two findings an error of the choice belongs to.
+/// The finding, [`FILES`] or [`LOGIN`], that an error in choosing the node belongs to.
 pub fn culprit(error: &anyhow::Error) -> &'static str {
     match error.downcast_ref() {
         None
@@ -33,7 +33,7 @@ pub fn culprit(error: &anyhow::Error) -> &'static str {
     }
 }
 
-/// What was found of the node's files.
+/// The finding about the node's files.
 pub fn files(choice: &anyhow::Result<Choice>) -> Finding {
     match choice {
         Err(error) if culprit(error) == FILES => {
@@ -121,7 +121,7 @@ pub fn login(
 fn kind(settings: &IngestSettings, choice: &Choice) -> String {
     let of_node = |node: &Node| match &node.login {
         discovery::Login::Cookie(cookie) => format!("the cookie {}", cookie.path().display()),
-        // Operators mix the two up: neither is shown.
+        // Operators mix the two up, so that neither is shown.
         discovery::Login::Password(_) => "rpcuser and rpcpassword of the node's files".to_owned(),
         discovery::Login::Withheld => "none".to_owned(),
     };
@@ -139,7 +139,7 @@ fn kind(settings: &IngestSettings, choice: &Choice) -> String {
     }
 }
 
-/// An error of the choice, with what to do where its text says that.
+/// The finding of an error in choosing the node, with what to do if the text says that.
 fn unusable(name: &'static str, otherwise: &str, error: &anyhow::Error) -> Finding {
     let innermost = error.downcast_ref::<DiscoveryError>();
     let text = innermost.map_or_else(|| format!("{error:#}"), ToString::to_string);
@@ -149,7 +149,7 @@ fn unusable(name: &'static str, otherwise: &str, error: &anyhow::Error) -> Findi
     }
 }
 
-/// A fault, with what to do as it says, `otherwise` if it does not.
+/// The finding of a fault, with what to do: as the fault says, or `otherwise`.
 pub fn of_fault(name: &'static str, fault: &Fault, otherwise: &str) -> Finding {
     match fault.remedy() {
         Some(remedy) => Finding::wrong(name, fault.what(), remedy),
@@ -162,7 +162,7 @@ fn of_text(name: &'static str, text: &str, otherwise: &str) -> Finding {
     Finding::wrong(name, what, remedy)
 }
 
-/// What is wrong, and what to do: the two parts of an error of this project that says both.
+/// The two parts of an error text of this project that has both: what is wrong, and what to do.
 fn parts(text: &str) -> Option<(&str, &str)> {
     let ends = ["; ", ". "].map(|end| text.find(end));
     let end = ends.into_iter().flatten().min()?;

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 /// The longest text of a finding, in characters; the rest of a longer one is left out.
 const LONGEST: usize = 1000;
 
-/// One thing that was looked at.
+/// The result of looking at one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     name: &'static str,
@@ -13,7 +13,7 @@ pub struct Finding {
     state: State,
 }
 
-/// How it is. Only what is to be mended says how, so that neither can be without the other.
+/// The state of the thing. Only a state that must be mended says what to do, so that neither can be without the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// As it should be.
@@ -33,17 +33,17 @@ pub enum State {
 }
 
 impl Finding {
-    /// A finding of what is as it should be.
+    /// A finding that a thing is as it should be.
     pub fn ok(name: &'static str, said: impl AsRef<str>) -> Finding {
         Finding::new(name, said.as_ref(), State::Ok)
     }
 
-    /// A finding of what is not known.
+    /// A finding that a thing is not known.
     pub fn unknown(name: &'static str, said: impl AsRef<str>) -> Finding {
         Finding::new(name, said.as_ref(), State::Unknown)
     }
 
-    /// A finding of what could be better.
+    /// A finding that a thing could be better.
     pub fn warning(
         name: &'static str,
         said: impl AsRef<str>,
@@ -53,7 +53,7 @@ impl Finding {
         Finding::new(name, said.as_ref(), State::Warning { what_to_do })
     }
 
-    /// A finding of what is wrong.
+    /// A finding that a thing is wrong.
     pub fn wrong(
         name: &'static str,
         said: impl AsRef<str>,
@@ -81,12 +81,12 @@ impl Finding {
         &self.said
     }
 
-    /// How it is.
+    /// The state of the thing.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// What is to be mended before Satscope works; `None` if it is not wrong.
+    /// What to do before Satscope works; `None` if it is not wrong.
     pub fn to_fix(&self) -> Option<&str> {
         match &self.state {
             State::Wrong { what_to_do } => Some(what_to_do),
@@ -148,7 +148,7 @@ fn plain(text: &str) -> String {
     plain
 }
 
-/// Whether it is a mark that makes a terminal show other letters in another order, or none. Source: Unicode, UAX #9.
+/// Whether a character makes a terminal show other letters in another order, or not at all. Source: Unicode, UAX #9.
 fn turns_text(letter: char) -> bool {
     matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

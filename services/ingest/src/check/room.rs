@@ -29,10 +29,10 @@ pub fn journal(settings: &IngestSettings) -> Finding {
     }
 }
 
-/// What was found where the journal is to be.
+/// The state of the journal's place.
 #[derive(Debug)]
 enum Place {
-    /// It can be written; free bytes.
+    /// The journal can be written there, with this many free bytes.
     Open(u64),
     /// A file or folder that cannot be used, and why.
     Closed(PathBuf, io::Error),

@@ -57,13 +57,13 @@ pub async fn reach(used: &[Subscription]) -> BTreeSet<String> {
             };
         }
     };
-    // Whether the time was enough is told by what is up.
+    // The endpoints that are up tell whether the time was enough.
     tokio::time::timeout(PATIENCE, all).await.ok();
     drop(ending);
     up
 }
 
-/// What the node says of its topics.
+/// The finding about the topics, from the node's list if there is one.
 pub async fn published(
     endpoints: &Endpoints,
     answer: &Answer<Vec<Notification>>,
@@ -83,7 +83,7 @@ pub async fn published(
     }
 }
 
-/// What can be told without the node's list.
+/// The finding about the topics without the node's list.
 pub async fn unlisted(endpoints: &Endpoints, in_files: &[ZmqPublisher]) -> Finding {
     let used = endpoints.usual();
     let up = reach(&used).await;
@@ -110,7 +110,7 @@ pub async fn unlisted(endpoints: &Endpoints, in_files: &[ZmqPublisher]) -> Findi
     }
 }
 
-/// What is wrong with topics is a warning, because ingest asks for the mempool over RPC meanwhile.
+/// A warning about the topics. It is no more, because ingest asks for the mempool over RPC meanwhile.
 fn polled(what: impl Display, what_to_do: impl AsRef<str>) -> Finding {
     Finding::warning(
         TOPICS,

@@ -1,9 +1,9 @@
 //! Making the picture equal to the node's own, as JSON-RPC gives it: at the start, and whenever something was missed.
 //!
-//! It comes in steps, so that no more than one step's transactions are held at once: [`Tracker::abandon`], each missing
+//! The work comes in steps, so that no more than one step's transactions are held at once: [`Tracker::abandon`], each missing
 //! block, the stamps of the missing mempool transactions, then their contents, and at last [`Tracker::settle`]. Messages that
-//! were queued before the node's answer are replayed after it. Each transaction's last message agrees with the answer, so
-//! the result is the same.
+//! were queued before the node's answer are replayed after it. Each transaction's last message agrees with the answer, so the
+//! result is the same.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::stamp::Stamp;
 
-/// A block.
+/// A whole block, as the node gave it.
 #[derive(Clone, Debug)]
 pub struct FetchedBlock {
     /// Its hash.
@@ -35,8 +35,8 @@ pub struct FetchedBlock {
 }
 
 impl Tracker {
-    /// The txids of `mempool` whose entry times are needed: they have no stamp, or were passed over as older than the window
-    /// and are not, by the clock as it is at `now_ms`.
+    /// The txids of `mempool` whose entry times are needed: their content or stamp is missing, or they were passed over as
+    /// older than the window and lie in it at `now_ms`.
     pub fn missing(&self, mempool: &[Txid], now_ms: u64) -> Vec<Txid> {
         let is_missing = |txid: &&Txid| match self.seen.get(txid) {
             None => true,
@@ -70,8 +70,8 @@ impl Tracker {
             .collect()
     }
 
-    /// The first step: these known blocks, oldest first, are not in the best chain (any more). Blocks that wait for their
-    /// headers are not known: they are read whole.
+    /// The first step: takes out these known blocks, oldest first, which are not in the best chain (any more). Blocks that wait
+    /// for their headers are taken out too, because they are read whole.
     pub fn abandon(&mut self, blocks: &[BlockHash], now_ms: u64) {
         self.run.clear();
         self.keep_left();
@@ -90,16 +90,16 @@ impl Tracker {
         for hash in blocks.iter().rev() {
             self.disconnect(*hash, now_ms);
         }
-        // Another block may have held what one here holds, and a message that was taken in late may have moved it.
+        // A transaction of a block here may have been in an abandoned block too, or a late message may have moved it.
         (0..self.chain.len()).for_each(|at| self.connect_again(at, now_ms));
     }
 
-    /// Notes when transactions of the mempool were first seen, Unix milliseconds, before any of them is judged: a child
-    /// must know its parent's stamp. What has a stamp keeps it. No stamp lies after `bound_ms`, the time of the answer, or
-    /// after the receipt.
+    /// Notes when transactions of the mempool were first seen, Unix milliseconds, before any of them is judged: a child must
+    /// know its parent's stamp. A transaction that has a stamp keeps it. No stamp lies after `bound_ms`, the time of the
+    /// answer, or after the receipt.
     pub fn stamp(&mut self, entered: &[(Txid, u64)], bound_ms: u64) {
         for (txid, entered_ms) in entered {
-            // What cannot be is asked about again.
+            // An entry time that cannot be right is asked for again.
             let stamp = match is_ahead(*entered_ms, bound_ms) {
                 true => (bound_ms, Stamp::Open),
                 false => ((*entered_ms).min(bound_ms), Stamp::Entry),
@@ -125,7 +125,7 @@ impl Tracker {
         self.sight(transaction.compute_txid(), transaction, now_ms, now_ms);
     }
 
-    /// A transaction from before the window can be no payment of it, and is left out without being read.
+    /// Leaves a transaction from before the window out without reading it, because it can be no payment of the window.
     pub fn pass_over(&mut self, txid: &Txid) {
         if let Some(seen) = self.seen.get_mut(txid)
             && seen.verdict() == Verdict::Unknown
@@ -137,7 +137,7 @@ impl Tracker {
         }
     }
 
-    /// These are in the node's mempool; to be called, in as many parts as one likes, before [`Tracker::settle`].
+    /// Places these transactions in the mempool; to be called, in any number of parts, before [`Tracker::settle`].
     pub fn are_in_mempool(&mut self, txids: &[Txid], now_ms: u64) {
         for txid in txids {
             self.put(*txid, Place::Mempool, now_ms);
@@ -145,12 +145,13 @@ impl Tracker {
         }
     }
 
-    /// The last step: `mempool` is all that is in the node's mempool. What is neither there nor in a block is gone, but for
-    /// what no `sequence` message has explained yet.
+    /// The last step: removes the transactions that are neither in `mempool`, which is the node's whole mempool, nor in a
+    /// block. Those that no `sequence` message has explained yet stay.
     pub fn settle(&mut self, mempool: &[Txid], now_ms: u64) {
         let listed: HashSet<&Txid> = mempool.iter().collect();
         let mined: HashSet<&Txid> = self.chain.iter().flat_map(|known| &known.txids).collect();
-        // The chain here goes back for longer than the window: a block that came since and is not in it has left.
+        // The chain here goes back for longer than the window. So a transaction that was mined in that time, and is in no block
+        // here, has lost its block.
         let is_recent = |seen: &Seen| seen.since_ms() + WINDOW_MS > now_ms;
         let is_unlisted = |(txid, seen): &(&Txid, &Seen)| match seen.place {
             Place::Mempool | Place::Pending => !listed.contains(txid),
@@ -168,8 +169,8 @@ impl Tracker {
         }
     }
 
-    /// A transaction that is met only here was first seen when the block was made, or when that was heard of if that is
-    /// earlier. A block that is older than the window leaves its hash, and that what was known is mined.
+    /// Takes a whole block. A transaction that is met only here bears the block's header time, or the receipt of the block if
+    /// that is earlier. Of a block that is older than the window, only its hash and its known transactions are kept.
     pub(super) fn take_block(&mut self, fetched: FetchedBlock, received_ms: u64, now_ms: u64) {
         let time_ms = fetched.time_ms.min(received_ms);
         let is_recent = is_in_window(time_ms, now_ms);

@@ -69,7 +69,7 @@ struct BlockFields {
     time_ms: u64,
 }
 
-/// A hash as its 32 bytes, because serde would write its hex digits in human-readable formats.
+/// A hash as its 32 bytes alone; its own serde form has a length before them, or is hex digits.
 mod hash {
     use super::*;
 

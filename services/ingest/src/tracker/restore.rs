@@ -1,4 +1,4 @@
-//! Beginning where an earlier process left off, from what its journal holds.
+//! Restoring the state of an earlier process from its journal.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -13,11 +13,11 @@ use super::{
 };
 use crate::stamp::Shift;
 
-/// A clock may be this far behind what an earlier process wrote down, milliseconds: it was read a moment ago.
+/// A clock may be this far behind the journal's last record, milliseconds, because it was read a moment ago.
 const CLOCK_TOLERANCE_MS: u64 = 2000;
 
 impl Tracker {
-    /// Takes a record of the journal, in the order in which they were written.
+    /// Takes the next record of the journal; records come in the order in which they were written.
     pub fn restore(&mut self, record: Record) {
         match record {
             Record::Seen {
@@ -73,8 +73,8 @@ impl Tracker {
         }
     }
 
-    /// After the last record, which was written at `last_ms`: the window at `now_ms` goes into the log, oldest first, and
-    /// everything is counted. What an earlier process stamped by a clock that was ahead of this one's has no stamp.
+    /// Ends the restoring after the last record, which was written at `last_ms`: puts the window at `now_ms` into the log,
+    /// oldest first, and counts everything. A receipt by a clock that was ahead of this one's is no stamp any more.
     pub fn restored(&mut self, last_ms: u64, now_ms: u64) {
         let was_ahead = last_ms > now_ms + CLOCK_TOLERANCE_MS;
         self.census.take(self.seen.values().map(|seen| seen.place));
@@ -96,8 +96,7 @@ impl Tracker {
         self.tell_window(now_ms);
     }
 
-    /// Every stamp follows the clocks as they are found to be, and the window at `now_ms` goes into a log that has been begun
-    /// anew.
+    /// Moves every stamp by `shift`, and puts the window at `now_ms` into a log that is begun anew.
     pub fn shift(&mut self, shift: Shift, now_ms: u64) {
         self.seen.retain(|seen| {
             seen.shift(shift, now_ms);
@@ -120,7 +119,7 @@ impl Tracker {
         self.tell_window(now_ms);
     }
 
-    /// Gives up everything: it belongs to another chain.
+    /// Gives up all blocks and transactions, because they belong to another chain.
     pub fn give_up(&mut self, now_ms: u64) {
         self.abandon(&self.known_blocks(), now_ms);
         let held: Vec<Txid> = self
@@ -134,7 +133,7 @@ impl Tracker {
         }
     }
 
-    /// What an earlier process had not stamped before it was mined bears its block's time.
+    /// Gives transactions that were mined before an earlier process had stamped them their blocks' times.
     fn date_restored(&mut self, now_ms: u64) {
         let blocks = self.chain.iter();
         let mined: Vec<(Vec<Txid>, u64)> = blocks

@@ -1,8 +1,8 @@
 //! All transactions that have been met, found by their txids: half a million of them at a time.
 //!
-//! The entries lie close together in pieces of equal size, and a hash table holds only their numbers. So a new one
-//! is written beside the one before it, growing moves eight bytes an entry, and what is no longer needed is given back. The
-//! hash is keyed: anybody can make txids that are alike.
+//! The entries lie close together in pieces of equal size, and a hash table holds only their numbers. So a new one is written
+//! beside the one before it, growing moves eight bytes an entry, and what is no longer needed is given back. The hash is keyed,
+//! because anybody can make txids that are alike.
 
 use bitcoin::{Txid, hashes::Hash as _};
 use hashbrown::HashTable;
@@ -13,23 +13,23 @@ use super::transaction::Seen;
 /// Entries in one piece: a third of a megabyte.
 const PIECE: usize = 4096;
 
-/// The table. A number says where an entry lies; that of the last changes when another one is taken out.
+/// The table. A number says where an entry lies. When an entry is taken out, the last one gets its number.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     numbers: HashTable<Number>,
-    /// Full ones, and at the end one that is not empty.
+    /// The pieces, all full but the last, which is not empty.
     pieces: Vec<Vec<(Txid, Seen)>>,
     key: TxidKey,
 }
 
-/// Where an entry lies, with the hash of its txid: growing need not look at each.
+/// Where an entry lies, with the hash of its txid, so that growing need not look at each entry.
 #[derive(Clone, Copy, Debug)]
 struct Number {
     hash: u32,
     at: u32,
 }
 
-/// What came of looking for a transaction.
+/// The result of a search for a transaction.
 #[derive(Debug)]
 pub(super) struct Sought {
     hash: u32,
@@ -42,7 +42,8 @@ impl Table {
         self.numbers.len()
     }
 
-    /// Looks for a transaction, for [`Table::found`] and [`Table::put`] until something else is put in or taken out.
+    /// Looks for a transaction. The result serves [`Table::found`] and [`Table::put`] until another entry is put in or taken
+    /// out.
     pub fn seek(&self, txid: &Txid) -> Sought {
         let hash = self.hash(txid);
         let is_it = |found: &Number| found.hash == hash && self.entry(found.at as usize).0 == *txid;
@@ -57,7 +58,7 @@ impl Table {
         Some(&self.entry(sought.at?).1)
     }
 
-    /// In the place of what was known of it.
+    /// Puts a transaction in, in place of its entry if it has one.
     pub fn put(&mut self, sought: Sought, txid: Txid, seen: Seen) -> &mut Seen {
         let number = match sought.at {
             Some(number) => {
@@ -91,7 +92,7 @@ impl Table {
             + self.pieces.len() * PIECE * size_of::<(Txid, Seen)>()
     }
 
-    /// What is known of a transaction; `new` where nothing is.
+    /// The entry of a transaction; `new` makes it if there is none.
     pub fn get_or_insert_with(&mut self, txid: Txid, new: impl FnOnce() -> Seen) -> &mut Seen {
         let sought = self.seek(&txid);
         match sought.at {
@@ -100,7 +101,7 @@ impl Table {
         }
     }
 
-    /// All, in no order.
+    /// All entries, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&Txid, &Seen)> {
         let entries = self.pieces.iter().flatten();
         entries.map(|(txid, seen)| (txid, seen))
@@ -110,9 +111,9 @@ impl Table {
         self.iter().map(|(_, seen)| seen)
     }
 
-    /// Takes out those that `keep` is false of.
+    /// Takes out the entries for which `keep` is false.
     pub fn retain(&mut self, mut keep: impl FnMut(&mut Seen) -> bool) {
-        // From the end, so that what takes the place of one has been asked about already.
+        // From the end, so that the entry that takes a removed one's place has been asked about already.
         for number in (0..self.len()).rev() {
             if !keep(&mut self.entry_mut(number).1) {
                 self.take_out(number);
@@ -132,7 +133,7 @@ impl Table {
         &mut self.pieces[number / PIECE][number % PIECE]
     }
 
-    /// One that is not there yet; its number.
+    /// Adds an entry that is not there yet; returns its number.
     fn add(&mut self, hash: u32, txid: Txid, seen: Seen) -> usize {
         let at = self.len();
         if at.is_multiple_of(PIECE) {
@@ -148,7 +149,7 @@ impl Table {
         at
     }
 
-    /// The last one takes its place.
+    /// Takes an entry out; the last one takes its place.
     fn take_out(&mut self, number: usize) {
         let last = self.len() - 1;
         self.renumber(last, number);
@@ -162,7 +163,7 @@ impl Table {
         }
     }
 
-    /// The entry `number` is found no longer, and the one that is `last` under that number.
+    /// Takes the entry `number` out of the hash table, and gives its number to the entry `last`.
     fn renumber(&mut self, last: usize, number: usize) {
         let hash = |at: usize| spread(self.hash(&self.entry(at).0));
         let (of_number, of_last) = (hash(number), hash(last));
@@ -187,7 +188,7 @@ impl Number {
     }
 }
 
-/// A hash table looks at both ends of a hash.
+/// A hash on both ends of 64 bits, because a hash table looks at both.
 fn spread(hash: u32) -> u64 {
     (u64::from(hash) << 32) | u64::from(hash)
 }

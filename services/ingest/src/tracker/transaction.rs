@@ -1,4 +1,4 @@
-//! What is kept of each transaction: its stamp, what the filter said, and where it is.
+//! The state of each transaction: its stamp, the filter's verdict, and its place.
 
 use std::sync::Arc;
 
@@ -14,9 +14,10 @@ use crate::stamp::{Shift, Stamp};
 /// A transaction that has been met. Half a million of them are held at a time, so that each byte counts.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// What was accepted, while it may be in the window.
+    /// The accepted content, while it may be in the window.
     accepted: Option<Arc<Accepted>>,
-    /// What an accepted one spends, for telling why it left: what replaces it, or conflicts with it, spends one of these too.
+    /// The outputs that an accepted one spends, for explaining its departure: a replacement or a conflicting block spends one
+    /// of them too.
     spends: Spends,
     first_seen: Millis,
     since: Millis,
@@ -25,16 +26,16 @@ pub(super) struct Seen {
     pub place: Place,
 }
 
-/// What was told of a transaction: an accepted one is published once it has its place and its stamp.
+/// Whether a transaction has been counted and published. An accepted one is published once it has its place and its stamp.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {
-    /// It has been counted among those received.
+    /// Whether it has been counted among those received.
     pub counted: bool,
-    /// It is in the log.
+    /// Whether it is in the log.
     pub published: bool,
 }
 
-/// What the filter said.
+/// The filter's verdict on a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Its content has not been seen.
@@ -42,14 +43,15 @@ pub(super) enum Verdict {
     Accepted,
     /// Left out; `None` if an earlier process knew why.
     Filtered(Option<Rejection>),
-    /// It passed, and its content was let go since it is of no more use.
+    /// Accepted, and the content was dropped because it is of no more use.
     Past,
     /// It was older than the window when it was met, and was not looked into.
     Unread,
 }
 
 impl Seen {
-    /// Known by its txid alone: its stamp, and since when it is where it is, in Unix milliseconds.
+    /// A transaction that is known by its txid alone, with its stamp, and at `place` since `since_ms`; both in Unix
+    /// milliseconds.
     pub fn new((first_seen_ms, stamp): (u64, Stamp), place: Place, since_ms: u64) -> Seen {
         Seen {
             accepted: None,
@@ -62,12 +64,12 @@ impl Seen {
         }
     }
 
-    /// Known by its txid alone, received at `received_ms` and not stamped.
+    /// A transaction that is known by its txid alone, received
     pub fn received(received_ms: u64) -> Seen {
         Seen::new((received_ms, Stamp::Open), Place::Announced, received_ms)
     }
 
-    /// Whether neither its content is known nor that it is too old to be looked into.
+    /// Whether the filter has not judged it: its content has not come, or was passed over as older than the window.
     pub fn is_unknown(&self) -> bool {
         matches!(self.verdict, Verdict::Unknown | Verdict::Unread)
     }
@@ -78,24 +80,24 @@ impl Seen {
         Seen::new(stamp, self.place, self.since_ms())
     }
 
-    /// The filter let it pass.
+    /// Records that the filter accepted it.
     pub fn accept(&mut self, accepted: Arc<Accepted>, spends: Spends) {
         self.verdict = Verdict::Accepted;
         self.accepted = Some(accepted);
         self.spends = spends;
     }
 
-    /// The filter left it out.
+    /// Records that the filter left it out.
     pub fn leave_out(&mut self, why: Option<Rejection>) {
         self.without(Verdict::Filtered(why));
     }
 
-    /// The filter let it pass, and its content is of no more use.
+    /// Drops its accepted content, which is of no more use.
     pub fn let_go(&mut self) {
         self.without(Verdict::Past);
     }
 
-    /// It is older than the window, and is not looked into.
+    /// Records that it is older than the window, and is not looked into.
     pub fn pass_over(&mut self) {
         self.without(Verdict::Unread);
     }
@@ -106,7 +108,7 @@ impl Seen {
         self.spends = Spends::new();
     }
 
-    /// Brings it to a place at `now_ms`; returns where it was.
+    /// Moves it to a place at `now_ms`; returns the place before.
     pub fn move_to(&mut self, place: Place, now_ms: u64) -> Place {
         let before = std::mem::replace(&mut self.place, place);
         if before != place {
@@ -120,7 +122,7 @@ impl Seen {
         self.first_seen.get()
     }
 
-    /// How its stamp came about.
+    /// The origin of its stamp.
     pub fn stamp(&self) -> Stamp {
         self.stamp
     }
@@ -138,12 +140,12 @@ impl Seen {
         }
     }
 
-    /// Its receipt is its stamp.
+    /// Makes its receipt its stamp.
     pub fn stamp_by_receipt(&mut self) {
         self.stamp = Stamp::Receipt;
     }
 
-    /// Its stamp moves, and no time stays after `now_ms`.
+    /// Moves its stamp by `shift`; no time of it may lie after `now_ms`.
     pub fn shift(&mut self, shift: Shift, now_ms: u64) {
         let stamp_ms = self.first_seen_ms();
         let shifted_ms = match (self.verdict, self.stamp) {
@@ -162,8 +164,8 @@ impl Seen {
         self.since = Millis::new(since_ms.min(now_ms));
     }
 
-    /// An earlier process wrote it down: its stamp stays as it is. It has none if it lies after `now_ms`, or is a receipt by a
-    /// clock that `was_ahead` of this one.
+    /// Takes the stamp that an earlier process wrote down as it is. The stamp is undecided again if it lies after `now_ms`, or
+    /// is a receipt by a clock that `was_ahead` of this one.
     pub fn restored(&mut self, now_ms: u64, was_ahead: bool) {
         let is_receipt = self.stamp == Stamp::Receipt;
         if self.stamp != Stamp::Open {
@@ -176,7 +178,7 @@ impl Seen {
         self.since = Millis::new(self.since_ms().min(now_ms));
     }
 
-    /// What was told of it, by where and what it is now.
+    /// Whether it counts as counted and published, in its state now.
     pub fn told(&self) -> Told {
         Told {
             counted: self.verdict != Verdict::Unknown && self.place != Place::Announced,
@@ -184,7 +186,7 @@ impl Seen {
         }
     }
 
-    /// Where the log has it; `None` if it is not in the log.
+    /// Its state in the log; `None` if it is not in the log.
     pub fn state(&self) -> Option<State> {
         let is_known = self.accepted.is_some() && self.stamp != Stamp::Open;
         match self.place {
@@ -200,7 +202,7 @@ impl Seen {
         self.first_seen_ms() + WINDOW_MS > now_ms
     }
 
-    /// When it came to where it is, Unix milliseconds.
+    /// When it came to its place, Unix milliseconds.
     pub fn since_ms(&self) -> u64 {
         self.since.get()
     }
@@ -209,17 +211,17 @@ impl Seen {
         self.verdict
     }
 
-    /// What was accepted, if it was and may be in the window.
+    /// Its accepted content, while it may be in the window.
     pub fn accepted(&self) -> Option<&Arc<Accepted>> {
         self.accepted.as_ref()
     }
 
-    /// What an accepted one spends.
+    /// The outputs that it spends, if it is accepted.
     pub fn spends(&self) -> &[Outpoint] {
         &self.spends
     }
 
-    /// The same for the journal.
+    /// Its record for the journal.
     pub fn record(&self, txid: &Txid) -> Record {
         Record::Seen {
             txid: *txid,
@@ -247,7 +249,7 @@ impl Seen {
     }
 }
 
-/// Unix milliseconds in six bytes, which are enough until the year 10889; what is later is taken for that.
+/// Unix milliseconds in six bytes, which are enough until the year 10889; later times become the last of these.
 #[derive(Clone, Copy, Debug)]
 struct Millis([u8; 6]);
 
@@ -283,10 +285,10 @@ pub enum Place {
 /// An output of another transaction: the first 8 bytes of its txid, which is enough to compare, and its number.
 pub type Outpoint = (u64, u32);
 
-/// Several of them; that of a transaction with one input, as most are, takes no memory of its own.
+/// The outputs that a transaction spends; a single one, as most transactions have, takes no memory of its own.
 pub type Spends = SmallVec<[Outpoint; 1]>;
 
-/// What a transaction spends.
+/// The outputs that a transaction spends.
 pub(super) fn outpoints(transaction: &impl Judged) -> impl Iterator<Item = Outpoint> {
     transaction
         .spends()
