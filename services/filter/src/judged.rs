@@ -1,11 +1,11 @@
-//! What the filter looks at of a transaction, whichever way that was read.
+//! The parts of a transaction that the filter looks at, whichever way it was read.
 
 use bitcoin::{Script, Transaction, hashes::Hash as _};
 
-/// An output of another transaction, named where it stands: most of those who ask look at a part of it.
+/// An output of another transaction. The txid is borrowed from where it stands, because most callers look at a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spent<'a> {
-    /// The other's id, in the order in which a hash is computed.
+    /// The other transaction's id, in the order in which a hash is computed.
     pub txid: &'a [u8; 32],
     /// The number of the output.
     pub vout: u32,
@@ -19,15 +19,15 @@ pub trait Judged {
     fn input_count(&self) -> usize;
     /// How many outputs it has.
     fn output_count(&self) -> usize;
-    /// What it spends.
+    /// The outputs that it spends.
     fn spends(&self) -> impl Iterator<Item = Spent<'_>>;
-    /// What it pays, in satoshi, and to which scripts.
+    /// Its outputs: the value in satoshi, and the script.
     fn pays(&self) -> impl Iterator<Item = (u64, &Script)>;
     /// Whether one of its outputs is an OP_RETURN: it carries data.
     fn carries_data(&self) -> bool {
         self.pays().any(|(_, script)| script.is_op_return())
     }
-    /// The size of the largest witness of an input, in bytes; 0 where there is none.
+    /// The size of the largest witness of an input, in bytes; 0 if there is none.
     fn largest_witness(&self) -> usize;
 }
 

@@ -1,11 +1,11 @@
 //! Which transactions are payments that could be a round dollar sum, and why the others are not.
 //!
-//! Somebody who pays $50 sends one output worth $50 and takes the rest back as change; an exchange pays a hundred
-//! customers at once. [`Filter`] keeps transactions that look like either and names the reason for every other one.
+//! A payer of $50 sends one output worth $50 and takes the rest back as change; an exchange pays a hundred customers at once.
+//! [`Filter`] keeps transactions that look like either and names the reason for every other one.
 //!
-//! The default set is wide. Narrower rules (at most 5 inputs, exactly 2 outputs, no input from a recent transaction) make
-//! what is left cleaner, and yet read fewer blocks right, because half of the round sums are gone with the rest:
-//! `docs/ACCURACY.md` has the figures.
+//! The default set is wide. Narrower rules (at most 5 inputs, exactly 2 outputs, no input from a recent transaction) leave
+//! cleaner payments, and yet read fewer blocks right, because half of the round sums are lost too: `docs/ACCURACY.md` has the
+//! figures.
 
 mod judged;
 mod raw;
@@ -25,13 +25,14 @@ const SATS_PER_BTC: u64 = 100_000_000;
 /// measured best.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    /// Most inputs that a payment has; more is somebody consolidating coins.
+    /// Most inputs that a payment has; a transaction with more consolidates coins.
     pub max_inputs: usize,
     /// How many outputs a payment has: one, with change two, and a payout up to some hundreds. Still more is spam.
     pub outputs: RangeInclusive<usize>,
     /// Largest serialised witness of one input, in bytes; more carries data (inscriptions).
     pub max_witness_bytes: usize,
-    /// Whether a transaction that spends one seen in the last three hours is left out: money moving on, not a payment.
+    /// Whether a transaction that spends one seen in the last three hours is left out, because it moves money on and is no
+    /// payment.
     pub reject_recent_inputs: bool,
     /// Output values that count, in satoshi.
     pub value_sats: RangeInclusive<u64>,

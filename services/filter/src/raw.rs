@@ -1,6 +1,6 @@
 //! A transaction read where it lies: nothing is copied, and nothing allocated.
 //!
-//! The layout is that of Core's `src/primitives/transaction.h`; what is refused is what the `bitcoin` crate refuses.
+//! The layout is that of Core's `src/primitives/transaction.h`; the same bytes are refused that the `bitcoin` crate refuses.
 
 use bitcoin::hashes::Hash as _;
 use bitcoin::{Script, Txid};
@@ -13,7 +13,7 @@ use crate::judged::{Judged, Spent};
 const HEADER: usize = 80;
 /// Bytes of a txid and of the number of an output.
 const OUTPOINT: usize = 36;
-/// The txid and the number of what a coinbase spends.
+/// The txid and the output's number in the input of a coinbase.
 const NO_OUTPUT: ([u8; 32], [u8; 4]) = ([0; 32], [0xff; 4]);
 /// The first byte of the script of an output that carries data.
 const OP_RETURN: u8 = 0x6a;
@@ -21,16 +21,16 @@ const OP_RETURN: u8 = 0x6a;
 /// Why bytes are no transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RawError {
-    /// They end too early.
+    /// The bytes end too early.
     #[error("not whole: the bytes end too early")]
     Short,
-    /// They go on after its end, by so many.
+    /// This many bytes follow after its end.
     #[error("{0} bytes after the end")]
     Long(usize),
     /// A number is written longer than it needs to be.
     #[error("a length that is not written as short as it can be")]
     Number,
-    /// After the marker of a segregated witness comes this instead of 1.
+    /// This byte follows the marker of a segregated witness, instead of 1.
     #[error("the witness flag {0}; expected 1")]
     Flag(u8),
     /// A segregated witness is announced, and no input has one.
@@ -42,7 +42,7 @@ pub enum RawError {
 #[derive(Debug, Clone, Copy)]
 pub struct RawTransaction<'a> {
     version: &'a [u8; 4],
-    /// What the txid covers beside version and lock time: the inputs and outputs with their counts.
+    /// The inputs and outputs with their counts, which the txid covers beside version and lock time.
     covered: &'a [u8],
     inputs: Items<'a>,
     outputs: Items<'a>,
@@ -52,7 +52,7 @@ pub struct RawTransaction<'a> {
     largest_witness: usize,
 }
 
-/// So many inputs or outputs, one after the other.
+/// Inputs or outputs, one after the other, and their number.
 #[derive(Debug, Clone, Copy)]
 struct Items<'a> {
     count: u64,
@@ -63,7 +63,7 @@ impl<'a> RawTransaction<'a> {
     /// Reads bytes that are one transaction.
     ///
     /// # Errors
-    /// When they are not.
+    /// When the bytes are not one transaction.
     pub fn read(bytes: &'a [u8]) -> Result<Self, RawError> {
         let mut reader = Reader(bytes);
         let transaction = Self::read_first(&mut reader);
@@ -73,7 +73,7 @@ impl<'a> RawTransaction<'a> {
         }
     }
 
-    /// Reads what comes first.
+    /// Reads the transaction that comes first.
     fn read_first(reader: &mut Reader<'a>) -> Result<Self, RawError> {
         let version = reader.array()?;
         let mut covered = *reader;
@@ -162,15 +162,15 @@ impl<'a> RawTransaction<'a> {
         usize::try_from(self.outputs.count).unwrap_or(usize::MAX)
     }
 
-    /// What it spends, each with the script that was given for it.
+    /// Its inputs: the output that each spends, and the input's script.
     #[inline]
     pub fn inputs(&self) -> impl Iterator<Item = (Spent<'a>, &'a Script)> + use<'a> {
         let mut reader = Reader(self.inputs.bytes);
-        // All of it has been read once: no error is possible.
+        // The inputs have been read once, so that no error is possible.
         std::iter::from_fn(move || reader.input().ok())
     }
 
-    /// What it pays, in satoshi, and to which scripts.
+    /// Its outputs: the value in satoshi, and the script.
     #[inline]
     pub fn outputs(&self) -> impl Iterator<Item = (u64, &'a Script)> + use<'a> {
         let mut reader = Reader(self.outputs.bytes);
@@ -232,7 +232,7 @@ pub fn read_block(bytes: &[u8]) -> Result<Vec<RawTransaction<'_>>, RawError> {
     }
 }
 
-/// What is still to be read.
+/// The bytes that are still to be read.
 #[derive(Clone, Copy)]
 struct Reader<'a>(&'a [u8]);
 
@@ -249,7 +249,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// Core's "compact size".
+    /// Reads a number in Core's "compact size".
     fn number(&mut self) -> Result<u64, RawError> {
         let (number, least) = match self.array::<1>()?[0] {
             0xfd => (u64::from(u16::from_le_bytes(*self.array()?)), 0xfd),
@@ -263,7 +263,7 @@ impl<'a> Reader<'a> {
         Ok(number)
     }
 
-    /// A length, and so many bytes.
+    /// Reads a length, and as many bytes.
     fn script(&mut self) -> Result<&'a [u8], RawError> {
         let length = usize::try_from(self.number()?).map_err(|_| RawError::Short)?;
         self.take(length)
@@ -282,7 +282,7 @@ impl<'a> Reader<'a> {
         Ok(Items { count, bytes })
     }
 
-    /// The witness of each input; the size of the largest.
+    /// Reads the witness of each input; returns the size of the largest, in bytes.
     fn witnesses(&mut self, inputs: u64) -> Result<usize, RawError> {
         let (mut largest, mut is_any) = (0, inputs == 0);
         for _ in 0..inputs {
@@ -315,7 +315,7 @@ impl<'a> Reader<'a> {
         Ok((value_sats, Script::from_bytes(self.script()?)))
     }
 
-    /// What lies between here and where another has come to.
+    /// The bytes from here to where `other` has come.
     fn up_to(&self, other: &Self) -> &'a [u8] {
         &self.0[..self.0.len() - other.0.len()]
     }
