@@ -1,4 +1,4 @@
-//! What can happen to a node's mempool, as the log holds it.
+//! The events of a node's mempool, as the log holds them.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub struct Entry {
     pub event: Event,
 }
 
-/// What happened. Small, since hundreds of thousands may be held: an entry fills a line of the processor's cache.
+/// An event of the log. It is small, because hundreds of thousands may be held: an entry fills a line of the processor's cache.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A transaction that passed the filter was seen for the first time, or came back; and where it is.
@@ -38,9 +38,9 @@ pub enum Event {
     Removed(Txid, RemovalReason),
     /// A block became part of the best chain, with those of its transactions that were accepted.
     BlockConnected(Box<Block>, Vec<Txid>),
-    /// A block left the best chain; likewise.
+    /// A block left the best chain, with those of its transactions that were accepted.
     BlockDisconnected(Box<Block>, Vec<Txid>),
-    /// The tick of each second.
+    /// The status of each half second.
     Status(Arc<NodeStatus>),
 }
 
@@ -79,15 +79,15 @@ pub struct Accepted {
     pub values_sats: Values,
     /// How many outputs of others it spends.
     pub input_count: u32,
-    /// It was first met in a block: its stamp is the earlier of the block's header time and its receipt.
+    /// Whether it was first met in a block: its stamp is the earlier of the block's header time and its receipt.
     pub met_in_block: bool,
 }
 
-/// Output values in satoshi; a payment and its change, as most are, take no memory of their own.
+/// Output values in satoshi; one or two, as most transactions have, take no memory of their own.
 pub type Values = SmallVec<[u64; 2]>;
 
 impl Accepted {
-    /// How many bytes of memory it takes, shared as it is.
+    /// The bytes of memory that it takes, with the counters of its `Arc`.
     pub fn bytes(&self) -> usize {
         let beyond = match self.values_sats.spilled() {
             true => self.values_sats.capacity() * size_of::<u64>(),
@@ -180,13 +180,13 @@ pub struct Counters {
 pub struct Hop {
     /// "node", "ingest", "analyzer", "gateway".
     pub name: String,
-    /// How it is.
+    /// The state of the link.
     pub state: HopState,
     /// One line for a person; may be empty.
     pub detail: String,
 }
 
-/// How a link is.
+/// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HopState {
     /// Not yet connected for the first time.

@@ -9,7 +9,7 @@ use crate::event::{Entry, Event, Position};
 pub struct Limits {
     /// Entries older than this, by their stamps against the newest, are dropped; milliseconds.
     pub age_ms: u64,
-    /// The oldest are dropped beyond this much memory.
+    /// The most memory that the entries may take, in bytes; beyond it the oldest are dropped.
     pub bytes: usize,
 }
 
@@ -69,7 +69,8 @@ impl EventLog {
         }
     }
 
-    /// What followed `position`, oldest first; `None` when that is not (or no longer) held, or of another epoch.
+    /// The entries after `position`, oldest first; `None` if they are not (or no longer) held, or `position` is of another
+    /// epoch.
     pub fn after(&self, position: Position) -> Option<impl Iterator<Item = &Entry>> {
         let first_held = self.newest - self.entries.len() as u64 + 1;
         let known = position.epoch == self.epoch

@@ -1,16 +1,16 @@
-//! What was touched since an update, so that a reader that missed some can be told just that.
+//! The ids that updates touched, so that a reader that missed some updates can be told just those.
 
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
 };
 
-/// How much is remembered; beyond either the oldest updates go.
+/// The bounds of what is remembered; beyond either the oldest updates are dropped.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Updates.
+    /// The most updates.
     pub updates: usize,
-    /// Ids touched, in all of them together.
+    /// The most ids touched, in all updates together.
     pub ids: usize,
 }
 
@@ -26,7 +26,7 @@ pub struct Replay<S, Id> {
     complete_after: Option<S>,
 }
 
-/// What one update touched.
+/// The ids that one update touched.
 #[derive(Debug)]
 struct Touched<S, Id> {
     sequence: S,
@@ -34,17 +34,17 @@ struct Touched<S, Id> {
     changed: Vec<Id>,
 }
 
-/// What several updates touched, each id once and in one of the two.
+/// The ids that several updates touched, each once and in one of the two sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missed<Id> {
-    /// Came, or came anew.
+    /// Ids that came, or came anew.
     pub added: BTreeSet<Id>,
-    /// Were there before, and changed.
+    /// Ids that were there before, and changed.
     pub changed: BTreeSet<Id>,
 }
 
 impl<S: Copy + PartialOrd, Id: Clone + Ord> Replay<S, Id> {
-    /// Remembers nothing: nobody can go on.
+    /// A replay that remembers nothing, so that no reader can go on.
     pub fn new(bounds: Bounds) -> Self {
         Replay {
             bounds,
@@ -59,7 +59,7 @@ impl<S: Copy + PartialOrd, Id: Clone + Ord> Replay<S, Id> {
         self.complete_after.is_none() && self.updates.is_empty()
     }
 
-    /// Begins anew: only who has seen `sequence` can go on from there.
+    /// Begins anew: only a reader that has seen `sequence` can go on from there.
     pub fn begin(&mut self, sequence: S) {
         *self = Replay {
             complete_after: Some(sequence),
@@ -67,7 +67,7 @@ impl<S: Copy + PartialOrd, Id: Clone + Ord> Replay<S, Id> {
         };
     }
 
-    /// Remembers one more update. Who has seen the one before it goes on, whatever its epoch.
+    /// Remembers one more update. A reader that has seen the one before it can go on, even if that is of another epoch.
     pub fn push(&mut self, sequence: S, added: Vec<Id>, changed: Vec<Id>) {
         let touched = Touched {
             sequence,
@@ -85,7 +85,7 @@ impl<S: Copy + PartialOrd, Id: Clone + Ord> Replay<S, Id> {
         }
     }
 
-    /// How many updates came after this one; `None` when it is not known.
+    /// How many updates came after this one; `None` if the update is not known.
     pub fn behind(&self, sequence: S) -> Option<usize> {
         if self.complete_after == Some(sequence) {
             return Some(self.updates.len());
@@ -97,8 +97,8 @@ impl<S: Copy + PartialOrd, Id: Clone + Ord> Replay<S, Id> {
             .map(|(behind, _)| behind)
     }
 
-    /// How many updates came after this one, or after the nearest before it: another server of the same updates may have passed
-    /// on one that we never had. `None` when it is not one between two that we had.
+    /// How many updates came after this one, or after the nearest before it. Another server of the same updates may have passed
+    /// on one that never came here. `None` if `sequence` is not between two that came here.
     pub fn behind_nearest(&self, sequence: S) -> Option<usize> {
         self.behind(sequence).or_else(|| {
             let sequences = self.updates.iter().map(|touched| touched.sequence);
@@ -109,7 +109,7 @@ impl<S: Copy + PartialOrd, Id: Clone + Ord> Replay<S, Id> {
         })
     }
 
-    /// What the newest `count` updates touched; `None` when that is over `most` ids.
+    /// The ids that the newest `count` updates touched; `None` if there are over `most`.
     pub fn touched(&self, count: usize, most: usize) -> Option<Missed<Id>> {
         let mut missed = Missed {
             added: BTreeSet::new(),

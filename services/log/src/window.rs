@@ -17,19 +17,19 @@ use crate::{
 /// How long a transaction stays after it was first seen.
 pub const WINDOW_MS: u64 = 3 * 60 * 60 * 1000;
 
-/// Blocks held at most, of the 18 or so of three hours: a node that catches up connects hundreds in that time.
+/// The most blocks that are held. Three hours hold about 18, and a node that catches up connects hundreds in that time.
 const MOST_BLOCKS: usize = 300;
 
 /// A transaction of the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracked {
-    /// What was accepted.
+    /// The accepted transaction.
     pub accepted: Arc<Accepted>,
     /// Where it is now.
     pub state: State,
 }
 
-/// What an event changed.
+/// A change that an event made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A transaction is new in the window.
@@ -40,7 +40,7 @@ pub enum Change {
     Left(Arc<Accepted>),
 }
 
-/// Several of them; the one of a transaction takes no memory of its own.
+/// The changes of an event; a single one, as that of a transaction, takes no memory of its own.
 pub type Changes = SmallVec<[Change; 1]>;
 
 /// All accepted transactions that were first seen in the last three hours and not removed.
@@ -49,30 +49,30 @@ pub struct Window {
     by_txid: HashTable<ByTxid>,
     key: TxidKey,
     by_age: BTreeMap<ByAge, State>,
-    /// What the transactions take, without the tables.
+    /// The memory that the transactions take without the tables, in bytes.
     bytes: usize,
     blocks: VecDeque<Block>,
 }
 
-/// A transaction that is found by its txid, whose hash is kept: growing need not look at each.
+/// A transaction that is found by its txid, whose hash is kept so that growing need not look at each.
 #[derive(Clone, Debug)]
 struct ByTxid {
     hash: u64,
     accepted: Arc<Accepted>,
 }
 
-/// A transaction in the order of age; those of the same moment in that of their txids.
+/// A transaction in the order of age, and of txids if the moment is the same.
 #[derive(Clone, Debug)]
 struct ByAge {
     first_seen_ms: u64,
     accepted: Arc<Accepted>,
 }
 
-/// What the tables take for each transaction, about: a tree's leaf is two thirds full, and so is a hash table.
+/// About how many bytes the tables take for each transaction: a tree's leaf is two thirds full, and so is a hash table.
 const TABLES_BYTES: usize = (size_of::<(ByAge, State)>() + size_of::<ByTxid>()) * 3 / 2;
 
 impl Window {
-    /// Takes one event in. What is too old by `now_ms` does not enter.
+    /// Takes one event in, and returns what it changed. A transaction that is too old at `now_ms` does not enter.
     pub fn apply(&mut self, event: &Event, now_ms: u64) -> Changes {
         match event {
             Event::Accepted(accepted, state) => {
@@ -80,7 +80,7 @@ impl Window {
             }
             Event::Removed(txid, _) => self.leave(txid).into_iter().collect(),
             Event::BlockConnected(block, txids) => {
-                // One that is told again keeps its place.
+                // A block that is told again keeps its place.
                 match self.blocks.iter_mut().find(|held| held.hash == block.hash) {
                     Some(held) => *held = **block,
                     None => self.blocks.push_back(**block),
@@ -98,7 +98,7 @@ impl Window {
         }
     }
 
-    /// Lets go of what was first seen three hours or longer before `now_ms`, oldest first.
+    /// Drops the transactions that were first seen three hours or longer before `now_ms`, oldest first, and returns them.
     pub fn expire(&mut self, now_ms: u64) -> Changes {
         let mut left = Changes::new();
         while let Some(oldest) = self.by_age.first_entry() {
@@ -124,7 +124,7 @@ impl Window {
         })
     }
 
-    /// The oldest, of which so many bytes of memory are no more than `bytes`.
+    /// The oldest transactions to drop so that the rest fits in `bytes`.
     pub fn beyond(&self, bytes: usize) -> Vec<Txid> {
         let mut excess = self.bytes().saturating_sub(bytes);
         let mut oldest = self.by_age.keys();
@@ -191,7 +191,7 @@ impl Window {
         Some(Change::Left(by_age.accepted))
     }
 
-    /// What is found by its txid is found so no longer.
+    /// Takes a transaction out of the table of txids; the order of age still has it.
     fn take(&mut self, txid: &Txid) -> Option<Arc<Accepted>> {
         let is_it = |held: &ByTxid| held.accepted.txid == *txid;
         let found = self.by_txid.find_entry(self.key.hash(txid), is_it).ok()?;
