@@ -16,7 +16,7 @@ use crate::{
 
 pub use serve::describe as describe_metrics;
 
-/// Serves the operator's port as long as the process lives: while it drains too, when it says that it is not ready.
+/// Serves the operator's port as long as the process lives. While the process drains, `/readyz` says that it is not ready.
 pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Context) {
     let readiness = context.readiness.clone();
     let app = health_routes(readiness.clone(), Audience::Operators)
@@ -37,17 +37,17 @@ pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Co
         .await;
 }
 
-/// Which text `/readyz` gives.
+/// The audience of the texts in `/readyz`.
 #[derive(Clone, Copy, Debug)]
 pub enum Audience {
-    /// The operator's, on a port of operators.
+    /// Operators, on a port of theirs.
     Operators,
-    /// The public's.
+    /// The public.
     Public,
 }
 
-/// `/healthz` (alive) and `/readyz` (can serve; 503 while it drains). `/readyz` also names what is waited for and what is
-/// impaired, which does not keep a part from serving.
+/// `/healthz` (alive) and `/readyz` (can serve; 503 while it drains). `/readyz` also names the unmet and the impaired
+/// conditions, which do not keep a part from serving.
 pub fn health_routes(readiness: Readiness, audience: Audience) -> Router {
     Router::new()
         .route("/healthz", get(alive))
@@ -58,7 +58,8 @@ async fn alive() -> impl IntoResponse {
     Json(json!({ "status": "alive" }))
 }
 
-/// The whole process in one object, always 200: the operator's counterpart of the gateway's `/health`, which tells of the price.
+/// The whole process in one object, always 200: the operator's counterpart of the gateway's `/health`, which is about the
+/// price.
 async fn health(State(readiness): State<Readiness>) -> impl IntoResponse {
     let conditions = readiness.watch().borrow().clone();
     let (waiting_for, impaired) = named(&conditions, Audience::Operators);
@@ -98,7 +99,7 @@ async fn ready(State((readiness, audience)): State<(Readiness, Audience)>) -> im
 
 type Named = serde_json::Map<String, serde_json::Value>;
 
-/// What is waited for, and what is impaired: the text of each by its name.
+/// The unmet and the impaired conditions: the text of each by its name.
 fn named(conditions: &Conditions, audience: Audience) -> (Named, Named) {
     let text = |fault: &Fault| match audience {
         Audience::Operators => json!(fault.operator),

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-/// The system clock has been set when it differs from the steady clock by more than this, milliseconds.
+/// The system clock counts as set if it moved against the steady clock by more than this, milliseconds.
 pub const STEP_MS: i64 = 2000;
 
 /// A name of the machine's last start. Source: random(4).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// Counts on while the machine sleeps, which `CLOCK_MONOTONIC` does not. Source: clock_gettime(2).
+/// A clock that counts on while the machine sleeps, which `CLOCK_MONOTONIC` does not. Source: clock_gettime(2).
 #[cfg(target_os = "linux")]
 const STEADY: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
@@ -63,14 +63,14 @@ impl Steady {
     }
 }
 
-/// A moment that is written down, for another process to tell how long ago it was.
+/// A moment in a form to be written down, so that another process can tell how long ago it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     /// By the system clock, Unix milliseconds.
     pub unix_ms: u64,
-    /// By the steady clock, milliseconds since the machine's start,
+    /// By the steady clock, milliseconds since the machine's start.
     pub steady_ms: u64,
-    /// and the name of that start; empty where the system gives none.
+    /// The name of the machine's start; empty if the system gives none.
     pub boot: String,
 }
 
@@ -85,8 +85,8 @@ impl Moment {
         }
     }
 
-    /// Milliseconds from `earlier` to this moment: by the steady clock since one start of the machine, else by the system
-    /// clock; 0 if `earlier` is later.
+    /// Milliseconds from `earlier` to this moment: by the steady clock if both are of one start of the machine, else by the
+    /// system clock; 0 if `earlier` is later.
     pub fn since_ms(&self, earlier: &Moment) -> u64 {
         match !self.boot.is_empty() && self.boot == earlier.boot {
             true => self.steady_ms.saturating_sub(earlier.steady_ms),
@@ -95,20 +95,20 @@ impl Moment {
     }
 }
 
-/// Unix time that goes on steadily, and word of each step of the system clock.
+/// A clock of Unix time that goes on steadily, and reports each step of the system clock.
 ///
-/// It follows the steady clock from the system clock's reading at its start, so that nothing that is measured by it jumps
-/// unnoticed; [`UnixClock::check`] notices a step and follows the system clock from there on.
+/// It follows the steady clock from the system clock's reading at its start, so that times measured by it never jump unnoticed.
+/// [`UnixClock::check`] notices a step, and follows the system clock from there on.
 #[derive(Clone, Copy, Debug)]
 pub struct UnixClock {
     /// Unix time less the steady clock's, milliseconds.
     ahead_ms: i64,
-    /// One moment by both clocks, so that others can be told without asking either.
+    /// One moment as an `Instant` and by the steady clock, so that other moments can be converted.
     anchor: (Instant, Steady),
 }
 
 impl UnixClock {
-    /// Set by the system clock as it is now.
+    /// A clock that is set by the system clock now.
     pub fn start() -> UnixClock {
         UnixClock {
             ahead_ms: system_ahead_ms(),
@@ -134,8 +134,8 @@ impl UnixClock {
         at_ms.saturating_add_signed(self.ahead_ms)
     }
 
-    /// How far the system clock has been set since the last call, milliseconds, if that is over [`STEP_MS`] either way.
-    /// What this clock said before then lies so far from what it says now.
+    /// How far the system clock has been set since the last call, milliseconds, if that is over [`STEP_MS`] either way. This
+    /// clock moves by as much.
     pub fn check(&mut self) -> Option<i64> {
         self.anchor = (Instant::now(), Steady::now());
         self.follow(system_ahead_ms())

@@ -1,8 +1,8 @@
 //! Settings: flags, then `SATSCOPE_*` variables, then `satscope.toml`, then defaults; clap is the one loader.
 //!
-//! A setting is a clap argument with a long flag; its key is the argument's id, in the file as it stands and in
-//! the environment in capitals behind `SATSCOPE_`. The file's values become clap's defaults, so that one parser
-//! checks them all. Secrets are no arguments: see [`Secret`].
+//! A setting is a clap argument with a long flag; its key is the argument's id. The file has the key itself, the environment
+//! has it in capitals after `SATSCOPE_`. The file's values become clap's defaults, so that one parser checks them all. Secrets
+//! are no arguments: see [`Secret`].
 
 mod error;
 mod listing;
@@ -27,20 +27,20 @@ pub use value::{
     without_login, zmq_endpoint,
 };
 
-/// Variables that are not settings of their own: the file's place, and what tests and secrets use.
+/// Variables that are no settings: the file's place, and those of tests and secrets.
 const OTHER_VARIABLES: [&str; 3] = ["SATSCOPE_CONFIG", "SATSCOPE_DATA", Secret::RPC_PASSWORD];
 const DEFAULT_FILE: &str = "satscope.toml";
 
-/// The outcome of reading the command line and all below it.
+/// The settings that were read from the command line and the layers below it.
 #[derive(Debug)]
 pub struct Loaded<C> {
     /// The settings in force.
     pub settings: C,
-    /// Where they came from, for [`list`].
+    /// The origins of the settings, for [`list`].
     pub sources: Sources,
 }
 
-/// What [`list`] needs to say where a value came from.
+/// The layers that values came from, for [`list`].
 #[derive(Clone, Debug)]
 pub struct Sources {
     command: Command,

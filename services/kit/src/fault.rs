@@ -1,13 +1,13 @@
-//! What is wrong, in two texts: one plain sentence for the public, and for operators all that they need to mend it.
+//! Faults in two texts: one plain sentence for the public, and for operators all that they need to mend the fault.
 
 /// A fault, told to two audiences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// For the page, REST and the sockets: no address, user, path or words of another program.
     pub public: String,
-    /// For the log and the operator's port: what was asked, of whom, what came back, what to do. Never a secret.
+    /// For the log and the operator's port: the request, its target, the answer, and what to do. Never a secret.
     pub operator: String,
-    /// What to do, which ends the operator's text; `None` if that has no such part.
+    /// The advice that ends the operator's text; `None` if that text has none.
     remedy: Option<String>,
 }
 
@@ -35,7 +35,7 @@ impl Fault {
         }
     }
 
-    /// A fault whose one text tells both audiences all.
+    /// A fault with the same text for both audiences.
     pub fn plain(text: impl Into<String>) -> Fault {
         let public = text.into();
         Fault {
@@ -45,7 +45,7 @@ impl Fault {
         }
     }
 
-    /// The operator's text without what to do.
+    /// The operator's text without the advice.
     pub fn what(&self) -> &str {
         let what = self.remedy().and_then(|remedy| {
             let what = self.operator.strip_suffix(remedy)?;
@@ -54,7 +54,7 @@ impl Fault {
         what.unwrap_or(&self.operator)
     }
 
-    /// What to do; `None` if the operator's text has no such part.
+    /// The advice; `None` if the operator's text has none.
     pub fn remedy(&self) -> Option<&str> {
         self.remedy.as_deref()
     }

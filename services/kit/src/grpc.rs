@@ -1,5 +1,5 @@
-//! gRPC serving: health and reflection (v1 and v1alpha) beside a part's own service, the token that callers must know
-//! where there is one, and a stop that ends.
+//! gRPC serving: health and reflection (v1 and v1alpha) beside a part's own service, the token that callers must send if one is
+//! set, and a stop that ends.
 
 mod connection;
 mod count;
@@ -20,21 +20,22 @@ pub use limits::{Place, Places, WHOLE_WITHIN};
 
 use crate::{Context, health::Readiness, net::warn_if_open, token};
 
-/// Calls that one connection may have open at a time, streams too. A gateway has one stream and a few questions; an
-/// honest client that has as many open waits with its next call (RFC 9113, 5.1.2).
+/// The most calls, streams too, that one connection may have open at a time. A gateway has one stream and a few questions. A
+/// client at the limit waits with its next call (RFC 9113, 5.1.2).
 const MAX_CALLS: u32 = 64;
-/// Interval between pings, and for a client to answer one: a client that is gone, or stops in the middle of a frame, is cut.
+/// The interval between pings, and the time that a client has to answer one. A client that is gone, or stops in the middle of a
+/// frame, is cut.
 const PING: Duration = Duration::from_secs(10);
-/// What callers may send compressed, and are answered in if they ask for it. A message is at most 4 MB unpacked.
+/// The compression that callers may send in, and get answers in if they ask for it. A message is at most 4 MB unpacked.
 pub const COMPRESSION: CompressionEncoding = CompressionEncoding::Gzip;
 
-/// Says what each metric of a gRPC port means.
+/// Registers the meaning of each metric of a gRPC port.
 pub fn describe_metrics() {
     count::describe();
     limits::describe();
 }
 
-/// A generated server that takes and gives messages in [`COMPRESSION`], where the caller asks for it.
+/// A generated server that takes and gives messages in [`COMPRESSION`], if the caller asks for it.
 #[macro_export]
 macro_rules! compressed {
     ($server:expr) => {
@@ -72,7 +73,7 @@ async fn serve_within(
 ) -> anyhow::Result<()> {
     limits::begin_at_zero();
     let (reporter, health) = tonic_health::server::health_reporter();
-    // Before the first question: a service that is not known is another answer than one that is not ready.
+    // Set before the first question, because an unknown service gets another answer than one that is not ready.
     for service in ["", name] {
         reporter
             .set_service_status(service, ServingStatus::NotServing)
@@ -135,7 +136,7 @@ async fn serve_within(
     Ok(())
 }
 
-/// Keeps the health service's answer in step with readiness, for the process ("") and the service.
+/// Sets the health service's answer to the readiness, now and at each change, for the process ("") and the service.
 async fn report(readiness: Readiness, reporter: HealthReporter, name: &'static str) {
     let mut conditions = readiness.watch();
     loop {

@@ -1,4 +1,4 @@
-//! Whether a process can serve, and what it waits for meanwhile.
+//! Whether a process can serve, and the conditions that it waits for meanwhile.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,7 +9,7 @@ use crate::{clock::Steady, fault::Fault};
 
 const CONDITION_MET: &str = "satscope_condition_met";
 
-/// Says what the metric means.
+/// Registers the meaning of the metric.
 pub fn describe_metrics() {
     describe_gauge!(
         CONDITION_MET,
@@ -17,21 +17,21 @@ pub fn describe_metrics() {
     );
 }
 
-/// How a condition stands.
+/// The state of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     Met,
     /// Met, and not as well as it could be.
     Impaired(Fault),
     Unmet {
-        /// What is waited for, whatever keeps it away.
+        /// The thing that is waited for, for whatever reason.
         waiting_for: &'static str,
-        /// What keeps it away.
+        /// The reason why it is missing.
         why: Fault,
     },
 }
 
-/// What a process waits for, and whether it takes requests.
+/// The conditions that a process waits for, and whether it takes requests.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
     states: BTreeMap<&'static str, State>,
@@ -39,12 +39,12 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// True from the start until the process drains. What it waits for does not matter: a held price is served too.
+    /// True from the start until the process drains. Unmet conditions do not matter, because a held price is served too.
     pub fn can_serve(&self) -> bool {
         !self.is_draining
     }
 
-    /// What is waited for.
+    /// The names of the things that are waited for.
     pub fn waiting_for(&self) -> impl Iterator<Item = &'static str> {
         self.states.values().filter_map(|state| match state {
             State::Unmet { waiting_for, .. } => Some(*waiting_for),
@@ -97,7 +97,7 @@ impl Readiness {
         condition
     }
 
-    /// The process ends: no new requests from here on.
+    /// Marks the process as draining: it takes no new requests from now on.
     pub fn drain(&self) {
         self.conditions.send_modify(|all| all.is_draining = true);
     }
@@ -127,17 +127,17 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// It is there.
+    /// Marks the condition as met.
     pub fn met(&self) {
         self.set(State::Met);
     }
 
-    /// It is there, and not as well as it could be; says why.
+    /// Marks the condition as met, and not as well as it could be, for the reason `why`.
     pub fn impaired(&self, why: Fault) {
         self.set(State::Impaired(why));
     }
 
-    /// It is not there (any more); says why.
+    /// Marks the condition as not met (any more), for the reason `why`.
     pub fn unmet(&self, why: Fault) {
         let waiting_for = self.waiting_for;
         self.set(State::Unmet { waiting_for, why });

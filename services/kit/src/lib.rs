@@ -1,8 +1,7 @@
-//! What every part needs to run, once: configuration, clocks, logging, metrics, health, systemd, shutdown,
-//! reconnecting.
+//! The tools that every part needs to run: configuration, clocks, logging, metrics, health, systemd, shutdown, reconnecting.
 //!
-//! A part is started with a [`Context`]: it binds its ports, hands its tasks to [`tasks::Tasks`], and says
-//! through [`health::Readiness`] what it still waits for.
+//! A part is started with a [`Context`]: it binds its ports, hands its tasks to [`tasks::Tasks`], and reports through
+//! [`health::Readiness`] the conditions that it still waits for.
 
 pub mod admin;
 pub mod clock;
@@ -19,13 +18,13 @@ pub mod token;
 pub mod upstream;
 pub mod write_timeout;
 
-/// What a part is given at its start.
+/// The context that a part is given at its start.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
-    /// Where it leaves what it runs in the background, and learns that it is time to stop.
+    /// The set for its background tasks, which also tells that it is time to stop.
     pub tasks: tasks::Tasks,
-    /// Where it says what it waits for.
+    /// The conditions that it waits for.
     pub readiness: health::Readiness,
-    /// What the gRPC ports of this process ask for, and what it tells those of others; none where all may ask.
+    /// The token that this process's gRPC ports demand, and that it sends to those of others; `None` if all may ask.
     pub token: Option<config::Secret>,
 }

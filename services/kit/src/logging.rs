@@ -1,4 +1,4 @@
-//! Logs: readable lines or JSON, on standard error; and a limiter for what could repeat without end.
+//! Logs: readable lines or JSON, on standard error; and a limiter for lines that could repeat without end.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging; the first call in a process counts.
+/// Starts logging; to be called once in a process.
 ///
 /// # Errors
 /// When `filter` is not a level or a list of `target=level`.
@@ -35,7 +35,7 @@ pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Lets one line a second through for each reason, and counts those held back.
+/// A limiter that lets one line a second through for each reason, and counts those held back.
 #[derive(Debug, Default)]
 pub struct LogLimiter(HashMap<&'static str, (Instant, u64)>);
 

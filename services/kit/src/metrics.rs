@@ -16,7 +16,7 @@ const SECONDS: [f64; 12] = [
     0.0001, 0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0,
 ];
 
-/// Installs the recorder that the `metrics` macros write to, and its upkeep: without it histograms grow for ever.
+/// Installs the recorder that the `metrics` macros write to, and its upkeep, without which histograms grow for ever.
 ///
 /// # Errors
 /// When a recorder is there already.
@@ -40,7 +40,7 @@ pub async fn install(tasks: &Tasks) -> anyhow::Result<PrometheusHandle> {
     Ok(handle)
 }
 
-/// Says what the metrics of every process mean.
+/// Registers the meanings of the metrics of every process.
 pub fn describe() {
     metrics::describe_gauge!(
         "satscope_build_info",
@@ -52,7 +52,7 @@ pub fn describe() {
     crate::health::describe_metrics();
 }
 
-/// Says which program runs: the package's version, and the commit that it was built from.
+/// Sets the metric of the running program: the package's version, and the commit that it was built from.
 pub fn set_build(version: &'static str, commit: &'static str) {
     metrics::gauge!("satscope_build_info", "version" => version, "commit" => commit).set(1.0);
 }

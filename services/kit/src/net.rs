@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-/// Listens on `address`; `setting` names, in the error, what to change.
+/// Listens on `address`; the error names `setting` as the one to change.
 ///
 /// # Errors
 /// When the address cannot be bound: most often because another process has the port.
@@ -22,8 +22,7 @@ pub async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpLis
     Ok(listener)
 }
 
-/// Warns, once at the start, when other machines can reach a listener that nothing guards; `remedy` says what that means
-/// and what can be done.
+/// Warns if other machines can reach a listener that nothing guards; `remedy` says what that means and what can be done.
 pub fn warn_if_open(setting: &str, listener: &TcpListener, remedy: &str) {
     match listener.local_addr() {
         Ok(address) if address.ip().is_loopback() => {}
@@ -32,7 +31,8 @@ pub fn warn_if_open(setting: &str, listener: &TcpListener, remedy: &str) {
     }
 }
 
-/// Lets this process have `needed` open files, or as many as the system allows; their number when that is fewer.
+/// Lets this process have `needed` open files, or as many as the system allows; returns that number if it is less than
+/// `needed`.
 ///
 /// # Errors
 /// When the system does not let its limit be raised.

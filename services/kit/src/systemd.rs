@@ -1,5 +1,4 @@
-//! Tells systemd that the process serves, what it waits for, that it is alive, and that it stops. Elsewhere nothing
-//! happens.
+//! Notices to systemd: the process serves, waits for something, is alive, or stops. Without systemd nothing happens.
 
 use std::time::Duration;
 
@@ -9,12 +8,12 @@ use tracing::warn;
 
 use crate::{Context, health::Conditions};
 
-/// Between two looks when no watchdog is asked for: often enough for the line in `systemctl status`.
+/// The interval between two notices without a watchdog: often enough for the line in `systemctl status`.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// Says that the ports are open, and goes on saying what changes until the process stops.
+/// Tells systemd that the ports are open, and then of each change until the process stops.
 ///
-/// An upstream that is not there yet does not hold back the start: it is waited for, and named in `systemctl status`.
+/// An upstream that is not there yet does not hold back the start; `systemctl status` names it.
 pub async fn notify(context: &Context) {
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return;

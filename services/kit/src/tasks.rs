@@ -14,11 +14,11 @@ use tracing::{info, warn};
 /// A task's name and how it ended.
 type Ended = (&'static str, anyhow::Result<()>);
 
-/// What the system says of this process, and the line with the signals that it ignores.
+/// The system's file about this process, and the beginning of its line with the ignored signals.
 const STATUS: &str = "/proc/self/status";
 const IGNORED: &str = "SigIgn:";
 
-/// How long a process may take to end, unless it is told otherwise.
+/// The time that a process has to end, unless another is set.
 const DRAIN: Duration = Duration::from_secs(4);
 
 /// The tasks of a process. Clones share them.
@@ -36,7 +36,7 @@ impl Default for Tasks {
 }
 
 impl Tasks {
-    /// None yet; once told to stop they are given so long.
+    /// An empty set whose tasks get `drain` to finish after a stop.
     pub fn with_drain(drain: Duration) -> Self {
         Tasks {
             drain,
@@ -45,12 +45,12 @@ impl Tasks {
         }
     }
 
-    /// How long a task may take to return after [`Tasks::stop`]; what takes longer is cut off.
+    /// How long a task may take to return after [`Tasks::stop`]; a slower one is cut off.
     pub fn drain(&self) -> Duration {
         self.drain
     }
 
-    /// Cancelled when it is time to stop; a task then finishes what it has begun and returns.
+    /// A token that is cancelled when it is time to stop; a task then finishes what it has begun and returns.
     pub fn stop(&self) -> CancellationToken {
         self.stop.clone()
     }
@@ -68,7 +68,8 @@ impl Tasks {
             .spawn(async move { (name, task.await) });
     }
 
-    /// Runs work that blocks, on a thread of its own; otherwise as [`Tasks::spawn`]. The work itself looks at [`Tasks::stop`].
+    /// Runs work that blocks on a thread of its own; otherwise as [`Tasks::spawn`]. The work itself must look at
+    /// [`Tasks::stop`].
     pub async fn spawn_blocking<E>(
         &self,
         name: &'static str,
@@ -117,8 +118,8 @@ impl Tasks {
     }
 }
 
-/// The signals that ask a process to end. There is no file that SIGHUP could ask to be read again: it tells that the terminal
-/// is gone.
+/// The signals that ask a process to end. SIGHUP is one of them, because there is no file to read again: it tells that the
+/// terminal is gone.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -136,7 +137,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one; its name.
+    /// Waits for the next signal, and returns its name.
     async fn next(&mut self) -> &'static str {
         let hang_up = async {
             match &mut self.hang_up {
@@ -152,7 +153,7 @@ impl Signals {
     }
 }
 
-/// Whether whoever started this process had it ignore SIGHUP. Source: proc_pid_status(5); false where there is no such file.
+/// Whether this process was started with SIGHUP ignored. Source: proc_pid_status(5); false if there is no such file.
 fn is_hang_up_ignored() -> bool {
     let status = std::fs::read_to_string(STATUS).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix(IGNORED));

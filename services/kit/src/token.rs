@@ -1,4 +1,4 @@
-//! The bearer token of the gRPC ports (RFC 6750): asked of every caller but those who ask for health, and told to others.
+//! The bearer token of the gRPC ports (RFC 6750): demanded from every caller apart from health checks, and sent to other ports.
 
 use axum::{
     Router,
@@ -19,7 +19,7 @@ use crate::config::Secret;
 
 /// Calls that were refused, by `service`.
 const REFUSED: &str = "satscope_grpc_calls_refused_total";
-/// Whoever starts and watches containers has no token to give.
+/// Container health probes cannot send a token.
 const OPEN_TO_ALL: &str = "/grpc.health.v1.Health/";
 
 #[derive(Clone)]
@@ -28,7 +28,7 @@ struct Door {
     token: Secret,
 }
 
-/// Lets only callers in that know the token.
+/// Lets only callers in that send the token; the health service is open to all.
 pub fn guard(routes: Router, service: &'static str, token: Secret) -> Router {
     describe_counter!(
         REFUSED,
@@ -55,11 +55,11 @@ fn knows(headers: &HeaderMap, token: &Secret) -> bool {
         Some(parts) => parts,
         None => return false,
     };
-    // In the same time whatever was told: how much of a guess was right cannot be measured.
+    // Compared in constant time, so that no caller can measure how much of a guess was right.
     scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(told.ct_eq(token.expose().as_bytes()))
 }
 
-/// Tells the token, if there is one, with each call.
+/// An interceptor that sends the token, if there is one, with each call.
 #[derive(Clone, Debug, Default)]
 pub struct Bearer(Option<MetadataValue<Ascii>>);
 

@@ -20,14 +20,14 @@ use crate::{config::Secret, fault::Fault, token::Bearer};
 
 /// Silence after which a stream counts as lost: a sender's heartbeat comes at least every 2 s.
 pub const SILENCE: Duration = Duration::from_secs(5);
-/// How long a connection, and the answer to the request on it, may take.
+/// The longest wait for a connection and the answer to the request on it.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest pause between two tries, so that a returned upstream is heard within 1 s.
 const LONGEST_PAUSE: Duration = Duration::from_millis(600);
 /// Interval between log lines about a loss that goes on for the same reason.
 const REMIND_EVERY: Duration = Duration::from_secs(30);
 
-/// A connection on which each call tells the token.
+/// A connection on which each call sends the token.
 pub type Connection = InterceptedService<Channel, Bearer>;
 
 /// A part upstream: where it is, and the token that it asks for.
@@ -40,7 +40,7 @@ pub struct Upstream {
 
 impl Upstream {
     /// # Errors
-    /// When `url` is none, or `token` cannot be told.
+    /// When `url` is no URL, or `token` does not fit into a header.
     pub fn new(url: String, token: Option<&Secret>) -> anyhow::Result<Self> {
         Ok(Upstream {
             endpoint: Endpoint::from_shared(url)?,
@@ -48,7 +48,7 @@ impl Upstream {
         })
     }
 
-    /// Connects when the first question comes; `patience` is for that, and for each answer.
+    /// A connection that is made at the first call. `patience` is the longest wait for it, and for each answer.
     pub fn when_asked(&self, patience: Duration) -> Connection {
         let endpoint = self.endpoint.clone();
         let endpoint = endpoint.connect_timeout(patience).timeout(patience);
@@ -56,20 +56,20 @@ impl Upstream {
     }
 }
 
-/// What happens on the way.
+/// An event of a followed stream.
 #[derive(Debug)]
 pub enum Event<T> {
     /// The upstream has accepted the request.
     Connected,
     /// A message.
     Message(T),
-    /// The stream has ended, or could not be had; it is being tried again. The public text calls the upstream "it".
+    /// The stream has ended or could not be opened, and is tried again. The public text calls the upstream "it".
     Lost(Fault),
 }
 
-/// Follows the stream that `open` gives, until `stop`, and tells `on` all that happens.
+/// Follows the stream that `open` gives until `stop`, and calls `on` with each event.
 ///
-/// `open` is called again after each loss, so it can ask for what followed the last message.
+/// `open` is called again after each loss, so that it can ask for the messages after the last one.
 pub async fn follow<T, O, F>(
     name: &'static str,
     upstream: &Upstream,
@@ -182,8 +182,8 @@ fn innermost(error: &dyn std::error::Error) -> String {
     innermost.to_string()
 }
 
-/// What the public reads of a question that was not answered; it calls the upstream "it". A status has words of libraries and of
-/// proxies, with addresses in them.
+/// The public text for a call that was not answered; it calls the upstream "it". The status itself is not shown, because
+/// libraries and proxies write addresses into it.
 pub fn unanswered(status: &Status) -> &'static str {
     let failed_here = std::error::Error::source(status).is_some();
     match status.code() {
@@ -195,7 +195,7 @@ pub fn unanswered(status: &Status) -> &'static str {
     }
 }
 
-/// The fault that a gRPC status tells of.
+/// The fault of a gRPC status.
 fn refused(status: &Status) -> Fault {
     let public = match status.code() {
         Code::Unauthenticated | Code::PermissionDenied => "it refuses to answer",

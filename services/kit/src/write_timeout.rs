@@ -1,4 +1,4 @@
-//! A connection that is given up when its client takes nothing of what is sent for too long.
+//! A connection that is given up when its client takes nothing of the data sent to it for too long.
 
 use std::{
     io,
@@ -15,19 +15,19 @@ use tokio::{
     time::{Duration, Sleep, sleep},
 };
 
-/// A stream whose writes fail with [`io::ErrorKind::TimedOut`] after so long without progress.
+/// A stream whose writes fail with [`io::ErrorKind::TimedOut`] after `patience` without progress.
 #[derive(Debug)]
 pub struct WriteTimeout<S> {
     stream: S,
     patience: Duration,
-    /// Told once a write has failed so.
+    /// Set once a write has failed this way.
     is_stuck: Arc<AtomicBool>,
-    /// While a write waits; so a client that takes what it is sent costs no timer.
+    /// The timer of a write that waits; a client that takes its data at once costs none.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> WriteTimeout<S> {
-    /// Waits for `patience` for each write to make progress; `is_stuck` is set when one did not.
+    /// Gives each write `patience` to make progress; `is_stuck` is set when one makes none.
     pub fn new(stream: S, patience: Duration, is_stuck: Arc<AtomicBool>) -> Self {
         WriteTimeout {
             stream,

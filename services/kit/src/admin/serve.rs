@@ -19,14 +19,14 @@ use crate::write_timeout::{WriteTimeout, is_stuck};
 
 const CUT: &str = "satscope_admin_cut_connections_total";
 
-/// For the head of a request, counted from the connection or from the answer before. Prometheus keeps its connection between
-/// two scrapes, which are 5 s apart in `deploy/prometheus`.
+/// The longest wait for the head of a request, counted from the connection or from the answer before. Prometheus keeps its
+/// connection between two scrapes, which are 5 s apart in `deploy/prometheus`.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
-/// For an answer to be taken, counted from the last part of it that was.
+/// The longest wait for a client to take an answer, counted from the last part that it took.
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 /// The largest head of a request, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
-/// Connections at a time; one more is closed at once.
+/// The most connections at a time; one more is closed at once.
 const MAX_CONNECTIONS: usize = 128;
 
 /// Limits that tests set shorter.
@@ -47,7 +47,7 @@ impl Default for Limits {
     }
 }
 
-/// Says what the metric of the operator's port means.
+/// Registers the meaning of the operator's port's metric.
 pub fn describe() {
     describe_counter!(
         CUT,

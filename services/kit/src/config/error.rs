@@ -1,4 +1,4 @@
-//! What can be wrong with a setting, said in one line: the key, the value, where it stands, what was expected.
+//! Faults of settings, each in one line: the key, the value, its place, and what was expected.
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
@@ -44,7 +44,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    /// What makes settings unusable, with its causes.
+    /// The error of settings that cannot be used, with its causes.
     pub fn unusable(error: &anyhow::Error) -> ConfigError {
         ConfigError::Unusable(format!("{error:#}"))
     }
@@ -118,7 +118,7 @@ fn did_you_mean(known: &str) -> String {
     format!("; did you mean {known}?")
 }
 
-/// What the setting could have been: the parser's own words, or the list of possible values.
+/// The values that the setting could have had: the parser's own words, or the list of possible values.
 fn expected(error: &clap::Error) -> String {
     if let Some(ContextValue::Strings(possible)) = error.get(ContextKind::ValidValue) {
         return match possible.is_empty() {

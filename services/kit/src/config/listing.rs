@@ -1,4 +1,4 @@
-//! The configuration in force, and where each value came from; and all settings that there are.
+//! The configuration in force with the origin of each value, and the list of all settings.
 
 use clap::{Arg, ArgMatches, Command, parser::ValueSource};
 
@@ -80,7 +80,7 @@ pub struct Setting {
     pub defaults: Vec<(String, Vec<String>)>,
 }
 
-/// All settings of all subcommands, sorted by key. A command in which others are nested gives theirs for its own.
+/// All settings of all subcommands, sorted by key. A nested command's settings count as those of the command around it.
 pub fn settings(command: &Command) -> Vec<Setting> {
     let mut found: Vec<Setting> = Vec::new();
     for subcommand in command.get_subcommands() {

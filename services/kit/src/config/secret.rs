@@ -11,15 +11,15 @@ pub struct Secret(String);
 impl Secret {
     /// The variable that may hold the password of the node's RPC.
     pub const RPC_PASSWORD: &str = "SATSCOPE_RPC_PASSWORD";
-    /// What is shown in a secret's place.
+    /// The text that is shown in a secret's place.
     pub const MASK: &str = "********";
 
-    /// Wraps what must not be shown.
+    /// Wraps a text that must not be shown.
     pub fn new(secret: impl Into<String>) -> Secret {
         Secret(secret.into())
     }
 
-    /// From `file` if one is given (its first line), else from `variable` if that is set.
+    /// The secret in the first line of `file` if one is given, else in `variable` if that is set.
     ///
     /// # Errors
     /// When the file cannot be read or is empty.

@@ -1,4 +1,4 @@
-//! Settings that more than one part has.
+//! Settings that several parts share.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::{ConfigError, Secret, bytes, http_url, node_url, zmq_endpoint};
 
-/// Where a node publishes over ZMQ unless something else is known. Source: the lines for bitcoin.conf in Core's `doc/zmq.md`.
+/// The endpoint at which a node publishes over ZMQ unless another is known. Source: the lines for bitcoin.conf in Core's
+/// `doc/zmq.md`.
 const USUAL_ZMQ: &str = "tcp://127.0.0.1:28332";
 
 /// Where the node publishes over ZMQ.
@@ -23,7 +24,7 @@ pub struct ZmqSettings {
 }
 
 impl ZmqSettings {
-    /// Where `rawtx` is published, for a part that has no RPC to ask.
+    /// The endpoint of `rawtx`, for a part that has no RPC to ask.
     pub fn rawtx(&self) -> &str {
         self.zmq_endpoint.as_deref().unwrap_or(USUAL_ZMQ)
     }
@@ -79,8 +80,8 @@ impl NodeSettings {
         self.rpc_cookie_file.is_some() || self.rpc_user.is_some()
     }
 
-    /// Whether the node is to be looked for: operators named its folder, or nothing of where it is. `is_set_elsewhere` if another
-    /// setting, such as `zmq_endpoint`, says where it is.
+    /// Whether the node is to be looked for: operators named its folder, or set nothing about its place. `is_set_elsewhere` if
+    /// another setting, such as `zmq_endpoint`, names its place.
     pub fn is_looked_for(&self, is_set_elsewhere: bool) -> bool {
         let is_set = is_set_elsewhere || self.rpc_url.is_some() || self.has_login();
         !self.node_is_standin && (self.bitcoin_dir.is_some() || !is_set)
@@ -147,7 +148,7 @@ pub struct StateSettings {
 }
 
 impl StateSettings {
-    /// The folder; `None` where nothing is to be kept.
+    /// The folder; `None` if nothing is to be kept.
     ///
     /// # Errors
     /// When there is neither a setting nor a place that the system names.

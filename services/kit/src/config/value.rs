@@ -7,21 +7,21 @@ use tracing_subscriber::EnvFilter;
 
 use super::Secret;
 
-/// A socket address to listen on.
+/// Parses a socket address to listen on.
 ///
 /// # Errors
-/// When it is none.
+/// When `text` is not of that kind.
 pub fn socket_address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "expected a socket address, ADDRESS:PORT, such as 127.0.0.1:8000".to_owned())
 }
 
-/// What is logged: a level, or a list of `target=level`.
+/// Parses a log filter: a level, or a list of `target=level`.
 ///
 /// # Errors
 /// When it is neither.
 pub fn log_filter(text: &str) -> Result<String, String> {
-    // A list of nothing would log nothing, not even errors.
+    // An empty list would log nothing, not even errors.
     let is_empty = text.split(',').all(|one| one.trim().is_empty());
     match EnvFilter::try_new(text) {
         Ok(_) if !is_empty => Ok(text.to_owned()),
@@ -29,10 +29,10 @@ pub fn log_filter(text: &str) -> Result<String, String> {
     }
 }
 
-/// A finite number.
+/// Parses a finite number.
 ///
 /// # Errors
-/// When it is none.
+/// When `text` is not of that kind.
 pub fn finite(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
@@ -40,10 +40,10 @@ pub fn finite(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected a number".to_owned())
 }
 
-/// A finite number above 0.
+/// Parses a finite number above 0.
 ///
 /// # Errors
-/// When it is none.
+/// When `text` is not of that kind.
 pub fn positive(text: &str) -> Result<f64, String> {
     finite(text)
         .ok()
@@ -51,10 +51,10 @@ pub fn positive(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected a number above 0".to_owned())
 }
 
-/// A number of seconds above 0 and of at most an hour.
+/// Parses a number of seconds above 0 and of at most an hour.
 ///
 /// # Errors
-/// When it is none.
+/// When `text` is not of that kind.
 pub fn seconds(text: &str) -> Result<f64, String> {
     positive(text)
         .ok()
@@ -72,10 +72,10 @@ pub fn whole(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String>
     }
 }
 
-/// A size in bytes, of a kilobyte or more.
+/// Parses a size of 1000 bytes or more.
 ///
 /// # Errors
-/// When it is none.
+/// When `text` is not of that kind.
 pub fn bytes(text: &str) -> Result<u64, String> {
     text.parse()
         .ok()
@@ -83,7 +83,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected bytes, a whole number from 1000".to_owned())
 }
 
-/// A URL of the form `http://HOST:PORT`.
+/// Parses a URL of the form `http://HOST:PORT`.
 ///
 /// # Errors
 /// When it has another scheme, no host, or a login, for which there is no use.
@@ -94,7 +94,8 @@ pub fn http_url(text: &str) -> Result<String, String> {
     }
 }
 
-/// The same, perhaps with a login (`http://USER:PASSWORD@HOST:PORT`): to be shown by [`without_login`] only.
+/// Parses a URL as [`http_url`] does, perhaps with a login (`http://USER:PASSWORD@HOST:PORT`). It may be shown through
+/// [`without_login`] only.
 ///
 /// # Errors
 /// When it has another scheme or no host.
@@ -106,7 +107,7 @@ pub fn node_url(text: &str) -> Result<String, String> {
     }
 }
 
-/// The same text with what may be a login in a URL masked, so that it can be shown.
+/// The text with a possible login in a URL masked, so that it can be shown.
 pub fn without_login(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
@@ -119,10 +120,10 @@ pub fn without_login(text: &str) -> String {
     }
 }
 
-/// A ZMQ endpoint to connect to: `tcp://HOST:PORT`, or `ipc://PATH`, which Core writes as `unix:PATH`.
+/// Parses a ZMQ endpoint to connect to: `tcp://HOST:PORT`, or `ipc://PATH`, which Core writes as `unix:PATH`.
 ///
 /// # Errors
-/// When it is none of them, or is one to listen at (`tcp://*:PORT`).
+/// When `text` is neither of them, or is an address to listen at (`tcp://*:PORT`).
 pub fn zmq_endpoint(text: &str) -> Result<String, String> {
     if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
         return Ok(format!("ipc://{path}"));

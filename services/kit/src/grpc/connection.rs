@@ -24,7 +24,7 @@ use super::limits::{CUT, Limits};
 
 /// Bytes with which an HTTP/2 client begins. Source: RFC 9113, 3.4.
 const PREFACE: usize = 24;
-/// After an accept that failed for want of something here.
+/// The pause after an accept that failed because this machine lacked something.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The connections of a listener, each with its limits. One beyond `MAX_CONNECTIONS` is closed at once and counted.
@@ -51,7 +51,8 @@ pub fn incoming(
         })
 }
 
-/// Whether no connection can be accepted now, such as when this process may open no more files: it would be tried again at once.
+/// Whether an accept failed because of this machine, such as too many open files. Without a pause it would be tried again at
+/// once.
 fn is_of_this_machine(error: &io::Error) -> bool {
     !matches!(
         error.kind(),
@@ -72,14 +73,14 @@ pub struct Connection {
     _place: OwnedSemaphorePermit,
 }
 
-/// What a client has yet to send before it counts as begun, and how long that may take.
+/// The bytes that a client has yet to send before it counts as begun, and the time that is left for them.
 #[derive(Debug)]
 struct Beginning {
     missing: usize,
     time_left: Pin<Box<Sleep>>,
 }
 
-/// What a call knows of its connection.
+/// A call's handle of its connection.
 #[derive(Clone, Debug)]
 pub struct ConnectionInfo {
     /// Cancelled to close the connection, with all calls on it.
@@ -101,7 +102,7 @@ impl Connection {
         }
     }
 
-    /// The error of a connection that was cut.
+    /// An error if the connection was cut.
     fn check(&self) -> io::Result<()> {
         match self.cut.is_cancelled() {
             true => Err(io::ErrorKind::TimedOut.into()),
@@ -111,7 +112,7 @@ impl Connection {
 }
 
 impl Beginning {
-    /// An error once the time is over.
+    /// Ready with an error once the time is over.
     fn poll_time(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         ready!(self.time_left.as_mut().poll(context));
         counter!(CUT, "reason" => "no_preface").increment(1);

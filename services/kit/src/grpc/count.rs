@@ -24,7 +24,7 @@ const SECONDS: &str = "satscope_grpc_response_seconds";
 /// The label of every method that no service has, so that callers cannot make labels.
 const OTHER: &str = "other";
 
-/// Says what each metric means.
+/// Registers the meaning of each metric.
 pub fn describe() {
     describe_counter!(STARTED, "gRPC calls begun, by method.");
     describe_counter!(
@@ -37,12 +37,12 @@ pub fn describe() {
     );
 }
 
-/// The methods that are told apart.
+/// The methods that have labels of their own.
 #[derive(Clone, Debug)]
 pub struct Methods(Arc<BTreeSet<String>>);
 
 impl Methods {
-    /// Those of all services in these encoded `FileDescriptorSet`s.
+    /// The methods of all services in these encoded `FileDescriptorSet`s.
     ///
     /// # Errors
     /// When one cannot be read.

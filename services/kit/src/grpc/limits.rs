@@ -6,16 +6,16 @@ use metrics::{counter, describe_counter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
-/// For a client to send the 24 bytes with which an HTTP/2 connection begins. After that, pings find one that stops in the
-/// middle of a frame.
+/// The time for a client to send the 24 bytes with which an HTTP/2 connection begins. After that, pings find one that stops in
+/// the middle of a frame.
 pub const BEGIN_WITHIN: Duration = Duration::from_secs(10);
-/// For a caller to send its question, and for the answer to begin; after it, the call ends.
+/// The time for a caller to send its question, and for the answer to begin; after it, the call ends.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// For a client to take the next 32 kB of an answer; after it, the connection is cut.
+/// The time for a client to take the next 32 kB of an answer; after it, the connection is cut.
 pub const READ_WITHIN: Duration = Duration::from_secs(30);
-/// For a client to take a whole window, or all points of the plot; after it, the stream ends.
+/// The time for a client to take a whole window, or all points of the plot; after it, the stream ends.
 pub const WHOLE_WITHIN: Duration = Duration::from_secs(300);
-/// Connections of a gRPC port at a time.
+/// The most connections of a gRPC port at a time.
 pub const MAX_CONNECTIONS: usize = 512;
 
 pub(super) const CUT: &str = "satscope_grpc_cut_connections_total";
@@ -41,7 +41,7 @@ impl Default for Limits {
     }
 }
 
-/// Says what each metric means, and begins the counters at 0.
+/// Registers the meaning of each metric.
 pub(super) fn describe() {
     describe_counter!(
         CUT,
@@ -75,7 +75,7 @@ pub struct Place {
 }
 
 impl Places {
-    /// As many as `limit` says; a call that is refused is told the limit's name and size.
+    /// As many places as `limit` says; a call that is refused gets the limit's name and size.
     pub fn new(method: &'static str, limit: (&'static str, usize)) -> Places {
         counter!(REFUSED, "method" => method).increment(0);
         Places {

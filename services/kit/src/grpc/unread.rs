@@ -1,7 +1,7 @@
 //! Cuts the connection of a client that leaves an answer unread.
 //!
-//! An answer goes to the HTTP library in pieces of at most `PIECE` bytes. The library asks for the next piece when the
-//! client has room for it, so that a piece that is not followed for long is one that the client does not read.
+//! An answer goes to the HTTP library in pieces of at most `PIECE` bytes. The library asks for the next piece when the client
+//! has room for it, so that a client does not read if no piece is asked for in a long time after the last.
 
 use std::{
     pin::Pin,
@@ -21,9 +21,9 @@ use tracing::debug;
 
 use super::{connection::ConnectionInfo, limits::CUT};
 
-/// Bytes that wait for a client in the HTTP library, beyond what the client has said it takes.
+/// Bytes that wait for a client in the HTTP library, beyond those that the client has room for.
 const PIECE: usize = 32 * 1024;
-/// Looks at an answer in the time that a client has for a piece.
+/// Number of looks at an answer in the time that a client has for a piece.
 const LOOKS: u32 = 4;
 
 /// The layer; a client has this long for each piece.
@@ -81,7 +81,7 @@ where
     }
 }
 
-/// When the piece was handed out that has not been followed by another; `None` while the client waits for the service.
+/// When the last piece was handed out, if no other has followed; `None` while the client waits for the service.
 #[derive(Debug, Default)]
 struct Pace(Mutex<Option<Instant>>);
 
@@ -112,7 +112,7 @@ async fn watch(pace: Arc<Pace>, cut: CancellationToken, patience: Duration) {
 #[derive(Debug)]
 pub struct WatchedBody<B> {
     body: Pin<Box<B>>,
-    /// What is left of the last data of `body`.
+    /// The rest of the last data of `body`.
     rest: Bytes,
     pace: Arc<Pace>,
     watch: Option<AbortHandle>,
