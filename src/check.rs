@@ -1,4 +1,4 @@
-//! `satscope check`: what `satscope run` would find with the same settings, on one screen or in JSON. Nothing is changed.
+//! `satscope check`: the findings of `satscope run` with the same settings, on one screen or in JSON. Nothing is changed.
 
 mod ports;
 mod screen;
@@ -25,7 +25,7 @@ pub enum Format {
     Json,
 }
 
-/// Looks, and writes what was found to standard output.
+/// Looks, and writes the findings to standard output.
 ///
 /// The exit code is 1 if anything is wrong, and 0 with warnings alone.
 ///
@@ -56,7 +56,7 @@ pub fn run(process: &ProcessSettings, parts: &Parts, format: Format) -> anyhow::
     })
 }
 
-/// The first finding that is wrong, and what to do; `None` if none is.
+/// The first finding that is wrong, and what to do; `None` if no finding is wrong.
 fn first_to_fix(findings: &[Finding]) -> Option<(&Finding, &str)> {
     let mut wrong = findings
         .iter()

@@ -18,7 +18,7 @@ use crate::{
     process::{LogSettings, ProcessSettings},
 };
 
-/// What `--version` says: the version, and the commit that it was built from.
+/// The text of `--version`: the version, and the commit that it was built from.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_COMMIT"), ")");
 
 /// A live BTC/USD price, read out of Bitcoin's own transactions and nothing else

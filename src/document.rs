@@ -1,4 +1,4 @@
-//! What the documentation and the shells are told of the program, made from its own code.
+//! Texts about the program for the documentation and the shells, made from its own code.
 
 use std::{fmt::Write as _, sync::Mutex};
 
@@ -41,7 +41,7 @@ pub fn print(what: Document, program: Command) -> anyhow::Result<()> {
 /// # Errors
 /// When standard output cannot be written to.
 pub fn completions(shell: Shell, mut program: Command) -> anyhow::Result<()> {
-    // Into memory first: the generator panics where it cannot write.
+    // Written into memory first, because the generator panics if it cannot write.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut program, "satscope", &mut script);
     output::write(&String::from_utf8(script)?)
@@ -65,7 +65,7 @@ fn settings_table(mut program: Command) -> String {
     table
 }
 
-/// The default of most commands, and after it those of the others.
+/// The defaults of a setting; if there are several, each with its commands.
 fn default(setting: &Setting) -> String {
     let mut texts = Vec::new();
     for (at, (value, commands)) in setting.defaults.iter().enumerate() {
@@ -119,7 +119,7 @@ fn line(table: &mut String, cells: &[String]) {
     table.push_str(" |\n");
 }
 
-/// Keeps what each metric is said to mean: name, kind, text.
+/// A recorder that keeps the description of each metric: name, kind, text.
 #[derive(Default)]
 struct Descriptions(Mutex<Vec<(String, &'static str, String)>>);
 
@@ -165,7 +165,7 @@ fn commands(program: Command) -> String {
     text
 }
 
-/// What the variables hold here and now is no part of the documentation.
+/// Hides the present values of variables, which are no part of the documentation.
 fn without_values(command: Command) -> Command {
     command
         .mut_args(|argument| argument.hide_env_values(true))

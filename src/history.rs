@@ -1,4 +1,4 @@
-//! `satscope history`: what the historian's files hold. They are read beside a historian that writes them, or without one.
+//! `satscope history`: a report on the historian's files. They are read beside a historian that writes them, or without one.
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -25,7 +25,7 @@ pub struct StatusSettings {
     format: Format,
 }
 
-/// Answers to standard output.
+/// Writes the answer to standard output.
 ///
 /// # Errors
 /// When there is no folder, a file cannot be read, or standard output cannot be written to.

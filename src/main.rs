@@ -18,7 +18,7 @@ use satscope_kit::config::{self, ConfigError, Loaded};
 
 use cli::{Cli, Command};
 
-/// The system's own keeps up to half of what the bursts of a start and of a resync took.
+/// jemalloc, because the system's allocator keeps up to half of the memory that the bursts of a start and of a resync took.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// 78 if it is the settings' fault, so that systemd does not start again what cannot be helped by that; else 1.
+/// 78 if the settings are at fault, so that systemd does not start the process again in vain; else 1.
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let mut causes = error.chain();
     match causes.find_map(|cause| cause.downcast_ref::<ConfigError>()) {

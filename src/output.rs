@@ -1,4 +1,4 @@
-//! What a command writes to standard output. A reader that has seen enough (`| head -1`) is no fault.
+//! Writing a command's text to standard output. A reader that stops early (`| head -1`) is no fault.
 
 use std::io::{self, Write as _};
 
@@ -14,7 +14,7 @@ pub fn write(text: &str) -> anyhow::Result<()> {
     written.context("writing to standard output")
 }
 
-/// Whether nobody reads any more what a command writes.
+/// Whether the reader of standard output is gone.
 pub fn is_closed(error: &anyhow::Error) -> bool {
     let cause = error.root_cause().downcast_ref::<io::Error>();
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)

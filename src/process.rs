@@ -1,4 +1,4 @@
-//! What every process does around its part: logging, metrics, the operator's port, and an orderly end.
+//! The work that every process does around its part: logging, metrics, the operator's port, and an orderly end.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -59,7 +59,7 @@ pub struct ProcessSettings {
     pub grpc_token_file: Option<PathBuf>,
 }
 
-/// Runs what `start` starts until a signal comes or a task fails.
+/// Runs the part that `start` starts until a signal comes or a task fails.
 pub fn run(
     settings: &ProcessSettings,
     start: impl AsyncFnOnce(&Context) -> anyhow::Result<()>,
@@ -77,7 +77,7 @@ pub fn run(
         let handle = metrics::install(&context.tasks).await?;
         metrics::set_build(env!("CARGO_PKG_VERSION"), env!("BUILD_COMMIT"));
         if let Err(error) = start(&context).await {
-            // What has been started already must end: a thread that still ran would hold the process.
+            // Tasks that were started already must end, because a thread that still ran would hold the process.
             context.tasks.stop().cancel();
             return Err(error);
         }
@@ -93,7 +93,7 @@ fn token(settings: &ProcessSettings) -> anyhow::Result<Option<Secret>> {
     token.context("grpc_token_file")
 }
 
-/// Whether the file with the token of the gRPC ports can be read; `None` if there is to be none.
+/// Whether the file with the token of the gRPC ports can be read; `None` if no token is set.
 pub fn check_token(settings: &ProcessSettings) -> Option<Finding> {
     let file = settings.grpc_token_file.as_ref()?;
     Some(match token(settings) {
@@ -133,8 +133,8 @@ fn start_logging(settings: &LogSettings) -> anyhow::Result<()> {
     logging::start(settings.log_format, &settings.log_level).context("log_level")
 }
 
-/// Runs a process. When it has ended, what still blocks a thread, such as a name that no resolver answers, is left behind: all
-/// that must be finished is a task, and has been given its time.
+/// Runs a process to its end, and leaves behind what still blocks a thread then, such as a name that no resolver answers. All
+/// work that must be finished is a task, and has been given its time.
 fn to_its_end<T>(process: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = runtime()?;
     let ended = runtime.block_on(process);

@@ -10,9 +10,9 @@ use tracing::info;
 
 use crate::parts::Parts;
 
-/// Everything on a real node.
+/// Runs all parts on a real node.
 pub async fn run(mut parts: Parts, context: &Context) -> anyhow::Result<()> {
-    // One setting for all.
+    // One state folder serves all parts.
     let state_dir = parts.ingest.state.folder()?;
     let node = parts.ingest.node.clone();
     let is_node_set_elsewhere = parts.ingest.zmq.zmq_endpoint.is_some();
@@ -33,7 +33,7 @@ pub async fn run(mut parts: Parts, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Everything on a simulated node.
+/// Runs all parts on a simulated node.
 pub async fn demo(
     simulate: &SimulateSettings,
     mut parts: Parts,

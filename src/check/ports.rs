@@ -58,7 +58,7 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 #[derive(Debug)]
 struct Fault {
     why: String,
-    /// Another program has it.
+    /// Whether another program has it.
     is_taken: bool,
 }
 

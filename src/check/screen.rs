@@ -1,4 +1,4 @@
-//! The findings on one screen: a word for the state, the name, what was found, and below it what to do.
+//! The findings on one screen: a word for the state, the name, the text, and below it the advice.
 
 use satscope_ingest::check::{Finding, State};
 
