@@ -8,7 +8,7 @@ use bitcoin::consensus::Decodable;
 use bitcoin::{Block, Weight};
 use thiserror::Error;
 
-/// What the name of a raw block file ends in.
+/// The extension of a raw block file's name.
 pub const EXTENSION: &str = "blk";
 
 /// A block file that cannot be used.
@@ -42,8 +42,8 @@ pub enum BlockFileError {
 /// Reads the block in a file.
 ///
 /// # Errors
-/// When the file cannot be read, is cut short, goes on after the block, or its transactions are not those that its
-/// header commits to.
+/// When the file cannot be read, is cut short, goes on after the block, or its transactions do not match the header's Merkle
+/// root.
 pub fn read_block(path: &Path) -> Result<Block, BlockFileError> {
     let bytes = fs::read(path).map_err(|error| BlockFileError::Read {
         path: path.to_path_buf(),

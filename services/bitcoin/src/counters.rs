@@ -8,12 +8,12 @@ use crate::frame::Topic;
 #[derive(Debug, Default)]
 pub struct TopicCounters(HashMap<Topic, u32>);
 
-/// What a counter says about the messages before it.
+/// The relation of a counter to the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Continuity {
     /// It is the next, or the first of its topic.
     Next,
-    /// So many messages are missing.
+    /// This many messages are missing.
     Gap(u32),
     /// The counter went back: the publisher has started again.
     Restart,
@@ -32,7 +32,7 @@ impl TopicCounters {
         }
     }
 
-    /// Forgets all: a new connection may begin anywhere.
+    /// Forgets all counters, because a new connection may begin anywhere.
     pub fn clear(&mut self) {
         self.0.clear();
     }

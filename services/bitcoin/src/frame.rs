@@ -10,10 +10,10 @@ use thiserror::Error;
 /// The longest body taken: a block of 4,000,000 weight units can be no longer than 4 MB.
 pub const MAX_BODY_BYTES: usize = 4_000_000;
 
-/// The year 10000, Unix seconds: what says that it is later is wrong, and must not overflow what is added to it.
+/// The year 10000, Unix seconds. A later time is wrong, and sums with it must not overflow.
 pub(crate) const UNIX_SECONDS_END: u64 = 253_402_300_800;
 
-/// What a message is about: the first part of the three.
+/// The topic of a message: the first part of the three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Topic {
     /// A whole transaction, serialized with its witness.
@@ -29,7 +29,7 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// All topics, in the order in which Core sends those that one event causes.
+    /// All topics, in the order in which Core sends the messages of one event.
     pub const ALL: [Topic; 5] = [
         Topic::HashBlock,
         Topic::RawBlock,
@@ -57,7 +57,7 @@ impl Topic {
     }
 }
 
-/// One message, its body not yet looked into.
+/// One message, with its body unread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// What it is about.
@@ -118,7 +118,7 @@ pub enum FrameError {
     /// A counter of the wrong size.
     #[error("a {0} counter of {1} bytes; expected 4")]
     Counter(&'static str, usize),
-    /// A body that is not what its topic says.
+    /// A body that does not fit its topic.
     #[error("a {0} body that cannot be read: {1}")]
     Body(&'static str, String),
 }
@@ -144,9 +144,9 @@ impl FrameError {
 /// The body of a `sequence` message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SequenceEvent {
-    /// `A`: a transaction entered the mempool; the mempool sequence number it did so under.
+    /// `A`: a transaction entered the mempool, under this mempool sequence number.
     Added(Txid, u64),
-    /// `R`: a transaction left the mempool, but not into a block; likewise.
+    /// `R`: a transaction left the mempool, but not into a block, under this mempool sequence number.
     Removed(Txid, u64),
     /// `C`: a block was connected.
     BlockConnected(BlockHash),
@@ -210,7 +210,7 @@ impl SequenceEvent {
     }
 }
 
-/// The body of a `satscope` message: what a stand-in node says of itself, as JSON.
+/// The body of a `satscope` message: a stand-in node's clock and labels, as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StandInLabels {
     /// The stand-in's clock, Unix seconds.
@@ -226,7 +226,7 @@ impl StandInLabels {
     /// Reads a `satscope` body.
     ///
     /// # Errors
-    /// When it is not JSON of this shape, or its time is none of the years up to 9999.
+    /// When it is not JSON of this shape, or its time is not above 0 and before the year 10000.
     pub fn decode(body: &[u8]) -> Result<StandInLabels, FrameError> {
         let labels: StandInLabels = serde_json::from_slice(body)
             .map_err(|error| FrameError::Body("satscope", error.to_string()))?;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// The IP address that a host is; `None` of a name.
+/// The IP address of a host; `None` for a name.
 pub fn ip(host: &str) -> Option<IpAddr> {
     let inside = host
         .strip_prefix('[')
@@ -10,7 +10,7 @@ pub fn ip(host: &str) -> Option<IpAddr> {
     inside.unwrap_or(host).parse().ok()
 }
 
-/// Whether what is sent to the host stays on this machine: 127.0.0.0/8, `::1` or `localhost`.
+/// Whether the host is this machine: 127.0.0.0/8, `::1` or `localhost`.
 pub fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || ip(host).is_some_and(|address| address.is_loopback())
 }

@@ -1,6 +1,6 @@
 //! Bitcoin Core's side: ZMQ frames, JSON-RPC, raw blocks and recordings.
 //!
-//! What the node sends and how it answers is described in Core's `doc/zmq.md` and `doc/JSON-RPC-interface.md`.
+//! Core's `doc/zmq.md` and `doc/JSON-RPC-interface.md` describe the node's messages and answers.
 
 pub mod blockfile;
 pub mod counters;

@@ -9,7 +9,7 @@ pub use cookie::{Cookie, CookieError, CookieFile, read_cookie};
 /// How the client identifies itself.
 #[derive(Clone)]
 pub enum Auth {
-    /// Not at all; Core refuses that.
+    /// Without a login, which Core refuses.
     None,
     /// With the file that Core writes anew at each start (`.cookie` in its data folder), as it was set by hand.
     CookieFile(PathBuf),

@@ -1,4 +1,4 @@
-//! Which node a part asks: the one that operators set, else the one whose files lie on this machine.
+//! The choice of the node that a part asks: the one that operators set, else the one whose files lie on this machine.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use crate::{
     rpc::{self, Auth, Rpc, RpcError},
 };
 
-/// Where a node on this machine answers RPC unless it is told otherwise. Source: Core's default `-rpcport`.
+/// The default RPC address of a node on this machine. Source: Core's default `-rpcport`.
 const LOCAL_RPC: &str = "http://127.0.0.1:8332";
 
-/// What operators set of the node.
+/// The operators' settings about the node.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// Whether the node's files are looked for on this machine.
@@ -36,7 +36,7 @@ pub struct WantedUrl {
     pub shown: String,
 }
 
-/// The login is not shown.
+/// Shows the URL without its login.
 impl std::fmt::Debug for WantedUrl {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "WantedUrl({})", self.shown)
@@ -72,7 +72,7 @@ pub struct Choice {
 pub enum Files {
     /// Not looked for, because settings say where the node is.
     NotWanted,
-    /// There are none; where they were looked for.
+    /// No files were found; the text says where they were looked for.
     Missing(String),
     /// Found and used.
     Used(Box<Node>),
@@ -105,7 +105,7 @@ pub enum ChoiceError {
          rpc_password_file"
     )]
     LoginIsLocal,
-    /// There can be no client of that URL.
+    /// No client can be made for that URL.
     #[error("rpc_url: {0}")]
     Client(RpcError),
 }
@@ -165,7 +165,7 @@ impl Files {
     }
 }
 
-/// What the node's files tell of its RPC.
+/// The address and login of the RPC in the node's files.
 struct Found {
     url: String,
     auth: Auth,
@@ -181,7 +181,7 @@ impl Found {
     }
 }
 
-/// The node whose files lie on this machine. Where there are none, the node may be started later: its cookie is waited for.
+/// The node whose files lie on this machine. If there are none, the login is the cookie of a node that may be started later.
 fn find(places: Places) -> Result<(Files, Option<Found>), ChoiceError> {
     match discover(&places) {
         Ok(node) => {

@@ -1,12 +1,12 @@
-//! Recordings of what a node sent: JSON lines, plain or gzip, read and written one at a time.
+//! Recordings of a node's messages: JSON lines, plain or gzip, read and written one at a time.
 //!
-//! A line is a frame `{"t": seconds, "zmq": topic, "body": hex, "seq": counter}`, a checkpoint (what the node answered
-//! once all was quiet) `{"t", "checkpoint": name, "mempool_sequence", "mempool", "entries", "height", "tip"}`, or a note
-//! `{"t", "note": text, …}`. `t` counts from the recording's start; when that was, a recording of our own says in its
+//! A line is a frame `{"t": seconds, "zmq": topic, "body": hex, "seq": counter}`, a checkpoint (the node's answers once all was
+//! quiet) `{"t", "checkpoint": name, "mempool_sequence", "mempool", "entries", "height", "tip"}`, or a note
+//! `{"t", "note": text, …}`. `t` counts from the recording's start. A recording of our own has the time of that start in its
 //! first line: `{"t": 0, "note": "recording began", "unix_ms": …}`.
 //!
-//! A [`Writer`] keeps a folder of such files, each a row of small gzip members, so that whatever kills it costs no more
-//! than the last one; a [`Series`] reads them as one recording.
+//! A [`Writer`] keeps a folder of such files, each a row of small gzip members, so that a crash costs no more than the last
+//! one; a [`Series`] reads them as one recording.
 
 mod keeper;
 mod line;
@@ -52,7 +52,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// When the recording began, Unix milliseconds, where this is the line that says so.
+    /// When the recording began, Unix milliseconds; `None` if this is not the line that says so.
     pub fn began_ms(&self) -> Option<u64> {
         match &self.event {
             Event::Note { text, fields } if text == BEGAN => fields.get("unix_ms")?.as_u64(),
@@ -61,14 +61,14 @@ impl Record {
     }
 }
 
-/// What a line says.
+/// The content of a line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The node sent a message.
     Frame(Frame),
     /// The node was quiet, and answered.
     Checkpoint(Checkpoint),
-    /// Something that whoever recorded it did or found out.
+    /// Something that the recorder did or found out.
     Note {
         /// What it was.
         text: String,
@@ -77,7 +77,7 @@ pub enum Event {
     },
 }
 
-/// What the node answered at a quiet moment.
+/// The node's answers at a quiet moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// Its name, unique in the recording.
@@ -86,7 +86,7 @@ pub struct Checkpoint {
     pub mempool_sequence: u64,
     /// The mempool's transactions.
     pub mempool: Vec<Txid>,
-    /// What is known of each of them.
+    /// The entries of these transactions.
     pub entries: HashMap<Txid, MempoolEntry>,
     /// The tip's height.
     pub height: u32,
@@ -94,7 +94,7 @@ pub struct Checkpoint {
     pub tip: BlockHash,
 }
 
-/// What a checkpoint knows of a transaction.
+/// A checkpoint's entry of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct MempoolEntry {
     /// When it entered the mempool, Unix seconds.

@@ -59,7 +59,7 @@ impl fmt::Debug for Rpc {
 pub type Call = (&'static str, Value);
 
 impl Rpc {
-    /// A client of the node at `target` (`http://HOST:PORT`, perhaps with a login), which errors show as `url`.
+    /// A client of the node at `target` (`http://HOST:PORT`, perhaps with a login), shown in errors as `url`.
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
@@ -68,7 +68,7 @@ impl Rpc {
             .timeout(TIMEOUT)
             .connect_timeout(Duration::from_secs(2))
             .no_proxy()
-            // A node sends no client elsewhere, and its login is for it alone.
+            // A node never redirects, and its login is for it alone.
             .redirect(reqwest::redirect::Policy::none())
             // A connection that died without a word is noticed, so that a question does not wait for its time-out.
             .tcp_keepalive(Duration::from_secs(1))
@@ -129,8 +129,8 @@ impl Rpc {
         self.post(method, &json!(body)).await
     }
 
-    /// What the node's REST interface, which asks for no login, answers at a path that begins `/rest/`. It shares the RPC's host
-    /// and port. Source: Core, `doc/REST-interface.md`.
+    /// The answer of the node's REST interface at a path that begins `/rest/`. REST asks for no login, and shares the RPC's
+    /// host and port. Source: Core, `doc/REST-interface.md`.
     ///
     /// # Errors
     /// [`RpcError::Http`] with status 404 if the node has no such thing, or no REST interface; else as [`Rpc::call`].
@@ -172,7 +172,7 @@ impl Rpc {
             .await
             .map_err(|error| self.failed(method, &error))?;
         let status = response.status().as_u16();
-        // Core refuses a call that is not on the whitelist so, and a batch that has such a call, without a word.
+        // Core answers 403, without a body, to a call that is not on the whitelist, and to a batch with such a call.
         match status {
             401 => {
                 *self.refused() = Some(used);
@@ -195,7 +195,7 @@ impl Rpc {
         host(&self.target)
     }
 
-    /// Whether there is another login now than the one that the node refused last: it has been started again.
+    /// Whether the login now is another than the one that the node refused last, as after the node's restart.
     pub fn has_new_login(&self) -> bool {
         let refused = *self.refused();
         let login = self.credentials().map(|login| self.key.hash_one(&login));
@@ -206,7 +206,7 @@ impl Rpc {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Piece by piece into its place: that of a large mempool would be held twice otherwise.
+    /// Reads the body piece by piece into one buffer, because a large mempool's would be held twice otherwise.
     async fn body(
         &self,
         method: &'static str,
@@ -241,7 +241,7 @@ impl Rpc {
         }
     }
 
-    /// The cookie is read anew each time: it changes when the node restarts.
+    /// The login to send. The cookie is read anew each time, because it changes when the node restarts.
     fn credentials(&self) -> Result<Option<(String, String)>, RpcError> {
         match &self.auth {
             Auth::None => Ok(None),

@@ -1,4 +1,4 @@
-//! Subscribing to a node's ZMQ endpoints: one thread, a bounded queue, and word of each link going up or down.
+//! Subscribing to a node's ZMQ endpoints: one thread, a bounded queue, and a notice when a link goes up or down.
 
 use std::{
     cell::Cell,
@@ -17,7 +17,7 @@ use crate::frame::{Frame, FrameError, Topic};
 
 /// Messages that libzmq holds for us while we are busy; its default of 1000 is less than one block.
 const RECEIVE_QUEUE: i32 = 200_000;
-/// No single message may take more memory than this; the largest true one is a block of 4 MB.
+/// The most memory that a single message may take; the largest true one is a block of 4 MB.
 const MAX_MESSAGE_BYTES: i64 = 64 << 20;
 /// A silent peer is pinged, and a half-open connection noticed after interval and time-out together.
 const HEARTBEAT_MS: i32 = 3000;
@@ -26,16 +26,16 @@ const HEARTBEAT_TIMEOUT_MS: i32 = 5000;
 const CONNECT_TIMEOUT_MS: i32 = 3000;
 /// Messages taken from one endpoint before the others get their turn.
 const AT_ONCE: i32 = 1000;
-/// The longest wait for room in a full queue; shorter than `HEARTBEAT_TIMEOUT_MS`. After it, messages are dropped until there is
-/// room, and their counters show the gap. A socket that is not read for longer than its heartbeat takes the node for dead, and once it is connected anew libzmq
-/// may abort the process. Source: <https://github.com/zeromq/libzmq/issues/3937>.
+/// The longest wait for room in a full queue; shorter than `HEARTBEAT_TIMEOUT_MS`. After it, messages are dropped until there
+/// is room, and their counters show the gap. A socket that is not read for longer than its heartbeat takes the node for dead,
+/// and once it is connected anew libzmq may abort the process. Source: <https://github.com/zeromq/libzmq/issues/3937>.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 4 });
 /// Pause between two tries to put a message into a full queue.
 const FULL_PAUSE: Duration = Duration::from_millis(1);
-/// How soon a stop is noticed.
+/// The longest time until a stop is noticed, milliseconds.
 const POLL_MS: i64 = 100;
 
-/// What is wanted from one endpoint.
+/// The topics to subscribe to at one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// `tcp://HOST:PORT` or `ipc://PATH`.
@@ -44,7 +44,7 @@ pub struct Subscription {
     pub topics: Vec<Topic>,
 }
 
-/// What to subscribe to at a node that publishes `sequence` at an endpoint of its own, or all at one.
+/// The subscriptions for a node that publishes `sequence` at an endpoint of its own, or all topics at one.
 pub fn subscriptions(
     endpoint: &str,
     sequence_endpoint: Option<&str>,
@@ -70,7 +70,7 @@ pub fn fixed(subscriptions: Vec<Subscription>) -> watch::Receiver<Vec<Subscripti
     watch::Sender::new(subscriptions).subscribe()
 }
 
-/// What the thread passes on.
+/// A message or notice that the thread passes on.
 #[derive(Debug)]
 pub enum Incoming {
     /// A message, and when it was taken from the socket.
@@ -81,7 +81,7 @@ pub enum Incoming {
     Down(String),
 }
 
-/// A failure of libzmq itself; an endpoint that cannot be reached is none.
+/// A failure of libzmq itself; an endpoint that cannot be reached is no failure.
 #[derive(Debug, Error)]
 #[error("ZMQ, {endpoint}: {source}")]
 pub struct SubscribeError {
@@ -102,7 +102,7 @@ pub fn receive(
     let mut links = Links::default();
     links.connect(subscriptions.borrow_and_update().clone())?;
     while !stop.is_cancelled() {
-        // A sender that is gone changes nothing any more.
+        // If the sender is gone, the subscriptions no longer change.
         if subscriptions.has_changed().unwrap_or(false) {
             links.connect(subscriptions.borrow_and_update().clone())?;
         }
@@ -110,7 +110,7 @@ pub fn receive(
             return Ok(());
         }
     }
-    // What has come already is not lost.
+    // Messages that have come already are not lost.
     for link in &links.open {
         link.pass_on_messages(queue, RECEIVE_QUEUE)?;
     }
@@ -139,7 +139,7 @@ impl Links {
         Ok(())
     }
 
-    /// Waits for at most `POLL_MS` and passes on what has come. False when nobody listens any more.
+    /// Waits for at most `POLL_MS` and passes on what has come. False if the queue's other end is gone.
     fn pass_on(&self, queue: &mpsc::Sender<Incoming>) -> Result<bool, SubscribeError> {
         if self.open.is_empty() {
             std::thread::sleep(Duration::from_millis(POLL_MS.unsigned_abs()));
@@ -189,7 +189,7 @@ impl Link {
         let open = || {
             let socket = context.socket(SUB)?;
             socket.set_linger(0)?;
-            // Where it is off, an address of six is taken and never reached; of four, both are reached where it is on.
+            // With IPv6 off, an IPv6 address is accepted and never reached. With it on, IPv4 addresses are reached too.
             socket.set_ipv6(true)?;
             socket.set_rcvhwm(RECEIVE_QUEUE)?;
             socket.set_maxmsgsize(MAX_MESSAGE_BYTES)?;
@@ -229,7 +229,7 @@ impl Link {
         self.subscription.endpoint.clone()
     }
 
-    /// False when nobody listens any more.
+    /// False if the queue's other end is gone.
     fn pass_on_events(&self, queue: &mpsc::Sender<Incoming>) -> Result<bool, SubscribeError> {
         while let Some(parts) = self.take(&self.monitor)? {
             let event = parts
@@ -248,7 +248,7 @@ impl Link {
         Ok(true)
     }
 
-    /// False when nobody listens any more.
+    /// False if the queue's other end is gone.
     fn pass_on_messages(
         &self,
         queue: &mpsc::Sender<Incoming>,
@@ -266,8 +266,8 @@ impl Link {
         Ok(true)
     }
 
-    /// Puts a message into the queue, or drops it if the queue has been full for `WAIT_FOR_ROOM`. False when nobody listens
-    /// any more.
+    /// Puts a message into the queue, or drops it if the queue has been full for `WAIT_FOR_ROOM`. False if the queue's other
+    /// end is gone.
     fn put(&self, queue: &mpsc::Sender<Incoming>, mut message: Incoming) -> bool {
         loop {
             match queue.try_send(message) {

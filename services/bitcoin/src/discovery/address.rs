@@ -14,7 +14,7 @@ pub struct RpcAddress {
 }
 
 impl RpcAddress {
-    /// Whether what is sent to the host stays on this machine.
+    /// Whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
         host::is_loopback(&self.host)
     }

@@ -1,4 +1,4 @@
-//! The recording's own thread: takes what came out of a bounded queue, and holds on to it until the disk has it.
+//! The recording's own thread: takes entries out of a bounded queue, and keeps them until the disk has them.
 
 use std::time::{Duration, Instant};
 
@@ -17,21 +17,21 @@ use crate::{
     frame::Frame,
 };
 
-/// What a crash may cost at most.
+/// The most that a crash may cost.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const REPORT_EVERY: Duration = Duration::from_secs(60);
 /// The pause before the disk is tried again, and how long it may still take once it is time to stop.
 const RETRY: Duration = Duration::from_millis(250);
 const LAST_TRIES: Duration = Duration::from_secs(2);
-/// Taken from the queue at once.
+/// The most entries taken from the queue at once.
 const AT_ONCE: usize = 256;
 
-/// What is to be recorded, and when it came, Unix milliseconds.
+/// A thing to be recorded, and when it came, Unix milliseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// A message of the node.
     Frame(u64, Frame),
-    /// Something that happened: its text, and what it says besides.
+    /// An incident: its text, and further fields.
     Note(u64, String, Map<String, Value>),
 }
 
@@ -43,13 +43,13 @@ impl Entry {
     }
 }
 
-/// Writes what the queue gives until its other end is dropped. Blocks: give it a thread of its own.
+/// Writes the queue's entries until its other end is dropped. Blocks: give it a thread of its own.
 ///
-/// A disk that takes nothing is tried again and again; the queue fills meanwhile. Once `stop` is cancelled, it is given
+/// A disk that takes nothing is tried again and again; the queue fills meanwhile. Once `stop` is cancelled, the disk is given
 /// up after 2 s.
 ///
 /// # Errors
-/// When it had to be given up.
+/// When the disk had to be given up.
 pub fn keep(
     writer: Writer,
     mut queue: mpsc::Receiver<Entry>,
@@ -119,7 +119,7 @@ impl Keeper {
         }
     }
 
-    /// What the counters say about the messages before this one, if that is worth a note.
+    /// A note if the counters show that messages are missing before this one.
     fn gap(&mut self, stamp_ms: u64, frame: &Frame) -> Option<Entry> {
         let (topic, before) = (frame.topic.name(), frame.counter);
         let (text, lost) = match self.counters.take(frame.topic, before) {
@@ -144,7 +144,7 @@ impl Keeper {
         }
     }
 
-    /// Writes out all, and waits for the disk as long as that takes.
+    /// Writes all out, and waits for the disk as long as necessary.
     fn flush(&mut self) -> Result<(), WriteError> {
         self.flushed = Instant::now();
         let written = self.trying(Writer::flush)?;

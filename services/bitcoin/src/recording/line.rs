@@ -22,7 +22,7 @@ pub fn frame_line(t: f64, frame: &Frame) -> String {
     .to_string()
 }
 
-/// A note's line, likewise; `fields` are what it says besides.
+/// A note's line, without the line break; `fields` are its further fields.
 pub(super) fn note_line(t: f64, text: &str, fields: &Map<String, Value>) -> String {
     let mut line = fields.clone();
     line.insert("t".to_owned(), json!(rounded(t)));
@@ -87,7 +87,7 @@ fn hash<T: FromStr>(text: &str) -> Result<T, String> {
         .map_err(|_| format!("{text:?}; expected a hash of 64 hex digits"))
 }
 
-/// Reads a line; the error says what was wrong in it and what was expected.
+/// Reads a line; the error names the fault and the expected form.
 pub(super) fn parse(line: &[u8]) -> Result<Record, String> {
     let kind: Kind = from_json(line)?;
     if !kind.t.is_finite() || kind.t < 0.0 {

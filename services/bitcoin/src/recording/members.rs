@@ -1,10 +1,10 @@
-//! Where a file of gzip members ends in order, and what can still be read of one that was cut.
+//! The end of a file of gzip members, and the lines that can still be read of a member that was cut.
 
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 
-/// The most text that a member is taken to hold; the writer's are a few megabytes.
+/// The most text that a member may hold, in bytes; the writer's hold a few megabytes.
 const LONGEST_MEMBER: u64 = 64 << 20;
 
 /// How a file of gzip members ends.
@@ -19,7 +19,7 @@ pub enum Ending {
         /// Whole lines, each with its line break.
         lines: Vec<u8>,
     },
-    /// Not at all as it was written: what is behind this byte may be good again.
+    /// The bytes are damaged from here on; bytes further on may be good again.
     Damaged(u64),
 }
 
@@ -57,7 +57,7 @@ pub fn inspect(source: impl BufRead) -> io::Result<Ending> {
     }
 }
 
-/// Counts what is taken out of it.
+/// A source that counts the bytes taken out of it.
 struct Counted<R> {
     source: R,
     bytes: u64,

@@ -34,7 +34,7 @@ impl Reader {
         Reader::over(BufReader::with_capacity(BUFFER, file), path)
     }
 
-    /// As [`Reader::open`], from bytes that come from elsewhere; `path` is what errors call them.
+    /// As [`Reader::open`], with other bytes than a file's; errors call them `path`.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -63,8 +63,8 @@ impl Reader {
         })
     }
 
-    /// The next record, or none at the end; where a file ends in the middle, that is its end ([`Reader::torn`] tells).
-    /// Empty lines are passed over.
+    /// The next record; `None` at the end. A file that ends in the middle ends there ([`Reader::torn`] tells). Empty lines are
+    /// passed over.
     ///
     /// # Errors
     /// When the file cannot be read on, or a line is no record; after an error of the second kind, reading can go on.
@@ -93,7 +93,7 @@ impl Reader {
             }
             return match parse(&self.buffer) {
                 Ok(record) => Ok(Some(record)),
-                // What has no line break was not written to its end; a file of nothing else is no recording.
+                // A line without a line break was not written to its end; a file of nothing else is no recording.
                 Err(_) if self.line > 1 && !self.buffer.ends_with(b"\n") => {
                     Ok(self.end_torn("the line ends in the middle"))
                 }
@@ -108,7 +108,7 @@ impl Reader {
         self.torn.as_ref()
     }
 
-    /// The same, when the reader is done with.
+    /// Like [`Reader::torn`], for a reader that is no longer needed.
     pub(super) fn into_torn(self) -> Option<RecordingError> {
         self.torn
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Reader, Record, RecordingError};
 
-/// What the names of recordings end in.
+/// The endings of recordings' names.
 const ENDINGS: [&str; 2] = [".jsonl", ".jsonl.gz"];
 
 /// Whether a file is a recording, by its name.
@@ -32,7 +32,7 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>, RecordingError> {
     Ok(files)
 }
 
-/// When the recording in a file began, Unix milliseconds, where its first line says so.
+/// When the recording in a file began, Unix milliseconds; `None` if its first line does not say so.
 ///
 /// # Errors
 /// When the file cannot be opened, or its first line is no record.
@@ -45,18 +45,18 @@ pub fn began_ms(path: &Path) -> Result<Option<u64>, RecordingError> {
 pub struct Series {
     files: VecDeque<PathBuf>,
     reader: Option<Reader>,
-    /// When the first file began, as far as it says so.
+    /// When the first file began, Unix milliseconds; `None` if it does not say so.
     began_ms: Option<u64>,
     /// Whether the first record of the open file is still to come.
     at_start: bool,
-    /// Added to what the open file says.
+    /// The seconds to add to the times of the open file.
     offset_t: f64,
     last_t: f64,
     torn: Vec<RecordingError>,
 }
 
 impl Series {
-    /// Of these files, in this order.
+    /// A series of these files, in this order.
     pub fn new(files: Vec<PathBuf>) -> Series {
         Series {
             files: files.into(),
@@ -74,7 +74,7 @@ impl Series {
         self.began_ms
     }
 
-    /// The files that were found to end in the middle since the last call, and where; what follows them is read on.
+    /// Takes the files that were found to end in the middle since the last call, and where. The files after them are read on.
     pub fn take_torn(&mut self) -> Vec<RecordingError> {
         std::mem::take(&mut self.torn)
     }
@@ -102,12 +102,12 @@ impl Series {
         }
     }
 
-    /// A record with its time in the whole.
+    /// A record with its time in the series.
     fn placed(&mut self, mut record: Record) -> Record {
         if std::mem::take(&mut self.at_start) {
             self.offset_t = match (record.began_ms(), self.began_ms) {
                 (Some(began), Some(first)) => (began as f64 - first as f64) / 1000.0,
-                // The first file, or one that does not say when it was made.
+                // The first file, or a file that does not say when it began.
                 _ => self.last_t,
             };
             self.began_ms = self.began_ms.or(record.began_ms());

@@ -1,7 +1,7 @@
 //! Keeps a folder of recordings: small gzip members, appended whole, in files of bounded size.
 //!
-//! A member holds a second or so and goes out in one write at a known place. What a crash leaves of the last one is read
-//! back, cut off and written anew at the next start; a write that fails is done again at the same place.
+//! A member holds a second or so and goes out in one write at a known place. The lines that a crash leaves of the last one are
+//! read back at the next start, cut off and written anew; a write that fails is done again at the same place.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Write as _};
@@ -23,17 +23,17 @@ const ENDING: &str = ".jsonl.gz";
 /// Text after which a member is closed, whatever the time.
 const MEMBER_BYTES: u64 = 4 << 20;
 
-/// How much is kept.
+/// The limits of what is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// A file that has grown to so many bytes is closed and another begun.
+    /// The bytes at which a file is closed and another begun.
     pub file_bytes: u64,
-    /// The oldest files are deleted so that all together hold no more bytes than this.
+    /// The most bytes of all files together; the oldest are deleted.
     pub total_bytes: u64,
 }
 
 impl Limits {
-    /// Of at least two files, so that there is always a whole one.
+    /// Limits for at least two files, so that there is always a whole one.
     pub fn new(file_bytes: u64, total_bytes: u64) -> Limits {
         Limits {
             file_bytes: file_bytes.min(total_bytes / 2),
@@ -50,7 +50,7 @@ pub struct WriteError {
     error: io::Error,
 }
 
-/// Writes to the newest recording of a folder, or to a new one.
+/// A writer to the newest recording of a folder, or to a new one.
 #[derive(Debug)]
 pub struct Writer {
     folder: PathBuf,
@@ -60,9 +60,9 @@ pub struct Writer {
     path: PathBuf,
     /// When the file began, Unix milliseconds; its lines count from there.
     began_ms: u64,
-    /// None until the first write.
+    /// `None` until the first write.
     file: Option<File>,
-    /// What of the file is written.
+    /// Bytes of the file that are written.
     length: u64,
     member: Option<GzEncoder<Vec<u8>>>,
     /// Text in the open member.
@@ -118,7 +118,7 @@ impl Writer {
         self.line(&frame_line(t, frame))
     }
 
-    /// Adds a note; `fields` are what it says besides.
+    /// Adds a note; `fields` are its further fields.
     pub fn note(
         &mut self,
         stamp_ms: u64,
@@ -129,7 +129,7 @@ impl Writer {
         self.line(&note_line(t, text, fields))
     }
 
-    /// Writes out what was added; how many bytes that were. After an error all is kept, and can be tried again.
+    /// Writes out all that was added; returns the number of bytes. After an error everything is kept, and can be tried again.
     ///
     /// # Errors
     /// When the disk takes no more.
@@ -184,7 +184,7 @@ impl Writer {
         let (length, lines) = match (ending, began) {
             (Ending::Whole, Some(_)) => (file.metadata().map_err(failed)?.len(), Vec::new()),
             (Ending::Torn { good_bytes, lines }, Some(_)) => (good_bytes, lines),
-            // Nothing of it says when it was: it stays as it is, and a new one is begun.
+            // The file does not say when it began, or is damaged: it stays as it is, and a new one is begun.
             _ => return Ok(()),
         };
         file.set_len(length).map_err(failed)?;
@@ -201,9 +201,9 @@ impl Writer {
         Ok(())
     }
 
-    /// A stamp as the file's lines count it; begins a file where that is needed.
+    /// A stamp in the seconds of the file's lines; begins a file if one is needed.
     fn seconds(&mut self, stamp_ms: u64) -> Result<f64, WriteError> {
-        // A clock that was set back before the file's beginning leaves no other way to tell when this was.
+        // If the clock was set back to before the file's beginning, only a new file can tell when this was.
         let is_before = stamp_ms < self.began_ms;
         if is_before {
             self.close_member()?;
@@ -222,7 +222,7 @@ impl Writer {
                 error,
             })?;
         }
-        // Names sort in the order of recording, even where the clock was set back.
+        // Names sort in the order of recording, even if the clock was set back.
         let newest = self.own_files()?.last().and_then(|path| number(path));
         let number = newest.map_or(stamp_ms, |newest| stamp_ms.max(newest + 1));
         self.path = self.folder.join(format!("{PREFIX}{number:013}{ENDING}"));
@@ -274,7 +274,7 @@ impl Writer {
         Ok(written)
     }
 
-    /// Deletes the oldest recordings, so that there is room for so many bytes; never the one that is written to.
+    /// Deletes the oldest recordings, so that there is room for `bytes` more; never the one that is written to.
     fn make_room(&mut self, bytes: u64) -> io::Result<()> {
         let files = self.own_files().map_err(|failed| failed.error)?;
         let lengths = files.iter().map(|file| Ok(fs::metadata(file)?.len()));
@@ -322,7 +322,7 @@ fn number(path: &Path) -> Option<u64> {
         .ok()
 }
 
-/// Whether there is room for a file, and leave to make one.
+/// Checks that there is room for a file, and permission to make one.
 fn probe(folder: &Path) -> Result<(), WriteError> {
     let path = folder.join(".probe");
     let probed = fs::write(&path, [0; 4096]).and_then(|()| fs::remove_file(&path));

@@ -1,4 +1,4 @@
-//! What the node answered over HTTP, read: the result of a call, or why there is none.
+//! Reading the node's HTTP answers: the result of a call, or why there is none.
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -14,10 +14,11 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Bytes that are shown of what the node said: of an error's message, or of a body that is no JSON-RPC.
+/// The most bytes that are shown of an error's message, or of a body that is no JSON-RPC.
 const LONGEST_WORDS: usize = 200;
 
-/// Read straight into its type: the txids of a large mempool would take many times their size as JSON values.
+/// One answer, read straight into its type, because the txids of a large mempool would take many times their size as JSON
+/// values.
 #[derive(Deserialize)]
 struct Reply<T> {
     #[serde(default = "Option::default")]
@@ -92,7 +93,7 @@ impl Answer {
     }
 }
 
-/// The beginning of what the node said as a person can read it, in one line.
+/// The beginning of the node's text, readable and in one line.
 pub(super) fn words(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(&said[..said.len().min(LONGEST_WORDS)]);
     let is_plain = |letter: &char| !letter.is_control() || letter.is_whitespace();

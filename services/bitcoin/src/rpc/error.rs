@@ -1,4 +1,4 @@
-//! Why a call did not succeed, and what that says of the node.
+//! The reasons why a call does not succeed, and their meaning for the node's state.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use crate::login::CookieError;
 
-/// How long one call or batch may take: the mempool's txids take a small computer half a minute. A node whose machine is gone
-/// is noticed earlier.
+/// The longest time for one call or batch: the mempool's txids take a small computer half a minute. A machine that is gone is
+/// noticed earlier.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A call that did not succeed.
@@ -84,7 +84,7 @@ pub enum RpcError {
     },
 }
 
-/// Core's code for what it does not have. Source: `src/rpc/protocol.h`, `RPC_INVALID_ADDRESS_OR_KEY`.
+/// Core's code for a thing that it does not have. Source: `src/rpc/protocol.h`, `RPC_INVALID_ADDRESS_OR_KEY`.
 const NOT_FOUND: i64 = -5;
 /// Core's error code while it starts. Source: as above, `RPC_IN_WARMUP`.
 pub const IN_WARMUP: i64 = -28;
@@ -92,11 +92,11 @@ pub const IN_WARMUP: i64 = -28;
 const INVALID: i64 = -8;
 /// Core's code for a fault of its own, which proxies use too. Source: as above, `RPC_INTERNAL_ERROR`.
 const INTERNAL: i64 = -32603;
-/// Core's code for what no other code tells, such as a pruned block. Source: as above, `RPC_MISC_ERROR`.
+/// Core's code for errors without a code of their own, such as a pruned block. Source: as above, `RPC_MISC_ERROR`.
 const MISC: i64 = -1;
 
 impl RpcError {
-    /// Whether it says that the node does not have what was asked for. Nothing else is absence.
+    /// Whether the error says that the node does not have the thing asked for. No other error means absence.
     pub fn is_absence(&self) -> bool {
         matches!(
             self,
@@ -107,12 +107,12 @@ impl RpcError {
         )
     }
 
-    /// Whether it says, of a question for the block at a height, that the best chain does not reach so high.
+    /// Whether the error says, for a block asked for by height, that the best chain does not reach so high.
     pub fn is_beyond_tip(&self) -> bool {
         matches!(self, RpcError::Node { code: INVALID, .. })
     }
 
-    /// What the public is told of it: no address, user or path, and no words of the node.
+    /// The public text: without an address, user or path, and without words of the node.
     pub fn public(&self) -> &'static str {
         match self {
             RpcError::Unreachable { .. } => "the node's RPC cannot be reached",
@@ -130,15 +130,15 @@ impl RpcError {
         }
     }
 
-    /// Whether it may say that a block is pruned; only one below the node's `pruneheight` is.
+    /// Whether the error may mean that a block is pruned; only a block below the node's `pruneheight` is.
     pub fn may_be_pruned(&self) -> bool {
         matches!(self, RpcError::Node { code: MISC, .. })
     }
 
-    /// Whether the same question may be answered in a moment: the node, or what stands before it, is busy.
+    /// Whether the same question may be answered in a moment: the node, or a proxy before it, is busy.
     pub fn is_passing(&self) -> bool {
         match self {
-            // A status of success came with a page of what stands before the node.
+            // A status of success came with the page of a proxy.
             RpcError::Http { status, .. } => *status == 429 || *status >= 500 || *status < 300,
             RpcError::Node { code, .. } => *code == INTERNAL,
             RpcError::Answer { .. } | RpcError::Cut { .. } => true,

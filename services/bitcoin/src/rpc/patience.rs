@@ -7,8 +7,7 @@ use tracing::debug;
 
 use super::RpcError;
 
-/// The pauses before a question is asked again that a busy node does not answer: the first, and how many; each is twice the one
-/// before it.
+/// The first pause before a question to a busy node is asked again, and the number of pauses; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const PAUSES: usize = 5;
 
@@ -20,7 +19,8 @@ pub fn pauses() -> ExponentialBackoff {
         .build()
 }
 
-/// Asks again, with a growing pause, while the node or what stands before it is busy.
+/// Asks until there is an answer, with growing pauses while the node or a proxy before it is busy. Returns the last error if
+/// all pauses were in vain.
 pub async fn patiently<T, F: Future<Output = Result<T, RpcError>>>(
     ask: impl Fn() -> F,
 ) -> Result<T, RpcError> {

@@ -1,11 +1,11 @@
-//! The answers of Core's calls, as far as they are used. Source: the calls' `help` in Core 29.
+//! The parts of Core's answers that are used. Source: the calls' `help` in Core 29.
 
 use bitcoin::{BlockHash, Txid};
 use serde::{Deserialize, Deserializer};
 
 use crate::frame::UNIX_SECONDS_END;
 
-/// A time that milliseconds can be made of.
+/// Reads a time that can be converted into milliseconds.
 fn unix_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let seconds = u64::deserialize(deserializer)?;
     match seconds < UNIX_SECONDS_END {
@@ -23,7 +23,7 @@ pub struct BlockchainInfo {
     pub chain: String,
     /// Height of the best chain.
     pub blocks: u32,
-    /// Height of the best chain of headers; `None` of a node that does not say.
+    /// Height of the best chain of headers; `None` if the node does not say.
     #[serde(default)]
     pub headers: Option<u32>,
     /// Its tip.
@@ -53,7 +53,7 @@ pub struct NetworkInfo {
     pub local_relay: bool,
 }
 
-/// What a node that says nothing else does.
+/// The relaying of a node that does not mention it.
 fn is_told() -> bool {
     true
 }
@@ -77,7 +77,7 @@ pub struct MempoolInfo {
     pub loaded: bool,
 }
 
-/// What a node of before Core 0.19 does not say.
+/// The state of a node before Core 0.19, which does not mention it.
 fn is_loaded() -> bool {
     true
 }
@@ -111,7 +111,7 @@ pub struct Notification {
     pub kind: String,
     /// Where it is published, as in `bitcoin.conf`.
     pub address: String,
-    /// Messages that wait for a slow subscriber before the node drops them; `None` of a node of before Core 0.18.
+    /// Messages that wait for a slow subscriber before the node drops them; `None` before Core 0.18.
     #[serde(default)]
     pub hwm: Option<i64>,
 }
@@ -129,7 +129,7 @@ pub struct BlockHeader {
     /// Blocks of the best chain from this one on; -1 if it is in another branch.
     #[serde(default)]
     pub confirmations: i64,
-    /// The block before; none for the first.
+    /// The block before; `None` for the first.
     #[serde(rename = "previousblockhash")]
     pub previous: Option<BlockHash>,
 }
