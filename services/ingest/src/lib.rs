@@ -43,7 +43,7 @@ use crate::{
     task::Task,
 };
 
-/// Most messages that may wait between the ZMQ thread and the task; libzmq queues the rest.
+/// Most messages that may wait between the ZMQ thread and the task; libzmq queues the rest for a few seconds.
 const QUEUE: usize = 65_536;
 /// Most messages that are handled and published in one turn, before other events get theirs.
 const AT_ONCE: usize = 256;

@@ -1,5 +1,5 @@
-//! What the stand-in's RPC answers from: its mempool and its blocks. The player changes it and publishes the frames
-//! that each change returns; they come in the order in which Core sends them.
+//! The stand-in's mempool and blocks, from which its RPC answers. The player changes them and publishes the messages that each
+//! change returns, in the order in which Core sends them.
 
 mod past;
 
@@ -18,19 +18,19 @@ use crate::tx::Tx;
 
 /// Blocks whose transactions are kept: six hours' worth, twice what the three hours' window needs.
 pub const FULL_BLOCKS: usize = 36;
-/// Bytes of transactions that are kept beyond these blocks upon a past, so that many small blocks make no gap above it.
+/// Bytes of transactions that are kept beyond these blocks if there is a past, so that many small blocks make no gap above it.
 const FULL_BYTES: usize = 64 << 20;
-/// Blocks that are known at all; upon a past, the headers of the older ones are kept too.
+/// The most blocks that are known; with a past, the headers of the older ones are kept too.
 const KNOWN_BLOCKS: usize = 2016;
-/// Abandoned blocks that are still answered for.
+/// The most abandoned blocks that the RPC still knows.
 const STALE_BLOCKS: usize = 16;
-/// The time of a block as Core judges it is the median of so many.
+/// Core judges a block's time by the median of this many blocks.
 const MEDIAN_BLOCKS: usize = 11;
 
 /// Messages to publish: a topic and a body each.
 pub type Frames = Vec<(Topic, Vec<u8>)>;
 
-/// A block, as much as is known of it.
+/// A block, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct Block {
     pub hash: BlockHash,
@@ -38,9 +38,9 @@ pub struct Block {
     pub height: u32,
     /// Unix seconds.
     pub time: u32,
-    /// None where a recording never shows it.
+    /// `None` if a recording never shows it.
     pub header: Option<Header>,
-    /// In the block's order, the coinbase first; none when pruned or never seen.
+    /// In the block's order, the coinbase first; `None` when pruned or never seen.
     pub txs: Option<Vec<Arc<Tx>>>,
 }
 
@@ -57,7 +57,7 @@ impl Block {
         }
     }
 
-    /// A block of which no more is known than where it stands; `time` in Unix seconds.
+    /// A block of which only hash, height and time are known; `time` in Unix seconds.
     pub fn unseen(hash: BlockHash, height: u32, time: u32) -> Block {
         Block {
             hash,
@@ -69,7 +69,7 @@ impl Block {
         }
     }
 
-    /// The block as it goes over the network, where all of it is known.
+    /// The block as it goes over the network; `None` if not all of it is known.
     pub fn bytes(&self) -> Option<Vec<u8>> {
         let (header, txs) = (self.header.as_ref()?, self.txs.as_ref()?);
         let mut bytes = serialize(header);
@@ -118,7 +118,7 @@ pub struct Chain {
     pub mempool: Mempool,
     /// The number that the next change of the mempool gets.
     pub mempool_sequence: u64,
-    /// What the oldest of the active blocks stands on; `None` if nothing is known of that.
+    /// The blocks below the oldest active one; `None` if they are not known.
     past: Option<Past>,
     /// The oldest first, never empty.
     active: VecDeque<Arc<Block>>,
@@ -131,7 +131,7 @@ impl Chain {
         Chain::upon(None, network, tip)
     }
 
-    /// The same, with what `tip` stands on.
+    /// A chain that ends in `tip`, with the blocks below it.
     pub fn upon(past: Option<Past>, network: Network, tip: Block) -> Chain {
         Chain {
             past,
@@ -171,7 +171,8 @@ impl Chain {
             .or_else(|| past().map(|block| (block, true)))
     }
 
-    /// What makes the transactions of a block of the past that has none; `None` if they are lost, or the block is not of the past.
+    /// The maker of the transactions of a past block that does not hold them; `None` if they are lost, or the block is not of
+    /// the past.
     pub fn content(&self, block: &Block) -> Option<Arc<dyn Content>> {
         let past = self.past.as_ref()?;
         let known = past.at_height(block.height)?;
@@ -189,7 +190,7 @@ impl Chain {
         (next.previous == block.hash).then_some(next.hash)
     }
 
-    /// The lowest block from which on all have their transactions, up to the tip; above the tip if that has none.
+    /// The height from which on all blocks up to the tip have their transactions; above the tip if the tip has none.
     pub fn lowest_whole(&self) -> u32 {
         let end = self.tip().height + 1;
         let blocks = self.active.iter().rev().zip(1..);
@@ -223,8 +224,8 @@ impl Chain {
         times.get(times.len() / 2).copied()
     }
 
-    /// Lets a transaction into the mempool at `time` (Unix seconds); what it replaces leaves. Nothing happens when it
-    /// is there already.
+    /// Lets a transaction into the mempool at `time` (Unix seconds); the transactions that it replaces leave. Nothing happens
+    /// if it is there already.
     pub fn accept(&mut self, tx: Arc<Tx>, time: f64) -> Frames {
         if self.mempool.contains(&tx.txid) {
             return Vec::new();
@@ -238,15 +239,15 @@ impl Chain {
         frames
     }
 
-    /// Takes a transaction and all that descends from it out of the mempool.
+    /// Takes a transaction and all its descendants out of the mempool.
     pub fn evict(&mut self, txid: Txid) -> Frames {
         let mut frames = Vec::new();
         self.remove_all(&self.mempool.with_descendants(txid), &mut frames);
         frames
     }
 
-    /// Makes a block the tip. Its transactions leave the mempool silently, each taking a number; what conflicts with
-    /// them leaves with an `R`, which is what is returned. [`Block::connected_frames`] come after that.
+    /// Makes a block the tip. Its transactions leave the mempool silently, each taking a number; conflicting ones leave with an
+    /// `R`. Returns these `R`; [`Block::connected_frames`] come after them.
     pub fn connect(&mut self, block: Block) -> Frames {
         let mut frames = Vec::new();
         for tx in block.txs.iter().flatten() {
@@ -274,7 +275,7 @@ impl Chain {
         Some((block, frames))
     }
 
-    /// Puts a transaction into the mempool without a word; `time` in Unix seconds.
+    /// Puts a transaction into the mempool without a message; `time` in Unix seconds.
     pub fn enter(&mut self, tx: Arc<Tx>, time: f64) {
         let height = self.tip().height;
         self.mempool.insert(Entry { tx, time, height });

@@ -1,4 +1,4 @@
-//! The stand-in's clock: it runs some times faster than real time, or goes where the frames say.
+//! The stand-in's clock: it runs at a multiple of real time, or is set by the messages that are played.
 
 use std::time::{Duration, SystemTime, SystemTimeError, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ pub fn unix_seconds() -> Result<f64, SystemTimeError> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64())
 }
 
-/// Tells when, in real time, a moment of the stand-in's time comes.
+/// A clock that tells when, in real time, a moment of the stand-in's time comes.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     anchor: Instant,
@@ -32,7 +32,7 @@ impl Clock {
         }
     }
 
-    /// What it shows now, in Unix seconds. At full speed it stands where it was set.
+    /// The time that it shows now, Unix seconds. At full speed it stands where it was set.
     pub fn now(&self) -> f64 {
         match self.speed {
             Speed::Times(factor) => self.anchor_time + self.anchor.elapsed().as_secs_f64() * factor,

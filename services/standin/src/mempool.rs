@@ -1,4 +1,4 @@
-//! The stand-in's mempool: who spends what, and what has to leave with what.
+//! The stand-in's mempool: its transactions, their spenders, and those that must leave together.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -93,17 +93,17 @@ impl Mempool {
         children
     }
 
-    /// A transaction and all that descends from it, parents first.
+    /// A transaction and all its descendants in the mempool, parents first.
     pub fn with_descendants(&self, txid: Txid) -> Vec<Txid> {
         self.closure(txid, |tx| self.children(tx))
     }
 
-    /// A transaction and all of the mempool that it descends from, children first.
+    /// A transaction and all its ancestors in the mempool, children first.
     pub fn with_ancestors(&self, txid: Txid) -> Vec<Txid> {
         self.closure(txid, |tx| self.parents(tx))
     }
 
-    /// The transactions that cannot stay beside `tx`: those that spend what it spends, and what descends from them.
+    /// The transactions that cannot stay beside `tx`: those that spend one of its inputs' outputs, and their descendants.
     pub fn conflicts(&self, tx: &Tx) -> Vec<Txid> {
         let mut conflicts = Vec::new();
         for spent in &tx.spends {

@@ -1,4 +1,4 @@
-//! What the player and the RPC share: the chain, and how far the playing has come.
+//! The state that the player and the RPC share: the chain, and the progress of the playing.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,18 +8,18 @@ use tokio::sync::Notify;
 
 use crate::chain::{Block, Chain};
 
-/// How far the playing has come.
+/// The state of the playing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// For a subscriber to `rawtx`.
+    /// It waits for a subscriber to `rawtx`.
     Waiting,
     /// Messages go out.
     Playing,
-    /// At a checkpoint or because it was told to, until told to go on.
+    /// It holds at a checkpoint, or because it was told to, until it is told to go on.
     Held,
-    /// In a recording between the node's stop and its next start, and while a simulation's past is made: nothing is answered.
+    /// Nothing is answered: a recording is between the node's stop and its next start, or a simulation's past is being made.
     Down,
-    /// All is played; the stand-in still answers.
+    /// All has been played; the stand-in still answers.
     Ended,
 }
 
@@ -36,7 +36,7 @@ impl State {
     }
 }
 
-/// What `standinstatus` tells.
+/// The answer of `standinstatus`.
 #[derive(Clone, Debug)]
 pub struct Status {
     pub state: State,
@@ -46,7 +46,7 @@ pub struct Status {
     pub time: f64,
 }
 
-/// The stand-in's memory.
+/// The state of the stand-in.
 pub struct Node {
     chain: Mutex<Chain>,
     status: Mutex<Status>,
@@ -54,7 +54,7 @@ pub struct Node {
     pub hold: AtomicBool,
     /// Wakes a player that holds.
     pub go_on: Notify,
-    /// Whether what is played is made up.
+    /// Whether the transactions are made up.
     pub simulated: bool,
     pub started: Instant,
     pub zmq_endpoint: String,
@@ -105,7 +105,7 @@ impl Node {
         })
     }
 
-    /// How far the playing has come; never held across an await.
+    /// The state of the playing, for as long as the guard is held; never across an await.
     pub fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Messages that no node should send, for tests of those that listen.
+//! Messages that no node should send, for tests of subscribers.
 
 use bitcoin::absolute::LockTime;
 use bitcoin::consensus::serialize;

@@ -8,29 +8,29 @@ use satscope_bitcoin::frame::{StandInLabels, Topic};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-/// Messages that wait for the sending thread; when it is full, whoever plays waits.
+/// Messages that wait for the sending thread; when the queue is full, the player waits.
 const QUEUE: usize = 4096;
-/// How often subscriptions are looked at while nothing is sent.
+/// The interval between looks at subscriptions while nothing is sent.
 const POLL: Duration = Duration::from_millis(20);
-/// How long unsent messages may take after the last one, in ms.
+/// The time that unsent messages have after the last one, milliseconds.
 const LINGER_MS: i32 = 3000;
 
 /// A message for the subscribers.
 struct Message {
     topic: Topic,
     body: Vec<u8>,
-    /// The publisher's own count where none is given.
+    /// The counter; `None` for the publisher's own count.
     counter: Option<u32>,
 }
 
-/// Where a player puts what it plays. Dropping it ends the publisher once all is sent.
+/// The player's end of the queue to the publisher. Dropping it ends the publisher once all is sent.
 pub struct Outlet {
     queue: mpsc::Sender<Message>,
     last_time: f64,
 }
 
 impl Outlet {
-    /// Says what the stand-in's clock shows.
+    /// Publishes the time of the stand-in's clock.
     ///
     /// # Errors
     /// When the publisher has ended.
@@ -69,16 +69,16 @@ impl Outlet {
 
 /// The running publisher.
 pub struct Publisher {
-    /// Where it is bound, with the port that it got.
+    /// The address that it is bound to, with the port that it got.
     pub endpoint: String,
-    /// Whether somebody is subscribed to `rawtx`.
+    /// Whether there is a subscriber to `rawtx`.
     pub rawtx_subscribed: watch::Receiver<bool>,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Publisher {
-    /// Binds a socket at `endpoint` and starts to send. A subscriber that falls `high_water_mark` messages behind loses
-    /// what comes next, as with Core; 0 is no limit.
+    /// Binds a socket at `endpoint` and starts to send. A subscriber that falls `high_water_mark` messages behind loses the
+    /// next messages, as with Core; 0 is no limit.
     ///
     /// # Errors
     /// When the endpoint cannot be bound.
@@ -109,7 +109,7 @@ impl Publisher {
     /// Waits until all is sent; call it after the [`Outlet`] is gone.
     ///
     /// # Errors
-    /// What ended the thread early.
+    /// The fault that ended the thread early.
     pub async fn join(self) -> anyhow::Result<()> {
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await?;
         joined.map_err(|_| anyhow!("the ZMQ publisher's thread panicked"))?
@@ -162,7 +162,7 @@ fn send(socket: &zmq::Socket, message: Message, counters: &mut [u32]) -> anyhow:
         .context("sending over ZMQ failed")
 }
 
-/// Reads what subscribers asked for since the last look. libzmq passes on the first subscription to a topic and the
+/// Reads the subscriptions that came or ended since the last look. libzmq passes on the first subscription to a topic and the
 /// end of the last one.
 fn take_subscriptions(
     socket: &zmq::Socket,

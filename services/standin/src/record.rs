@@ -1,7 +1,7 @@
-//! `satscope record`: keeps what a node sends.
+//! `satscope record`: keeps a node's messages.
 //!
-//! A thread receives, a task passes on, a thread writes; the queues between them are bounded, and what does not fit into
-//! them waits at the node, whose counters then tell of what it dropped.
+//! A thread receives, a task passes on, a thread writes; the queues between them are bounded. Messages that do not fit wait in
+//! libzmq and at the node for some seconds, and are then dropped; the counters show the gap.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -22,15 +22,15 @@ use tokio::sync::mpsc;
 
 use crate::settings::RecordSettings;
 
-/// Messages that may wait between the ZMQ thread and the disk; libzmq holds what does not fit.
+/// Messages that may wait between the ZMQ thread and the disk; libzmq queues the rest for a few seconds.
 const QUEUE: usize = 65_536;
-/// Messages that may wait for the writing thread besides.
+/// Further messages that may wait for the writing thread.
 const AHEAD: usize = 1024;
 
 /// Starts to record.
 ///
 /// # Errors
-/// When the folder cannot be written to. A node that cannot be reached is no error: it is waited for.
+/// When the folder cannot be written to. A node that cannot be reached is no error: the recorder waits for it.
 pub async fn start_recording(settings: RecordSettings, context: &Context) -> anyhow::Result<()> {
     describe_metrics();
     let limits = Limits::new(
@@ -44,7 +44,7 @@ pub async fn start_recording(settings: RecordSettings, context: &Context) -> any
     let writer = writer.map_err(|error| ConfigError::unusable(&error))?;
     let (messages, incoming) = mpsc::channel(QUEUE);
     let (entries, queue) = mpsc::channel(AHEAD);
-    // A stand-in begins to play when it is asked for `rawtx`: last.
+    // `rawtx` comes last, because a stand-in begins to play when it is subscribed to.
     let topics = vec![
         Topic::HashBlock,
         Topic::RawBlock,
@@ -76,19 +76,19 @@ pub async fn start_recording(settings: RecordSettings, context: &Context) -> any
 /// The topics without which a recording cannot be played.
 const NEEDED: [Topic; 2] = [Topic::RawTx, Topic::Sequence];
 
-/// What is known of the node.
+/// The state of the link to the node.
 struct Node {
     condition: Condition,
     endpoints: Vec<String>,
     up: BTreeSet<String>,
-    /// The needed topics of which a message has come since all endpoints are up.
+    /// The needed topics that have had a message since the last endpoint went down.
     heard: BTreeSet<&'static str>,
     is_healthy: bool,
     limiter: LogLimiter,
 }
 
 impl Node {
-    /// Passes on what comes in until one of both ends is gone.
+    /// Passes messages and notices on until either end is gone.
     async fn pass_on(
         mut self,
         mut incoming: mpsc::Receiver<Incoming>,
@@ -135,8 +135,8 @@ impl Node {
         }
     }
 
-    /// Tells operators how the link is. A handshake alone is no connection, because a publisher accepts subscriptions to
-    /// topics that it does not have.
+    /// Sets the readiness condition from the state of the link. A handshake alone is no connection, because a publisher accepts
+    /// subscriptions to topics that it does not have.
     fn report(&mut self) {
         let was_healthy = std::mem::replace(&mut self.is_healthy, false);
         if self.up.len() < self.endpoints.len() {
@@ -163,7 +163,7 @@ impl Node {
         }
     }
 
-    /// What is no message of Core's cannot be kept as one.
+    /// Counts and logs a message that is none of Core's, and so cannot be kept.
     fn leave_out(&mut self, error: &FrameError) {
         let reason = error.label();
         left_out(reason);

@@ -1,4 +1,4 @@
-//! `satscope replay`: plays raw block files or a recording, once somebody listens.
+//! `satscope replay`: plays raw block files or a recording, once there is a subscriber.
 
 mod blocks;
 mod follow;
@@ -18,7 +18,7 @@ use crate::player::{Go, Player};
 use crate::settings::ReplaySettings;
 use crate::standin::{Running, Sockets};
 
-/// Starts a stand-in node on what is to be replayed. It plays from the moment when somebody subscribes to `rawtx`.
+/// Starts a stand-in node on the files to be replayed. It plays from the first subscription to `rawtx` on.
 ///
 /// # Errors
 /// Paths that hold nothing to replay, content that cannot be read (the file, and where in it), a taken address, settings
@@ -59,15 +59,15 @@ pub async fn start_replay(
     }
 }
 
-/// Runs a stand-in node on what is to be replayed until told to stop, or with `exit` until all is played.
+/// Runs a stand-in node on the files to be replayed until told to stop, or with `exit` until all is played.
 ///
 /// # Errors
-/// As [`start_replay`], and what brought it down early.
+/// As [`start_replay`], and the fault that brought it down early.
 pub async fn replay(settings: ReplaySettings, shutdown: CancellationToken) -> anyhow::Result<()> {
     start_replay(&settings, shutdown).await?.wait().await
 }
 
-/// What the paths hold.
+/// The content of the paths.
 #[derive(Debug, PartialEq)]
 enum Source {
     Blocks(Vec<PathBuf>),
@@ -104,7 +104,7 @@ fn sort_paths(paths: &[PathBuf]) -> anyhow::Result<Source> {
     }
 }
 
-/// Waits for a listener, plays, and stays up after that, unless it shall exit.
+/// Waits for a subscriber, plays, and then stays up unless `exit` is set.
 async fn run<P, F>(
     player: Player,
     mut listeners: watch::Receiver<bool>,

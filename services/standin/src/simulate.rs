@@ -65,7 +65,7 @@ pub async fn start_simulation(
 /// Runs a stand-in node on a simulation until told to stop.
 ///
 /// # Errors
-/// As [`start_simulation`], and what brought it down early.
+/// As [`start_simulation`], and the fault that brought it down early.
 pub async fn simulate(
     settings: SimulateSettings,
     shutdown: CancellationToken,
@@ -73,7 +73,7 @@ pub async fn simulate(
     start_simulation(&settings, shutdown).await?.wait().await
 }
 
-/// Makes the past while nothing is answered, then plays.
+/// Makes the past while the RPC answers nothing, then plays.
 async fn load_and_play(mut player: Player, settings: SimulateSettings) -> anyhow::Result<()> {
     let (began, stop) = (Instant::now(), player.shutdown.clone());
     let days = settings.history_days;

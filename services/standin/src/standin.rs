@@ -1,4 +1,4 @@
-//! A stand-in node put together: publisher, RPC, and whatever plays into them.
+//! A stand-in node put together: publisher, RPC, and the player that feeds them.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -27,17 +27,17 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where it publishes, such as `tcp://127.0.0.1:28332`.
+    /// The ZMQ endpoint at which it publishes, such as `tcp://127.0.0.1:28332`.
     pub fn zmq_endpoint(&self) -> &str {
         &self.zmq_endpoint
     }
 
-    /// Where it answers JSON-RPC, such as `http://127.0.0.1:8332`.
+    /// The URL at which it answers JSON-RPC, such as `http://127.0.0.1:8332`.
     pub fn rpc_url(&self) -> String {
         format!("http://{}", self.rpc_address)
     }
 
-    /// The cookie file to log in with, where there is one.
+    /// The cookie file to log in with, if there is one.
     pub fn rpc_cookie_file(&self) -> Option<&Path> {
         match &*self.login {
             Login::Cookie { file, .. } => Some(file),
@@ -45,21 +45,21 @@ impl Running {
         }
     }
 
-    /// User and password separated by a colon; none where anyone may ask.
+    /// User and password separated by a colon; `None` if no login is asked for.
     pub fn rpc_login(&self) -> Option<&str> {
         self.login.user_and_password()
     }
 
-    /// Waits until it is down.
+    /// Waits until the stand-in is down.
     ///
     /// # Errors
-    /// What brought it down early.
+    /// The fault that brought it down early.
     pub async fn wait(self) -> anyhow::Result<()> {
         self.task.await?
     }
 }
 
-/// Sockets that are bound, so that nothing else can fail for a taken port.
+/// The bound sockets, so that nothing else can fail because of a taken port.
 pub(crate) struct Sockets {
     publisher: Publisher,
     outlet: Outlet,
@@ -94,7 +94,7 @@ impl Sockets {
         })
     }
 
-    /// Starts to answer from `chain` and to play what `play` plays; `clock` is the stand-in's.
+    /// Starts to answer from `chain`, and to run `play` with a player; `clock` is the stand-in's.
     pub(crate) fn start<P, F>(
         self,
         chain: Chain,

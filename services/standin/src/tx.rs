@@ -1,4 +1,4 @@
-//! A transaction as the stand-in keeps it: its bytes, and what the mempool and the RPC need to know of it.
+//! A transaction as the stand-in keeps it: its bytes, and the figures that the mempool and the RPC need.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use bitcoin::consensus::encode::{self, deserialize, serialize};
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256d};
 use bitcoin::{OutPoint, Transaction, Txid, Wtxid};
 
-/// A serialized transaction with what is asked of it often.
+/// A serialized transaction, with the figures that are often asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tx {
     pub txid: Txid,
@@ -17,7 +17,7 @@ pub struct Tx {
     pub spends: Box<[OutPoint]>,
     /// How many outputs it has.
     pub outputs: u32,
-    /// In satoshi; unknown for replayed transactions, whose inputs' values are not in their bytes.
+    /// In satoshi; `None` for replayed transactions, whose bytes do not have their inputs' values.
     pub fee_sats: Option<u64>,
     /// Whether it signals that it may be replaced (BIP 125).
     pub replaceable: bool,
@@ -54,7 +54,7 @@ impl Tx {
         self.weight.div_ceil(4)
     }
 
-    /// The fee in satoshi; where it is unknown, the least that Core relays: 1 sat/vB.
+    /// The fee in satoshi; if it is unknown, 1 sat/vB, the least that Core relays.
     pub fn fee_or_least(&self) -> u64 {
         self.fee_sats.unwrap_or_else(|| self.vsize())
     }

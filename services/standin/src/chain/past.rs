@@ -14,11 +14,11 @@ use crate::tx::Tx;
 pub trait Content: Debug + Send + Sync {
     /// The transactions of the block of this height, the coinbase first.
     fn txs(&self, height: u32) -> Vec<Arc<Tx>>;
-    /// How many these are.
+    /// The number of these transactions.
     fn count(&self, height: u32) -> usize;
 }
 
-/// Headers of consecutive heights, and what makes the blocks of the lower ones.
+/// Headers of consecutive heights, and the maker of the lower blocks' transactions.
 #[derive(Debug)]
 pub struct Past {
     first_height: u32,
@@ -32,7 +32,7 @@ pub struct Past {
 }
 
 impl Past {
-    /// Of these headers, each upon the one before it. Blocks below `pruned_height` have lost their transactions.
+    /// A past of these headers, each upon the one before it. Blocks below `pruned_height` have lost their transactions.
     pub fn new(
         first_height: u32,
         headers: Vec<Header>,
@@ -70,7 +70,7 @@ impl Past {
             .map_or_else(BlockHash::all_zeros, Header::block_hash)
     }
 
-    /// Adds the block upon the newest, of which nothing but the header is known from now on.
+    /// Adds a block upon the newest; only its header is kept.
     pub fn push(&mut self, header: Header) {
         let at = self.headers.len() as u32;
         self.headers.push(header);
@@ -100,7 +100,7 @@ impl Past {
         Some(self.first_height + at)
     }
 
-    /// What makes the transactions of a block; `None` if they are lost.
+    /// The maker of a block's transactions; `None` if they are lost.
     pub fn content(&self, height: u32) -> Option<&Arc<dyn Content>> {
         self.made.contains(&height).then_some(&self.content)
     }
@@ -117,7 +117,7 @@ impl Past {
         self.first_height + self.headers.len() as u32
     }
 
-    /// The next header has it, so that it is kept once.
+    /// A block's hash. It is read from the next header, so that it is kept once.
     fn hash(&self, at: usize) -> BlockHash {
         let next = self.headers.get(at + 1);
         next.map_or_else(|| self.headers[at].block_hash(), |next| next.prev_blockhash)

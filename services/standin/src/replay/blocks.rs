@@ -21,7 +21,7 @@ const LONGEST_GAP_SECONDS: f64 = 3600.0;
 pub struct Blocks {
     files: Vec<PathBuf>,
     start_time: f64,
-    /// Of the first block's parent.
+    /// Hash and height of the first block's parent.
     start: (BlockHash, u32),
 }
 

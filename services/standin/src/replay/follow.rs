@@ -1,4 +1,4 @@
-//! What a node's mempool and chain are, told from its messages alone.
+//! Following a node's mempool and chain by its messages alone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::chain::{Block, Chain};
 use crate::mempool::Mempool;
 use crate::tx::Tx;
 
-/// Carries a recording's messages over to a [`Chain`].
+/// A follower that applies a recording's messages to a [`Chain`].
 #[derive(Debug)]
 pub struct Follower {
     headers: HashMap<BlockHash, Header>,
@@ -20,7 +20,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// `headers` are those of all blocks that the recording shows anywhere.
+    /// A follower that knows `headers`, those of all blocks that the recording shows anywhere.
     pub fn new(headers: HashMap<BlockHash, Header>) -> Follower {
         Follower {
             headers,
@@ -43,7 +43,7 @@ impl Follower {
         }
     }
 
-    /// The node was stopped: its mempool is filled anew when it starts again.
+    /// Empties the mempool after the node's stop, because it is filled anew when the node starts again.
     pub fn stopped(&mut self, chain: &mut Chain) {
         chain.mempool = Mempool::default();
         chain.mempool_sequence = 1;
@@ -65,7 +65,7 @@ impl Follower {
             }
             SequenceEvent::BlockConnected(hash) => {
                 let block = self.block(chain, hash, run, time);
-                // Its conflicts left with messages of their own, which were seen before this one.
+                // Conflicting transactions left with messages of their own, which came before this one.
                 chain.connect(block);
             }
             SequenceEvent::BlockDisconnected(_) => {

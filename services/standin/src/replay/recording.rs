@@ -31,21 +31,21 @@ const REGTEST_BITS: u32 = 0x207f_ffff;
 pub struct Recording {
     files: Vec<PathBuf>,
     stop_at: Option<String>,
-    /// What the first look through it found.
+    /// The results of the first look through it.
     survey: Survey,
 }
 
-/// What is known of a recording before it is played.
+/// The facts about a recording that are needed before it is played.
 #[derive(Default)]
 struct Survey {
     headers: HashMap<BlockHash, Header>,
     checkpoints: Vec<String>,
-    /// Of the chain's tip before the first message.
+    /// Hash and height of the chain's tip before the first message.
     start: Option<(BlockHash, u32)>,
     /// The Unix time of the recording's start.
     base_time: Option<f64>,
     first_t: Option<f64>,
-    /// When each transaction was last added, as long as `base_time` is not known.
+    /// The `t` at which each transaction was last added, as long as `base_time` is not known.
     added: HashMap<Txid, f64>,
 }
 
@@ -181,7 +181,8 @@ impl Survey {
         }
     }
 
-    /// Entry times are whole seconds, rounded down: the latest start that any of them allows is the nearest.
+    /// Takes a checkpoint. The start is the latest that any entry time allows, because entry times are whole seconds, rounded
+    /// down.
     fn checkpoint(&mut self, checkpoint: &Checkpoint) {
         self.checkpoints.push(checkpoint.name.clone());
         self.start
@@ -196,7 +197,7 @@ impl Survey {
     }
 }
 
-/// A recording on its way.
+/// A recording that is being played.
 struct Playing {
     player: Player,
     follower: Follower,
@@ -256,7 +257,7 @@ impl Playing {
     }
 }
 
-/// What a checkpoint and the chain disagree about.
+/// The first difference between a checkpoint and the chain; `None` if there is none.
 fn difference(chain: &Chain, checkpoint: &Checkpoint) -> Option<anyhow::Error> {
     let missing = |txid: &&Txid| !chain.mempool.contains(txid);
     if let Some(txid) = checkpoint.mempool.iter().find(missing) {
