@@ -1,9 +1,8 @@
 //! Bitcoin in, filtered transactions out.
 //!
-//! A thread receives what the node publishes ([`satscope_bitcoin::subscriber`]). The [`task`] turns it into events through
-//! the [`tracker`], a pure state machine, and asks the node what its messages do not tell ([`resync`]). The publisher writes
-//! the events to the journal, the log and the window ([`publish`]); the service hands them to subscribers, each from where
-//! it left off.
+//! A thread receives the node's messages ([`satscope_bitcoin::subscriber`]). The [`task`] turns it into events through the
+//! [`tracker`], a pure state machine, and asks the node for the rest ([`resync`]). The publisher writes the events to the
+//! journal, the log and the window ([`publish`]); the service hands them to subscribers, each from where it left off.
 
 pub mod check;
 mod clock;

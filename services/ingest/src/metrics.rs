@@ -36,7 +36,7 @@ impl Metrics {
         }
     }
 
-    /// Counts transactions first seen. A batch
+    /// Counts transactions first seen. A batch of them is added up first, since a counter takes longer to find than to count.
     pub fn first_seen(&mut self, sights: &[FirstSight]) {
         let mut counts = SmallVec::<[(FirstSight, u64); 4]>::new();
         for sight in sights {
@@ -105,7 +105,7 @@ impl Metrics {
         }
     }
 
-    /// Counts and logs a message from a stand-in that
+    /// Counts a message from a stand-in that has not yet said the time, and logs it at most once a second.
     pub fn before_clock(&mut self) {
         let reason = "no_clock";
         counter!("satscope_ingest_malformed_total", "reason" => reason).increment(1);

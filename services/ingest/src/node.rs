@@ -33,7 +33,7 @@ pub fn choose(settings: &IngestSettings) -> anyhow::Result<Choice> {
         auth: auth(settings)?,
     };
     node::choose(wanted).map_err(|error| match error {
-        // Its kind is what `satscope check` goes by.
+        // `satscope check` looks for this error's type.
         ChoiceError::Files(error) => anyhow::Error::from(error).context("looking for the node"),
         other => other.into(),
     })

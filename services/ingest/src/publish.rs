@@ -1,4 +1,4 @@
-//! Publishing: what the tracker decided goes into the journal first, then to the log and the window, and so to the subscribers.
+//! Publishing: the tracker's decisions go into the journal first, then to the log and the window, and so to the subscribers.
 
 pub mod service;
 pub mod store;
@@ -77,7 +77,7 @@ impl Publisher {
         self.spare = out;
     }
 
-    /// Lets the journal do what is due; `known` is all that is known at `now_ms`.
+    /// Lets the journal do what is due; `known` has records of the whole picture at `now_ms`.
     pub fn keep_journal(&mut self, now_ms: u64, known: impl Iterator<Item = Record>) {
         if let Some(journal) = &mut self.journal {
             journal.keep(Instant::now(), now_ms, known);

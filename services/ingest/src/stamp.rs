@@ -36,7 +36,7 @@ pub enum Verdict {
     Ask,
     /// More must be known first.
     Wait,
-    /// The stamp cannot be known, and
+    /// The stamp cannot be known, and the transaction is not published.
     Never,
 }
 
@@ -117,7 +117,8 @@ impl Gate {
         matches!(self, Gate::Loading | Gate::InStep(_))
     }
 
-    /// Notes that this process did not run until `now_ms`, so that the messages that waited for it are received late.
+    /// Notes that this process did not run until `now_ms`. Receipts shortly after that are late, because the messages had to
+    /// wait.
     pub fn stood_still(&mut self, now_ms: u64) {
         let pace = match self {
             Gate::Alone(calm) => &mut calm.pace,

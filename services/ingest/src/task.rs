@@ -1,4 +1,4 @@
-//! The task of ingest: hears the node, keeps the tracker, asks what must be asked, and publishes.
+//! The task of ingest: it takes the node's messages into the tracker, asks the node questions, and publishes.
 
 mod answers;
 mod beat;
@@ -214,7 +214,7 @@ impl Task {
         }
     }
 
-    /// Takes what the subscriber's thread received; messages wait while the node is being read.
+    /// Takes a message or notice from the subscriber's thread; messages wait while the node is being read.
     fn receive(&mut self, received: Incoming) {
         match received {
             Incoming::Up(endpoint) => {

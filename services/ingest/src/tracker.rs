@@ -71,7 +71,7 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// A tracker that knows nothing yet. `ordered` says
+    /// A tracker that knows nothing yet. `ordered` says whether `rawtx` and `sequence` share an endpoint.
     pub fn new(filter: Filter, ordered: bool) -> Tracker {
         Tracker {
             filter,

@@ -200,7 +200,7 @@ pub fn methods(answers: &Answers) -> Finding {
     }
 }
 
-/// The blocks that the node keeps, of which three hours are needed.
+/// The finding about the blocks that the node keeps; ingest needs those of three hours.
 pub fn blocks(answers: &Answers) -> Finding {
     match &answers.chain {
         Err(failure) => untold(BLOCKS, failure),

@@ -1,4 +1,4 @@
-//! A finding: one line of what was found, and what to do where something is wrong.
+//! A finding: one line of text, and advice if something is wrong.
 
 use serde::{Serialize, Serializer};
 

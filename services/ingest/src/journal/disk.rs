@@ -125,7 +125,7 @@ impl Disk for Folder {
         }
         let path = self.path.join(LOCK);
         let lock = match File::create(&path) {
-            // On a disk that cannot be written, a lock that is there can be taken all the same.
+            // On a disk that cannot be written, an existing lock file can still be locked.
             Err(error) if is_of_the_disk(&error) => File::open(&path).map_err(|_| error),
             opened => opened,
         };

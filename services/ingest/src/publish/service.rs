@@ -1,4 +1,4 @@
-//! The gRPC service: the log to each subscriber from where it left off, and the mempool's txids.
+//! The gRPC service: it sends each subscriber the log from its last position on, and the mempool's txids.
 //!
 //! A subscriber that does not read holds the one message that waits for it, and its share of a copy of the window or of the
 //! mempool. After [`satscope_kit::grpc`]'s time its connection is cut.
@@ -26,7 +26,7 @@ use mempool::Mempool;
 pub use mempool::MempoolQuery;
 use window::BATCH;
 
-/// Messages that may wait for a subscriber; what comes after them waits in the log.
+/// Messages that may wait for a subscriber; later entries wait in the log.
 const AHEAD: usize = 1;
 /// Calls of StreamTransactions that may be open at a time.
 const MAX_SUBSCRIBERS: usize = 64;
@@ -46,7 +46,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Serves `store`, and what the node's task answers to `queries`, until `stop`.
+    /// A service of `store`, and of the node's task's answers to `queries`, until `stop`.
     pub fn new(
         store: Arc<Store>,
         queries: mpsc::Sender<MempoolQuery>,

@@ -239,7 +239,7 @@ async fn off_chain(rpc: &Rpc, known: &[BlockHash]) -> Result<Option<Vec<BlockHas
     Ok(Some(known[on_chain..].to_vec()))
 }
 
-/// A block's header; `None` where it is older than the window, or the node does not have it.
+/// A block's header; `None` if it is older than the window, or if the node does not have it.
 async fn header_of_window(
     rpc: &Rpc,
     hash: BlockHash,

@@ -127,7 +127,7 @@ impl Reading {
             .then(|| Fault::plain(format!("the node did not tell all within {LONGEST:?}")))
     }
 
-    /// What has been read, in words.
+    /// The progress of the reading, in words.
     pub fn progress(&self) -> String {
         match &self.stage {
             Stage::Moment | Stage::Branch(_) => "reading the node's mempool".to_owned(),

@@ -34,13 +34,13 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// What to subscribe to before the node has been asked; `None` if only the node can tell.
+    /// The subscriptions before the node has been asked; `None` if only the node can tell the endpoints.
     pub fn at_first(&self) -> Option<Vec<Subscription>> {
         let is_told = self.rawtx.is_some() || self.rpc_host.is_none();
         is_told.then(|| self.usual())
     }
 
-    /// What to subscribe to while the node cannot be asked: the set endpoints, else the usual port of its machine.
+    /// The subscriptions while the node cannot be asked: the set endpoints, else the usual port of its machine.
     pub fn usual(&self) -> Vec<Subscription> {
         let host = self.rpc_host.as_deref().unwrap_or("127.0.0.1");
         let usual = || format!("tcp://{host}:{USUAL_PORT}");

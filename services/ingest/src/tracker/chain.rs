@@ -76,7 +76,7 @@ impl Tracker {
         }
     }
 
-    /// The block that may be out of the chain, which a reading must tell.
+    /// The doubted block, of which a reading must tell whether it is still in the chain; `None` if there is none.
     pub fn doubted_block(&self) -> Option<BlockHash> {
         let is_doubted = |known: &&ChainBlock| known.standing == Standing::Doubted;
         let doubted = self.chain.iter().find(is_doubted)?;
@@ -212,8 +212,8 @@ impl Tracker {
         txids.iter().filter(is_announced).copied().collect()
     }
 
-    /// Takes a `C` for a block that is in the chain already, because the message is older than a resync. Puts transactions that
-    /// such messages have moved back into the block, and tells the block again.
+    /// Takes a `C` for a block that is in the chain already, because the message is older than a resync. Transactions that such
+    /// messages have moved are put back into the block, and the block is told again.
     pub(super) fn connect_again(&mut self, at: usize, now_ms: u64) {
         let known = &self.chain[at];
         if known.standing != Standing::Told {

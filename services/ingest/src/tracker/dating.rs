@@ -147,7 +147,7 @@ impl Tracker {
         self.out.wanted.push(Wanted::Resync);
     }
 
-    /// Takes a block that cannot be read out of the chain, so that the blocks after it no longer wait for it.
+    /// Removes a block that cannot be read from the chain, so that the blocks after it no longer wait for it.
     fn leave_place(&mut self, hash: &BlockHash, now_ms: u64) {
         if let Some(at) = self.place_in_chain(hash) {
             self.chain.remove(at);

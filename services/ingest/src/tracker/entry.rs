@@ -31,7 +31,7 @@ pub(super) fn is_ahead(entered_ms: u64, now_ms: u64) -> bool {
 pub(super) struct Opened {
     txid: Txid,
     received_ms: u64,
-    /// `Some` if its entry time decides, whatever the pace: the moment from which on to ask for it, Unix milliseconds.
+    /// The moment from which on to ask for its entry time, Unix milliseconds; `None` if the pace decides on its stamp.
     asks: Option<u64>,
 }
 
@@ -135,7 +135,7 @@ impl Tracker {
         txids.iter().for_each(|txid| self.ask_if_open(txid));
     }
 
-    /// Asks for the entry time of a transaction if it has no stamp, whatever the pace.
+    /// Asks for the entry time of a transaction if it has no stamp, without regard to the pace.
     pub fn ask_if_open(&mut self, txid: &Txid) {
         self.ask_again(txid, 0);
     }

@@ -21,7 +21,8 @@ pub(super) struct Reorg {
     left_ms: u64,
     /// The last `C` after it.
     joined_ms: Option<u64>,
-    /// The first `D` of a block whose transactions cannot be known: transactions that enter
+    /// The first `D` of a block whose transactions cannot be known, Unix milliseconds. Transactions that enter since then may
+    /// have come back from it.
     unreadable_ms: Option<u64>,
 }
 

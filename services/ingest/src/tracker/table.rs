@@ -1,8 +1,8 @@
 //! All transactions that have been met, found by their txids: half a million of them at a time.
 //!
 //! The entries lie close together in pieces of equal size, and a hash table holds only their numbers. So a new one is written
-//! beside the one before it, growing moves eight bytes an entry, and what is no longer needed is given back. The hash is keyed,
-//! because anybody can make txids that are alike.
+//! beside the one before it, growing moves eight bytes an entry, and unused memory is given back. The hash is keyed, because
+//! anybody can make txids that are alike.
 
 use bitcoin::{Txid, hashes::Hash as _};
 use hashbrown::HashTable;
@@ -86,7 +86,7 @@ impl Table {
         }
     }
 
-    /// About how many bytes of memory the table takes, without what accepted transactions hold.
+    /// About how many bytes of memory the table takes, without the content of accepted transactions.
     pub fn bytes(&self) -> usize {
         self.numbers.capacity() * size_of::<Number>()
             + self.pieces.len() * PIECE * size_of::<(Txid, Seen)>()

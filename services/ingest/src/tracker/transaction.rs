@@ -64,7 +64,7 @@ impl Seen {
         }
     }
 
-    /// A transaction that is known by its txid alone, received
+    /// A transaction that is known by its txid alone, received at `received_ms`, Unix milliseconds, and not stamped.
     pub fn received(received_ms: u64) -> Seen {
         Seen::new((received_ms, Stamp::Open), Place::Announced, received_ms)
     }
