@@ -1,4 +1,5 @@
-//! `satscope check`: the findings of `satscope run` with the same settings, on one screen or in JSON. Nothing is changed.
+//! `satscope check`: whether `satscope run` would find all that it needs with the same settings, on one screen or in JSON.
+//! Nothing is changed.
 
 mod ports;
 mod screen;

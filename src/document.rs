@@ -189,7 +189,7 @@ fn help(command: &mut Command, text: &mut String) {
     {
         return;
     }
-    // The settings of `config X` are those of `X`; nobody needs the help of `help`.
+    // The settings of `config X` are those of `X`; the help of `help` is of no use.
     let nested = command.get_name() == "config";
     for inner in command.get_subcommands_mut() {
         if !nested && !inner.is_hide_set() && inner.get_name() != "help" {

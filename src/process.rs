@@ -133,8 +133,8 @@ fn start_logging(settings: &LogSettings) -> anyhow::Result<()> {
     logging::start(settings.log_format, &settings.log_level).context("log_level")
 }
 
-/// Runs a process to its end, and leaves behind what still blocks a thread then, such as a name that no resolver answers. All
-/// work that must be finished is a task, and has been given its time.
+/// Runs a process to its end. Threads that are still blocked then, such as by a name that no resolver answers, are left behind.
+/// All work that must be finished is a task, and has been given its time.
 fn to_its_end<T>(process: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = runtime()?;
     let ended = runtime.block_on(process);

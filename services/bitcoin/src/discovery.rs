@@ -63,7 +63,7 @@ pub struct Node {
     pub login: Login,
     /// Whether `rpcauth` is set: further users, whose passwords no file holds.
     pub has_rpcauth: bool,
-    /// What the node is told to publish over ZMQ. The node itself knows better once it answers.
+    /// The ZMQ topics that the files tell the node to publish. Once the node answers, its own list counts.
     pub zmq: Vec<ZmqPublisher>,
     /// Whether the node keeps all blocks.
     pub prune: Prune,
@@ -102,7 +102,7 @@ pub enum Login {
     Cookie(CookieFile),
     /// With `rpcuser` and `rpcpassword`.
     Password(PasswordLogin),
-    /// Not at all: `rpcconnect` names another machine, to which a login is sent only if it is set by hand.
+    /// Without a login: `rpcconnect` names another machine, to which a login is sent only if it is set by hand.
     Withheld,
 }
 

@@ -197,7 +197,7 @@ pub(crate) fn read(path: &Path, owners: Owners, limit: u64) -> Result<Vec<u8>, F
     }
 }
 
-/// The content of a regular file of at most `limit` bytes that an operator chose, whoever owns it.
+/// The content of a regular file of at most `limit` bytes that an operator chose, with any owner.
 ///
 /// # Errors
 /// When it cannot be read, is no regular file, or is longer.

@@ -89,7 +89,7 @@ pub enum Login {
     Settings,
     /// The node's files.
     Files,
-    /// There is none.
+    /// There is no login.
     None,
 }
 

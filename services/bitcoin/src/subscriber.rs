@@ -139,7 +139,8 @@ impl Links {
         Ok(())
     }
 
-    /// Waits for at most `POLL_MS` and passes on what has come. False if the queue's other end is gone.
+    /// Waits for at most `POLL_MS` and passes on the messages and notices that have come. False if the queue's other end is
+    /// gone.
     fn pass_on(&self, queue: &mpsc::Sender<Incoming>) -> Result<bool, SubscribeError> {
         if self.open.is_empty() {
             std::thread::sleep(Duration::from_millis(POLL_MS.unsigned_abs()));

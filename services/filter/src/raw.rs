@@ -1,4 +1,4 @@
-//! A transaction read where it lies: nothing is copied, and nothing allocated.
+//! A transaction that is read in place: nothing is copied, and nothing allocated.
 //!
 //! The layout is that of Core's `src/primitives/transaction.h`; the same bytes are refused that the `bitcoin` crate refuses.
 

@@ -22,7 +22,7 @@ pub async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpLis
     Ok(listener)
 }
 
-/// Warns if other machines can reach a listener that nothing guards; `remedy` says what that means and what can be done.
+/// Warns if other machines can reach a listener that nothing guards; `remedy` is the text about the danger and the cure.
 pub fn warn_if_open(setting: &str, listener: &TcpListener, remedy: &str) {
     match listener.local_addr() {
         Ok(address) if address.ip().is_loopback() => {}

@@ -173,7 +173,7 @@ async fn next<T>(messages: &mut Streaming<T>) -> Result<T, Fault> {
     }
 }
 
-/// The innermost cause says it best ("Connection refused"); what is around it is "transport error".
+/// The innermost cause of an error, such as "Connection refused", because the errors around it only say "transport error".
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

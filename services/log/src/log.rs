@@ -39,7 +39,7 @@ impl EventLog {
         }
     }
 
-    /// Writes an entry and drops what is over the limits.
+    /// Writes an entry, and drops the oldest ones that are over the limits.
     #[inline]
     pub fn push(&mut self, time_ms: u64, event: Event) -> &Entry {
         self.newest += 1;

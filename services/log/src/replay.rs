@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-/// The bounds of what is remembered; beyond either the oldest updates are dropped.
+/// The bounds of a replay; beyond either the oldest updates are dropped.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// The most updates.
@@ -14,8 +14,8 @@ pub struct Bounds {
     pub ids: usize,
 }
 
-/// The recent updates and what each touched. `S` names an update, and is in order where it can be compared: an update of
-/// another epoch is neither before nor after. A copy shares what it holds.
+/// The recent updates, and the ids that each touched. `S` names an update. Names of one epoch are ordered; an update of another
+/// epoch is neither before nor after. A clone shares the updates.
 #[derive(Clone, Debug)]
 pub struct Replay<S, Id> {
     bounds: Bounds,

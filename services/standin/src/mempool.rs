@@ -103,7 +103,7 @@ impl Mempool {
         self.closure(txid, |tx| self.parents(tx))
     }
 
-    /// The transactions that cannot stay beside `tx`: those that spend one of its inputs' outputs, and their descendants.
+    /// The transactions that conflict with `tx`: the other spenders of the outputs that `tx` spends, and their descendants.
     pub fn conflicts(&self, tx: &Tx) -> Vec<Txid> {
         let mut conflicts = Vec::new();
         for spent in &tx.spends {

@@ -1,4 +1,4 @@
-//! Plays messages at the pace of the stand-in's clock, and says what that clock shows while nothing else is to be said.
+//! Playing messages at the pace of the stand-in's clock, and publishing that clock's time while there is no message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::node::{Node, State};
 use crate::publisher::Outlet;
 use crate::settings::Speed;
 
-/// Time without a message after which the clock is published; half a second is promised.
+/// Time without a message after which the clock is published, so that subscribers hear it every half second.
 const LABEL_EVERY: Duration = Duration::from_millis(400);
 
-/// Whether to go on.
+/// Whether the playing goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Go {
     On,
@@ -24,14 +24,14 @@ pub enum Go {
     Down,
 }
 
-/// Plays into an [`Outlet`].
+/// A player that publishes through an [`Outlet`].
 pub struct Player {
     pub node: Arc<Node>,
     pub shutdown: CancellationToken,
     pub clock: Clock,
     outlet: Outlet,
     simulated: bool,
-    /// What a simulation pays by, in USD for one BTC.
+    /// The price that a simulation pays by, in USD for one BTC.
     pub hidden_price_usd: Option<f64>,
     last_label: Instant,
 }
@@ -105,8 +105,8 @@ impl Player {
         self.outlet.publish(labels, topic, body, counter).await
     }
 
-    /// Keeps answering, with the clock going on from `time` at real pace, until `end` comes.
-    /// Returns what the clock shows then.
+    /// Keeps answering, with the clock going on from `time` at real pace, until `end` comes. Returns the time that the clock
+    /// shows then, Unix seconds.
     ///
     /// # Errors
     /// When the publisher has ended.
@@ -123,8 +123,8 @@ impl Player {
         }
     }
 
-    /// Holds at `time` (Unix seconds) until told to go on, and goes on from what the clock shows then: so many seconds
-    /// later.
+    /// Holds at `time` (Unix seconds) until told to go on, and then goes on from the time that the clock shows. Returns how
+    /// many seconds that is later than `time`.
     ///
     /// # Errors
     /// When the publisher has ended.
@@ -137,7 +137,7 @@ impl Player {
         Ok(now - time)
     }
 
-    /// Tells how far the playing has come.
+    /// Sets the state of the playing.
     pub fn enter(&self, state: State) {
         self.node.status().state = state;
     }

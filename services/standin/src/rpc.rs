@@ -29,7 +29,7 @@ use crate::node::Node;
 /// The largest request taken, in bytes; Core's limit.
 const MAX_REQUEST_BYTES: usize = 0x0200_0000;
 
-/// An error as JSON-RPC names it.
+/// A JSON-RPC error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct RpcError {
     code: i32,
@@ -72,7 +72,7 @@ struct Server {
 /// Binds the RPC's address.
 ///
 /// # Errors
-/// When it is taken or not this machine's.
+/// When the address is taken, or is not this machine's.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         if error.kind() == std::io::ErrorKind::AddrInUse {
@@ -171,7 +171,7 @@ fn respond(node: &Node, body: &[u8]) -> Response {
     }
 }
 
-/// One request's answer, and the status it has when it comes alone. None for a notification.
+/// One request's answer, and its HTTP status if it comes alone. `None` for a notification, which has no answer.
 fn single(node: &Node, request: &Value) -> (StatusCode, Option<Value>) {
     let id = request.get("id").cloned();
     let result = read_request(request).and_then(|(name, params)| call(node, name, params));

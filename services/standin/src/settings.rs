@@ -118,7 +118,7 @@ pub struct SimulateSettings {
 }
 
 impl SimulateSettings {
-    /// What the simulation itself is made of.
+    /// The parameters of the simulation itself.
     pub(crate) fn parameters(&self) -> Parameters {
         Parameters {
             seed: self.seed,
@@ -133,7 +133,7 @@ impl SimulateSettings {
         }
     }
 
-    /// What the blocks before the simulation are made of.
+    /// The parameters of the blocks before the simulation.
     pub(crate) fn past(&self) -> PastParameters {
         PastParameters {
             seed: self.seed,
@@ -194,7 +194,7 @@ pub struct RecordSettings {
 /// How fast a replay goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Speed {
-    /// That many times real time.
+    /// This many times real time.
     Times(f64),
     /// As fast as it goes.
     Max,
@@ -223,7 +223,7 @@ fn endpoint(text: &str) -> Result<String, String> {
     if host.is_empty() || (port != "*" && port.parse::<u16>().is_err()) {
         return Err(expected());
     }
-    // libzmq takes port 0 for what other programs mean by it, and says so with a star.
+    // Port 0 asks for any free port, for which libzmq has a star.
     Ok(if port == "0" {
         format!("tcp://{host}:*")
     } else {

@@ -13,7 +13,7 @@ const DEFAULT_FOLDER: &str = match cfg!(target_os = "macos") {
 const ETC_CONFIG: &str = "/etc/bitcoin/bitcoin.conf";
 /// The data folder of a node that the system starts. Source: as for `ETC_CONFIG`.
 const SERVICE_DIR: &str = "/var/lib/bitcoind";
-/// Files and folders of which a data folder that was used has at least one.
+/// Files and folders; a data folder that was used has at least one of them.
 const TRACES: [&str; 9] = [
     "bitcoin.conf",
     "settings.json",

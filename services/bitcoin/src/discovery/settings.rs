@@ -84,7 +84,7 @@ impl Settings {
         let sections = [self.section(key, chain), self.defaults(key)];
         let decided = json.last().or_else(|| {
             let [section, defaults] = sections;
-            // Core applies a negation in the default section even where it ignores that section's values.
+            // Core applies a negation in the default section even if it ignores that section's values.
             let defaults = match ignores_default && !defaults.last().is_some_and(Value::is_negated)
             {
                 true => &[],

@@ -20,7 +20,7 @@ use crate::frame::Frame;
 
 const PREFIX: &str = "recording-";
 const ENDING: &str = ".jsonl.gz";
-/// Text after which a member is closed, whatever the time.
+/// Bytes of text after which a member is closed early.
 const MEMBER_BYTES: u64 = 4 << 20;
 
 /// The limits of what is kept.

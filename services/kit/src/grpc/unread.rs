@@ -1,7 +1,7 @@
 //! Cuts the connection of a client that leaves an answer unread.
 //!
 //! An answer goes to the HTTP library in pieces of at most `PIECE` bytes. The library asks for the next piece when the client
-//! has room for it, so that a client does not read if no piece is asked for in a long time after the last.
+//! has room for it. If it does not ask for long, the client does not read.
 
 use std::{
     pin::Pin,

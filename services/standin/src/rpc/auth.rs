@@ -1,4 +1,4 @@
-//! Who may ask: by cookie, by user and password, or anyone on a loopback address.
+//! The RPC's login: a cookie, a user and password, or none on a loopback address.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -18,12 +18,12 @@ use crate::settings::ListenSettings;
 
 const COOKIE_USER: &str = "__cookie__";
 
-/// What a client has to bring.
+/// The login that a client must send.
 #[derive(Clone, Debug)]
 pub enum Login {
     /// Nothing.
     Anyone,
-    /// What stands in this file, written at the start and taken away at the end.
+    /// The content of this file, which is written at the start and removed at the end.
     Cookie {
         /// The file.
         file: PathBuf,
@@ -35,7 +35,7 @@ pub enum Login {
 }
 
 impl Login {
-    /// Sets up what the settings ask for; `address` is where the RPC listens.
+    /// Sets up the login that the settings ask for; `address` is where the RPC listens.
     ///
     /// # Errors
     /// Settings that do not go together, a password file that cannot be read, a cookie file that cannot be written.
@@ -67,7 +67,7 @@ impl Login {
         }
     }
 
-    /// User and password, separated by a colon; none where anyone may ask.
+    /// User and password, separated by a colon; `None` if no login is asked for.
     pub fn user_and_password(&self) -> Option<&str> {
         match self {
             Login::Anyone => None,
@@ -85,11 +85,11 @@ impl Login {
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Basic "))
             .and_then(|encoded| STANDARD.decode(encoded.trim()).ok());
-        // Compared in a time that does not tell where the difference lies.
+        // Compared in constant time, so that the time does not tell where the difference lies.
         given.is_some_and(|given| given.ct_eq(login.as_bytes()).into())
     }
 
-    /// Takes the cookie file away.
+    /// Removes the cookie file.
     pub fn clear(&self) {
         if let Login::Cookie { file, .. } = self
             && let Err(error) = fs::remove_file(file)

@@ -1,4 +1,4 @@
-//! The calls that are answered, and what for.
+//! The calls that are answered, and their answers.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -16,7 +16,7 @@ type Answer = Result<Value, RpcError>;
 /// Answers one call.
 ///
 /// # Errors
-/// As Core has them: an unknown method, parameters that are wrong, something that is not there.
+/// The errors of Core: an unknown method, wrong parameters, or a thing that is not there.
 pub(super) fn call(node: &Node, method: &str, params: &Value) -> Answer {
     let read = |names, required| Params::read(method, names, required, params);
     match method {
@@ -48,7 +48,7 @@ pub(super) fn call(node: &Node, method: &str, params: &Value) -> Answer {
     }
 }
 
-/// Tells a simulation to hold before its next event; what has happened by then goes out. False where none plays.
+/// Tells a simulation to hold before its next event; earlier messages still go out. False if no simulation plays.
 fn hold(node: &Node) -> bool {
     let playing = node.simulated && node.status().state == State::Playing;
     if playing {
@@ -57,7 +57,7 @@ fn hold(node: &Node) -> bool {
     playing
 }
 
-/// Lets a player that holds go on; false where none holds.
+/// Lets a player that holds go on; false if none holds.
 fn go_on(node: &Node) -> bool {
     let held = node.status().state == State::Held;
     if held {

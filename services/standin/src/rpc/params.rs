@@ -64,7 +64,7 @@ impl<'a> Params<'a> {
             .map_err(|_| RpcError::new(RpcError::INVALID_PARAMETER, complaint))
     }
 
-    /// True or false; `default` where nothing is given.
+    /// True or false; `default` if nothing is given.
     pub(super) fn flag(&self, at: usize, default: bool) -> Result<bool, RpcError> {
         match self.value(at) {
             None => Ok(default),
@@ -73,7 +73,7 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// A number, or a truth value for 0 and 1; `default` where nothing is given.
+    /// A number, or a truth value for 0 and 1; `default` if nothing is given.
     pub(super) fn verbosity(&self, at: usize, default: i64) -> Result<i64, RpcError> {
         match self.value(at) {
             Some(Value::Bool(flag)) => Ok(i64::from(*flag)),

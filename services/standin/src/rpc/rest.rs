@@ -1,6 +1,6 @@
 //! Core's REST interface, as far as blocks go: `-rest` there, `--standin-rest` here.
 //!
-//! Source: Bitcoin Core, `doc/REST-interface.md` and `src/rest.cpp`. It has no login, there as here.
+//! Source: Bitcoin Core, `doc/REST-interface.md` and `src/rest.cpp`. Like Core's, it has no login.
 
 use std::str::FromStr;
 
@@ -15,11 +15,11 @@ use serde_json::json;
 use super::shapes;
 use crate::node::{Node, State};
 
-/// Headers of one answer, at most and unless told otherwise (`src/rest.cpp`).
+/// The most headers of one answer, and the number if none is asked for (`src/rest.cpp`).
 const MOST_HEADERS: usize = 2000;
 const USUAL_HEADERS: usize = 5;
 
-/// What is asked for cannot be had: a status and a line of text.
+/// The answer if the thing asked for cannot be had: a status and a line of text.
 type Fault = (StatusCode, String);
 
 /// How an answer is written.
@@ -95,7 +95,7 @@ fn block(node: &Node, hash: &str) -> Result<Vec<u8>, Fault> {
     bytes.ok_or_else(|| not_found("not available (pruned data)"))
 }
 
-/// The header of a block of the best chain and those after it; nothing of another block.
+/// The header of a block of the best chain and those after it; empty for any other block.
 fn headers(node: &Node, count: usize, hash: &str) -> Result<Vec<u8>, Fault> {
     let hash = read(hash)?;
     let chain = node.chain();

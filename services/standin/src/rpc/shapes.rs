@@ -43,13 +43,13 @@ pub(super) fn blockchain_info(chain: &Chain) -> Value {
         "chainwork": chainwork(bits, tip.height),
         "size_on_disk": 0,
         "pruned": true,
-        // Of what a recording did not show, only hashes are known: as of a node that prunes.
+        // Of blocks that a recording did not show, only hashes are known, as with a node that prunes.
         "pruneheight": chain.lowest_whole(),
         "warnings": [],
     })
 }
 
-/// A header's fields; what a recording never showed of it is left out.
+/// A header's fields; those that a recording never showed are left out.
 pub(super) fn header(chain: &Chain, block: &Block, active: bool) -> Map<String, Value> {
     let bits = bits(chain, block);
     let confirmations = if active {
@@ -92,7 +92,7 @@ pub(super) fn header(chain: &Chain, block: &Block, active: bool) -> Map<String, 
     fields
 }
 
-/// A block with the txids of its transactions; none where they are not known.
+/// A block with the txids of its transactions; `None` if these are not known.
 pub(super) fn block(chain: &Chain, block: &Block, active: bool) -> Option<Value> {
     let txs = block.txs.as_ref()?;
     let size = 80
@@ -225,7 +225,7 @@ fn target_hex(bits: CompactTarget) -> String {
         .to_lower_hex_string()
 }
 
-/// As if every block up to that height had been as hard as this one.
+/// The total work, as if every block up to that height had been as hard as this one.
 fn chainwork(bits: CompactTarget, height: u32) -> String {
     let work = Target::from_compact(bits).to_work().to_be_bytes();
     let mut total = [0; 32];

@@ -1,4 +1,4 @@
-//! What people pay: round dollar sums, round bitcoin sums, and any other amount, as often as real blocks show them.
+//! The sums that people pay: round in dollars, round in bitcoin, and any other, as often as real blocks show them.
 //!
 //! The tables were measured on the 44 blocks of 2023 and later that the tests compare the simulation with.
 
@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::market::normal;
 
 const SATS_PER_BTC: f64 = 100_000_000.0;
-/// Nothing smaller is relayed.
+/// The smallest output that is relayed, in satoshi.
 pub const DUST_SATS: u64 = 330;
 
 /// Round sums in dollars, and how often each is paid (its excess over the amounts around it, in outputs of 1000).
@@ -76,7 +76,7 @@ const ALL_AMOUNTS: [(f64, f64); 17] = [
     (1.0, 5_000_000.0),
 ];
 
-/// Where the quotes of some payers lie around the price.
+/// The spread of some payers' quotes around the price.
 #[derive(Clone, Copy, Debug)]
 pub struct Quotes {
     /// How far the amounts lie above those of the price, as a logarithm.
@@ -96,14 +96,14 @@ pub struct Sums {
     pub loose_quotes: Quotes,
     /// Share of the payers with loose quotes.
     pub loose: f64,
-    /// The middle of all amounts, in parts of that of now.
+    /// The median of all amounts, as a share of that of now.
     pub typical: f64,
     /// How much wider than now the amounts are spread, as a factor of their logarithm; 1 is as now.
     pub spread: f64,
 }
 
 impl Sums {
-    /// Those of 2023 and later.
+    /// The sums of 2023 and later.
     pub const NOW: Sums = Sums {
         strengths: [1.0, 1.0, 1.0],
         quotes: Quotes {
@@ -119,7 +119,7 @@ impl Sums {
         spread: 1.0,
     };
 
-    /// Those of 2015 to 2018, measured on blocks of these years.
+    /// The sums of 2015 to 2018, measured on blocks of these years.
     pub const BEFORE_2019: Sums = Sums {
         strengths: [1.0, 0.6, 0.4],
         quotes: Quotes {

@@ -20,7 +20,7 @@ pub struct Coin {
     pub outpoint: OutPoint,
     pub value_sats: u64,
     pub address: Address,
-    /// How many unconfirmed transactions it stands on, its own not counted.
+    /// The number of unconfirmed transactions that it stands on, without its own.
     pub depth: u32,
 }
 
@@ -32,12 +32,12 @@ pub struct Coins {
 }
 
 impl Coins {
-    /// One of the recent outputs of payments.
+    /// Takes one of the recent outputs of payments.
     pub fn take_change(&mut self, rng: &mut ChaCha8Rng) -> Option<Coin> {
         take(&mut self.change, rng)
     }
 
-    /// One of the recent outputs of fan-outs.
+    /// Takes one of the recent outputs of fan-outs.
     pub fn take_small(&mut self, rng: &mut ChaCha8Rng) -> Option<Coin> {
         take(&mut self.small, rng)
     }
@@ -60,14 +60,14 @@ impl Coins {
         }
     }
 
-    /// Forgets what a transaction that is gone had made.
+    /// Forgets the outputs of a transaction that is gone.
     pub fn forget(&mut self, txid: &Txid) {
         for coins in [&mut self.change, &mut self.small] {
             coins.retain(|coin| coin.outpoint.txid != *txid);
         }
     }
 
-    /// Takes all that was made so far as confirmed.
+    /// Counts all outputs so far as confirmed.
     pub fn settle(&mut self) {
         for coin in self.change.iter_mut().chain(&mut self.small) {
             coin.depth = 0;

@@ -1,4 +1,4 @@
-//! What filled the blocks of a year: the kinds of transactions, the sums that people paid, and their addresses.
+//! The habits of a year's payers: the kinds of transactions, the sums, and the addresses.
 
 use super::amounts::Sums;
 use super::scripts::{Address, Mix};
@@ -15,7 +15,7 @@ const HEIGHT_INSCRIPTIONS: u32 = 767_430;
 /// A kind of transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Somebody pays somebody: the sum and the change, from coins that have rested.
+    /// One payer pays one payee: the sum and the change, from coins that have rested.
     Payment,
     /// The same from coins that came in just before.
     PaymentOn,
@@ -46,7 +46,7 @@ pub struct Habits {
     pub round_dollars: u32,
     /// Of 1000 payments, how many are of a round bitcoin sum.
     pub round_bitcoin: u32,
-    /// Of 1000 payments, how many are of a sum that others paid just so.
+    /// Of 1000 payments, how many are of a sum that others paid exactly, too.
     pub repeated: u32,
     /// Fees that services take off the sums of a payout, as shares. One of these is drawn for a batch.
     pub payout_fees: &'static [f64],
@@ -132,7 +132,7 @@ static WRAPPED: Habits = Habits {
     ..LEGACY
 };
 
-/// The habits of 2015 to 2017: public key hashes, small sums, games that pay the same again and again.
+/// The habits of 2015 to 2017: public key hashes, small sums, games that pay the same sums again and again.
 static LEGACY: Habits = Habits {
     kinds: BEFORE_2019,
     round_dollars: 95,

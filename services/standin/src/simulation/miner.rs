@@ -1,4 +1,4 @@
-//! Blocks for the simulated chain: which transactions go in, the coinbase, and the proof of work at the easiest target.
+//! Blocks for the simulated chain: the choice of transactions, the coinbase, and the proof of work at the easiest target.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -129,7 +129,7 @@ pub fn seal(previous: BlockHash, merkle_root: TxMerkleNode, time: u32) -> Header
     header
 }
 
-/// Pays subsidy and fees, and commits to height (BIP 34) and witnesses (BIP 141).
+/// The coinbase, which pays subsidy and fees, and commits to height (BIP 34) and witnesses (BIP 141).
 fn coinbase(height: u32, txs: &[Arc<Tx>], rng: &mut ChaCha8Rng) -> Transaction {
     let fees: u64 = txs.iter().map(|tx| tx.fee_or_least()).sum();
     let subsidy = FIRST_SUBSIDY_SATS >> (height / HALVING_BLOCKS).min(63);
@@ -172,8 +172,8 @@ fn witness_commitment(txs: &[Arc<Tx>], reserved: &[u8]) -> ScriptBuf {
     ScriptBuf::from_bytes(bytes)
 }
 
-/// A share of a block's transactions, without the coinbase, as a rival miner may have known them; the rest comes second.
-/// Neither half of a parent and child is torn: what descends from one that was left out is left out too.
+/// Splits a block's transactions, without the coinbase, into a share that a rival miner may have known, and the rest. A
+/// descendant of a transaction in the rest is in the rest too.
 pub fn split(block: &Block, share: f64, rng: &mut ChaCha8Rng) -> (Vec<Arc<Tx>>, Vec<Arc<Tx>>) {
     let mut out: HashSet<Txid> = HashSet::new();
     let txs = block.txs.iter().flatten().skip(1).cloned();
@@ -187,7 +187,8 @@ pub fn split(block: &Block, share: f64, rng: &mut ChaCha8Rng) -> (Vec<Arc<Tx>>, 
     })
 }
 
-/// The same payment with its first output's script changed and so a rival for its inputs; none for what is no payment.
+/// The same payment with another script in its first output, so that it rivals `tx` for its inputs. `None` if `tx` has no
+/// output or cannot be read.
 pub fn rival(tx: &Tx, rng: &mut ChaCha8Rng) -> Option<Arc<Tx>> {
     let mut transaction: Transaction = deserialize(&tx.raw).ok()?;
     let output = transaction.output.first_mut()?;

@@ -27,19 +27,19 @@ use crate::chain::{Chain, Frames, Past};
 pub const START_HEIGHT: u32 = 930_000;
 /// The mempool's size in virtual bytes, beside the backlog, above which the cheapest transactions are evicted.
 const MAX_MEMPOOL_VBYTES: u64 = 8_000_000;
-/// What is then made free.
+/// The virtual bytes that an eviction then makes free.
 const ROOM_VBYTES: u64 = 500_000;
-/// How long before the start the oldest and the newest of the backlog came in, in seconds: all before the window.
+/// The range of times before the start at which the backlog came in, in seconds: all before the window.
 const BACKLOG_SECONDS: std::ops::Range<f64> = 11_000.0..250_000.0;
-/// How many of the latest transactions may be replaced.
+/// The number of latest transactions that may be replaced.
 const CANDIDATES: usize = 200;
-/// How much of an abandoned block the other branch holds too.
+/// The share of an abandoned block's transactions that the other branch holds too.
 const SHARED_BY_BRANCHES: f64 = 0.8;
 
-/// What a simulation is made of.
+/// The parameters of a simulation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameters {
-    /// Makes a run repeatable.
+    /// The seed, by which a run can be repeated.
     pub seed: u64,
     /// Transactions a second, on average.
     pub rate: f64,
@@ -59,7 +59,7 @@ pub struct Parameters {
     pub backlog: usize,
 }
 
-/// The simulated world, but for the chain that its events change.
+/// The simulated world, without the chain that its events change.
 pub struct Simulation {
     parameters: Parameters,
     rng: ChaCha8Rng,
@@ -80,7 +80,8 @@ impl Simulation {
         Simulation::upon(None, parameters, start)
     }
 
-    /// The same, with the blocks before it. They change nothing but the hashes of the blocks.
+    /// A simulation that starts at `start` (Unix seconds) upon a past, and the chain to run it on. The past changes nothing but
+    /// the hashes of the blocks.
     pub fn upon(past: Option<Past>, parameters: Parameters, start: f64) -> (Simulation, Chain) {
         let mut rng = stream(parameters.seed, 0);
         let market = Market::new(
@@ -119,12 +120,12 @@ impl Simulation {
         self.start + self.next_transaction.min(self.next_block)
     }
 
-    /// Lets all that is to come happen so many seconds later.
+    /// Lets all future events happen `seconds` later.
     pub fn postpone(&mut self, seconds: f64) {
         self.start += seconds;
     }
 
-    /// Lets the next event happen; returns what Core would publish.
+    /// Lets the next event happen; returns the messages that Core would publish.
     pub fn step(&mut self, chain: &mut Chain) -> Frames {
         let seconds = self.next_transaction.min(self.next_block);
         self.market.advance(seconds);
@@ -179,7 +180,7 @@ impl Simulation {
         chain.mempool.children(&entry.tx).is_empty().then_some(txid)
     }
 
-    /// Makes room for a while: taking the cheapest one by one would mean to look for it each time.
+    /// Evicts the cheapest transactions until there is `ROOM_VBYTES` of room, because one at a time would need a search each.
     fn evict_cheapest(&mut self, chain: &mut Chain) -> Frames {
         let mut by_rate: Vec<(f64, Txid)> = chain
             .mempool
@@ -229,7 +230,8 @@ impl Simulation {
         frames
     }
 
-    /// Abandons the tip for a branch of two blocks in one step. What only the old tip held goes back into the mempool.
+    /// Abandons the tip for a branch of two blocks in one step. Transactions that only the old tip held go back into the
+    /// mempool.
     fn reorganize(&mut self, chain: &mut Chain, time: f64) -> Frames {
         let Some((old, mut frames)) = chain.disconnect() else {
             return self.extend(chain, time);

@@ -18,12 +18,12 @@ use crate::tx::Tx;
 /// Sums that are paid again and again, in satoshi: games, bots, fees of services.
 const REPEATED_SATS: [u64; 6] = [12_345, 78_576, 80_106, 23_456, 110_011, 262_144];
 const SMALL_SATS: [u64; 4] = [546, 546, 330, 600];
-/// How many inputs a payment has: of 1000, those with at most one, two, …
+/// The numbers of inputs of payments: of 1000, those with at most one, two, …
 const INPUTS: [u32; 5] = [795, 940, 978, 992, 1000];
 /// Longest chain of unconfirmed transactions; Core relays 25.
 const MAX_DEPTH: u32 = 20;
 
-/// Makes one transaction after the other.
+/// A maker of transactions, one after the other.
 pub struct Payments {
     rng: ChaCha8Rng,
     habits: &'static Habits,
@@ -34,7 +34,7 @@ pub struct Payments {
 struct Draft {
     inputs: Vec<TxIn>,
     outputs: Vec<TxOut>,
-    /// What the inputs hold, where that is known: those that spend this simulation's own outputs.
+    /// The fee, if it is known from the value of inputs that spend this simulation's own outputs.
     fee_sats: Option<u64>,
     depth: u32,
 }
@@ -82,8 +82,8 @@ impl Payments {
         Tx::new(&transaction, Some(fee))
     }
 
-    /// The same payment again with more to the miners, taken from its last output: a replacement. None when that
-    /// output is too small.
+    /// The same payment again with more to the miners, taken from its last output: a replacement. `None` if that output is too
+    /// small.
     pub fn raise_fee(&mut self, tx: &Tx) -> Option<Arc<Tx>> {
         let mut transaction: Transaction = bitcoin::consensus::deserialize(&tx.raw).ok()?;
         let fee = tx.fee_or_least();
@@ -207,7 +207,7 @@ impl Payments {
         draft
     }
 
-    /// What a service takes off the round sums of one batch, as a share.
+    /// The share that a service takes off the round sums of one batch.
     fn payout_fee(&mut self) -> f64 {
         match self.habits.payout_fees {
             [] => 0.0,
@@ -336,7 +336,7 @@ impl Payments {
         draft.outputs.push(output(value_sats, script));
     }
 
-    /// An output of one of the sums that tokens and inscriptions ride on; what else a known coin held is the fee.
+    /// An output of one of the sums that tokens and inscriptions ride on; the rest of a known coin is the fee.
     fn small_output(&mut self, draft: &mut Draft) {
         let mut value = SMALL_SATS[self.rng.random_range(0..SMALL_SATS.len())];
         if let Some(held) = draft.fee_sats {

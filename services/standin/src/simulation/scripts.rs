@@ -25,7 +25,7 @@ pub enum Address {
 pub struct Mix(pub [(Address, u32); 4]);
 
 impl Mix {
-    /// As it is seen in the outputs of recent blocks.
+    /// The mix in the outputs of recent blocks.
     pub const NOW: Mix = Mix([
         (Address::P2wpkh, 56),
         (Address::P2tr, 16),
@@ -33,7 +33,7 @@ impl Mix {
         (Address::P2sh, 13),
     ]);
 
-    /// A kind, as often as the shares say.
+    /// Draws a kind with the probability of its share.
     pub fn draw(&self, rng: &mut ChaCha8Rng) -> Address {
         let mut left: u32 = rng.random_range(0..100);
         for (address, share) in self.0 {
@@ -60,8 +60,8 @@ impl Address {
         ScriptBuf::from_bytes(script)
     }
 
-    /// The script's bytes before the hash or key, that one's length, and the bytes after it. Written out, because most of the time
-    /// that a long past takes goes into memory for small scripts.
+    /// The script's bytes before the hash or key, the length of that, and the bytes after it. Written out, because a long past
+    /// spends most of its time on memory for small scripts.
     fn around_hash(self) -> (&'static [u8], usize, &'static [u8]) {
         match self {
             // OP_0, push of 20.
@@ -75,7 +75,7 @@ impl Address {
         }
     }
 
-    /// What an input brings to spend such an output: script and witness. Script hashes hide a P2WPKH.
+    /// The script and witness of an input that spends such an output. Script hashes hide a P2WPKH.
     pub fn unlock(self, rng: &mut ChaCha8Rng) -> (ScriptBuf, Witness) {
         match self {
             Address::P2wpkh => (ScriptBuf::new(), key_witness(rng)),

@@ -1,7 +1,7 @@
 //! The blocks before a simulation's start, each made again whenever it is asked for.
 //!
-//! Only when each was mined and its header are kept. A block's transactions are a function of seed and height, so that a past of
-//! years takes 90 bytes a block.
+//! Only the header of each block and the time when it was mined are kept. A block's transactions are a function of seed and
+//! height, so that a past of years takes 90 bytes a block.
 
 mod path;
 mod times;
@@ -34,25 +34,25 @@ const ROOT: u64 = 19;
 const BLOCKS: u64 = 1 << 32;
 /// Blocks that a thread makes before it looks for more work, or for the end.
 const CHUNK: usize = 64;
-/// A payment is made at least so many seconds before its block, so many more on average, and an hour before at most.
+/// The time between a payment and its block: this at least, the mean on average in addition, and an hour at most.
 const LEAST_WAIT_SECONDS: f64 = 60.0;
 const MEAN_WAIT_SECONDS: f64 = 600.0;
 const MOST_WAIT_SECONDS: f64 = 3600.0;
 
-/// What a past is made of.
+/// The parameters of a past.
 #[derive(Clone, Copy, Debug)]
 pub struct PastParameters {
-    /// Makes it repeatable.
+    /// The seed, by which the past can be repeated.
     pub seed: u64,
     /// The hidden price at its end, in USD for one BTC.
     pub price_usd: f64,
-    /// How long it is.
+    /// Its length in days.
     pub days: u32,
     /// Transactions of a block, on average.
     pub payments: u32,
 }
 
-/// Makes the blocks of a past, the newest of which lies right before [`START_HEIGHT`].
+/// A maker of the blocks of a past, the newest of which lies right before [`START_HEIGHT`].
 #[derive(Debug)]
 pub struct Maker {
     parameters: PastParameters,
@@ -85,7 +85,7 @@ impl Maker {
         (self.first_height..).zip(self.mined.iter().map(price))
     }
 
-    /// The Merkle roots of all blocks, oldest first, made on all cores; `None` if `stop` says so meanwhile.
+    /// The Merkle roots of all blocks, oldest first, made on all cores; `None` if `stop` returns true meanwhile.
     pub fn roots(&self, stop: impl Fn() -> bool + Sync) -> Option<Vec<TxMerkleNode>> {
         let mut roots = vec![TxMerkleNode::all_zeros(); self.mined.len()];
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -138,7 +138,7 @@ impl Maker {
         miner::fill(height, txs, &mut rng)
     }
 
-    /// Height of the tip so many seconds before the start, when a transaction of block `height` was made.
+    /// Height of the tip `before` seconds before the start, when a transaction of block `height` was made.
     fn tip(&self, height: u32, before: f64) -> u32 {
         let below = self.position(height).unwrap_or_default();
         let later = self.mined[..below]

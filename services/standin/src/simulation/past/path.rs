@@ -9,9 +9,9 @@ const SECONDS_PER_DAY: f64 = 86_400.0;
 const DAILY_VOLATILITY: f64 = 0.03;
 /// Days before the start at which the walk has come to a tenth of the start's power of ten, times [`BELOW_POWER`].
 const POWER_CROSSED_DAYS: usize = 400;
-/// The price there, in parts of the largest power of ten that is no larger than the price at the start.
+/// The price on that day, as a share of the largest power of ten that is no larger than the price at the start.
 const BELOW_POWER: f64 = 0.8;
-/// Days before the start, and what one BTC costs there in USD: about what it did at the blocks of these heights.
+/// Days before the start, and the price of one BTC on that day in USD: about the real price at these heights.
 const OLDER: [(usize, f64); 9] = [
     (700, 30_000.0),
     (1100, 60_000.0),
@@ -45,7 +45,7 @@ impl Path {
         Path { price_usd, days }
     }
 
-    /// USD for one BTC so many seconds before the start. Beyond the oldest day the price stands.
+    /// The price `seconds_before` the start, in USD for one BTC. Beyond the oldest day it stays the same.
     pub fn price_usd(&self, seconds_before: f64) -> f64 {
         let days = seconds_before.max(0.0) / SECONDS_PER_DAY;
         let last = self.days.len() - 1;
@@ -56,7 +56,7 @@ impl Path {
     }
 }
 
-/// Goes on from the last of `days` to `end` on day `day`: a random walk that is bent to come out there.
+/// Extends `days` from its last to `day`: a random walk that is bent to end at `end`.
 fn bridge(rng: &mut ChaCha8Rng, days: &mut Vec<f64>, day: usize, end: f64) {
     let from = days.len() - 1;
     let begin = days[from];

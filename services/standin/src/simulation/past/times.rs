@@ -9,10 +9,10 @@ use crate::simulation::market::{exponential, normal};
 const INTERVAL_SECONDS: f64 = 600.0;
 /// Standard deviation of most miners' clocks, in seconds.
 const CLOCK_SECONDS: f64 = 60.0;
-/// The same of the miners whose clocks are off, or who change the header's time while they search.
+/// Standard deviation, in seconds, of miners' clocks that are off, or that change the header's time during the search.
 const LOOSE_CLOCK_SECONDS: f64 = 500.0;
 const LOOSE_CLOCKS: f64 = 0.08;
-/// A header's time is above the median of so many before it (Bitcoin Core, `GetMedianTimePast`).
+/// A header's time is above the median of this many before it (Bitcoin Core, `GetMedianTimePast`).
 const MEDIAN_BLOCKS: usize = 11;
 
 /// When `blocks` blocks were mined, oldest first, in seconds before the start. The newest are the same for any number.
@@ -51,7 +51,7 @@ pub fn headers(rng: &mut ChaCha8Rng, mined: &[u32]) -> Vec<u32> {
     headers
 }
 
-/// `None` of no times.
+/// The median of at most eleven times; `None` if there are none.
 fn median(times: &[u32]) -> Option<u32> {
     let mut sorted = [0; MEDIAN_BLOCKS];
     let sorted = sorted.get_mut(..times.len())?;
