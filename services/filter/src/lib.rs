@@ -4,8 +4,8 @@
 //! [`Filter`] keeps transactions that look like either and names the reason for every other one.
 //!
 //! The default set is wide. Narrower rules (at most 5 inputs, exactly 2 outputs, no input from a recent transaction) leave
-//! cleaner payments, and yet read fewer blocks right, because half of the round sums are lost too: `docs/ACCURACY.md` has the
-//! figures.
+//! cleaner payments. Yet fewer blocks are read right with them, because half of the round sums are lost too: `docs/ACCURACY.md`
+//! has the figures.
 
 mod judged;
 mod raw;

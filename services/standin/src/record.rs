@@ -81,7 +81,7 @@ struct Node {
     condition: Condition,
     endpoints: Vec<String>,
     up: BTreeSet<String>,
-    /// The needed topics that have had a message since the last endpoint went down.
+    /// The needed topics that have had a message since an endpoint last went down.
     heard: BTreeSet<&'static str>,
     is_healthy: bool,
     limiter: LogLimiter,

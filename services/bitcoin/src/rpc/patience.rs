@@ -19,8 +19,8 @@ pub fn pauses() -> ExponentialBackoff {
         .build()
 }
 
-/// Asks until there is an answer, with growing pauses while the node or a proxy before it is busy. Returns the last error if
-/// all pauses were in vain.
+/// Asks until there is an answer, with growing pauses while the node or a proxy before it is busy. After the last pause, any
+/// answer is returned.
 pub async fn patiently<T, F: Future<Output = Result<T, RpcError>>>(
     ask: impl Fn() -> F,
 ) -> Result<T, RpcError> {

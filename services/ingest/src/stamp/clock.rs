@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 /// A receipt and an entry time that differ by at most this many milliseconds show no difference between the clocks. Entry times
 /// are whole seconds, and a message takes a moment.
 const SAME_CLOCK_MS: i64 = 2000;
-/// How many samples of the clocks' difference are kept; most must agree. They lie `BETWEEN_SAMPLES_MS` apart, so that those of
-/// an import, whose entry times stand still, do not agree.
+/// How many samples of the clocks' difference are kept; most must agree. They lie at least `BETWEEN_SAMPLES_MS` apart, so that
+/// the samples of an import do not agree, because its entry times stand still.
 const SAMPLES: usize = 5;
 const BETWEEN_SAMPLES_MS: u64 = 5000;
 
