@@ -84,8 +84,8 @@ impl Tasks {
         self.spawn(name, working).await;
     }
 
-    /// Waits for SIGTERM, SIGINT, SIGHUP or the first task that ends; then stops the others, within [`Tasks::drain`]. A signal that
-    /// comes while they are stopping cuts them off at once.
+    /// Waits for SIGTERM, SIGINT, SIGHUP or the first task that ends; then stops the others, within [`Tasks::drain`]. A signal
+    /// that comes while they are stopping cuts them off at once.
     ///
     /// # Errors
     /// With the first task's error, if that is why the process stops.

@@ -1,7 +1,7 @@
 //! `satscope simulate`: plays a simulation in its own time, with its history behind it from the first moment.
 //!
-//! With days before the history, the stand-in is up at once and answers as Core does while it loads (error -28), until the headers
-//! of these days are made.
+//! With days before the history, the stand-in is up at once. It answers as Core does while it loads (error -28), until the
+//! headers of these days are made.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

@@ -80,7 +80,7 @@ pub struct Setting {
     pub defaults: Vec<(String, Vec<String>)>,
 }
 
-/// All settings of all subcommands, sorted by key. A nested command's settings count as those of the command around it.
+/// All settings of all subcommands, sorted by key. Settings of commands nested in others are left out.
 pub fn settings(command: &Command) -> Vec<Setting> {
     let mut found: Vec<Setting> = Vec::new();
     for subcommand in command.get_subcommands() {
