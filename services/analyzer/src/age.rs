@@ -1,30 +1,30 @@
-//! How old the price is, by clocks that no setting reaches; and whether it is stale, and why.
+//! The age of the price, counted by clocks that no clock setting reaches, and the reason why a price is stale.
 
 use satscope_kit::clock::{STEP_MS, Steady};
 use satscope_log::{Hop, HopState};
 use satscope_proto::v1::StaleReason;
 
-/// Without a payment for this long, milliseconds, the price is stale: ten minutes.
+/// The price is stale if its newest payment is older than this, milliseconds: ten minutes.
 const OLD_MS: u64 = 10 * 60 * 1000;
-/// The same for a window of payments that were first met in blocks: over a third of the gaps between blocks exceed ten
-/// minutes.
+/// The same limit for a window whose payments were all first met in blocks, because over a third of the gaps between
+/// blocks exceed ten minutes.
 const OLD_IN_BLOCKS_MS: u64 = 60 * 60 * 1000;
-/// A resync that is longer, milliseconds, makes the price stale.
+/// The price is stale if a resync has lasted longer than this, milliseconds.
 const LONG_RESYNC_MS: u64 = 60 * 1000;
-/// Between two words of ingest the event clock is held to go at least this share of a percent slower than the steady one:
-/// what two machines' clocks differ by is made up for.
+/// One part in `SLACK` of the elapsed time is allowed for drift: between two events the event clock goes at least 99 %
+/// as fast as the steady clock.
 const SLACK: u64 = 100;
 
-/// The event clock between the events: it goes on by the steady clock while ingest is silent.
+/// The event clock, which goes on by the steady clock while ingest is silent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EventClock {
-    /// What it said, Unix milliseconds, and when.
+    /// The newest stamp, Unix milliseconds, and the moment at which it was heard.
     heard: Option<(u64, Steady)>,
 }
 
 impl EventClock {
-    /// Takes an event's stamp. An event that was held up on the way does not set the clock back, unless it is a stand-in's,
-    /// whose clock may go slower than ours.
+    /// Takes an event's stamp. An event that was held up on the way does not set the clock back. A stand-in's stamp is
+    /// taken as it is, because its clock may go slower than ours.
     pub fn hear(&mut self, time_ms: u64, now: Steady, is_standin: bool) {
         let least_ms = self.heard.map_or(0, |(heard_ms, at)| {
             let elapsed_ms = now.since_ms(at);
@@ -37,12 +37,12 @@ impl EventClock {
         self.heard = Some((time_ms, now));
     }
 
-    /// What it says now, Unix milliseconds; `None` before the first event.
+    /// The event clock at `now`, Unix milliseconds; `None` before the first event.
     pub fn now_ms(&self, now: Steady) -> Option<u64> {
         self.heard.map(|(time_ms, at)| time_ms + now.since_ms(at))
     }
 
-    /// Whether `time_ms` is further from what it says now than clocks drift.
+    /// Whether `time_ms` differs from the event clock at `now` by more than clocks drift.
     pub fn is_far_from(&self, time_ms: u64, now: Steady) -> bool {
         let expected_ms = self.now_ms(now);
         expected_ms
@@ -50,10 +50,10 @@ impl EventClock {
     }
 }
 
-/// An age that was known at a moment, and has grown since.
+/// An age at a known moment; it grows by the steady clock from there.
 #[derive(Clone, Copy, Debug)]
 pub struct Carried {
-    /// The age then, milliseconds.
+    /// The age at that moment, milliseconds.
     pub age_ms: u64,
     /// The moment.
     pub at: Steady,
@@ -66,14 +66,14 @@ impl Carried {
     }
 }
 
-/// What staleness is judged by.
+/// The facts that decide whether the price is stale.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
     /// The hops upstream of this part.
     pub upstream: &'a [Hop],
-    /// For how long one of them has been resyncing, milliseconds.
+    /// How long a hop has been resyncing, milliseconds; 0 if none is.
     pub resyncing_ms: u64,
-    /// Whether the window, whole, has an estimate of its own.
+    /// Whether the window is whole and has an estimate of its own.
     pub has_estimate: bool,
     /// Age of the newest payment, milliseconds.
     pub age_ms: u64,
@@ -81,7 +81,7 @@ pub struct Situation<'a> {
     pub all_met_in_blocks: bool,
 }
 
-/// Whether a newest payment of that age, milliseconds, makes its price stale.
+/// Whether a price whose newest payment has this age, milliseconds, is stale.
 pub fn is_old(age_ms: u64, all_met_in_blocks: bool) -> bool {
     let old_ms = match all_met_in_blocks {
         true => OLD_IN_BLOCKS_MS,

@@ -1,29 +1,29 @@
-//! Where the price was while the window's payments came: the dots of each time are made by the estimate of that time. So an
-//! analyzer that starts again makes the dots that it made before.
+//! The estimates that make the dots of the window. An output's dot is made by the estimate of the time at which the
+//! output came, so an analyzer that starts again makes the same dots.
 
 use std::collections::VecDeque;
 
 use satscope_log::WINDOW_MS;
 use satscope_oracle::Estimate;
 
-/// An estimate makes the dots from a whole multiple of this to the next, milliseconds.
+/// One estimate makes the dots of each span between whole multiples of this, milliseconds.
 pub const STEP_MS: u64 = 120_000;
 /// An estimate further than this from the one before has locked on elsewhere: ln 1.1.
 const ELSEWHERE: f64 = 0.095;
-/// An estimate of the past makes no dots if its doubt is more than this many times the newest one's: little of the window was
-/// before it.
+/// An estimate of the past makes no dots if its doubt is more than this many times the newest estimate's, because too
+/// little of the window lay before it.
 const DOUBTFUL: f64 = 2.0;
 
 /// The estimates by which dots are made.
 #[derive(Debug)]
 pub struct Course {
-    /// Oldest first. There is always one.
+    /// Oldest first, and never empty.
     legs: VecDeque<Leg>,
-    /// The newest estimate's, USD for one BTC.
+    /// The newest estimate's price, USD for one BTC.
     price_usd: f64,
 }
 
-/// From a moment to that of the next.
+/// An estimate that makes the dots from its moment, Unix milliseconds, to the next leg's.
 #[derive(Clone, Copy, Debug)]
 struct Leg {
     from_ms: u64,
@@ -31,8 +31,8 @@ struct Leg {
 }
 
 impl Course {
-    /// Up to an estimate of `now_ms`, Unix milliseconds. `past` has estimates of multiples of [`STEP_MS`] with their moments,
-    /// oldest first.
+    /// A course that ends with `estimate`, made at `now_ms`, Unix milliseconds. `past` has the estimates at multiples
+    /// of [`STEP_MS`] with their moments, oldest first.
     pub fn new(past: &[(u64, Estimate)], now_ms: u64, estimate: Estimate) -> Course {
         let mut legs = VecDeque::new();
         let mut later_usd = estimate.price_usd;
@@ -60,7 +60,8 @@ impl Course {
         }
     }
 
-    /// Goes on to an estimate of `now_ms`, Unix milliseconds. False if that has locked on elsewhere, and nothing goes on.
+    /// Adds the estimate of `now_ms`, Unix milliseconds. Returns false, and changes nothing, if the estimate has locked
+    /// on elsewhere.
     #[must_use]
     pub fn reaches(&mut self, now_ms: u64, estimate: Estimate) -> bool {
         if is_elsewhere(estimate.price_usd, self.price_usd) {
@@ -86,7 +87,8 @@ impl Course {
         true
     }
 
-    /// The estimate that makes the dots of `time_ms`, Unix milliseconds: the first one if it is before all.
+    /// The estimate that makes the dots of `time_ms`, Unix milliseconds: the first one if `time_ms` is before all of
+    /// them.
     pub fn at(&self, time_ms: u64) -> Option<&Estimate> {
         let after = self.legs.partition_point(|leg| leg.from_ms <= time_ms);
         let leg = self.legs.get(after.saturating_sub(1))?;
@@ -94,7 +96,8 @@ impl Course {
     }
 }
 
-/// The moments of the window that ends at `now_ms`, Unix milliseconds, from which a course may go on.
+/// The multiples of [`STEP_MS`] in the window that ends at `now_ms`, all Unix milliseconds: the moments where legs may
+/// begin.
 pub fn moments(now_ms: u64) -> Vec<u64> {
     let first = now_ms.saturating_sub(WINDOW_MS) / STEP_MS + 1;
     (first..=now_ms / STEP_MS)
@@ -102,12 +105,12 @@ pub fn moments(now_ms: u64) -> Vec<u64> {
         .collect()
 }
 
-/// Whether a price has locked on elsewhere than another, both USD for one BTC.
+/// Whether two prices, both USD for one BTC, are too far apart to come from one lock.
 pub fn is_elsewhere(price_usd: f64, other_usd: f64) -> bool {
     (price_usd / other_usd).ln().abs() > ELSEWHERE
 }
 
-/// Half the width of what the price may be, as a logarithm.
+/// Half the width of the estimate's interval, as a natural logarithm.
 fn doubt(estimate: &Estimate) -> f64 {
     (estimate.high_usd / estimate.low_usd).ln() / 2.0
 }

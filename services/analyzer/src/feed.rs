@@ -1,4 +1,4 @@
-//! The updates as subscribers get them: numbered, and with all that a subscriber has missed.
+//! The shared feed of updates: it numbers them, and gives each subscriber all that it has missed.
 
 mod news;
 #[cfg(test)]
@@ -23,7 +23,8 @@ use crate::{
 pub use news::Told;
 use news::{Whole, as_they_are, oldest_first};
 
-/// What is kept for those who return: five minutes at two updates a second, and ten times the dots that they usually touch.
+/// What is kept for subscribers that return: five minutes at two updates a second, and ten times the dots that these
+/// usually touch.
 const KEPT: Bounds = Bounds {
     updates: 600,
     ids: 30_000,
@@ -38,13 +39,13 @@ pub struct Feed {
 
 #[derive(Debug)]
 struct Inner {
-    /// That of the newest update.
+    /// The newest update's sequence.
     sequence: Sequence,
-    /// The newest update, without points, and when it was made.
+    /// The newest update, without points, and the moment at which it was made.
     update: Option<(PriceUpdate, Steady)>,
     /// All dots as of that update. Shared, so that a subscriber reads them while the next update is made.
     points: Arc<HashMap<DotId, Dot>>,
-    /// The dots of a whole window have been published.
+    /// Whether the dots of a whole window have been published.
     is_whole: bool,
     /// The newest copy of all dots, while a subscriber is being sent it.
     whole: Weak<Whole>,
@@ -90,8 +91,8 @@ impl Feed {
         self.newest.send_replace(sequence);
     }
 
-    /// The event clock was set to `clock_ms`, Unix milliseconds: a new epoch begins. Dots and history of what is now its
-    /// future are dropped.
+    /// Begins a new epoch, because the event clock was set to `clock_ms`, Unix milliseconds. Dots and history entries
+    /// with later stamps are dropped.
     pub fn begin_epoch(&self, clock_ms: u64) {
         let mut inner = self.lock();
         inner.sequence = inner.sequence.begin_anew();
@@ -100,17 +101,18 @@ impl Feed {
         inner.history.set_back(clock_ms);
     }
 
-    /// The newest update, without points and with the age that it has at `now`, and all that came after update `after`;
-    /// everything and `reset` when that is not known. `None` before the first update, and when `after` is the newest.
+    /// The newest update without points, its age counted up to `now`, and all that changed after update `after`. Gives
+    /// all dots, and `reset`, if the changes after `after` are not known. `None` before the first update, and if
+    /// `after` is the newest.
     ///
-    /// Before the dots of a whole window have been published there is nothing to reset to: only a subscriber that has seen
-    /// nothing is told to begin.
+    /// Until the dots of a whole window have been published, `reset` is given only to a subscriber that has seen
+    /// nothing (`after` is 0).
     pub fn since(&self, after: u64, now: Steady) -> Option<(PriceUpdate, Told)> {
         self.since_within(after, now, Duration::ZERO)
     }
 
-    /// The same. All dots are those of an update made at most `within` before `now`, while a subscriber is being sent a copy
-    /// of them: what followed that update comes with the next call.
+    /// Like [`Feed::since`], but may give the shared copy of all dots that is still being sent to another subscriber,
+    /// if it was made at most `within` before `now`. Changes after that copy come with the next call.
     pub fn since_within(
         &self,
         after: u64,
@@ -168,17 +170,17 @@ impl Feed {
         self.lock().history.since(after_ms, step_ms)
     }
 
-    /// The multiples of `step_ms` in the three hours up to `now_ms` that the history has no estimate of.
+    /// The multiples of `step_ms` in the three hours up to `now_ms` for which the history has no estimate.
     pub fn history_gaps(&self, now_ms: u64, step_ms: u64) -> Vec<u64> {
         self.lock().history.gaps(now_ms, step_ms)
     }
 
-    /// Adds estimates of the past, for [`Feed::history_gaps`].
+    /// Adds estimates of the past at the moments that [`Feed::history_gaps`] gave.
     pub fn fill_history(&self, past: Vec<HistoryEntry>) {
         self.lock().history.fill(past);
     }
 
-    /// The event clock when the amounts were counted, Unix milliseconds.
+    /// The event clock at the newest count of amounts, Unix milliseconds; `None` before the first.
     pub fn amounts_ms(&self) -> Option<u64> {
         self.lock().amounts.as_ref().map(|amounts| amounts.time_ms)
     }
@@ -188,12 +190,12 @@ impl Feed {
         self.lock().amounts = Some(amounts);
     }
 
-    /// The newest count of amounts.
+    /// The newest count of amounts; `None` before the first.
     pub fn amounts(&self) -> Option<Amounts> {
         self.lock().amounts.clone()
     }
 
-    /// Changes with each update: its sequence.
+    /// A receiver of the newest update's sequence; it changes with each update.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()
     }
@@ -203,12 +205,13 @@ impl Feed {
     }
 }
 
-/// An update that was made at `made_at`, with the age that its estimate has at `now`.
+/// The update, made at `made_at`, with its estimate's age counted up to `now`.
 fn as_of(mut update: PriceUpdate, made_at: Steady, now: Steady) -> PriceUpdate {
     if let Some(estimate) = &mut update.estimate {
         let since_ms = now.since_ms(made_at);
         estimate.age_ms = estimate.age_ms.saturating_add(since_ms);
-        // There is one every two seconds: this process has stood still, and has not looked at its links since.
+        // An update comes at least every two seconds. An older one means that this process stood still and has not looked at its
+        // links since.
         if Duration::from_millis(since_ms) > SILENCE && !estimate.stale {
             estimate.stale = true;
             estimate.set_stale_reason(StaleReason::UpstreamLost);
@@ -218,7 +221,7 @@ fn as_of(mut update: PriceUpdate, made_at: Steady, now: Steady) -> PriceUpdate {
 }
 
 impl Inner {
-    /// The newest copy of all dots, if it [serves](Whole::serves) and what followed it is known.
+    /// The newest copy of all dots, if it [serves](Whole::serves) and the updates after it are known.
     fn shared(
         &self,
         sequence: u64,

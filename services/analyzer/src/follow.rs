@@ -1,4 +1,4 @@
-//! Following ingest: its stream, read for ever, and the beat at which what it adds up to is published.
+//! The task that follows ingest: it reads the stream until the process stops, and publishes at a regular beat.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use crate::{last::Priced, publish::Publisher, report, wire};
 
-/// Interval at which what changes without an event is looked at.
+/// Interval at which changes that come without an event, such as a growing age, are looked for.
 const BEAT: Duration = Duration::from_millis(500);
 
 /// The analyzer's task, shared by the stream's reader and the beat.
@@ -32,15 +32,15 @@ pub struct Follower {
 #[derive(Debug)]
 struct Shared {
     publisher: Publisher,
-    /// Up to where ingest has been heard; `None` to be sent the window from the beginning.
+    /// The position of the last event that was taken; `None` asks for the window from the beginning.
     position: Option<Position>,
-    /// The start of ingest that was heard last.
+    /// The epoch of ingest's newest event; it differs after ingest starts anew.
     epoch: Option<u64>,
     condition: Condition,
 }
 
 impl Follower {
-    /// Not connected yet.
+    /// A follower that is not connected yet.
     pub fn new(publisher: Publisher, condition: Condition) -> Follower {
         let shared = Shared {
             publisher,
@@ -71,7 +71,7 @@ impl Follower {
         .await;
     }
 
-    /// Publishes until `stop` what changes while ingest is silent.
+    /// Publishes changes that come without an event, every [`BEAT`] until `stop`.
     pub async fn beat(&self, stop: CancellationToken) {
         let mut every = tokio::time::interval(BEAT);
         while stop.run_until_cancelled(every.tick()).await.is_some() {
@@ -81,14 +81,14 @@ impl Follower {
         }
     }
 
-    /// The transactions and the blocks of the window, oldest first; `None` while it is not whole.
+    /// The transactions and the blocks of the window, oldest first; `None` while the window is being received.
     pub fn window(&self) -> Option<(Vec<Tracked>, Vec<Block>)> {
         let shared = self.lock();
         let window = shared.publisher.whole_state()?.window();
         Some((window.iter().collect(), window.blocks().copied().collect()))
     }
 
-    /// The window's own price, to be written down.
+    /// The window's own price, for the file that keeps the last one; `None` if the window has none.
     pub fn own_price(&self) -> Option<Priced> {
         self.lock().publisher.own_price(Steady::now())
     }
@@ -101,7 +101,7 @@ impl Follower {
 impl Shared {
     fn hear(&mut self, event: upstream::Event<StreamTransactionsResponse>, now: Steady) {
         match event {
-            // It has yet to say something: how it is, is not known before.
+            // The state of the link is known only with the first message.
             upstream::Event::Connected => {}
             upstream::Event::Message(message) => {
                 self.publisher.connected(now);

@@ -5,17 +5,17 @@ use std::collections::VecDeque;
 use satscope_log::WINDOW_MS;
 use satscope_proto::v1::HistoryEntry;
 
-/// Of each whole multiple of this, milliseconds, the first estimate is kept.
+/// At most one estimate is kept for each span of this, milliseconds: the first.
 const STEP_MS: u64 = 1000;
 
-/// Estimates of at most [`WINDOW_MS`], oldest first.
+/// The estimates of the last [`WINDOW_MS`], oldest first.
 #[derive(Debug, Default)]
 pub struct History {
     entries: VecDeque<HistoryEntry>,
 }
 
 impl History {
-    /// Keeps an estimate if it is the first in its second, and drops those that are too old beside it.
+    /// Keeps an estimate if it is the first of its second, and drops those more than three hours older.
     pub fn remember(&mut self, entry: HistoryEntry) {
         let newest_ms = self.entries.back().map(|newest| newest.time_ms);
         if newest_ms.is_some_and(|newest_ms| entry.time_ms / STEP_MS <= newest_ms / STEP_MS) {
@@ -32,7 +32,7 @@ impl History {
         }
     }
 
-    /// The estimates after `after_ms`, at most one in each `step_ms`.
+    /// The estimates after `after_ms`, Unix milliseconds, with at least `step_ms` from one to the next.
     pub fn since(&self, after_ms: u64, step_ms: u64) -> Vec<HistoryEntry> {
         let mut next_ms = 0;
         let wanted = |entry: &&HistoryEntry| {
@@ -50,7 +50,7 @@ impl History {
         self.entries.front().map(|oldest| oldest.time_ms)
     }
 
-    /// The event clock has been set to `clock_ms`: drops the estimates of what is now its future.
+    /// Drops the estimates after `clock_ms`, Unix milliseconds, because the event clock was set back to it.
     pub fn set_back(&mut self, clock_ms: u64) {
         self.entries.retain(|entry| entry.time_ms <= clock_ms);
     }
@@ -71,7 +71,7 @@ impl History {
         steps.map(|step| step * step_ms).filter(has_none).collect()
     }
 
-    /// Adds estimates of the past, for [`History::gaps`].
+    /// Adds estimates of the past at the moments that [`History::gaps`] gave.
     pub fn fill(&mut self, past: Vec<HistoryEntry>) {
         self.entries.extend(past);
         self.entries

@@ -1,6 +1,7 @@
-//! The last price on disk, so that it outlives the analyzer.
+//! The last price on disk, so that it outlives the analyzer's process.
 //!
-//! A file for each chain, and for each sort of stand-in on it: a simulated price never serves a real node.
+//! Each chain has a file of its own, and so has each kind of stand-in on it, so that a simulated price never serves a
+//! real node.
 
 use std::{
     fs::{self, File},
@@ -20,27 +21,27 @@ use crate::report;
 
 /// Interval between writes.
 const EVERY: Duration = Duration::from_secs(60);
-/// Interval between looks for the first price.
+/// Interval between looks for a price to write, until the first has been written.
 const FIRST: Duration = Duration::from_secs(1);
-/// A larger file, in bytes, is none of ours.
+/// A file larger than this, bytes, was not written by Satscope.
 const LARGEST: u64 = 16 * 1024;
-/// Files looked at in the folder.
+/// At most this many files of the folder are read.
 const FILES: usize = 64;
 const PREFIX: &str = "last-price-";
-/// What a file being written is called, until it is whole.
+/// Ending of a file's name until the file is whole.
 const UNFINISHED: &str = ".new";
 
-/// Which node's payments a price was read from.
+/// The node that a price was read from: its chain, and whether it is a stand-in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labels {
-    /// By getblockchaininfo's name; empty while it is not known.
+    /// The chain's name as `getblockchaininfo` gives it; empty while it is not known.
     pub chain: String,
-    /// Present for a stand-in: true for made-up payments, false for a replay of real ones.
+    /// `None` for a real node; for a stand-in, true if its payments are made up, false if it replays real ones.
     pub simulated: Option<bool>,
 }
 
 impl Labels {
-    /// Those of a node.
+    /// The labels of the node with this status.
     pub fn of(status: &NodeStatus) -> Labels {
         Labels {
             chain: status.chain.clone(),
@@ -48,7 +49,7 @@ impl Labels {
         }
     }
 
-    /// Whether both may be the same node's: a chain that is not known may be any.
+    /// Whether both may be of one node: an unknown chain agrees with any.
     pub fn agree_with(&self, other: &Labels) -> bool {
         let chains = [&self.chain, &other.chain];
         let one_is_unknown = chains.iter().any(|chain| chain.is_empty());
@@ -76,19 +77,19 @@ impl Labels {
     }
 }
 
-/// A price, and what it was read from.
+/// A price as the file holds it, with the node that it was read from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LastPrice {
-    /// The node.
+    /// The labels of that node.
     #[serde(flatten)]
     pub labels: Labels,
-    /// The ingest that it came by.
+    /// The URL of the ingest that the payments came from.
     ingest_url: String,
     /// The event clock when the estimate was made, Unix milliseconds.
     pub as_of_ms: u64,
-    /// When this was written.
+    /// The moment at which this was written.
     written: Moment,
-    /// Age of the newest payment then, milliseconds.
+    /// Age of the newest payment when this was written, milliseconds.
     age_ms: u64,
     price_usd: f64,
     low_usd: f64,
@@ -115,7 +116,7 @@ impl LastPrice {
         }
     }
 
-    /// Age of the newest payment at `now`, milliseconds; never less than when it was written.
+    /// Age of the newest payment at `now`, milliseconds; never less than it was when written.
     pub fn age_ms(&self, now: &Moment) -> u64 {
         self.age_ms.saturating_add(now.since_ms(&self.written))
     }
@@ -131,20 +132,20 @@ impl LastPrice {
     }
 }
 
-/// A price that is to be written down.
+/// A price to be written to the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Priced {
-    /// The node.
+    /// The labels of the node.
     pub labels: Labels,
     /// The estimate.
     pub estimate: Estimate,
-    /// The event clock when it was made, Unix milliseconds.
+    /// The event clock when the estimate was made, Unix milliseconds.
     pub as_of_ms: u64,
     /// Age of the newest payment now, milliseconds.
     pub age_ms: u64,
 }
 
-/// The folder with the files of one analyzer's ingest.
+/// The folder of last prices, read and written for one ingest.
 #[derive(Clone, Debug)]
 pub struct Shelf {
     folder: PathBuf,
@@ -152,12 +153,12 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Those in `folder`, which need not be there yet, that came by the ingest at `ingest_url`.
+    /// The shelf in `folder` for the ingest at `ingest_url`. The folder may not exist yet; the first write makes it.
     pub fn new(folder: PathBuf, ingest_url: String) -> Shelf {
         Shelf { folder, ingest_url }
     }
 
-    /// The price that was written last, of any node.
+    /// The price that was written last, whatever its node; `None` if no file can be used.
     pub fn newest(&self) -> Option<LastPrice> {
         let listed = match fs::read_dir(&self.folder) {
             Ok(listed) => listed,
@@ -179,7 +180,7 @@ impl Shelf {
             .max_by_key(|last| last.written.unix_ms)
     }
 
-    /// The price of this node.
+    /// The price of the node with these labels; `None` if there is no usable file of it.
     pub fn of(&self, labels: &Labels) -> Option<LastPrice> {
         self.read(&self.folder.join(labels.file_name()))
             .filter(|last| last.labels == *labels)
@@ -200,7 +201,7 @@ impl Shelf {
         (last.is_usable() && last.ingest_url == self.ingest_url).then_some(last)
     }
 
-    /// Writes a price, now. A crash leaves the file of before, or the new one.
+    /// Writes a price. A crash leaves either the old file or the new one whole.
     fn put(&self, priced: &Priced, now: Moment) -> io::Result<()> {
         let Estimate {
             price_usd,
@@ -240,7 +241,8 @@ fn read_file(path: &Path) -> io::Result<LastPrice> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// Writes the price that `newest` gives: the first soon after it is there, then each minute, and once more at `stop`.
+/// Writes the prices that `newest` gives: the first within a second or so, then one each minute, and one more at
+/// `stop`.
 pub async fn keep(
     shelf: Shelf,
     newest: impl Fn() -> Option<Priced>,

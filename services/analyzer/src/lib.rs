@@ -1,8 +1,8 @@
 //! Transactions in, price out.
 //!
-//! The [`state`] is a pure function of ingest's events: a window, the oracle's estimate and the dots. [`follow`] feeds it,
-//! and [`publish`] says when it is published, how old it is by then, and whether it is stale. [`feed`] numbers the updates
-//! and knows what each subscriber has missed; [`last`] keeps the last price on disk.
+//! The [`state`] is a pure function of ingest's events: a window, the oracle's estimate and the dots. [`follow`] feeds
+//! it. [`publish`] decides when an update is published, how old its price is and whether it is stale. [`feed`] numbers
+//! the updates and gives each subscriber those it missed; [`last`] keeps the last price on disk.
 
 mod age;
 mod course;
@@ -34,10 +34,10 @@ use tonic::service::Routes;
 pub use report::describe as describe_metrics;
 pub use settings::AnalyzerSettings;
 
-/// Starts the analyzer; the address that it serves on. The last price is kept in `state_dir`, if there is one.
+/// Starts the analyzer and returns the address that it serves on. The last price is kept in `state_dir`, if given.
 ///
 /// # Errors
-/// When a port is taken. An ingest that cannot be reached is no error: it is waited for.
+/// When a port is taken. An ingest that cannot be reached is no error, because the analyzer waits for it.
 pub async fn start(
     settings: AnalyzerSettings,
     state_dir: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! The link to ingest, and how the hops before this one are.
+//! The link to ingest, and the state of the hops upstream of the analyzer.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use satscope_log::{Event, Hop, HopState, NodeStatus};
 pub struct Link {
     state: HopState,
     detail: String,
-    /// When ingest spoke last.
+    /// When ingest's newest message came; `None` before the first.
     heard_at: Option<Steady>,
 }
 
 impl Link {
-    /// Before anything was heard.
+    /// A link over which nothing has been heard yet.
     pub fn new() -> Link {
         Link {
             state: HopState::Connecting,
@@ -24,14 +24,14 @@ impl Link {
         }
     }
 
-    /// Ingest has spoken.
+    /// Records a message of ingest at `now`.
     pub fn heard(&mut self, now: Steady) {
         self.state = HopState::Connected;
         self.detail.clear();
         self.heard_at = Some(now);
     }
 
-    /// Ingest cannot be heard, for this reason.
+    /// Records that ingest cannot be heard, with the reason.
     pub fn lose(&mut self, reason: String) {
         self.detail = reason;
         if self.state != HopState::Connecting {
@@ -44,7 +44,8 @@ impl Link {
         self.state == HopState::Connected
     }
 
-    /// The hops before this one, of which ingest told `told`. What is beyond a lost link is not known.
+    /// The hops upstream of the analyzer as ingest last `told` them. While the link is lost, all of them are given as
+    /// not known.
     pub fn hops(&self, told: &[Hop], now: Steady) -> Vec<Hop> {
         let mut hops = told.to_vec();
         if hops.is_empty() {
@@ -67,8 +68,8 @@ impl Link {
         hops
     }
 
-    /// How it is, and why, if ingest cannot be heard. A link whose last word is old has not been read since: this process, or
-    /// the machine, stood still.
+    /// State and reason of the link; `None` while ingest can be heard. A connected link with an old last message counts
+    /// as lost, because this process or the machine stood still and has not read it since.
     fn lost(&self, now: Steady) -> Option<(HopState, String)> {
         let silent_ms = self.heard_at.map_or(0, |at| now.since_ms(at));
         match self.state {
@@ -95,7 +96,7 @@ pub fn analyzer(is_receiving: bool) -> Hop {
     }
 }
 
-/// Whether the node is a stand-in, and ingest hears it.
+/// Whether the node is a stand-in that ingest hears at present.
 pub fn is_heard_standin(status: &NodeStatus) -> bool {
     let is_heard = |hop: &Hop| {
         matches!(
@@ -106,7 +107,7 @@ pub fn is_heard_standin(status: &NodeStatus) -> bool {
     status.simulation.is_some() && status.hops.first().is_some_and(is_heard)
 }
 
-/// Whether an event changes anything. A status that differs from the one before by the uptime alone does not.
+/// Whether an event changes anything. A status that differs from `before` by its uptime alone does not.
 pub fn is_news(before: &NodeStatus, event: &Event) -> bool {
     let Event::Status(status) = event else {
         return true;

@@ -1,30 +1,30 @@
-//! How often the event clock may have an estimate made: about twice a second, however fast a replay's clock runs.
+//! The pace of estimates at boundaries of the event clock: about two a second, however fast a replay's clock runs.
 
 use std::time::Duration;
 
 use satscope_kit::clock::Steady;
 
-/// Steady time that one estimate takes from the pace: a little less than the boundaries of a live clock lie apart.
+/// Steady time that one estimate uses up: a little less than the half second between two boundaries of a live clock.
 const COST: Duration = Duration::from_millis(450);
-/// Steady time by which an estimate may come before its turn: two boundaries may follow each other at once. The one that was
-/// passed late, because its event came late, does not cost the next one its turn.
+/// Steady time by which an estimate may come before its turn. A boundary whose event came late may be followed at once
+/// by the next one, which is then not skipped.
 const EARLY: Duration = COST;
 
-/// The pace of the estimates at boundaries. What is estimated at other moments takes nothing from it.
+/// The pace of the estimates at boundaries. Estimates at other moments are not counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pace {
-    /// When the next estimate has its turn; `None` before the first.
+    /// The turn of the next estimate, which may be made up to [`EARLY`] before it; `None` before the first.
     turn: Option<Steady>,
 }
 
 impl Pace {
-    /// Whether an estimate may be made now.
+    /// Whether an estimate may be made at `now`.
     pub fn allows(&self, now: Steady) -> bool {
         self.turn
             .is_none_or(|turn| turn.since_ms(now) <= EARLY.as_millis() as u64)
     }
 
-    /// An estimate has been made.
+    /// Records that an estimate was made at `now`.
     pub fn take(&mut self, now: Steady) {
         let turn = self.turn.map_or(now, |turn| turn.max(now));
         self.turn = Some(turn.after(COST));

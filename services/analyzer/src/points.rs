@@ -1,4 +1,4 @@
-//! The dots of the plot: each output of the window that stands for a round sum, and what happened to it.
+//! The dots of the plot: each output of the window that stands for a round sum, with its transaction's state.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -9,7 +9,7 @@ use crate::course::Course;
 /// Satoshi in one bitcoin.
 const SATS_PER_BTC: f64 = 1e8;
 
-/// Which outputs have a dot, by the beginning of their transaction's id. The dots themselves are in the feed.
+/// The outputs that have a dot, by the first 8 bytes of their txid. The dots themselves are in the feed.
 #[derive(Debug, Default)]
 pub struct Points {
     by_txid: HashMap<u64, Box<[u32]>>,
@@ -17,8 +17,8 @@ pub struct Points {
     made_by: Option<Course>,
 }
 
-/// What a dot is known by: the first 8 bytes of its txid as that is displayed, which are enough among a window's, and the
-/// output's place among those that count.
+/// The id of a dot: the first 8 bytes of its txid as displayed, which suffice within a window, and the output's number
+/// among the transaction's published values, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DotId {
     txid: u64,
@@ -26,7 +26,7 @@ pub struct DotId {
 }
 
 impl DotId {
-    /// Of an output of this transaction.
+    /// The id of this output's dot.
     pub fn new(txid: &Txid, output: u32) -> DotId {
         DotId {
             txid: beginning(txid),
@@ -48,16 +48,16 @@ impl fmt::Display for DotId {
     }
 }
 
-/// An output, and the price that it implies for the round sum that it stands for.
+/// An output that stands for a round sum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dot {
-    /// When it was first seen, Unix milliseconds.
+    /// The stamp of its transaction, Unix milliseconds.
     pub time_ms: u64,
     /// The amount, in satoshi.
     pub value_sats: u64,
     /// The round sum, USD.
     pub round_usd: f32,
-    /// Where it is.
+    /// The state of its transaction.
     pub state: State,
 }
 
@@ -68,10 +68,10 @@ impl Dot {
     }
 }
 
-/// What is new since the last update.
+/// What is new about the dots since the last update.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct News {
-    /// All dots were made anew.
+    /// Whether all dots were made anew.
     pub reset: bool,
     /// New dots.
     pub points: Vec<(DotId, Dot)>,
@@ -80,7 +80,7 @@ pub struct News {
 }
 
 impl News {
-    /// Adds what came after.
+    /// Adds later news; a later reset replaces everything before it.
     pub fn extend(&mut self, later: News) {
         if later.reset {
             *self = later;
@@ -92,7 +92,7 @@ impl News {
 }
 
 impl Points {
-    /// What they are made by, to go on.
+    /// The course that the dots are made by, to be continued; `None` before the first.
     pub fn course(&mut self) -> Option<&mut Course> {
         self.made_by.as_mut()
     }
@@ -112,7 +112,7 @@ impl Points {
         news
     }
 
-    /// Makes the dots of a transaction that entered the window.
+    /// Makes the dots of a transaction that entered the window; empty before the first estimate.
     pub fn enter(&mut self, accepted: &Arc<Accepted>, state: State) -> Vec<(DotId, Dot)> {
         let course = self.made_by.as_ref();
         let Some(estimate) = course.and_then(|course| course.at(accepted.first_seen_ms)) else {
@@ -140,7 +140,7 @@ impl Points {
         points
     }
 
-    /// A transaction moved into or out of a block.
+    /// The changes of a transaction's dots when it moves into or out of a block.
     pub fn move_to(&self, txid: &Txid, state: State) -> Vec<(DotId, Option<State>)> {
         let numbers = self
             .by_txid
@@ -149,7 +149,7 @@ impl Points {
         changes(txid, numbers, Some(state))
     }
 
-    /// A transaction left the window.
+    /// Forgets a transaction that left the window, and returns the changes of its dots.
     pub fn leave(&mut self, txid: &Txid) -> Vec<(DotId, Option<State>)> {
         let numbers = self.by_txid.remove(&beginning(txid)).unwrap_or_default();
         changes(txid, &numbers, None)

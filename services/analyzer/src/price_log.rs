@@ -1,5 +1,5 @@
-//! Which lines the log gets about the price: the first price, changes of its confidence and staleness, a lock elsewhere, and a
-//! line each ten minutes. Pure but for the writing: time comes with the calls.
+//! The log's lines about the price: the first price, changes of its confidence and staleness, a lock elsewhere, and a
+//! line every ten minutes. Only `write` has an effect outside; time comes with the calls.
 
 use std::time::Duration;
 
@@ -9,27 +9,28 @@ use satscope_proto::v1::StaleReason;
 
 use crate::{course::is_elsewhere, report};
 
-/// The price is logged anew after this much event time, milliseconds, if nothing else has logged it.
+/// The price is logged again after this much event time, milliseconds, without a first or regular line.
 const EVERY_MS: u64 = 600_000;
-/// The least time between two lines of one kind: at most six a minute, however the price flickers or the event clock runs.
+/// Least time between two lines of one kind, so at most six a minute, however the price flickers or the event clock
+/// runs.
 const LEAST: Duration = Duration::from_secs(10);
 
 /// The price as an update gives it.
 #[derive(Clone, Copy, Debug)]
 pub struct Priced {
-    /// The estimate; a repeated one's confidence is 0.
+    /// The estimate; its confidence is 0 if it is repeated.
     pub estimate: Estimate,
     /// The event clock when the estimate was made, Unix milliseconds.
     pub as_of_ms: u64,
     /// Age of the newest payment, milliseconds.
     pub age_ms: u64,
-    /// Whether the window has the price; else it is the last one, repeated.
+    /// Whether the window itself has this price; if not, the last one is repeated.
     pub is_own: bool,
     /// Why the price is stale, if it is.
     pub stale: Option<StaleReason>,
 }
 
-/// The state of what has been logged.
+/// What has been logged so far.
 #[derive(Debug, Default)]
 pub struct PriceLog {
     first: Told<()>,
@@ -43,7 +44,8 @@ pub struct PriceLog {
     regular_ms: Option<u64>,
 }
 
-/// One line, with how many changes of its kind were held back since the line of that kind before.
+/// One line of the log. `held_back` is the number of changes of its kind that had no line of their own since the last
+/// line of that kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Line {
     First,
@@ -54,8 +56,8 @@ enum Line {
     Regular,
 }
 
-/// A value that the log follows. A change that comes too soon after a line is held back, and told later if it still holds: the
-/// last line of a kind is true once the value has stood still for [`LEAST`].
+/// A value that the log follows. A change too soon after a line is held back, and logged later if it still holds. So
+/// the last line of a kind is true once the value has stood still for [`LEAST`].
 #[derive(Debug)]
 struct Told<T> {
     said: Option<T>,
@@ -92,7 +94,7 @@ impl<T: Copy + PartialEq> Told<T> {
         Some(std::mem::take(&mut self.changes).saturating_sub(1))
     }
 
-    /// Takes `value` as logged by another line.
+    /// Records that another line has logged `value`.
     fn said(&mut self, value: T) {
         (self.said, self.seen) = (Some(value), Some(value));
     }
@@ -102,7 +104,7 @@ impl PriceLog {
     /// Logs what is new about the price of an update; `None` if there is no price. `time_ms` is the event clock, Unix milliseconds.
     pub fn look(&mut self, priced: Option<Priced>, time_ms: u64, now: Steady) {
         let Some(priced) = priced else {
-            // The next price is another node's: a first one again.
+            // A price after this one is of another node, so it is logged as a first one.
             self.first.said = None;
             self.followed_usd = None;
             return;
@@ -143,7 +145,7 @@ impl PriceLog {
         lines
     }
 
-    /// A line if the window's own price has locked on elsewhere since the one before.
+    /// A line if the window's own price has locked on elsewhere since the last price that was followed.
     fn lock(&mut self, price_usd: f64, now: Steady) -> Option<Line> {
         let from_usd = *self.followed_usd.get_or_insert(price_usd);
         if !is_elsewhere(price_usd, from_usd) {
@@ -160,7 +162,7 @@ impl PriceLog {
     }
 }
 
-/// The level of a confidence, as the page names it.
+/// The level of a confidence: `high`, `medium` or `low`, as the page names it.
 fn level(confidence: f64) -> &'static str {
     match confidence {
         confidence if confidence > 0.8 => "high",
@@ -179,7 +181,7 @@ fn write(line: Line, priced: &Priced) {
     let payments = estimate.evidence.payments;
     let [as_of, age_seconds] = [priced.as_of_ms, priced.age_ms].map(|ms| ms as f64 / 1000.0);
     let reason = priced.stale.map(report::stale_label);
-    // An event with the fields of all of them; `tests/documents.rs` finds the calls by this name.
+    // A log event with the fields that all lines share; `tests/documents.rs` finds the calls by this name.
     macro_rules! info {
         ($($own:tt)*) => {
             tracing::info!(price_usd, confidence, low_usd, high_usd, payments, as_of, age_seconds, reason, $($own)*)

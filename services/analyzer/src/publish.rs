@@ -1,5 +1,5 @@
-//! What the events add up to, and when it is said: at the whole half seconds of the event clock, and at once when a link or
-//! the price's staleness changes.
+//! Decides when an update is published: at the whole half seconds of the event clock, and at once when a link or the
+//! price's staleness changes.
 
 use std::{sync::Arc, time::Instant};
 
@@ -22,12 +22,13 @@ use crate::{
     wire,
 };
 
-/// An update comes at each whole multiple of this on the event clock, milliseconds, if nothing changed too: the history has the
-/// same moments at every analyzer.
+/// An update comes at each whole multiple of this on the event clock, milliseconds, even if nothing changed, so that
+/// the history has the same moments at every analyzer.
 const ALWAYS_MS: u64 = 1000;
-/// An update comes once nothing has been said for this long, milliseconds; with the beat's period, that is at least every 2 s.
+/// An update comes when nothing was published for this long, milliseconds; with the beat's period, that is at least
+/// every 2 s.
 const QUIET_MS: u64 = 1500;
-/// The amounts are counted anew after this much event time, milliseconds.
+/// The amounts are counted again after this much event time, milliseconds.
 const AMOUNTS_EVERY_MS: u64 = 5000;
 
 /// The analyzer's state and its clocks, and the feed that they are published in.
@@ -37,15 +38,15 @@ pub struct Publisher {
     feed: Arc<Feed>,
     shelf: Option<Shelf>,
     link: Link,
-    /// The window is being sent: what is here is not whole.
+    /// Whether a window is being received, so that the state is not whole.
     is_receiving: bool,
     clock: EventClock,
-    /// The age of a price that is of another clock: of an earlier process, or of before the event clock was set.
+    /// The price's age, if the price is of another clock: of an earlier process, or of before the event clock was set.
     carried: Option<Carried>,
-    /// The node that the last price is of.
+    /// The labels of the node that the last price is of.
     labels: Option<Labels>,
     resyncing_since: Option<Steady>,
-    /// Something changed since the last estimate.
+    /// Whether something changed since the last estimate.
     is_changed: bool,
     said: Option<Standing>,
     published_at: Option<Steady>,
@@ -53,16 +54,16 @@ pub struct Publisher {
     log: PriceLog,
 }
 
-/// How the links and the price are.
+/// The state of the links and the price's staleness.
 #[derive(Clone, Debug, PartialEq)]
 struct Standing {
-    /// The node, ingest, the analyzer.
+    /// The hops: the node, ingest, the analyzer.
     hops: Vec<Hop>,
     stale: Option<StaleReason>,
 }
 
 impl Publisher {
-    /// Not connected yet, with the last price on the shelf.
+    /// A publisher that is not connected yet, and repeats the newest price on the shelf.
     pub fn new(feed: Arc<Feed>, shelf: Option<Shelf>, now: Steady) -> Publisher {
         let last = shelf.as_ref().and_then(Shelf::newest);
         let mut publisher = Publisher {
@@ -87,12 +88,12 @@ impl Publisher {
         publisher
     }
 
-    /// The state, once the window is whole.
+    /// The state; `None` while a window is being received.
     pub fn whole_state(&self) -> Option<&State> {
         (!self.is_receiving).then_some(&self.state)
     }
 
-    /// The window's own price, to be written down.
+    /// The window's own price, for the file that keeps the last one; `None` if the window has none.
     pub fn own_price(&self, now: Steady) -> Option<Priced> {
         let price = self.state.price().filter(|price| price.is_own)?;
         Some(Priced {
@@ -103,24 +104,24 @@ impl Publisher {
         })
     }
 
-    /// Ingest has spoken.
+    /// Records a message of ingest.
     pub fn connected(&mut self, now: Steady) {
         self.link.heard(now);
     }
 
-    /// Ingest cannot be heard, for this reason. True when its window had not come whole.
+    /// Records that ingest cannot be heard, with the reason. Returns whether its window was still being received.
     pub fn lost(&mut self, reason: String) -> bool {
         self.link.lose(reason);
         self.is_receiving
     }
 
-    /// A window is about to be sent, from the beginning.
+    /// Begins a window that is about to be sent whole.
     pub fn begin_window(&mut self) {
         self.state.reset();
         self.is_receiving = true;
     }
 
-    /// The window has been sent.
+    /// Ends the window that was sent: fills the history, estimates and publishes.
     pub fn end_window(&mut self, now: Steady) {
         self.is_receiving = false;
         self.fill_history();
@@ -128,7 +129,7 @@ impl Publisher {
         self.publish(now);
     }
 
-    /// Takes an event of the stream. `is_of_new_ingest`: it is the first after a start of ingest.
+    /// Takes an event of the stream. `is_of_new_ingest` marks the first event after a start of ingest.
     pub fn take(&mut self, event: &Event, time_ms: u64, is_of_new_ingest: bool, now: Steady) {
         self.hear_clock(time_ms, is_of_new_ingest, now);
         if !self.is_receiving {
@@ -145,14 +146,14 @@ impl Publisher {
         }
     }
 
-    /// Publishes if the links or the staleness are other than was said, or nothing has been said for a while. To be called
-    /// after each word of ingest, and twice a second.
+    /// Publishes if the links or the staleness differ from the last update, or if the last update is [`QUIET_MS`] old.
+    /// To be called after each message of ingest, and twice a second.
     pub fn beat(&mut self, now: Steady) {
         let is_quiet = self
             .published_at
             .is_none_or(|at| now.since_ms(at) >= QUIET_MS);
         if is_quiet && self.is_changed && !self.is_receiving {
-            // The event clock stands, and has not reached the boundary at which this would have been said.
+            // The event clock has not yet reached the boundary that would have published this change.
             self.estimate(now);
         }
         let standing = self.look(now);
@@ -169,9 +170,9 @@ impl Publisher {
         report::standing(self.state.time_ms(), age_ms, standing.stale);
     }
 
-    /// Moves the event clock, or begins it anew where it was set: back, or by a new ingest.
+    /// Moves the event clock on. Begins it anew if the clock was set back, or if a new ingest's clock is far from it.
     fn hear_clock(&mut self, time_ms: u64, is_of_new_ingest: bool, now: Steady) {
-        // Ingest does not know the time before a stand-in's first word.
+        // Before a stand-in's first message, ingest does not know its time and sends 0.
         if time_ms == 0 {
             return;
         }
@@ -179,7 +180,7 @@ impl Publisher {
         if is_back || (is_of_new_ingest && self.clock.is_far_from(time_ms, now)) {
             self.begin_clock(time_ms, now);
         }
-        // A stand-in that cannot be heard leaves its clock standing, and the price's age goes on.
+        // A stand-in that cannot be heard leaves its clock standing, while the price's age still grows.
         let is_standin = link::is_heard_standin(self.state.status());
         self.clock.hear(time_ms, now, is_standin);
     }
@@ -198,7 +199,7 @@ impl Publisher {
         }
     }
 
-    /// Makes the estimate of the last boundary before `time_ms`, if the clock passes one: of the events before it.
+    /// If the clock passes a boundary up to `time_ms`, makes that boundary's estimate from the events before it.
     fn pass_boundary(&mut self, time_ms: u64, now: Steady) {
         let boundary_ms = time_ms - time_ms % TICK_MS;
         if boundary_ms / TICK_MS <= self.state.time_ms() / TICK_MS {
@@ -235,8 +236,8 @@ impl Publisher {
         });
     }
 
-    /// Makes the estimates that the window's past would have had, where there are none: after a start, after ingest itself
-    /// caught up, and after the clock was set back.
+    /// Adds to the history the estimates that are missing in the window's past: after a start, after ingest has
+    /// resynced, and after the clock was set.
     fn fill_history(&mut self) {
         let gaps = self
             .feed
@@ -304,7 +305,7 @@ impl Publisher {
         PriceUpdate {
             time_ms: self.state.time_ms(),
             estimate,
-            // Ingest counts at least its uptime once it has spoken.
+            // An uptime of 0 means that ingest has not sent its counters yet.
             counters: (status.counters.uptime_ms > 0).then(|| status.counters.into()),
             active: self.state.active() as u64,
             hops: standing.hops.iter().map(Into::into).collect(),
@@ -316,7 +317,7 @@ impl Publisher {
         }
     }
 
-    /// A price as it is given at this moment.
+    /// The price as an update gives it at `now`.
     fn priced(&self, price: &Price, stale: Option<StaleReason>, now: Steady) -> price_log::Priced {
         let age_ms = self.age_ms(price, now);
         price_log::Priced {
@@ -328,7 +329,7 @@ impl Publisher {
         }
     }
 
-    /// How it all is at this moment.
+    /// The standing at `now`.
     fn look(&mut self, now: Steady) -> Standing {
         let mut hops = self.link.hops(&self.state.status().hops, now);
         let is_resyncing = hops.iter().any(|hop| hop.state == HopState::Resyncing);
@@ -366,7 +367,7 @@ impl Publisher {
         self.labels = Some(last.labels);
     }
 
-    /// Forgets the last price if it is of another node, and takes up the one that was left for this one.
+    /// Forgets the last price if it is of another node, and restores the last price of this one from the shelf.
     fn compare_labels(&mut self, now: Steady) {
         let labels = Labels::of(self.state.status());
         let is_other = |last: &Labels| !last.agree_with(&labels);

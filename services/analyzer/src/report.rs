@@ -46,13 +46,13 @@ pub fn start() {
     }
 }
 
-/// An estimate was made of this many transactions.
+/// Records how long an estimate of `active` transactions took.
 pub fn estimated(took: Duration, active: usize) {
     ESTIMATE_SECONDS.get().record(took.as_secs_f64());
     WINDOW.get().set(active as f64);
 }
 
-/// The estimate was published.
+/// Sets the metrics of the published estimate.
 pub fn price(estimate: &Estimate) {
     PRICE.get().set(estimate.price_usd);
     LOW.get().set(estimate.low_usd);
@@ -60,8 +60,8 @@ pub fn price(estimate: &Estimate) {
     CONFIDENCE.get().set(estimate.confidence);
 }
 
-/// How the price is at this moment: the event clock in Unix milliseconds, the age of its newest payment in milliseconds if
-/// there is a price, and why it is stale, if it is.
+/// Sets the metrics of the price at this moment. `event_ms` is the event clock, Unix milliseconds; `age_ms` is the
+/// newest payment's age, milliseconds, `None` without a price; `stale` is why the price is stale.
 pub fn standing(event_ms: u64, age_ms: Option<u64>, stale: Option<StaleReason>) {
     EVENT_CLOCK.get().set(event_ms as f64 / 1000.0);
     if let Some(age_ms) = age_ms {
@@ -79,27 +79,27 @@ pub fn stale_label(reason: StaleReason) -> &'static str {
     labelled.map_or("", |(_, label)| label)
 }
 
-/// A subscriber came.
+/// Counts a subscriber that came.
 pub fn subscribed() {
     SUBSCRIBERS.get().increment(1.0);
 }
 
-/// A subscriber left.
+/// Counts a subscriber that left.
 pub fn unsubscribed() {
     SUBSCRIBERS.get().decrement(1.0);
 }
 
-/// The last price could not be written.
+/// Counts a last price that could not be written.
 pub fn last_price_failed() {
     LAST_PRICE_FAILURES.get().increment(1);
 }
 
-/// An event could not be read.
+/// Counts an event that could not be read.
 pub fn malformed() {
     MALFORMED.get().increment(1);
 }
 
-/// The stream from ingest was lost.
+/// Counts a loss of the stream from ingest.
 pub fn upstream_lost() {
     UPSTREAM_LOST.get().increment(1);
 }

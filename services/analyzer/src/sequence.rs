@@ -9,10 +9,10 @@ pub const END_MS: u64 = TICKS * TICK_MS;
 
 const TICK_BITS: u32 = 33;
 const TICKS: u64 = 1 << TICK_BITS;
-/// Epochs and ticks together stay below 2^53, which is exact in JavaScript.
+/// 2^20 epochs and 2^33 ticks together stay below 2^53, up to which JavaScript's numbers are exact.
 const EPOCHS: u64 = 1 << 20;
 
-/// Names an update. Sequences of different epochs cannot be compared.
+/// The number of an update. Sequences of different epochs cannot be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sequence(u64);
 
@@ -32,24 +32,24 @@ impl Sequence {
         }
     }
 
-    /// The next of this epoch, at `event_ms` of the event clock or as early as it can be after that.
+    /// The next sequence of this epoch: at the tick of `event_ms`, Unix milliseconds, but later than this one.
     #[must_use]
     pub fn next(self, event_ms: u64) -> Sequence {
         let tick = (event_ms / TICK_MS).max(self.tick() + 1);
         Sequence::of(self.epoch(), tick.min(TICKS - 1))
     }
 
-    /// 1 to 2^20 - 1.
+    /// The epoch, 1 to 2^20 - 1.
     pub fn epoch(self) -> u64 {
         self.0 >> TICK_BITS
     }
 
-    /// Steps of [`TICK_MS`] since 1970, or more.
+    /// The tick: steps of [`TICK_MS`] since 1970, or more if updates came faster than ticks.
     pub fn tick(self) -> u64 {
         self.0 % TICKS
     }
 
-    /// As messages have it; below 2^53.
+    /// The number as messages carry it; below 2^53.
     pub fn get(self) -> u64 {
         self.0
     }
@@ -59,9 +59,9 @@ impl Sequence {
     }
 }
 
-/// Never 0, so that no sequence is 0.
+/// An epoch that is never 0, so that no sequence is 0.
 fn random_epoch() -> u64 {
-    // The standard library's hashers begin with keys of the system's random numbers.
+    // The standard library's hashers get random keys, so no other source of random numbers is needed.
     RandomState::new().hash_one(()) % (EPOCHS - 1) + 1
 }
 

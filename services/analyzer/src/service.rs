@@ -1,8 +1,8 @@
-//! The gRPC service: the newest state to each subscriber, with what it has missed and never a backlog; and the window
-//! behind it.
+//! The gRPC service: each subscriber gets the newest update with all that it missed, and never a backlog. `ListWindow`
+//! gives the transactions behind it.
 //!
-//! A subscriber that does not read holds the one message that waits for it, and its share of a copy of all points or of the
-//! window. After [`satscope_kit::grpc`]'s time its connection is cut.
+//! A subscriber that does not read holds the one message that waits for it, and its share of a copy of all points or of
+//! the window. Its connection is cut after the time that [`satscope_kit::grpc`] allows.
 
 use std::{
     pin::Pin,
@@ -32,22 +32,22 @@ use crate::{
     report, wire,
 };
 
-/// Points that GetPrice gives.
+/// The newest points that GetPrice gives.
 const NEWEST: usize = 500;
 /// Points in one message: under 1 MB, well below gRPC's limit of 4 MB.
 const POINTS: usize = 10_000;
 /// Transactions in one message: some 200 kB.
 const TRANSACTIONS: usize = 2000;
-/// Calls of PriceUpdates that may be open at a time: each gateway has one.
+/// PriceUpdates calls that may be open at once; each gateway has one.
 const MAX_SUBSCRIBERS: usize = 64;
-/// Calls of ListWindow that may be open at a time.
+/// ListWindow calls that may be open at once.
 const MAX_LISTINGS: usize = 4;
-/// Callers of ListWindow that come within this time share the copy of the window that one of them is still being sent.
+/// Callers of ListWindow share a copy of the window that is at most this old and still being sent.
 const SHARED: Duration = Duration::from_secs(1);
-/// Subscribers that come within this time share the copy of all points that one of them is still being sent.
+/// Subscribers share a copy of all points that is at most this old and still being sent.
 const ALL_POINTS_SHARED: Duration = Duration::from_secs(2);
 
-/// The service.
+/// The gRPC service of the analyzer.
 pub struct Service {
     feed: Arc<Feed>,
     follower: Follower,
@@ -80,7 +80,7 @@ impl Service {
         }
     }
 
-    /// The window, at most [`SHARED`] old; `None` while it is not whole.
+    /// The window, copied at most [`SHARED`] ago; `None` while it is being received.
     fn listing(&self) -> Option<Arc<Listing>> {
         let mut newest = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = newest.upgrade();
@@ -111,7 +111,7 @@ impl PriceService for Service {
     ) -> Result<Response<Self::PriceUpdatesStream>, Status> {
         let place = self.subscribers.enter()?;
         let after = request.into_inner().after_sequence;
-        // One message at most waits: a slow subscriber gets the next one with all that it missed in it.
+        // At most one message waits. A slow subscriber's next message has all that it missed.
         let (messages, receiver) = mpsc::channel(1);
         let (feed, stop) = (self.feed.clone(), self.stop.clone());
         tokio::spawn(async move {
@@ -176,12 +176,12 @@ impl PriceService for Service {
 }
 
 impl Listing {
-    /// How many messages it takes: its transactions, and in the last one its blocks.
+    /// The number of messages that the copy takes: the transactions in pieces, then one with the blocks.
     fn parts(&self) -> usize {
         self.transactions.len().div_ceil(TRANSACTIONS) + 1
     }
 
-    /// The message number `part` of [`Listing::parts`], from 0.
+    /// Message number `part`, from 0, of the [`Listing::parts`].
     fn message(&self, part: usize) -> ListWindowResponse {
         match self.transactions.chunks(TRANSACTIONS).nth(part) {
             Some(transactions) => ListWindowResponse {
@@ -198,7 +198,8 @@ impl Listing {
 
 type Messages = mpsc::Sender<Result<PriceUpdatesResponse, Status>>;
 
-/// Sends the newest update again and again until the subscriber leaves. Each message is made once there is room for it.
+/// Sends the newest update, with all that the subscriber missed, until it leaves. Each message is made once there is
+/// room for it.
 ///
 /// # Errors
 /// When the subscriber has not taken all of one update within [`WHOLE_WITHIN`].
@@ -206,7 +207,7 @@ async fn serve(feed: &Feed, mut after: u64, messages: &Messages) -> Result<(), S
     let mut newest = feed.watch();
     loop {
         newest.mark_unchanged();
-        // Room first, then the newest state: what waits for a slow subscriber is never old.
+        // Waits for room before it reads the newest state, so that the message of a slow subscriber is never old.
         let Ok(room) = messages.reserve().await else {
             return Ok(());
         };
@@ -246,8 +247,8 @@ async fn send(update: PriceUpdate, news: Told, messages: &Messages) -> Option<()
     }
 }
 
-/// An update in messages of bounded size, each made when it is its turn. All have its sequence, and all but the last say that
-/// there is more.
+/// An update in messages of bounded size, each made when it is to be sent. All have the update's sequence, and all but
+/// the last have `more_follows`.
 fn in_parts(whole: PriceUpdate, news: Told) -> impl Iterator<Item = PriceUpdate> {
     let last = news.points.len().saturating_sub(1) / POINTS;
     (0..=last).map(move |part| {

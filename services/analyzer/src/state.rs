@@ -1,4 +1,4 @@
-//! What the analyzer knows: the window, the estimate and the dots. Pure: time comes with the events.
+//! The analyzer's state: the window, the estimate and the dots. Pure: time comes with the events.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
     points::{News, Points},
 };
 
-/// The state.
+/// The window, the oracle's view of it, the dots and the last price.
 #[derive(Debug, Default)]
 pub struct State {
     window: Window,
@@ -18,26 +18,26 @@ pub struct State {
     points: Points,
     news: News,
     last: Option<Price>,
-    /// Transactions of the window that were met before a block had them.
+    /// Number of transactions in the window that were met before a block had them.
     met_in_mempool: usize,
     status: Arc<NodeStatus>,
     time_ms: u64,
 }
 
-/// A price, and what it is of.
+/// A price, and the event clock's time at which it was made.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Price {
     /// The estimate.
     pub estimate: Estimate,
     /// The event clock when it was made, Unix milliseconds.
     pub as_of_ms: u64,
-    /// Whether the window has it: else it is the last one, to be repeated.
+    /// Whether the window itself has this price; if not, it is the last one, repeated.
     pub is_own: bool,
 }
 
 impl Price {
-    /// The estimate at `now_ms` of the event clock, Unix milliseconds. One that is repeated is doubted the more, the older
-    /// it is.
+    /// The estimate as it stands at `now_ms` of the event clock, Unix milliseconds. The doubt of a repeated one grows
+    /// with its age.
     pub fn at(&self, now_ms: u64) -> Estimate {
         match self.is_own {
             true => self.estimate,
@@ -47,7 +47,7 @@ impl Price {
 }
 
 impl State {
-    /// Begins again, with a window that is about to be sent. The last estimate is kept to be repeated.
+    /// Empties the window, because another is about to be sent. The last estimate is kept and repeated.
     pub fn reset(&mut self) {
         self.window = Window::default();
         self.oracle = satscope_oracle::Window::new();
@@ -60,8 +60,8 @@ impl State {
         self.repeat();
     }
 
-    /// Repeats the last estimate of an earlier process, made at `as_of_ms` of the event clock, Unix milliseconds. That clock
-    /// stands there until the first event.
+    /// Repeats the last estimate of an earlier process, made at `as_of_ms` of the event clock, Unix milliseconds. The
+    /// event clock stands there until the first event.
     pub fn restore(&mut self, estimate: Estimate, as_of_ms: u64) {
         if self.time_ms == 0 {
             self.time_ms = as_of_ms;
@@ -73,12 +73,12 @@ impl State {
         });
     }
 
-    /// Forgets the last estimate: it is of another node.
+    /// Forgets the last estimate, because it is of another node.
     pub fn forget(&mut self) {
         self.last = None;
     }
 
-    /// Takes an event of the stream. The event clock does not go back for one that is late.
+    /// Takes an event of the stream. A late event does not set the event clock back.
     pub fn apply(&mut self, event: &Event, time_ms: u64) {
         self.time_ms = self.time_ms.max(time_ms);
         if let Event::Status(status) = event {
@@ -102,7 +102,7 @@ impl State {
         self.repeat();
     }
 
-    /// Estimates anew, and makes the dots follow.
+    /// Makes an estimate, and adds it to the course that makes the dots.
     pub fn estimate(&mut self) {
         let Some(estimate) = self.oracle.estimate(self.time_ms) else {
             self.repeat();
@@ -120,7 +120,7 @@ impl State {
         }
     }
 
-    /// Makes all dots anew: there were none yet, or the price is elsewhere now.
+    /// Makes all dots anew, because there were none or the price has locked on elsewhere.
     fn make_dots(&mut self, estimate: Estimate) {
         let past = self.past(course::moments(self.time_ms));
         let past: Vec<_> = past
@@ -132,11 +132,12 @@ impl State {
         self.news.extend(news);
     }
 
-    /// The estimates that would have been made at these moments, whole minutes in Unix milliseconds; of those where there is
-    /// one.
+    /// The estimates that would have been made at these moments, whole minutes in Unix milliseconds. Moments without an
+    /// estimate are left out.
     pub fn past(&mut self, times_ms: Vec<u64>) -> Vec<Price> {
         let made_at = |as_of_ms: u64| {
-            // An estimate reads all of its minute, and of the one that began then, nothing had come.
+            // An estimate reads the whole minute that its moment lies in, and at the start of a minute nothing of it
+            // had come yet.
             let estimate = self.oracle.estimate(as_of_ms.saturating_sub(1))?;
             Some(Price {
                 estimate,
@@ -157,7 +158,7 @@ impl State {
         self.met_in_mempool == 0 && self.active() > 0
     }
 
-    /// What is new about the dots since the last call.
+    /// The news about the dots since the last call.
     pub fn take_news(&mut self) -> News {
         std::mem::take(&mut self.news)
     }
@@ -192,7 +193,7 @@ impl State {
         self.time_ms
     }
 
-    /// The window has no price of its own.
+    /// Marks the last price as repeated, because the window has no price of its own.
     fn repeat(&mut self) {
         if let Some(last) = &mut self.last {
             last.is_own = false;

@@ -1,4 +1,4 @@
-//! Messages of the contract as the log's events, and the analyzer's own state as messages.
+//! Reads ingest's messages as the log's events, and writes the analyzer's state as messages.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     sequence::END_MS,
 };
 
-/// A message that ingest would not send.
+/// An error in a message, such as ingest never sends.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum WireError {
     /// A field that is needed is absent.
@@ -20,21 +20,21 @@ pub enum WireError {
     /// A txid or hash that is not 32 bytes.
     #[error("a hash of {0} bytes; expected 32")]
     Hash(usize),
-    /// A stamp that no clock shows.
+    /// A stamp at or after `END_MS`, in the year 2106.
     #[error("a stamp of {0} ms; expected less than {END_MS}")]
     Stamp(u64),
 }
 
-/// What one message of the stream says.
+/// The content of one message of the stream.
 #[derive(Debug, PartialEq)]
 pub enum Said {
     /// An entry of the log.
     Event(log::Event),
-    /// The window has been sent.
+    /// The mark after the window: all of it has been sent.
     CaughtUp,
 }
 
-/// Reads one event: its position, its stamp, and what it says.
+/// Reads one event: its position, its stamp in Unix milliseconds, and its content.
 pub fn event(event: proto::Event) -> Result<(log::Position, u64, Said), WireError> {
     let position = event.position.ok_or(WireError::Missing("position"))?;
     let said = match event.kind.ok_or(WireError::Missing("kind"))? {
@@ -129,7 +129,7 @@ pub fn window_transaction(tracked: &log::Tracked) -> proto::WindowTransaction {
     }
 }
 
-/// An estimate as a message. `age_ms` is of its newest payment, when the message is made.
+/// An estimate as a message. `age_ms` is its newest payment's age when the message is made.
 pub fn estimate(
     estimate: &satscope_oracle::Estimate,
     as_of_ms: u64,
@@ -153,7 +153,7 @@ pub fn estimate(
     }
 }
 
-/// The histogram as a message, with the round sums that are laid on it.
+/// The histogram of amounts as a message, with the round sums of the oracle's model.
 pub fn amounts(time_ms: u64, amounts: satscope_oracle::Amounts) -> proto::Amounts {
     let rung = |(round_usd, strength)| proto::Rung {
         round_usd,

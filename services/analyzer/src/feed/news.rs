@@ -1,4 +1,4 @@
-//! What a subscriber is told: what it has missed, or all dots, of which subscribers share a copy.
+//! What a subscriber is sent: either the changes that it missed, or all dots in a copy that subscribers share.
 
 use std::{collections::HashMap, ops::Deref, sync::Arc, time::Duration};
 
@@ -20,19 +20,19 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// Whether the dots are those of update `sequence`, or were at most `within` before `now`.
+    /// Whether this copy can answer: it is of update `sequence`, or was made less than `within` before `now`.
     pub fn serves(&self, sequence: u64, now: Steady, within: Duration) -> bool {
         let age = Duration::from_millis(now.since_ms(self.made_at));
         self.update.sequence == sequence || age < within
     }
 }
 
-/// What came after an update.
+/// The changes after an update, or all dots.
 #[derive(Clone, Debug)]
 pub enum Told {
-    /// What was touched since.
+    /// The dots that were touched after the update.
     Missed(News),
-    /// All dots, because it is not known what was.
+    /// All dots, because the changes after the update are not known.
     All(Arc<Whole>),
 }
 
@@ -59,7 +59,7 @@ impl PartialEq<News> for Told {
     }
 }
 
-/// What was touched, as it is now: a dot that is gone was removed.
+/// The touched dots in their present state; a dot that is gone counts as removed.
 pub fn as_they_are(missed: &Missed<DotId>, points: &HashMap<DotId, Dot>) -> News {
     let (there, gone): (Vec<&DotId>, Vec<&DotId>) =
         missed.added.iter().partition(|id| points.contains_key(*id));
