@@ -1,14 +1,14 @@
-//! The amounts of a window as a histogram: what the ladder of round sums is laid on, for people to see.
+//! The amounts of a window as a histogram, on which people can see the ladder of round sums.
 
 use crate::grid::BIN;
 use crate::window::Window;
 
-/// Fine bins in one shown: 1 % each, about as wide as a round sum's peak.
+/// Fine bins that make up one bin of the histogram: 1 %, about as wide as a round sum's peak.
 const FINE: usize = 10;
-/// The amounts shown, in fine bins: from 1,000 satoshi, the least that is a payment, to 20 bitcoin.
+/// The range of the histogram, in fine bins: from 1,000 satoshi, the least amount of a payment, to 20 bitcoin.
 const SHOWN: std::ops::Range<usize> = 6900..21_420;
 
-/// How many distinct amounts lie in each bin of a logarithmic scale.
+/// The number of distinct amounts in each bin of a logarithmic scale.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Amounts {
     /// Lower edge of the first bin, in satoshi.

@@ -1,5 +1,4 @@
-//! What all amounts together say before any of them is taken for a round sum: how many lie near one by chance, and which
-//! price fits what is paid as a whole.
+//! The background of all amounts: how many lie near a round sum by chance, and which price fits the median amount.
 
 use std::ops::Range;
 
@@ -12,22 +11,24 @@ use crate::lanes;
 
 /// Half the width of the moving average that smooths the amounts into a background, in bins: 0.03 decades.
 const BACKGROUND_BINS: usize = 69;
-/// Bins in it.
+/// Bins that the moving average covers.
 const AROUND: usize = 2 * BACKGROUND_BINS + 1;
 
-/// What the evidence of single amounts is held against.
+/// The background that the evidence of single amounts is compared with.
 #[derive(Debug, Clone)]
 pub(crate) struct Background {
-    /// The evidence against each price that one amount brings for not being a round sum, on average, in nats.
+    /// The share of one amount that is expected to be a round sum at each price, in nats of evidence. It is subtracted once
+    /// for each amount, so that a round sum that is expected and missing counts against a price.
     pub(crate) expected: Vec<f64>,
-    /// How well each price fits what is paid as a whole, in nats below the best possible fit.
+    /// How well each price fits the median amount, in nats below the best possible fit.
     pub(crate) typical: Vec<f64>,
-    /// How many times over the evidence repeats itself where whole factors of price are compared, 1 or more.
+    /// The factor by which evidence is divided when prices a whole factor apart are compared, because amounts repeat
+    /// each other; 1 or more.
     pub(crate) repetition: f64,
 }
 
 impl Background {
-    /// That of `values` amounts, of which so many lie in each bin of amount.
+    /// The background of `values` amounts; `histogram` counts them by bin of amount.
     pub(crate) fn new(kernel: &Kernel, histogram: &[u32], values: usize) -> Self {
         let above = running_sums(histogram);
         let typical = median_sats(&above)
@@ -40,16 +41,17 @@ impl Background {
         }
     }
 
-    /// How probable each price is before any evidence: by what is paid as a whole, raised to the power by which the evidence
-    /// repeats itself, so that their proportion is that of independent amounts.
+    /// The probability of each price before any evidence, in proportion to the highest: the fit of the median amount,
+    /// to the power of [`Background::repetition`]. The evidence is too large by that factor, so the two keep their
+    /// proportion.
     pub(crate) fn prior(&self) -> Vec<f64> {
         let nats = self.typical.iter().map(|nats| self.repetition * nats);
         proportions(nats.collect())
     }
 }
 
-/// The expected evidence of one of `values` amounts for each price in `bins`, of which so many lie in each bin of amount; see
-/// [`Background::expected`].
+/// The expected evidence of one of `values` amounts for each price in `bins`; `histogram` counts the amounts by bin of
+/// amount. See [`Background::expected`].
 pub(crate) fn expected_within(
     kernel: &Kernel,
     histogram: &[u32],
@@ -63,7 +65,7 @@ fn expected(kernel: &Kernel, above: &[f64], values: usize, bins: Range<usize>) -
     kernel.expected(&density(above), AROUND * values.max(1), bins)
 }
 
-/// Probabilities in proportion to the highest, from their logarithms.
+/// Turns the logarithms of probabilities into proportions of the highest one.
 #[multiversion(targets = "simd")]
 pub(crate) fn proportions(mut nats: Vec<f64>) -> Vec<f64> {
     let most = lanes::highest(&nats);
@@ -71,8 +73,8 @@ pub(crate) fn proportions(mut nats: Vec<f64>) -> Vec<f64> {
     nats
 }
 
-/// How many amounts lie above each bin and the [`BACKGROUND_BINS`] next to it, from the highest amount down until none is
-/// left.
+/// Running sums of the histogram from the highest amount down, with more entries at both ends so that [`density`] can
+/// look [`BACKGROUND_BINS`] beyond the first and the last bin.
 fn running_sums(histogram: &[u32]) -> Vec<f64> {
     let mut sum = 0;
     let mut sums = vec![0.0; BACKGROUND_BINS + 1];
@@ -84,7 +86,8 @@ fn running_sums(histogram: &[u32]) -> Vec<f64> {
     sums
 }
 
-/// The number of amounts in the [`AROUND`] bins around each, from the highest amount down; given the [`running_sums`].
+/// The number of amounts in the [`AROUND`] bins around each bin, from the highest amount down, given the
+/// [`running_sums`].
 #[multiversion(targets = "simd")]
 fn density(above: &[f64]) -> Vec<f64> {
     let mut density = above[AROUND..].to_vec();
@@ -94,11 +97,11 @@ fn density(above: &[f64]) -> Vec<f64> {
     density
 }
 
-/// The median of the distinct amounts; given the [`running_sums`].
+/// The median of the distinct amounts in satoshi, given the [`running_sums`]; `None` if there is no amount.
 fn median_sats(above: &[f64]) -> Option<f64> {
     let above = &above[BACKGROUND_BINS..above.len() - BACKGROUND_BINS];
     let total = above.last().filter(|total| **total > 0.0)?;
-    // The lowest bin above which lies no more than half.
+    // The first entry from the top whose running sum exceeds half of the amounts marks the median's bin.
     let not_above = above.partition_point(|above| 2.0 * above <= *total);
     let middle = above.len() - 1 - not_above;
     Some(libm::exp((middle as f64 + 0.5) * BIN))

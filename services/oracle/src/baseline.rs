@@ -1,7 +1,7 @@
-//! A first, simple estimator, kept to compare the real one with.
+//! A simple estimator, kept to compare the real one with.
 //!
-//! A histogram of the logarithms of the amounts, less its own smooth background, is slid along the ladder of round sums;
-//! the price is where the two fit best.
+//! It slides the ladder of round sums along a histogram of the amounts' logarithms, less the histogram's smooth
+//! background. The price is where the two fit best.
 
 use std::collections::BTreeMap;
 
@@ -64,14 +64,14 @@ const PEAK_BINS: i64 = 4;
 const PEAK_SIGMA_BINS: f64 = 1.5;
 /// A bin counts at most this many standard deviations above its background: spam repeats amounts.
 const CLIP_SIGMAS: f64 = 6.0;
-/// Weight of a payment by its age: a factor of e less for every so many milliseconds.
+/// Time in milliseconds over which a payment's weight falls to 1/e.
 const AGE_SCALE_MS: f64 = 15.0 * 60.0 * 1000.0;
 /// The least score, in standard deviations, that is evidence of a price: the best of 4000 chance scores reaches 4.
 const LEAST_SCORE: f64 = 5.0;
 /// Rivals lie at least this far, in bins, from the best price.
 const RIVAL_BINS: usize = 30;
 
-/// The price at `now_ms` (Unix milliseconds), or none where the window shows none.
+/// The price at `now_ms` (Unix milliseconds); `None` if the window shows none.
 #[must_use]
 pub fn estimate(window: &Window, now_ms: u64) -> Option<Estimate> {
     let (newest_payment_ms, _) = window.current(now_ms).last()?;
@@ -107,12 +107,12 @@ pub fn estimate(window: &Window, now_ms: u64) -> Option<Estimate> {
     })
 }
 
-/// The bin of the highest of some scores, and that score; of equal ones the last.
+/// The bin and the value of the highest score; the last of equal ones.
 fn highest(scores: impl Iterator<Item = (usize, f64)>) -> Option<(usize, f64)> {
     scores.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-/// Each distinct value once, at the weight of its newest payment, in bins of the value's logarithm.
+/// The histogram of distinct values by their logarithm, each with the weight of its newest payment.
 fn histogram(window: &Window, now_ms: u64) -> Vec<f64> {
     let mut weights: BTreeMap<u64, f64> = BTreeMap::new();
     for (first_seen_ms, values) in window.current(now_ms) {
@@ -148,7 +148,7 @@ fn background(histogram: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// How well each price fits, in standard deviations of what chance would do.
+/// The fit of each price, in standard deviations of a score by chance.
 fn scores(histogram: &[f64]) -> Vec<f64> {
     let background = background(histogram);
     let excess: Vec<f64> = histogram
@@ -190,13 +190,13 @@ fn scores(histogram: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// Where a round sum's amount lies at the lowest price searched, in bins.
+/// The place of a round sum's amount at the lowest price searched, in bins.
 fn rung_bins(round_usd: f64) -> f64 {
     let value_sats = round_usd * SATS_PER_BTC / libm::pow(10.0, FIRST_PRICE_DECADE);
     (libm::log10(value_sats) - FIRST_DECADE) * BINS_PER_DECADE
 }
 
-/// Where between the bins the parabola through the best bin and its neighbours has its top, −0.5 to 0.5.
+/// The top of the parabola through the best bin and its neighbours, −0.5 to 0.5 bins from the best.
 fn vertex(scores: &[f64], best: usize) -> f64 {
     let at = |bin: Option<usize>| bin.and_then(|bin| scores.get(bin)).copied();
     let (Some(before), Some(after)) = (at(best.checked_sub(1)), at(best.checked_add(1))) else {
@@ -210,7 +210,7 @@ fn vertex(scores: &[f64], best: usize) -> f64 {
     }
 }
 
-/// By the number of payments, as the specification's bands have it, and lower the nearer the best rival comes.
+/// The confidence: by the number of payments, in the specification's bands, and lower the nearer the best rival comes.
 fn confidence(payments: u64, margin: f64) -> f64 {
     let (from, to, low, high) = match payments {
         0..100 => (0.0, 100.0, 0.0, 0.3),

@@ -1,8 +1,8 @@
-//! What a minute says of a price if some of its amounts lie beside the round sums: less a fee, plus one, or in a cluster.
+//! The effect of amounts that lie beside the round sums: round sums less a fee, or plus one, and clusters.
 //!
-//! A price can explain a minute in two ways. Either only its round sums stand out. Or amounts beside them stand out as well,
-//! which would be round at another price. Each way counts by its chance, so that a price loses less to a higher peak beside
-//! it than to one far away.
+//! A price can explain a minute in two ways. Either only its round sums stand out, or amounts beside them stand out as
+//! well, which would be round at another price. Each way counts by its chance, so a price loses less to a higher peak
+//! beside it than to one far away.
 
 use multiversion::multiversion;
 
@@ -17,7 +17,8 @@ pub(crate) const REACH: usize = 50;
 /// The fees and clusters of a model, as distances in bins of price.
 #[derive(Debug)]
 pub(crate) struct Beside {
-    /// Each fee: its chance, and how many bins above the price it makes a peak. A fee that is added makes one below.
+    /// Each fee: its chance, and the number of bins by which its peak lies above the price. A fee that is added makes a
+    /// peak below.
     fees: Vec<(f64, isize)>,
     /// The chance that a minute has a cluster.
     chance: f64,
@@ -44,8 +45,8 @@ impl Beside {
         }
     }
 
-    /// Adds to the nats of each price what the possible fees of a block make of them. `less` is what the amounts say as round sums
-    /// with a fee, in nats. Both rows have [`REACH`] bins more on both sides than there are prices to weigh.
+    /// Adds to each price's nats the effect of a possible fee of the block. `less` is the evidence of the amounts as
+    /// round sums with a fee, in nats. Both rows have [`REACH`] bins more on both sides than there are prices to weigh.
     pub(crate) fn with_fees(&self, less: &[f64], nats: &mut [f64], room: &mut Room) {
         if self.fees.is_empty() {
             return;
@@ -65,7 +66,8 @@ impl Beside {
         prices.for_each(|(nats, lift)| *nats += odds.lifted(*lift));
     }
 
-    /// Adds to the nats of each price what a possible cluster of a minute makes of them; of a row as [`Beside::with_fees`] takes.
+    /// Adds to each price's nats the effect of a possible cluster of the minute. The row has [`REACH`] bins more on
+    /// both sides.
     pub(crate) fn with_clusters(&self, nats: &mut [f64], room: &mut Room) {
         if self.chance == 0.0 {
             return;
@@ -80,7 +82,7 @@ impl Beside {
     }
 }
 
-/// Room for what is worked out on the way.
+/// Buffers for intermediate results, reused from call to call.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Room {
     likelihoods: Vec<f64>,
@@ -93,14 +95,15 @@ fn inner(nats: &mut [f64]) -> &mut [f64] {
     &mut nats[REACH..end]
 }
 
-/// What the chance of a peak beside it adds to a price. Likelihoods are shares of the highest, so that none overflows.
+/// The amount that a possible peak beside a price adds to its nats. Likelihoods are shares of the highest, so that none
+/// overflows.
 #[derive(Debug, Clone, Copy)]
 struct Odds {
     /// The highest likelihood, in nats.
     most: f64,
     /// The chance that there is no such peak, divided by the highest likelihood.
     without: f64,
-    /// The logarithm of that chance: no price gets less added.
+    /// The logarithm of that chance, without the division: no price gets less added.
     least: f64,
 }
 
@@ -118,7 +121,8 @@ impl Odds {
         }
     }
 
-    /// What to add to the nats of a price; `lift` is the likelihood of a peak beside it times its chance, as a share.
+    /// The amount to add to a price's nats. `lift` is the likelihood of a peak beside it, times the peak's chance, as a
+    /// share of the highest.
     #[inline(always)]
     fn lifted(self, lift: f64) -> f64 {
         let sum = self.without + lift;
@@ -143,8 +147,8 @@ fn likelihoods(nats: &[f64], likelihoods: &mut Vec<f64>) -> f64 {
     most
 }
 
-/// The sum of all numbers before each, and at the end the sum of all. Four are added at a time, because each single addition
-/// would wait for the one before it.
+/// Writes the sum of all numbers before each, and at the end the sum of all. Four are added at a time, because each
+/// single addition would wait for the one before it.
 fn running_sums(numbers: &[f64], sums: &mut Vec<f64>) {
     sums.resize(numbers.len() + 1, 0.0);
     let (fours, rest) = numbers.as_chunks();
@@ -161,8 +165,8 @@ fn running_sums(numbers: &[f64], sums: &mut Vec<f64>) {
     sums[numbers.len()] = sum;
 }
 
-/// Adds to the nats of each price what a cluster at one of `places` bins on each side adds, each with the chance `share`. The
-/// running sums `below` and `above` begin where the places of the first price do.
+/// Adds to each price's nats the effect of a cluster at one of `places` bins on each side, each with the chance
+/// `share`. The running sums `below` and `above` begin at the first price's lowest place on each side.
 #[multiversion(targets = "simd")]
 fn lift(nats: &mut [f64], [below, above]: [&[f64]; 2], places: usize, share: f64, odds: Odds) {
     let below = below.iter().zip(&below[places..]);

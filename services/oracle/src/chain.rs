@@ -1,4 +1,4 @@
-//! The price as a hidden chain: how probable each price is, as it moves from minute to minute and evidence comes in.
+//! The price as a hidden chain: the probability of each price as it moves from minute to minute and evidence comes in.
 
 use std::ops::Range;
 
@@ -11,46 +11,46 @@ use crate::lanes;
 use crate::model::Motion;
 use crate::row::Row;
 
-/// What is less probable than this against all else together is taken as impossible.
+/// A weight below this counts as impossible; the sum of all weights is 1.
 const IMPOSSIBLE: f64 = 1e-20;
-/// The evidence of a first minute has this limit, in nats: what is less likely is impossible anyway.
+/// Limit of the first minute's evidence, in nats: a price that is less likely by more is impossible anyway.
 const MOST_AT_FIRST: f64 = 600.0;
-/// What is worked out of the likelihood of a price is this root of it: see [`across`].
+/// The power to which [`across`] expects its likelihoods to be raised.
 const ROOT: f64 = 1.0 / 18.0;
 
-/// The probability of each price as it goes from minute to minute.
+/// The probabilities of all prices, from minute to minute.
 #[derive(Debug, Clone)]
 pub(crate) struct Chain {
-    /// The weight of each bin that is possible; the sum is 1.
+    /// The weight of each possible bin; the sum is 1.
     pub(crate) weights: Row,
     step: Step,
-    /// No evidence but the first makes a price less probable than another by more than this, in nats.
+    /// Limit of all evidence after the first, in nats: it makes no price less probable than another by more.
     most_nats: f64,
-    /// The first evidence speaks of all prices and in full.
+    /// Whether evidence has been weighed; the first has the wider limit [`MOST_AT_FIRST`].
     has_evidence: bool,
     room: Room,
 }
 
-/// How the price moves in one minute, in bins.
+/// The chances of the price's moves within one minute, by distance in bins.
 #[derive(Debug, Clone, Copy)]
 struct Step {
     stay: f64,
-    /// To the bin above, and as much to the one below.
+    /// The chance of a move to the bin above; the move to the bin below has the same.
     aside: f64,
-    /// To a bin at a distance, times [`Step::decay`] to the power of that distance.
+    /// A jump to a bin at a distance has this chance, times [`Step::decay`] to the power of that distance.
     jump: f64,
     decay: f64,
 }
 
-/// Room for what is worked out on the way.
+/// Buffers for intermediate results, reused from minute to minute.
 #[derive(Debug, Clone, Default)]
 struct Room {
-    /// What jumps to each bin from all below it, and from all above.
+    /// The weight that jumps to each bin from all bins below it, then from all above it, before [`Step::jump`].
     from_below: Vec<f64>,
     from_above: Vec<f64>,
     /// The weights of the next minute.
     next: Vec<f64>,
-    /// What a minute says of each bin, with [`REACH`] more on each side.
+    /// The evidence of a minute for each bin, with [`REACH`] more on each side.
     said: Vec<f64>,
 }
 
@@ -68,7 +68,8 @@ impl Step {
         }
     }
 
-    /// How many bins beyond the last one a jump may go, where so much arrives at the first of them.
+    /// The number of bins beyond the last one that a jump can reach before it is impossible; `arriving` jumps to the
+    /// first of them.
     fn reach(&self, arriving: f64) -> usize {
         let bins = libm::log(IMPOSSIBLE / (self.jump * arriving)) / libm::log(self.decay);
         bins.ceil().max(1.0) as usize
@@ -76,7 +77,8 @@ impl Step {
 }
 
 impl Chain {
-    /// Begins with weights of all bins, which need no sum of 1. `most_nats` limits what later evidence says.
+    /// A chain that begins with weights of all bins, whose sum need not be 1. `most_nats` limits all evidence after the
+    /// first.
     pub(crate) fn new(mut weights: Vec<f64>, motion: Motion, most_nats: f64) -> Self {
         let sum: f64 = lanes::sum(&weights);
         weights.iter_mut().for_each(|weight| *weight /= sum);
@@ -126,14 +128,15 @@ impl Chain {
         self.weights.first = bins.start - down;
     }
 
-    /// Weighs each price by evidence in nats, which is asked for a range of bins, between [`REACH`] numbers before and as many
-    /// behind, for whoever answers to use; returns the evidence for all prices together, in nats.
+    /// Weighs each price by evidence in nats, and returns the evidence for all prices together, in nats. The closure
+    /// gets the range of bins and a slice to write to. The slice has [`REACH`] numbers more on each side, which the
+    /// closure may use.
     pub(crate) fn weigh(&mut self, nats: impl FnOnce(Range<usize>, &mut [f64])) -> f64 {
         let bins = self.weights.bins();
         let said = &mut self.room.said;
         said.resize(bins.len() + 2 * REACH, 0.0);
         nats(bins.clone(), said);
-        // With one more on each side.
+        // One neighbour on each side is kept.
         let said = &mut said[REACH - 1..=REACH + bins.len()];
         let limit = match self.has_evidence {
             true => self.most_nats,
@@ -145,7 +148,7 @@ impl Chain {
         evidence
     }
 
-    /// Leaves out what has become impossible at both ends.
+    /// Drops the bins at both ends that have become impossible.
     fn narrow(&mut self) {
         let Row { first, numbers } = &mut self.weights;
         let is_possible = |weight: &f64| *weight > IMPOSSIBLE;
@@ -157,8 +160,8 @@ impl Chain {
     }
 }
 
-/// What jumps to each bin from all bins below it and from all above; and to the first bin beyond the last one, upwards and
-/// downwards.
+/// Writes the weight that jumps to each bin from all bins below it and from all above. Returns the weights that arrive
+/// at the first bin beyond each end, upwards and downwards.
 fn jumps(
     weights: &[f64],
     from_below: &mut Vec<f64>,
@@ -193,9 +196,9 @@ fn jumps(
     (upwards, downwards)
 }
 
-/// What arrives at each of four bins, one after the other in the direction of the jumps, from all before it; `arriving` at
-/// the first of them becomes what arrives at the one after them. Four at a time, because one would have to wait for the
-/// other.
+/// The weight that arrives at each of four bins from all bins before it, in the direction of the jumps. `arriving` is
+/// that of the first bin; it becomes that of the bin after the four. Four are done at a time, because one by one each
+/// would wait for the one before.
 #[inline(always)]
 fn carried(weights: [f64; 4], arriving: &mut f64, powers: [f64; 4]) -> [f64; 4] {
     let [decay, second, third, fourth] = powers;
@@ -213,7 +216,7 @@ fn carried(weights: [f64; 4], arriving: &mut f64, powers: [f64; 4]) -> [f64; 4] 
     ]
 }
 
-/// Less and less, bin after bin.
+/// Writes `arriving` to the first bin, and `decay` times the last number to each next one.
 fn fade<'a>(bins: impl Iterator<Item = &'a mut f64>, mut arriving: f64, decay: f64) {
     for bin in bins {
         *bin = arriving;
@@ -221,7 +224,7 @@ fn fade<'a>(bins: impl Iterator<Item = &'a mut f64>, mut arriving: f64, decay: f
     }
 }
 
-/// The weights of the next minute, where nothing comes from beyond.
+/// Writes the weights of the next minute for the same bins; nothing arrives from beyond them.
 #[multiversion(targets = "simd")]
 fn move_within(
     next: &mut [f64],
@@ -243,8 +246,9 @@ fn move_within(
     }
 }
 
-/// Weighs each bin by what is `said` of it in nats, which has one more on each side and becomes something else; none is made
-/// less probable than another by more than `limit`. Returns the evidence for all of them together.
+/// Multiplies each bin's weight by the likelihood of its evidence `said`, in nats, and returns the evidence for all
+/// bins together, in nats. No bin is made less probable than another by more than `limit`. `said` has one number more
+/// on each side, and is overwritten.
 #[multiversion(targets = "simd")]
 fn weigh(weights: &mut [f64], said: &mut [f64], limit: f64) -> f64 {
     let count = weights.len();
@@ -252,7 +256,7 @@ fn weigh(weights: &mut [f64], said: &mut [f64], limit: f64) -> f64 {
     for nats in &mut said[1..=count] {
         *nats = exp((*nats - most).max(-limit) * ROOT);
     }
-    // As far from its neighbour as nothing.
+    // Beyond each end the likelihood is taken to be that of the last bin.
     said[0] = said[1];
     said[count + 1] = said[count];
     let (below, here, above) = (&said[..count], &said[1..=count], &said[2..]);
@@ -267,17 +271,18 @@ fn weigh(weights: &mut [f64], said: &mut [f64], limit: f64) -> f64 {
     most + libm::log(sum)
 }
 
-/// The mean likelihood across a bin, from the likelihood in its middle and in its neighbours': much evidence can make a peak
-/// that is narrower than a bin and lies between two. The mean of three places, a third of a bin apart, on the parabola
-/// through the logarithms.
+/// The mean likelihood across a bin, from the likelihoods at its middle and at its neighbours' middles, because much
+/// evidence can make a peak that is narrower than a bin and lies between two. It is the mean of three places, a third
+/// of a bin apart, on the parabola through the logarithms.
 ///
-/// Each is given as its 18th root, in which all three are whole powers: so it takes one exponential for a bin, and no three.
+/// Each likelihood is given as its 18th root, of which all three places are whole powers, so that one exponential for
+/// each bin suffices.
 #[inline(always)]
 fn across(below: f64, here: f64, above: f64) -> f64 {
     let squared = |x: f64| x * x;
     let cubed = |x: f64| x * x * x;
     let middle = squared(cubed(cubed(here)));
-    // With b, h and a for below, here and above: the places to both sides are h¹⁶ a⁴ ÷ b² and h¹⁶ b⁴ ÷ a².
+    // With b, h and a for below, here and above: the places on both sides are h¹⁶ a⁴ ÷ b² and h¹⁶ b⁴ ÷ a².
     let sides = squared(squared(squared(squared(here))))
         * (squared(cubed(above)) + squared(cubed(below)))
         / squared(above * below);

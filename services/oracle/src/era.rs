@@ -1,6 +1,6 @@
-//! Ranges of block height with one table of weights each: what people pay has changed over the years.
+//! Ranges of block height with one table of weights each, because the sums that people pay have changed over the years.
 
-/// What was learned of the payments between one height of the chain and the next era's.
+/// The weights learned from the payments between one height of the chain and the next era's.
 #[derive(Debug)]
 pub(crate) struct Era {
     /// Height of its first block.

@@ -1,4 +1,4 @@
-//! What the oracle says: a price, how far to trust it, and on what evidence.
+//! The oracle's answer: a price, its confidence, and the evidence that it rests on.
 
 use crate::grid::SATS_PER_BTC;
 use crate::minute::MINUTE_MS;
@@ -8,11 +8,12 @@ use crate::trained::LATER;
 /// Half the width of the 90 % interval of a normal distribution, in standard deviations.
 pub(crate) const NINETY_PERCENT: f64 = 1.645;
 
-/// An output implies a price only if that is within this fraction of the estimate; what lies further off is no payment
+/// An output implies a price only if that is within this fraction of the estimate; an output further off is no payment
 /// of a round sum.
 const IMPLIED_WITHIN: f64 = 0.05;
 
-/// What an output is taken for has at least this strength; weaker round sums are hardly more frequent than others.
+/// An output is taken only for a round sum of at least this strength, because weaker ones are hardly more frequent than
+/// other amounts.
 const LEAST_STRENGTH: f64 = 0.5;
 
 /// The interval of a repeated price grows for this many minutes at most, a year, because a clock that jumps far ahead would
@@ -28,26 +29,26 @@ pub struct Estimate {
     pub low_usd: f64,
     /// Upper end of the 90 % interval, in dollars.
     pub high_usd: f64,
-    /// How far to trust it, 0 to 1; under 0.5 it may be wrong by a whole factor, or by the few percent of a fee.
+    /// Confidence, 0 to 1; under 0.5 the price may be wrong by a whole factor, or by the few percent of a fee.
     pub confidence: f64,
-    /// What it rests on.
+    /// The payments that it rests on.
     pub evidence: Evidence,
 }
 
-/// What an estimate rests on.
+/// The evidence of an estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evidence {
     /// Payments that were used.
     pub payments: u64,
     /// How much more probable the price is than its best rival (the best price more than 20 % away), as the natural
-    /// logarithm of the odds: 0 if both are as probable, 3 for 20 to 1, negative if the window as a whole favours the
-    /// rival. What repeats itself is counted once.
+    /// logarithm of the odds: 0 if both are equally probable, 3 for 20 to 1, negative if the window as a whole favours
+    /// the rival. Evidence that repeats itself is counted once.
     pub margin: f64,
-    /// When the newest of the payments was first seen, in Unix milliseconds.
+    /// Stamp of the newest of the payments, in Unix milliseconds.
     pub newest_payment_ms: u64,
 }
 
-/// What one output says of the price: its dot on the plot.
+/// The price that one output implies: its dot on the plot.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Implied {
     /// The price in dollars at which the output is worth exactly `round_usd`.
@@ -74,7 +75,7 @@ impl Estimate {
         }
     }
 
-    /// The price that an output of `value_sats` satoshi implies if it is the nearest round sum, or none where that is
+    /// The price that an output of `value_sats` satoshi implies if it is the nearest round sum; `None` if that price is
     /// more than 5 % away from the estimate.
     #[must_use]
     pub fn implied(&self, value_sats: u64) -> Option<Implied> {

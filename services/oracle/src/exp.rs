@@ -1,7 +1,7 @@
-//! The exponential function and the logarithm where thousands of values are needed at once: without a branch or a call, so
-//! that a compiler makes several side by side.
+//! The exponential function and the logarithm for thousands of values at once: without a branch or a call, so that a
+//! compiler works out several side by side.
 
-/// e to the power of `x`, to 10⁻⁹ of its value. Beyond ±700 it stays what it is there.
+/// e to the power of `x`, to 10⁻⁹ of its value. Beyond ±700 it gives the value at ±700.
 #[inline(always)]
 pub(crate) fn exp(x: f64) -> f64 {
     const FACTORIALS: [f64; 9] = [40_320.0, 5_040.0, 720.0, 120.0, 24.0, 6.0, 2.0, 1.0, 1.0];
@@ -14,10 +14,11 @@ pub(crate) fn roughly_exp(x: f64) -> f64 {
     power(x, [120.0, 24.0, 6.0, 2.0, 1.0, 1.0])
 }
 
-/// e to the power of `x` by the first terms of its series, which are divided by these, the last first.
+/// e to the power of `x` by the first terms of its series. The terms are divided by these factorials, the last term
+/// first.
 #[inline(always)]
 fn power<const TERMS: usize>(x: f64, factorials: [f64; TERMS]) -> f64 {
-    /// Adding it rounds to a whole number, which then stands in the lowest bits.
+    /// Adding this rounds to a whole number, which then stands in the lowest bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     let rounded = x * std::f64::consts::LOG2_E + ROUND;
     let rest = x - (rounded - ROUND) * std::f64::consts::LN_2;
@@ -32,7 +33,7 @@ fn power<const TERMS: usize>(x: f64, factorials: [f64; TERMS]) -> f64 {
 #[inline(always)]
 pub(crate) fn roughly_ln(x: f64) -> f64 {
     const MANTISSA: u64 = (1 << 52) - 1;
-    /// Taking it from a number whose lowest bits it shares leaves these bits as a whole number.
+    /// A number made by setting the lowest bits of this one exceeds it by those bits as a whole number.
     const WHOLE: f64 = 4_503_599_627_370_496.0;
     /// ln(1 + x) ÷ x between √½ − 1 and √2 − 1, the highest power first: a fit at Chebyshev's nodes.
     const FIT: [f64; 7] = [
@@ -45,7 +46,7 @@ pub(crate) fn roughly_ln(x: f64) -> f64 {
         1.000_000_964_4,
     ];
     let bits = x.to_bits();
-    // Between 1 and 2, and which power of 2 that is to be multiplied by.
+    // A number between 1 and 2, and the exponent of the power of 2 that it is multiplied by.
     let mantissa = f64::from_bits((bits & MANTISSA) | 1.0_f64.to_bits());
     let power = f64::from_bits((bits >> 52) | WHOLE.to_bits()) - WHOLE - 1023.0;
     let is_high = mantissa > std::f64::consts::SQRT_2;

@@ -1,4 +1,4 @@
-//! The scale that everything is laid out on: logarithms of prices and of amounts, in bins of 0.1 %.
+//! The grid of all calculations: the logarithms of prices and of amounts, in bins of 0.1 %.
 
 use std::ops::RangeInclusive;
 
@@ -15,7 +15,7 @@ pub(crate) const SATS_PER_BTC: f64 = 1e8;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
     lowest_usd: f64,
-    /// Logarithm of the satoshi that are worth one dollar at the lowest price.
+    /// Logarithm of the satoshi that payers reckon to one dollar at the lowest price.
     dollar: f64,
 }
 
@@ -52,13 +52,14 @@ impl Scale {
     }
 }
 
-/// The bin of an amount; none for 0 and for more than 21 million bitcoin.
+/// The bin of an amount; `None` for 0 and for more than 21 million bitcoin.
 pub(crate) fn value_bin(value_sats: u64) -> Option<usize> {
     let bin = (libm::log(value_sats as f64) / BIN).floor();
     (value_sats > 0 && bin < VALUE_BINS as f64).then_some(bin as usize)
 }
 
-/// Where in one row to begin, and where in another that lies `drift` bins further on; there is nothing beyond the grid.
+/// The first index in one row, and the first in another that lies `drift` bins further on, where the two overlap on the
+/// grid.
 pub(crate) fn moved(drift: isize) -> (usize, usize) {
     let most = PRICE_BINS as isize;
     let (to, from) = ((-drift).clamp(0, most), drift.clamp(0, most));

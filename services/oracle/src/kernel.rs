@@ -1,6 +1,6 @@
-//! What one amount says of every price: a peak of evidence at each price that makes it a round sum.
+//! The evidence of one amount for every price: a peak at each price that makes the amount a round sum.
 //!
-//! Evidence is kept in whole thousandths of a nat, so that adding and taking away an amount are exact and sums do not
+//! Evidence is kept in whole steps of 1/1024 nat, so that adding and taking away an amount are exact and sums do not
 //! depend on their order.
 
 use std::ops::Range;
@@ -16,12 +16,12 @@ pub(crate) const STEPS_PER_NAT: f64 = 1024.0;
 /// A peak reaches this many bins to both sides.
 const REACH: usize = 16;
 const TAPS: usize = 2 * REACH + 1;
-/// A bin is divided by this to place a peak more finely than whole bins.
+/// Parts into which a bin is divided, to place a peak more finely than whole bins.
 const PHASES: usize = 8;
-/// So far below and above the grid, in parts of a bin, there is nothing to place.
+/// Offset that keeps all places positive, in parts of a bin: no amount lies this far below or above the grid.
 const OFF_GRID: f64 = 800_000.0;
 
-/// So many numbers stay close to the processor while others are added to them.
+/// Numbers that are worked on together, because this many stay in the processor's cache while others are added to them.
 const IN_CACHE: usize = 2048;
 
 /// Evidence for each bin of price, in [`STEPS_PER_NAT`].
@@ -39,13 +39,14 @@ pub(crate) struct Kernel {
     pub(crate) scale: Scale,
     pub(crate) beside: Beside,
     rungs: Vec<Rung>,
-    /// The [`Typical::lift`] of each bin of price; empty where that is left out.
+    /// The [`Typical::lift`] of each bin of price; empty if the model has no [`Typical`].
     lifts: Vec<f64>,
 }
 
-/// A sum of evidence that is taken away again: what goes beyond its range comes back.
+/// A sum of evidence from which peaks are taken away again. An overflow of `i32` is harmless, because taking away wraps back.
 ///
-/// Not inlined: a compiler that does not know that sums and peak lie apart adds one number after the other.
+/// The methods are not inlined: a compiler that does not know that sums and peak lie apart adds one number after the
+/// other.
 pub(crate) trait Sums: Copy + Default {
     fn add(sums: &mut [Self; TAPS], peak: &[i32; TAPS]);
     fn take_away(sums: &mut [Self; TAPS], peak: &[i32; TAPS]);
@@ -81,9 +82,9 @@ impl Sums for i64 {
 
 #[derive(Debug)]
 struct Rung {
-    /// How far its price lies above that of one dollar, in parts of a bin.
+    /// Distance of its price above that of one dollar, in parts of a bin.
     shift: f64,
-    /// Its strength, scaled.
+    /// Its strength times [`Model::strength_scale`].
     strength: f64,
     /// Evidence around its price, for each place within a bin.
     peaks: [[i32; TAPS]; PHASES],
@@ -111,12 +112,12 @@ impl Kernel {
         }
     }
 
-    /// Adds to the evidence for prices from bin `from` on what an amount says of them.
+    /// Adds the evidence of an amount to `evidence`, which begins at price bin `from`.
     pub(crate) fn add<Sum: Sums>(&self, value_sats: u64, from: usize, evidence: &mut [Sum]) {
         self.apply(value_sats, from, evidence, Sum::add);
     }
 
-    /// Takes away again what [`Kernel::add`] has added.
+    /// Subtracts what [`Kernel::add`] has added.
     pub(crate) fn take_away<Sum: Sums>(&self, value_sats: u64, from: usize, evidence: &mut [Sum]) {
         self.apply(value_sats, from, evidence, Sum::take_away);
     }
@@ -131,7 +132,7 @@ impl Kernel {
         let dollar = self.scale.dollar_place(value_sats) * PHASES as f64;
         let origin = (OFF_GRID as usize / PHASES + REACH + from) as isize;
         for rung in &self.rungs {
-            // Positive, so that a whole number of it is its floor; an amount of 0 lies beyond the grid's end.
+            // The sum is made positive, so that its whole part is its floor. An amount of 0 lies beyond the grid's end.
             let eighths =
                 (dollar + rung.shift + 0.5 + OFF_GRID).clamp(0.0, 3.0 * OFF_GRID) as usize;
             let peak = &rung.peaks[eighths % PHASES];
@@ -142,7 +143,7 @@ impl Kernel {
                 change(sums, peak);
                 continue;
             }
-            // Of a peak across an end of the row, what lies on it.
+            // A peak across an end of the row: only its part on the row is changed.
             let skipped = (-first).clamp(0, TAPS as isize) as usize;
             let start = first.clamp(0, evidence.len() as isize) as usize;
             let count = (evidence.len() - start).min(TAPS - skipped);
@@ -157,21 +158,21 @@ impl Kernel {
         }
     }
 
-    /// How probable each price is by what is paid as a whole, in nats below the most typical one, where the median of
-    /// `values` amounts is `median_sats` satoshi.
+    /// The probability of each price by the median amount alone, in nats below the most typical price: the median of
+    /// `values` amounts is `median_sats` satoshi. `None` if the model has no [`Typical`].
     pub(crate) fn typical(&self, median_sats: f64, values: usize) -> Option<Vec<f64>> {
         let typical = self.model.typical?;
         Some(typical.log_densities(&self.lifts, median_sats, values))
     }
 
-    /// How much of one amount is expected to be a round sum at each price in `bins`, in nats of evidence, where `density` of `all`
-    /// amounts lie in each bin of amount, from the highest amount down.
+    /// The share of one amount that is expected to be a round sum at each price in `bins`, in nats of evidence. `density`
+    /// of `all` amounts lie in each bin of amount, from the highest amount down.
     pub(crate) fn expected(&self, density: &[f64], all: usize, bins: Range<usize>) -> Vec<f64> {
         let percent_per_bin = 100.0 * BIN * all as f64;
         let rungs = self.rungs.iter().zip(&self.model.rungs);
         let rungs = rungs.filter_map(|(rung, (round_usd, _))| {
-            // At bin 0 of price the sum is at its largest amount; each bin up, one bin of amount down. None is so large that
-            // all bitcoin there are would not do.
+            // At price bin 0 a round sum has its largest amount; each price bin up, its amount lies one bin lower. Even
+            // the largest sum is below 21 million bitcoin there.
             let highest = self.scale.value_place(*round_usd, 0).floor().max(0.0) as usize;
             let amounts = &density[density.len().checked_sub(highest + 1)?..];
             Some((amounts, rung.strength / percent_per_bin))
@@ -190,7 +191,7 @@ impl Kernel {
     }
 }
 
-/// Writes to `nats` the evidence of `values` amounts less what is expected of them, divided by a temperature.
+/// Writes to `nats` the evidence of `values` amounts, less their expected evidence, divided by `temperature`.
 #[multiversion(targets = "simd")]
 pub(crate) fn hold_against(
     nats: &mut [f64],
@@ -206,7 +207,7 @@ pub(crate) fn hold_against(
     }
 }
 
-/// Adds so many times some numbers to others.
+/// Adds `numbers`, each multiplied by `times`, to `sums`.
 #[multiversion(targets = "simd")]
 pub(crate) fn add_scaled(sums: &mut [f64], numbers: &[f64], times: f64) {
     for (sum, number) in sums.iter_mut().zip(numbers) {

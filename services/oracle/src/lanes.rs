@@ -1,16 +1,16 @@
-//! Sums and maxima over thousands of numbers: in eight lanes, so that a compiler adds several at once, and in the same order
-//! on every machine, so that each gets the same bits.
+//! Sums and maxima over thousands of numbers. They are done in eight lanes, so that a compiler adds several at once,
+//! and in the same order on every machine, so that each machine gets the same bits.
 
-/// What is worked out side by side.
+/// Numbers that are worked out side by side.
 const LANES: usize = 8;
 
-/// The sum.
+/// The sum of all numbers.
 #[inline(always)]
 pub(crate) fn sum(numbers: &[f64]) -> f64 {
     fold(numbers, 0.0, |sum, number| sum + number)
 }
 
-/// The highest; negative infinity if there is none.
+/// The highest number; negative infinity if there is none.
 #[inline(always)]
 pub(crate) fn highest(numbers: &[f64]) -> f64 {
     fold(numbers, f64::NEG_INFINITY, |highest, number| {
@@ -18,11 +18,11 @@ pub(crate) fn highest(numbers: &[f64]) -> f64 {
     })
 }
 
-/// Where the highest lies, the last of equal ones; 0 if there is none.
+/// The index of the highest number, the last of equal ones; 0 if there is none.
 pub(crate) fn top(numbers: &[f64]) -> usize {
     let highest = highest(numbers);
     let is_highest = |number: &f64| *number == highest;
-    // A row is looked at as a whole, as most are only to be passed over.
+    // Each row is tested as a whole, because nearly all rows are passed over.
     let has_highest = |row: &[f64; LANES]| {
         row.iter()
             .fold(false, |has, number| has | is_highest(number))

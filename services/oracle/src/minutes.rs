@@ -1,8 +1,8 @@
-//! The distinct amounts of the window by minute, and what those of each minute say of the price.
+//! The distinct amounts of the window by minute, and the evidence of each minute.
 //!
-//! Spam repeats amounts, so each exact amount counts once in ten minutes: in the newest of them in which it was seen. Ten
-//! minutes are a block's worth of payments, and blocks are what the weights were learned from. Over a whole window an honest
-//! small sum repeats itself too: within 0.2 % of $5 at $100,000 lie only 21 amounts.
+//! Spam repeats amounts, so each exact amount counts once in ten minutes: in the newest minute in which it was seen.
+//! Ten minutes are a block's worth of payments, and the weights were learned from blocks. A whole window would be too
+//! long, because honest small sums repeat too: within 0.2 % of $5 at $100,000 lie only 21 amounts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -13,28 +13,29 @@ use crate::kernel::{self, Kernel};
 use crate::minute::{MINUTE_MS, Minute, SLOT_MINUTES};
 use crate::stack::Stack;
 
-/// Amounts in satoshi, each with the minute of a slot in which it was seen, in one number: there are many.
+/// The amounts of ten minutes, in satoshi. Each is kept with the minute in which it was seen, as one number to save
+/// memory.
 #[derive(Debug, Clone, Default)]
 struct Slot {
     seen: BTreeSet<u64>,
-    /// How often, where it was more than once.
+    /// The number of times that a key was seen, if more than once.
     copies: BTreeMap<u64, u32>,
 }
 
-/// Bits of a minute of a slot.
+/// Low bits of a key that hold the minute within the slot.
 const MINUTE_BITS: u32 = 4;
 
 /// The amounts of each ten minutes by the newest minute in which each was seen.
 #[derive(Debug, Clone)]
 pub(crate) struct Minutes {
     kernel: Arc<Kernel>,
-    /// What was seen, by ten minutes since 1970.
+    /// The amounts that were seen, by ten minutes since 1970.
     slots: BTreeMap<u64, Slot>,
     /// By minute since 1970; only minutes that hold an amount.
     minutes: BTreeMap<u64, Minute>,
-    /// How many amounts lie in each bin of amount.
+    /// The number of amounts in each bin of amount.
     histogram: Vec<u32>,
-    /// Those that are held together.
+    /// The minutes that are held together.
     stack: Stack,
 }
 
@@ -53,19 +54,19 @@ impl Minutes {
         &self.kernel
     }
 
-    /// Those of a range of minutes since 1970 that have an amount, oldest first.
+    /// The minutes of a range since 1970 that have an amount, oldest first.
     pub(crate) fn within(&self, range: &Range<u64>) -> impl Iterator<Item = (u64, &Minute)> {
         self.minutes
             .range(range.clone())
             .map(|(&minute, held)| (minute, held))
     }
 
-    /// Those that are held together.
+    /// The minutes that are held together.
     pub(crate) fn stack(&self) -> &Stack {
         &self.stack
     }
 
-    /// Holds these together; whether they are as they were at the last call.
+    /// Holds the minutes of `range` together. Returns whether they are unchanged since the last call.
     pub(crate) fn hold_together(&mut self, range: &Range<u64>) -> bool {
         let before = self.stack.minutes().clone();
         if before != *range {
@@ -84,7 +85,8 @@ impl Minutes {
         !self.stack.take_has_changed()
     }
 
-    /// Moves each of those that are held together by how far above its last place the price lay in it, in bins.
+    /// Moves the evidence of each minute that is held together by its drift: how far above its last place the price lay
+    /// then, in bins.
     pub(crate) fn settle(&mut self, drifts: &[isize]) {
         let held = self.minutes.range(self.stack.minutes().clone());
         for ((&minute, held), drift) in held.zip(drifts) {
@@ -92,7 +94,7 @@ impl Minutes {
         }
     }
 
-    /// How many amounts lie in each bin of amount.
+    /// The number of amounts in each bin of amount.
     pub(crate) fn histogram(&self) -> &[u32] {
         &self.histogram
     }
@@ -166,14 +168,14 @@ impl Minutes {
     }
 }
 
-/// What a range has that another has not.
+/// The parts of a range that the other does not have, below it and above it.
 fn without(range: &Range<u64>, other: &Range<u64>) -> [Range<u64>; 2] {
     let below = range.start..range.end.min(other.start.max(range.start));
     let above = range.start.max(other.end.min(range.end)).max(below.end)..range.end;
     [below, above]
 }
 
-/// The amounts that count in some minutes.
+/// The amounts that count in a range of minutes.
 fn amounts(slots: &BTreeMap<u64, Slot>, minutes: &Range<u64>) -> impl Iterator<Item = u64> {
     let within = minutes.start / SLOT_MINUTES..minutes.end.div_ceil(SLOT_MINUTES);
     slots.range(within).flat_map(move |(slot, held)| {
@@ -191,7 +193,7 @@ fn amounts(slots: &BTreeMap<u64, Slot>, minutes: &Range<u64>) -> impl Iterator<I
     })
 }
 
-/// An amount and the minute of its slot.
+/// One number of an amount and its minute within the slot.
 fn key(minute: u64, value_sats: u64) -> u64 {
     (value_sats << MINUTE_BITS) | (minute % SLOT_MINUTES)
 }
@@ -207,7 +209,7 @@ impl Slot {
         }
     }
 
-    /// Whether it was the last copy.
+    /// Returns whether this was the last copy.
     fn remove(&mut self, key: u64) -> bool {
         let Some(copies) = self.copies.get_mut(&key) else {
             return self.seen.remove(&key);
@@ -219,7 +221,7 @@ impl Slot {
         false
     }
 
-    /// The newest minute in which an amount was seen, of the ten that a minute belongs to.
+    /// The newest minute in which an amount was seen, within the ten minutes that `minute` belongs to.
     fn newest(&self, minute: u64, value_sats: u64) -> Option<u64> {
         let first = value_sats << MINUTE_BITS;
         let newest = self

@@ -1,4 +1,4 @@
-//! What is known of payments before any is seen: how strongly each round sum stands out, and what people pay at all.
+//! The model of payments before any is seen: how strongly each round sum stands out, and how large the amounts are.
 
 use crate::era::Era;
 use crate::grid::SATS_PER_BTC;
@@ -8,32 +8,32 @@ use crate::trained::ERAS;
 /// were paid.
 pub const LATER_FROM_HEIGHT: u64 = 556_459;
 
-/// What the oracle knows of payments before it sees any; [`Model::trained`] is the model of the present.
+/// The oracle's knowledge of payments before it sees any; [`Model::trained`] is the model of the present.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// Round sums in dollars, ascending, each with its strength: the payments of that sum, as a share of the ordinary
     /// payments within one percent around it, in percent. A strength of 3 doubles the density within ±1.5 %.
     pub rungs: Vec<(f64, f64)>,
-    /// The strengths are multiplied by this before use. Under 1: a block whose round sums are weaker than usual is met
-    /// more often than one where they are missing, so that it costs less to expect too little.
+    /// The strengths are multiplied by this before use. It is under 1, because blocks whose round sums are weaker than
+    /// usual are more frequent than blocks without any, so expecting too little costs less.
     pub strength_scale: f64,
     /// The shape of a round sum's peak: a narrow bell and a wide one, as (share, standard deviation in percent).
     pub peak: [(f64, f64); 2],
     /// Evidence, in nats, is divided by this: payments come in clusters and say less than as many independent ones.
     pub temperature: f64,
-    /// Where whole factors of price are compared, a window counts as no more than so many amounts, however many it has: what
-    /// differs from the model does so in all of its minutes alike.
+    /// The greatest number of amounts that a window counts as when prices a whole factor apart are compared, because a
+    /// difference from the model is the same in all of the window's minutes.
     pub independent_values: f64,
     /// Lowest price that is an answer, in dollars; the highest is ten thousand times that.
     pub least_usd: f64,
-    /// How far above the market the price lay that payers reckoned with, in percent: their amounts are smaller by that.
+    /// How far above the market the payers' price lay, in percent; their amounts are smaller by that.
     pub premium_percent: f64,
     /// Error that all payments of a block share, as a standard deviation in percent: their senders took another price for the
     /// market's, or an older one. Measured on blocks that were read alone, whose other errors are small.
     pub shared_percent: f64,
     /// A price that rests on fewer payments than this is never trusted.
     pub least_trusted_payments: u64,
-    /// What is paid as a whole, or none to leave that out.
+    /// The distribution of all amounts; `None` leaves it out.
     pub typical: Option<Typical>,
     /// How the price moves.
     pub motion: Motion,
@@ -68,18 +68,18 @@ pub struct Clusters {
     pub percent: (f64, f64),
 }
 
-/// What is paid as a whole: the distribution of all amounts, in powers of ten of a dollar.
+/// The distribution of all amounts, in powers of ten of a dollar.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Typical {
-    /// Where the median amount lies on average; 2 is $100.
+    /// The median amount, averaged over all times; 2 is $100.
     pub median_decade: f64,
-    /// How much that differs from one time to another, as a standard deviation in decades.
+    /// Standard deviation of the median between one time and another, in decades.
     pub between_decades: f64,
-    /// How wide the amounts of one time are spread, as a standard deviation in decades.
+    /// Standard deviation of the amounts of one time, in decades.
     pub within_decades: f64,
-    /// The least amount that the filter lets pass, in satoshi: it cuts the small ones off where the price is high.
+    /// The least amount that the filter lets pass, in satoshi: where the price is high, it cuts off the small ones.
     pub least_value_sats: f64,
-    /// The chance that a time is unlike all that was seen, over 0.
+    /// The chance that a time is unlike all times that were seen; more than 0.
     pub unlike: f64,
 }
 
@@ -90,7 +90,7 @@ pub struct Motion {
     pub calm_percent: f64,
     /// The chance that a minute is not calm.
     pub jump: f64,
-    /// How far the price goes in such a minute on average, in percent.
+    /// Mean distance that the price moves in a minute that is not calm, in percent.
     pub jump_percent: f64,
 }
 
@@ -144,7 +144,7 @@ impl Model {
         if era.from_height >= LATER_FROM_HEIGHT {
             return later;
         }
-        // Fewer sums were round, and markets were a percent apart, so that one block alone shows too little.
+        // Before 2019 fewer sums were round, and markets were a percent apart, so one block alone shows too little.
         Self {
             strength_scale: 0.7,
             peak: [(0.5, 0.2), (0.5, 0.7)],
@@ -169,9 +169,9 @@ impl Motion {
 }
 
 impl Typical {
-    /// How much less probable, in nats, each of some prices is than the most typical one, if the median of `values` amounts
-    /// lies at `median_sats` satoshi. A price is given by its [`Typical::lift`]. None is less probable than a time that is
-    /// unlike all that was seen.
+    /// How much less probable each price is than the most typical one, in nats, if the median of `values` amounts is
+    /// `median_sats` satoshi. Each price is given by its [`Typical::lift`]. No price is less probable than a time
+    /// unlike all that were seen.
     pub(crate) fn log_densities(&self, lifts: &[f64], median_sats: f64, values: usize) -> Vec<f64> {
         let sampling = 1.253 * self.within_decades / (values.max(1) as f64).sqrt();
         let spread = libm::hypot(self.between_decades, sampling);
@@ -184,13 +184,13 @@ impl Typical {
         lifts.iter().map(density).collect()
     }
 
-    /// How far above its typical place, in decades, a median of one bitcoin would lie at a price.
+    /// The distance of a median of one bitcoin above its typical place at a price, in decades.
     pub(crate) fn lift(&self, price_usd: f64) -> f64 {
         decade(price_usd, SATS_PER_BTC) - self.median_decade(price_usd)
     }
 
-    /// Where the median amount typically lies at a price, in decades of a dollar: higher where the filter cuts the small
-    /// ones off.
+    /// The typical median amount at a price, in decades of a dollar: higher where the filter cuts off the small
+    /// amounts.
     fn median_decade(&self, price_usd: f64) -> f64 {
         self.median_above(decade(price_usd, self.least_value_sats))
     }

@@ -1,4 +1,4 @@
-//! A pass forward over minutes: how probable each price is after each of them.
+//! A pass forward over minutes: the probability of each price after each of them.
 //!
 //! The price is a hidden chain: from one minute to the next it moves a little, seldom more, and never by a factor. Each
 //! minute's evidence makes some prices more probable and others less (the forward algorithm of a hidden Markov model,
@@ -17,20 +17,21 @@ use crate::minute::Minute;
 use crate::minutes::Minutes;
 use crate::model::Fees;
 
-/// No minute makes a price less probable than another by more than this, in nats: somebody who pays out hundreds of like
-/// amounts within a minute, none of them round, would otherwise move the price to where they are. Of 68 blocks spread
-/// over ten minutes each, 6 to 10 read 67 right and trust none that is wrong; without a limit it is 65, and 2 wrong.
+/// No minute makes a price less probable than another by more than this, in nats. Without a limit, a service that pays
+/// out hundreds of like amounts within a minute, none of them round, would move the price to them. Of 68 blocks spread
+/// over ten minutes each, limits of 6 to 10 nats read 67 right and trust none that is wrong. Without a limit 65 are
+/// right, and 2 wrong ones are trusted.
 const MOST_OF_A_MINUTE: f64 = 8.0;
-/// From one minute with payments to the next no price moves so far, in bins: 10 %.
+/// No price moves this far, in bins, from one minute with payments to the next: 10 %.
 const LEAP_BINS: isize = 100;
 
-/// What minutes say, held against a background.
+/// The minutes' evidence, and the background that it is compared with.
 pub(crate) struct View<'a> {
     pub(crate) minutes: &'a Minutes,
     pub(crate) background: &'a Background,
 }
 
-/// How much of the evidence counts, and of the evidence that is expected by chance.
+/// The shares of the evidence, and of the evidence expected by chance, that count.
 #[derive(Debug, Clone, Copy)]
 struct Share {
     evidence: f64,
@@ -52,7 +53,7 @@ impl Share {
     }
 }
 
-/// How far a pass has come.
+/// The state of a pass.
 #[derive(Debug, Clone)]
 pub(crate) struct Pass {
     pub(crate) chain: Chain,
@@ -60,7 +61,7 @@ pub(crate) struct Pass {
     pub(crate) log_evidence: f64,
     /// The most probable bin after each minute with an amount.
     pub(crate) path: Vec<usize>,
-    /// The last minute that was reached, once there was one with an amount.
+    /// The last minute that was reached; `None` before the first minute with an amount.
     minute: Option<u64>,
     room: Room,
 }
@@ -77,7 +78,7 @@ impl View<'_> {
         }
     }
 
-    /// Takes a pass on over more minutes.
+    /// Continues a pass over more minutes.
     pub(crate) fn go_on(&self, pass: &mut Pass, minutes: &Range<u64>) {
         for (minute, held) in self.minutes.within(minutes) {
             pass.wait(minute);
@@ -89,9 +90,9 @@ impl View<'_> {
         }
     }
 
-    /// Writes to `nats` what a minute says of each price in `bins`, in nats, by its round sums and by amounts beside them, after
-    /// [`REACH`] numbers that mean nothing and before as many. The window's first minute may have fees, because a block that is
-    /// read alone is one minute; later ones may have clusters.
+    /// Writes to `nats` the evidence of a minute for each price in `bins`, by its round sums and by amounts beside
+    /// them. `nats` has [`REACH`] numbers more on each side, whose content means nothing. The window's first minute may
+    /// have fees, because a block that is read alone is one minute; later ones may have clusters.
     fn weigh(
         &self,
         held: &Minute,
@@ -112,7 +113,8 @@ impl View<'_> {
         }
     }
 
-    /// Writes to `nats` what a minute says of each price in `bins` and of [`REACH`] more on both sides, in nats; 0 off the grid.
+    /// Writes to `nats` the evidence of a minute for each price in `bins` and for [`REACH`] more on both sides; 0 off
+    /// the grid.
     fn say_around(&self, held: &Minute, share: Share, bins: Range<usize>, nats: &mut [f64]) {
         let on_grid = bins.start.saturating_sub(REACH)..(bins.end + REACH).min(PRICE_BINS);
         let (below, rest) = nats.split_at_mut(on_grid.start + REACH - bins.start);
@@ -122,7 +124,7 @@ impl View<'_> {
         self.say(held, share, on_grid, said, |nats, said| *nats = said);
     }
 
-    /// Adds what minutes say of each price, in nats, if it lay as far above it then as `drifts` say, in bins.
+    /// Adds to `sums` the evidence of minutes for each price, in nats, if the price lay `drifts` bins above it in them.
     pub(crate) fn add(&self, sums: &mut [f64], minutes: &Range<u64>, drifts: &[isize]) {
         for ((_, held), drift) in self.minutes.within(minutes).zip(drifts) {
             let (to, from) = grid::moved(*drift);
@@ -133,7 +135,8 @@ impl View<'_> {
         }
     }
 
-    /// Takes what a minute says of each of some prices, in nats, to the `nats` of each.
+    /// Gives the evidence of a minute for the prices in `bins`, in nats, to `take`, together with each price's number
+    /// in `nats`.
     fn say(
         &self,
         held: &Minute,
@@ -157,7 +160,7 @@ impl View<'_> {
     }
 }
 
-/// Takes steps of evidence, less what is expected, to the `nats` of each.
+/// Gives `steps` of evidence, less the expected ones, to `take`, together with each number of `nats`.
 #[multiversion(targets = "simd")]
 fn say<Take: Fn(&mut f64, f64)>(
     steps: &[i32],
@@ -180,7 +183,8 @@ impl Pass {
     }
 }
 
-/// How far the price lay above its last place at each step of its path, in bins. A leap is no motion but a change of mind.
+/// How far above its last place the price lay at each step of the path, in bins. A leap counts as 0: it shows a changed
+/// estimate, not a motion of the price.
 pub(crate) fn drifts(path: &[usize]) -> Vec<isize> {
     let mut drift = 0;
     let mut drifts = vec![0; path.len()];

@@ -18,18 +18,18 @@ use pool::Pool;
 use crate::kernel::Kernel;
 use crate::window;
 
-/// Number of the model; a new one reads all blocks anew.
+/// Number of the model; with a new number all blocks are read again.
 pub const MODEL: u32 = 1;
-/// The price of a block rests on so many blocks before it ...
+/// The number of blocks before a block that its price rests on.
 pub const BEFORE: u32 = 144;
-/// ... and on so many after it.
+/// The number of blocks after a block that its price rests on.
 pub const AFTER: u32 = 18;
-/// Blocks of a period, which share a lock.
+/// The number of blocks in a period; they share a lock.
 pub const PERIOD_BLOCKS: u32 = 2016;
 /// Number of the first period that is read; its first block is 336,672, just before 2015.
 pub const FIRST_PERIOD: u32 = 167;
 
-/// What a block holds of payments.
+/// The payments of one block: their number and their amounts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BlockPayments {
     payments: u32,
@@ -37,7 +37,7 @@ pub struct BlockPayments {
 }
 
 impl BlockPayments {
-    /// Of the output values, in satoshi and in any order, of so many payments.
+    /// The payments of a block, with all their output values in satoshi, in any order.
     #[must_use]
     pub fn new(payments: u32, mut values_sats: Vec<u64>) -> Self {
         values_sats.sort_unstable();
@@ -48,7 +48,7 @@ impl BlockPayments {
         }
     }
 
-    /// How many payments there are.
+    /// The number of payments.
     #[must_use]
     pub fn payments(&self) -> u32 {
         self.payments
@@ -61,15 +61,15 @@ impl BlockPayments {
     }
 }
 
-/// The years whose payments a block is read as.
+/// The years whose model a block is read by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Years(u64);
 
 impl Years {
-    /// The present, for a chain that is not Bitcoin's.
+    /// The present, for a chain other than Bitcoin's.
     pub const PRESENT: Self = Self(u64::MAX);
 
-    /// Those of a height of Bitcoin's chain; see [`crate::Model::of_height`].
+    /// The years around a height of Bitcoin's chain; see [`crate::Model::of_height`].
     #[must_use]
     pub fn of_height(height: u32) -> Self {
         Self(height.into())
@@ -80,19 +80,19 @@ impl Years {
     }
 }
 
-/// Blocks one after the other.
+/// Consecutive blocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Blocks<'a> {
     /// Height of the first.
     pub first_height: u32,
-    /// The years whose payments they are read as.
+    /// The years whose model the blocks are read by.
     pub years: Years,
-    /// What each holds.
+    /// The payments of each block.
     pub blocks: &'a [BlockPayments],
 }
 
 impl Blocks<'_> {
-    /// The indices of the blocks of some heights, as far as they are there.
+    /// The indices of the blocks at these heights, as far as there are any.
     fn indices(&self, heights: Range<u32>) -> Range<usize> {
         let index = |height: u32| {
             (height.saturating_sub(self.first_height) as usize).min(self.blocks.len())
@@ -110,12 +110,13 @@ pub struct BlockPrice {
     pub low_cents: u64,
     /// Upper end of the 90 % interval.
     pub high_cents: u64,
-    /// How far to trust it, in thousandths.
+    /// Confidence in the price, in thousandths.
     pub confidence_thousandths: u16,
 }
 
-/// The prices of the blocks of some heights; `None` where the evidence is below what is calibrated. Each rests on the [`BEFORE`]
-/// blocks before it and the [`AFTER`] after it, as far as `blocks` has them, and on the lock, which covers all of these.
+/// The prices of the blocks at these heights; `None` if the evidence is below the least that is calibrated. Each rests
+/// on the [`BEFORE`] blocks before it and the [`AFTER`] after it, as far as `blocks` has them, and on the lock, which
+/// must cover all of these.
 #[must_use]
 pub fn prices(blocks: Blocks<'_>, lock: &Lock, heights: Range<u32>) -> Vec<Option<BlockPrice>> {
     let kernel = blocks.years.kernel();
@@ -138,12 +139,12 @@ pub fn prices(blocks: Blocks<'_>, lock: &Lock, heights: Range<u32>) -> Vec<Optio
     heights.map(price).collect()
 }
 
-/// The heights that the prices of some heights rest on.
+/// The heights that the prices at `heights` rest on.
 fn reach(heights: &Range<u32>) -> Range<u32> {
     heights.start.saturating_sub(BEFORE)..heights.end.saturating_add(AFTER)
 }
 
-/// Blocks that are being read, and what each says of the prices around the lock.
+/// Blocks that are being read, with the evidence of each for the prices around the lock.
 struct Reading<'a> {
     kernel: &'a Kernel,
     first_height: u32,
@@ -155,7 +156,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// What the prices of some heights rest on; `None` if the lock does not cover it.
+    /// The blocks that the prices at `heights` rest on; `None` if the lock does not cover them.
     fn new(
         blocks: Blocks<'a>,
         lock: &Lock,
@@ -181,14 +182,14 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// The indices of the blocks of some heights, as far as they are there.
+    /// The indices of the blocks at these heights, as far as there are any.
     fn within(&self, heights: Range<u32>) -> Range<usize> {
         let index =
             |height: u32| (height.saturating_sub(self.first_height) as usize).min(self.held.len());
         index(heights.start)..index(heights.end)
     }
 
-    /// The price at a height by the blocks `within`, whose amounts are in the pool.
+    /// The price at a height by the blocks `within`, whose amounts the pool holds.
     fn price(&self, height: u32, within: Range<usize>, pool: &Pool) -> Option<BlockPrice> {
         let at = (height.checked_sub(self.first_height)? as usize).checked_sub(within.start)?;
         let corridors = &self.corridors[within.clone()];

@@ -1,4 +1,4 @@
-//! The payments themselves, a multiset: each in a few bytes, those of a minute together, in the order of their stamps.
+//! A multiset of payments. Each takes a few bytes; those of one minute lie together, in the order of their stamps.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,21 +12,24 @@ pub(crate) struct Payments {
     count: usize,
 }
 
-/// The payments of a minute, never none.
+/// The payments of one minute, at least one.
 ///
-/// Each is written as its milliseconds since the minute began (two bytes), the number of its values, and the values, these
-/// as numbers of seven bits a byte (LEB128). Those of one moment lie in the order in which they came.
+/// A payment is written as its milliseconds since the minute began (two bytes), the number of its values, and the
+/// values. All numbers after the first are LEB128: seven bits a byte. Payments of one moment lie in the order in which
+/// they came.
 #[derive(Debug, Clone, Default)]
 struct Bundle {
     bytes: Vec<u8>,
-    /// Where they begin: what left at the beginning stays for a while, since most leave there.
+    /// The index of the first payment's bytes. Bytes that left at the front stay for a while, because most payments
+    /// leave there.
     front: usize,
     count: usize,
-    /// The moment of the last, in milliseconds since the minute began.
+    /// The moment of the newest payment, in milliseconds since the minute began.
     newest: u16,
 }
 
-/// A payment as it is read: its moment in its minute, where its bytes lie, and where among them its values begin.
+/// A payment as it is read: its moment, in milliseconds since its minute began, the range of its bytes, and the index
+/// of its values.
 struct Written {
     at: u16,
     bytes: Range<usize>,
@@ -34,19 +37,19 @@ struct Written {
 }
 
 impl Payments {
-    /// How many there are.
+    /// The number of payments.
     pub(crate) fn len(&self) -> usize {
         self.count
     }
 
-    /// Adds one: its stamp, in Unix milliseconds, and its values.
+    /// Adds a payment: its stamp, in Unix milliseconds, and its values.
     pub(crate) fn insert(&mut self, stamp_ms: u64, values: &[u64]) {
         let bundle = self.minutes.entry(stamp_ms / MINUTE_MS).or_default();
         bundle.insert(moment(stamp_ms), values);
         self.count += 1;
     }
 
-    /// Takes one out that was put in with that stamp and these values; false if there is none such.
+    /// Takes out one payment with this stamp and these values; returns false if there is none.
     pub(crate) fn remove(&mut self, stamp_ms: u64, values: &[u64]) -> bool {
         let minute = stamp_ms / MINUTE_MS;
         let Some(bundle) = self.minutes.get_mut(&minute) else {
@@ -62,7 +65,8 @@ impl Payments {
         true
     }
 
-    /// Takes out those before a moment in Unix milliseconds, and tells of each value, with the stamp of its payment.
+    /// Takes out the payments before a moment, in Unix milliseconds, and calls `gone` with the stamp and each value of
+    /// every one.
     pub(crate) fn expire(&mut self, before_ms: u64, mut gone: impl FnMut(u64, u64)) {
         while let Some(mut oldest) = self.minutes.first_entry() {
             let began_ms = oldest.key() * MINUTE_MS;
@@ -81,7 +85,7 @@ impl Payments {
         }
     }
 
-    /// How many there are with stamps in a range of Unix milliseconds.
+    /// The number of payments with stamps in a range of Unix milliseconds.
     pub(crate) fn count(&self, range: Range<u64>) -> usize {
         self.overlapping(&range)
             .map(|(minute, bundle)| bundle.count_within(&within(minute, &range)))
@@ -96,7 +100,7 @@ impl Payments {
         })
     }
 
-    /// Those with stamps in a range of Unix milliseconds, oldest first: stamp and values.
+    /// The payments with stamps in a range of Unix milliseconds, oldest first, each as stamp and values.
     pub(crate) fn within(&self, range: Range<u64>) -> impl Iterator<Item = (u64, Vec<u64>)> {
         self.overlapping(&range).flat_map(move |(minute, bundle)| {
             let moments = within(minute, &range);
@@ -110,7 +114,7 @@ impl Payments {
         })
     }
 
-    /// The minutes of which some part is in a range of Unix milliseconds.
+    /// The minutes that overlap a range of Unix milliseconds.
     fn overlapping<'a>(
         &'a self,
         range: &Range<u64>,
@@ -122,7 +126,7 @@ impl Payments {
     }
 }
 
-/// The moments of a minute that are in a range of Unix milliseconds.
+/// The moments of a minute, in milliseconds since it began, that are in a range of Unix milliseconds.
 fn within(minute: u64, range: &Range<u64>) -> Range<u32> {
     let moment = |ms: u64| ms.saturating_sub(minute * MINUTE_MS).min(MINUTE_MS) as u32;
     moment(range.start)..moment(range.end)
@@ -134,7 +138,7 @@ fn moment(stamp_ms: u64) -> u16 {
 
 impl Bundle {
     fn insert(&mut self, at: u16, values: &[u64]) {
-        // What comes late is put where it belongs; all else is written at the end.
+        // A late payment is put where it belongs; all others are written at the end.
         let place = match at >= self.newest || self.count == 0 {
             true => self.bytes.len(),
             false => self
@@ -171,7 +175,7 @@ impl Bundle {
         true
     }
 
-    /// Takes bytes out; those before or those behind them move, whichever are fewer.
+    /// Removes bytes; of those before and those behind them, the fewer are moved.
     fn cut(&mut self, bytes: Range<usize>) {
         if bytes.start - self.front < self.bytes.len() - bytes.end {
             let moved = self.front + bytes.len();
@@ -187,7 +191,7 @@ impl Bundle {
         }
     }
 
-    /// How many left, of those before a moment.
+    /// Takes out the payments before a moment of the minute, and returns their number.
     fn expire(&mut self, end: u16, mut gone: impl FnMut(u16, u64)) -> usize {
         let (mut bytes, mut left) = (self.front, 0);
         for payment in self.payments().take_while(|payment| payment.at < end) {
@@ -251,7 +255,7 @@ fn write(bytes: &mut Vec<u8>, at: u16, values: &[u64]) {
     }
 }
 
-/// The number at a place, which then is the one behind it.
+/// Reads the number at `at`, and moves `at` behind it.
 fn read(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {

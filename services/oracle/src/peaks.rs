@@ -1,4 +1,4 @@
-//! The shape of a probability over prices: where it is highest, how far it reaches, and what else stands out.
+//! The shape of a probability over prices: its highest place, its width, and other peaks.
 
 use std::ops::Range;
 
@@ -19,8 +19,8 @@ const PEAK_BINS: usize = 30;
 const STEEP: f64 = 1.0;
 /// Probability within this many bins of a price counts as that of the price: 1.5 %.
 const SAID_BINS: usize = 15;
-/// A peak beside a price lies further from it than the first, and no further than the second, in bins: 1 and 4.5 %. Nearer is
-/// the slope of the price's own peak.
+/// A peak beside a price lies further from it than the first of these, and at most as far as the second, in bins: 1 and
+/// 4.5 %. Anything nearer is the slope of the price's own peak.
 const BESIDE_BINS: (usize, usize) = (10, 45);
 /// A peak's height is counted from the median of the nats within this many bins: 10 %.
 const FLOOR_BINS: usize = 100;
@@ -40,7 +40,7 @@ pub(crate) fn masses(weights: &Row) -> Row {
     }
 }
 
-/// The sum of each item and of `reach` neighbours on both sides, each `step` items further.
+/// The sum of each item and of `reach` neighbours on each side, every `step`th item.
 #[multiversion(targets = "simd")]
 fn with_neighbours(items: &[f64], step: usize, reach: usize) -> Vec<f64> {
     let mut sums = items.to_vec();
@@ -75,8 +75,8 @@ pub(crate) fn best(weights: &Row, masses: &Row) -> usize {
         .unwrap_or(middle)
 }
 
-/// Where the price lies on the grid, which may be between bins: the mean of the probability around the best bin. If the best
-/// bin is nearly certain, the top of the parabola through its logarithm and those of its two neighbours.
+/// The price's place on the grid, which may be between bins: the mean of the probability around the best bin. If the
+/// best bin is nearly certain, it is the top of the parabola through the logarithms of that bin and its two neighbours.
 pub(crate) fn place(weights: &Row, best: usize) -> f64 {
     // The bin at an end of the grid stands for its missing neighbour.
     let log = |bin: usize| libm::log(weights.at(bin).max(f64::MIN_POSITIVE));
@@ -96,8 +96,8 @@ pub(crate) fn place(weights: &Row, best: usize) -> f64 {
         / total
 }
 
-/// How far the middle `share` of a price's probability reaches below a place on the grid and above it, in bins. Half of the
-/// rest lies further below, and half further above.
+/// The distances from a place on the grid, below and above, that enclose the middle `share` of the price's probability,
+/// in bins. Half of the rest lies further below, and half further above.
 pub(crate) fn reach(weights: &Row, best: usize, place: f64, share: f64) -> (f64, f64) {
     let bins = around(best, RIVAL_BINS);
     let total: f64 = bins.clone().map(|bin| weights.at(bin)).sum();
@@ -123,13 +123,13 @@ pub(crate) fn said(weights: &Row, best: usize) -> f64 {
     sum(SAID_BINS) / sum(RIVAL_BINS)
 }
 
-/// The highest of the prices beside a price, as far as a fee reaches.
+/// The highest of the prices beside a price, within the distance of a fee.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Neighbour {
     /// How much higher the price's own peak is, as a share of its height: about 1 if there is no other peak, 0 if both are as
     /// high, negative if the other one is higher.
     pub(crate) lead: f64,
-    /// Where it lies, in bins above the price; negative below.
+    /// Its distance above the price, in bins; negative if it lies below.
     pub(crate) off: isize,
 }
 

@@ -1,4 +1,4 @@
-//! What the probabilities of all prices come to: a price, its interval, and how far to trust it.
+//! Turns the probabilities of all prices into an answer: a price, its interval and its confidence.
 
 use std::ops::RangeInclusive;
 
@@ -10,23 +10,23 @@ use crate::track::Posterior;
 
 /// The least evidence for a price, in nats, that is an answer: 3 to 1 against chance.
 pub(crate) const LEAST_EVIDENCE: f64 = 1.0;
-/// The variance of the shared error halves over this many minutes with payments. Payments of one block share their error
+/// The variance of the shared error halves over this many minutes with payments. Payments of one block share an error
 /// because their senders look at one market, and often pay through one service; an hour or two later both are others.
 /// Measured on blocks: alone, spread over ten minutes, and 3, 6 and 18 in a row.
 const SHARED_MINUTES: f64 = 50.0;
 /// A peak beside the price leaves the price in doubt unless it is lower by this share of the height of the price's own peak.
 const LEAST_LEAD: f64 = 0.5;
-/// How far beyond the top of such a peak the interval reaches, in bins.
+/// Bins by which the interval reaches beyond the top of such a peak.
 const BEYOND: f64 = 3.0;
 /// A price that is less probable than this beside its rivals is ambiguous.
 const CLEAR: f64 = 0.95;
-/// Without a payment for so long, a price is stale: ten minutes.
+/// A price without a payment for this long is stale, milliseconds: ten minutes.
 const STALE_MS: f64 = 600_000.0;
-/// The highest confidence in what is ambiguous or stale.
+/// The highest confidence in a price that is ambiguous or stale.
 const DOUBTFUL: f64 = 0.49;
 
-/// A price at which what is paid as a whole fits this many nats worse than it might is as likely wrong as right: the median
-/// payment lies more than four standard deviations from where it was ever seen.
+/// A price whose fit to the median amount is this many nats below the best possible one is as likely wrong as right:
+/// the median payment lies more than four standard deviations from where it was ever seen.
 const UNLIKE_NATS: f64 = 9.0;
 
 /// The payments that were used.
@@ -36,8 +36,8 @@ pub(crate) struct Used {
     pub(crate) newest_payment_ms: u64,
 }
 
-/// The answer at `now_ms`, or none where round sums at some price explain the payments no better than chance, or where that
-/// price is out of range.
+/// The answer at `now_ms`, Unix milliseconds. `None` if round sums at the best price explain the payments no better
+/// than chance, or if that price is out of range.
 pub(crate) fn estimate(
     posterior: &Posterior,
     kernel: &Kernel,
@@ -78,8 +78,8 @@ pub(crate) fn estimate(
     })
 }
 
-/// The probability that the true price is not at the peak beside it. Heights hardly tell which of two peaks is made by a fee,
-/// so it is 0.5 if both are as high.
+/// The probability that the true price is not at the peak beside it: 0.5 if both are equally high, because heights
+/// hardly tell which of two peaks is made by a fee.
 pub(crate) fn alone(neighbour: Neighbour) -> f64 {
     match neighbour.lead < LEAST_LEAD {
         true => (0.5 + 0.5 * neighbour.lead).max(0.0),
@@ -94,8 +94,8 @@ fn shared(percent: f64, minutes: usize) -> f64 {
     NINETY_PERCENT * percent / 100.0 / others.sqrt()
 }
 
-/// How far the 90 % interval reaches below the price at `place` and above it, as natural logarithms. A peak that leaves the
-/// price in doubt lies within.
+/// The distances of the 90 % interval's ends below and above the price at `place`, as natural logarithms. A peak that
+/// leaves the price in doubt lies within the interval.
 fn interval(
     posterior: &Posterior,
     best: usize,
@@ -106,13 +106,14 @@ fn interval(
     let (below, above) = peaks::reach(&posterior.weights, best, place, 0.9);
     let wider = |bins: f64| libm::hypot(bins * BIN, shared);
     let (below, above) = (wider(below), wider(above));
-    // How far the peak lies above the price, in bins. `off` counts from the best bin, and the price may lie some bins beside it.
+    // The distance of the peak above the price, in bins. `off` counts from the best bin, which may be some bins from
+    // the price.
     let off = best as f64 + neighbour.off as f64 - place;
     reaching(below, above, neighbour, off)
 }
 
-/// How far an interval reaches below a price and above it, as natural logarithms, if the peak beside it, which lies `off` bins above
-/// the price, lies within where it leaves the price in doubt.
+/// The distances of an interval's ends below and above a price, as natural logarithms. The interval is widened to hold
+/// the peak, `off` bins above the price, if that peak leaves the price in doubt.
 pub(crate) fn reaching(below: f64, above: f64, neighbour: Neighbour, off: f64) -> (f64, f64) {
     match neighbour.lead < LEAST_LEAD {
         true => (
@@ -123,15 +124,15 @@ pub(crate) fn reaching(below: f64, above: f64, neighbour: Neighbour, off: f64) -
     }
 }
 
-/// The probability that belongs to log odds.
+/// The probability with these log odds.
 pub(crate) fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-log_odds))
 }
 
-/// How far to trust a price that is right with probability `clear` and rests on payments that may be old.
+/// The confidence in a price that is right with probability `clear` and rests on payments that may be old.
 ///
-/// The number of payments gives a band (the specification's), clear and fresh evidence the place in it; what is
-/// ambiguous or stale falls below it, and so does a price that rests on fewer than `least_trusted` payments.
+/// The number of payments gives a band (the specification's); clear and fresh evidence gives the place in it. An
+/// ambiguous or stale price falls below the band, and so does one that rests on fewer than `least_trusted` payments.
 fn confidence(used: Used, least_trusted: u64, clear: f64, now_ms: u64) -> f64 {
     let age = now_ms.saturating_sub(used.newest_payment_ms) as f64 / STALE_MS;
     if clear < CLEAR || age >= 1.0 || used.payments < least_trusted {
@@ -141,7 +142,7 @@ fn confidence(used: Used, least_trusted: u64, clear: f64, now_ms: u64) -> f64 {
     low + (high - low) * (clear - CLEAR) / (1.0 - CLEAR) * (1.0 - age)
 }
 
-/// How far to trust a price of the past that is right with probability `clear`: see [`confidence`].
+/// The confidence in a price of the past that is right with probability `clear`: see [`confidence`].
 pub(crate) fn placed(payments: u64, clear: f64) -> f64 {
     let used = Used {
         payments,
@@ -150,7 +151,7 @@ pub(crate) fn placed(payments: u64, clear: f64) -> f64 {
     confidence(used, 0, clear, 0)
 }
 
-/// The confidence that so many payments can give (the specification's bands).
+/// The range of confidence that this number of payments can give (the specification's bands).
 fn band(payments: u64) -> RangeInclusive<f64> {
     match payments {
         0..100 => 0.0..=0.3,

@@ -1,42 +1,42 @@
-//! Numbers of some bins of price, next to each other; of all others the number is 0.
+//! Numbers of consecutive bins of price; the number of every other bin is 0.
 
 use std::ops::Range;
 
 use crate::lanes;
 
-/// A number of each bin.
+/// A row of numbers, one for each bin.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
-    /// The lowest bin that has one.
+    /// The lowest bin with a number of its own.
     pub(crate) first: usize,
-    /// Those from there on.
+    /// The numbers from that bin on.
     pub(crate) numbers: Vec<f64>,
 }
 
 impl Row {
-    /// Numbers from the lowest bin on.
+    /// A row that begins at the grid's lowest bin.
     pub(crate) fn new(numbers: Vec<f64>) -> Self {
         Self { first: 0, numbers }
     }
 
-    /// The bins that have a number.
+    /// The bins with a number of their own.
     pub(crate) fn bins(&self) -> Range<usize> {
         self.first..self.first + self.numbers.len()
     }
 
-    /// That of a bin.
+    /// The number of a bin.
     pub(crate) fn at(&self, bin: usize) -> f64 {
         let index = bin.checked_sub(self.first);
         let number = index.and_then(|index| self.numbers.get(index));
         number.copied().unwrap_or(0.0)
     }
 
-    /// The bin with the highest; of equal ones the last.
+    /// The bin with the highest number; the last of equal ones.
     pub(crate) fn top(&self) -> usize {
         self.first + lanes::top(&self.numbers)
     }
 
-    /// The highest of some bins, or 0 where that is higher.
+    /// The highest number of some bins; at least 0.
     pub(crate) fn highest(&self, bins: Range<usize>) -> f64 {
         let index = |bin: usize| bin.clamp(self.first, self.bins().end) - self.first;
         lanes::highest(&self.numbers[index(bins.start)..index(bins.end)]).max(0.0)

@@ -1,7 +1,7 @@
-//! The evidence of many minutes, one on top of the other, each moved by as far as the price has drifted since.
+//! The evidence of many minutes, added up, each moved by the price's drift since.
 //!
-//! It is kept up to date amount by amount, in whole numbers: what it comes to depends on what is in it, not on how it came
-//! there.
+//! The sum is updated amount by amount, in whole numbers, so that it depends on the amounts in it and not on the order
+//! in which they came.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,18 +12,18 @@ use crate::grid::{self, PRICE_BINS, VALUE_BINS};
 use crate::kernel::{Kernel, STEPS_PER_NAT};
 use crate::minute::Minute;
 
-/// Minutes on top of each other.
+/// The evidence of the minutes that are held together.
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
-    /// Those that are in it, if they have an amount, since 1970.
+    /// The minutes since 1970 that are in the stack, as far as they have an amount.
     minutes: Range<u64>,
-    /// How many amounts lie in each bin of amount.
+    /// The number of amounts in each bin of amount.
     histogram: Vec<u32>,
-    /// How many amounts there are.
+    /// The number of amounts.
     values: usize,
-    /// What all of them say of each price, in [`STEPS_PER_NAT`].
+    /// The evidence of all amounts for each price, in [`STEPS_PER_NAT`].
     evidence: Vec<i64>,
-    /// How far above its last place the price lay in each minute, in bins; 0 where there is none.
+    /// How far above its last place the price lay in each minute, in bins; 0 for a minute without an entry.
     drifts: BTreeMap<u64, isize>,
     /// Whether an amount or a minute has come or gone since this was last asked.
     has_changed: bool,
@@ -41,17 +41,17 @@ impl Stack {
         }
     }
 
-    /// Its minutes, since 1970.
+    /// The minutes that the stack covers, since 1970.
     pub(crate) fn minutes(&self) -> &Range<u64> {
         &self.minutes
     }
 
-    /// How many amounts lie in each bin of amount.
+    /// The number of amounts in each bin of amount.
     pub(crate) fn histogram(&self) -> &[u32] {
         &self.histogram
     }
 
-    /// How many amounts there are.
+    /// The number of amounts.
     pub(crate) fn values(&self) -> usize {
         self.values
     }
@@ -61,7 +61,7 @@ impl Stack {
         std::mem::take(&mut self.has_changed)
     }
 
-    /// An amount of a minute comes, if the minute is one of these.
+    /// Adds an amount of a minute, if the stack covers that minute.
     pub(crate) fn enter(&mut self, kernel: &Kernel, minute: u64, value_sats: u64) {
         if self.minutes.contains(&minute) {
             let (evidence, from) = self.moved(minute);
@@ -72,7 +72,7 @@ impl Stack {
         }
     }
 
-    /// An amount of a minute goes, if the minute is one of these.
+    /// Takes out an amount of a minute, if the stack covers that minute.
     pub(crate) fn leave(&mut self, kernel: &Kernel, minute: u64, value_sats: u64) {
         if self.minutes.contains(&minute) {
             let (evidence, from) = self.moved(minute);
@@ -83,39 +83,40 @@ impl Stack {
         }
     }
 
-    /// From now on these are the minutes; what comes and goes by that is for the caller to tell.
+    /// Sets the minutes that the stack covers. The caller then puts in the minutes that come and takes out those that
+    /// go.
     pub(crate) fn cover(&mut self, minutes: Range<u64>) {
-        // A minute that lost its last amount before it went may come back with others.
+        // A minute that lost its last amount before it left may come back with other amounts, which have no drift yet.
         let before = &self.minutes;
         self.drifts.retain(|minute, _| before.contains(minute));
         self.minutes = minutes;
         self.has_changed = true;
     }
 
-    /// A whole minute comes.
+    /// Adds the evidence of a whole minute.
     pub(crate) fn put(&mut self, held: &Minute) {
         add(&mut self.evidence, 0, &held.evidence, 1);
         self.values += held.values as usize;
     }
 
-    /// A whole minute goes.
+    /// Takes out the evidence of a whole minute.
     pub(crate) fn take(&mut self, minute: u64, held: &Minute) {
         let drift = self.drifts.remove(&minute).unwrap_or(0);
         add(&mut self.evidence, drift, &held.evidence, -1);
         self.values -= held.values as usize;
     }
 
-    /// The amounts of minutes come,
+    /// Counts the amounts of minutes that come.
     pub(crate) fn count_in(&mut self, values_sats: impl Iterator<Item = u64>) {
         values_sats.for_each(|value_sats| self.count(value_sats, |count| *count += 1));
     }
 
-    /// or go.
+    /// Counts out the amounts of minutes that go.
     pub(crate) fn count_out(&mut self, values_sats: impl Iterator<Item = u64>) {
         values_sats.for_each(|value_sats| self.count(value_sats, |count| *count -= 1));
     }
 
-    /// Moves a minute to where its drift belongs.
+    /// Moves the evidence of a minute to its new drift.
     pub(crate) fn settle(&mut self, minute: u64, held: &Minute, drift: isize) {
         let before = self.drift(minute);
         if before == drift {
@@ -126,7 +127,7 @@ impl Stack {
         self.drifts.insert(minute, drift);
     }
 
-    /// What all of it says of each price, in nats, before anything is held against it.
+    /// The evidence of all amounts for each price, in nats, before the expected evidence is subtracted.
     pub(crate) fn nats(&self) -> Vec<f64> {
         let steps = self.evidence.iter();
         steps.map(|steps| *steps as f64 / STEPS_PER_NAT).collect()
@@ -136,7 +137,8 @@ impl Stack {
         self.drifts.get(&minute).copied().unwrap_or(0)
     }
 
-    /// Where the evidence of a minute belongs, from which bin of its own on.
+    /// The part of the sum that a minute's evidence is added to, and the bin of the minute's own evidence at which that
+    /// part begins.
     fn moved(&mut self, minute: u64) -> (&mut [i64], usize) {
         let (to, from) = grid::moved(self.drift(minute));
         (&mut self.evidence[to..PRICE_BINS - from], from)
@@ -150,7 +152,7 @@ impl Stack {
     }
 }
 
-/// Adds evidence, `times` over, that lay `drift` bins above.
+/// Adds `times` the evidence, moved down by `drift` bins.
 #[multiversion(targets = "simd")]
 fn add(sums: &mut [i64], drift: isize, evidence: &[i32], times: i32) {
     let (to, from) = grid::moved(drift);

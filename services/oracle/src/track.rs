@@ -1,7 +1,8 @@
-//! How probable each price is now, given all minutes of the window.
+//! The probability of each price now, given all minutes of the window.
 //!
-//! What the minutes before the current ten have to say is worked out once and kept ([`Settled`]) for as long as none of them
-//! changes, so that an estimate goes over the minutes since. It is the same to the bit as if nothing had been kept.
+//! The evidence of the minutes before the current ten is worked out once and kept ([`Settled`]) until one of them
+//! changes, so that an estimate goes over the newer minutes alone. The result is the same to the bit as if nothing had
+//! been kept.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,43 +17,47 @@ use crate::pass::{Pass, View, drifts};
 use crate::peaks::RIVAL_BINS;
 use crate::row::Row;
 
-/// Minutes are settled once they have so many times the amounts of those since: fewer are no background for these.
+/// Minutes are settled only if they have at least this many times the amounts of the newer ones, because fewer are no
+/// background for these.
 const SETTLED_TIMES: u32 = 4;
 
-/// How probable each price is.
+/// The probabilities of all prices, given the window.
 #[derive(Debug, Clone)]
 pub(crate) struct Posterior {
     /// Probability of each bin of price; the sum is 1.
     pub(crate) weights: Row,
-    /// How much better the window is explained by round sums at some price than without any, in nats.
+    /// How much better round sums at some price explain the window than chance does, in nats.
     pub(crate) log_evidence: f64,
-    /// How probable each price is, in proportion to the best, if it moved as the best one did and what repeats itself is
-    /// counted once: to compare prices so far apart that no motion leads from one to the other.
+    /// The probability of each price, in proportion to the best, if the price moved as the best one did and repeated
+    /// evidence is counted once. It compares prices that are too far apart for any motion to lead from one to the
+    /// other.
     pub(crate) overall: Row,
-    /// What the evidence was held against.
+    /// The background that the evidence was compared with.
     pub(crate) background: Arc<Background>,
-    /// What all minutes say of each price, in nats, if it moved as the best one did. Fees and clusters are left out: each minute
-    /// counts by its round sums alone.
+    /// The evidence of all minutes for each price, in nats, if the price moved as the best one did. Fees and clusters
+    /// are left out: each minute counts by its round sums alone.
     pub(crate) together: Vec<f64>,
     /// The number of minutes with an amount, 1 or more.
     pub(crate) minutes: usize,
 }
 
-/// What minutes say that are over.
+/// The evidence of the minutes before the current ten.
 #[derive(Debug, Clone)]
 pub(crate) struct Settled {
     minutes: Range<u64>,
     background: Arc<Background>,
     pass: Pass,
-    /// What all of them say of each price, in nats, if it moved as the best one did; seen from the last of them.
+    /// The evidence of all these minutes for each price, in nats, if the price moved as the best one did; placed as at
+    /// the last of them.
     together: Vec<f64>,
 }
 
-/// The probability of each price at `now_ms`, or none where there is no amount. What is `kept` from one call to the next
-/// saves work and changes nothing.
+/// The probability of each price at `now_ms`, Unix milliseconds; `None` if the window has no amount. The value `kept`
+/// from one call to the next saves work and changes nothing.
 ///
-/// A pass that has begun with the wrong one of two prices a whole factor apart does not find back: no motion leads from one
-/// to the other. So where all minutes together, each counted alike, favour another price than the pass has ended with, it is
+/// A pass that begins with the wrong one of two prices a whole factor apart does not find back, because no motion leads
+/// from one to the other. So all minutes are also added up, each counted alike. If their sum favours another price than
+/// the pass ends with, the pass is made again near that price.
 /// made again near that one.
 pub(crate) fn forward(
     minutes: &mut Minutes,
@@ -63,7 +68,7 @@ pub(crate) fn forward(
     let used = used(now);
     minutes.within(&used).next()?;
     let (old, new) = parts(minutes, &used);
-    // Where the older ones are too few to be a background, all are.
+    // If the older minutes are too few to be a background, all minutes are.
     let have_stayed = minutes.hold_together(if old.is_empty() { &used } else { &old });
     let settled = match kept.take() {
         Some(kept) if kept.minutes == old && have_stayed => kept,
@@ -95,14 +100,14 @@ pub(crate) fn forward(
     Some(posterior)
 }
 
-/// The minutes that count, the current one the last: whole tens of them, of which none begins to leave before the next ten
-/// begins.
+/// The minutes that count, up to the current one. They begin with whole tens of minutes, so that no payment leaves them
+/// before the next ten begins.
 fn used(now: u64) -> Range<u64> {
     let first = now + SLOT_MINUTES - now % SLOT_MINUTES;
     first.saturating_sub(WINDOW_MS / MINUTE_MS)..now + 1
 }
 
-/// Those before the current ten, none if they have too few amounts; and the others.
+/// The minutes before the current ten, none if they have too few amounts; and the other minutes.
 fn parts(minutes: &Minutes, used: &Range<u64>) -> (Range<u64>, Range<u64>) {
     let now = used.end - 1;
     let slot = (now - now % SLOT_MINUTES).max(used.start);
@@ -118,7 +123,8 @@ fn parts(minutes: &Minutes, used: &Range<u64>) -> (Range<u64>, Range<u64>) {
 }
 
 impl Settled {
-    /// Reads these minutes, which are held together; if they are none, what is held together is the background alone.
+    /// Reads these minutes, which are held together. If the range is empty, the minutes held together give only the
+    /// background.
     fn new(minutes: &mut Minutes, range: Range<u64>) -> Self {
         let background = Background::new(
             minutes.kernel(),
@@ -145,10 +151,10 @@ impl Settled {
         }
     }
 
-    /// See [`Posterior::together`]; `path` is that over these minutes and the `new` ones.
+    /// See [`Posterior::together`]; `path` is the path over these minutes and the `new` ones.
     fn together(&self, view: &View<'_>, path: &[usize], new: &Range<u64>) -> Vec<f64> {
         let old = self.pass.path.len();
-        // From the last old minute on, if there is one: how far the price has gone since is its drift.
+        // The drifts begin at the last old minute, if there is one: the price has moved by its drift since.
         let drifts = drifts(&path[old.saturating_sub(1)..]);
         let (back, drifts) = drifts.split_at(old.min(1));
         let mut together = vec![0.0; PRICE_BINS];
@@ -159,7 +165,7 @@ impl Settled {
         together
     }
 
-    /// See [`Posterior::overall`]; from what all minutes say together.
+    /// See [`Posterior::overall`]; `together` is the evidence of all minutes.
     fn overall(&self, together: &[f64]) -> Row {
         let share = 1.0 / self.background.repetition;
         let rows = together.iter().zip(&self.background.typical);
@@ -168,7 +174,8 @@ impl Settled {
     }
 }
 
-/// What the minutes that are held together say of each price, in nats, if it lay as far above it then as `drifts` say.
+/// The evidence of the minutes that are held together for each price, in nats, if the price lay `drifts` bins above it
+/// in them.
 fn together(minutes: &Minutes, background: &Background, drifts: &[isize]) -> Vec<f64> {
     let temperature = minutes.kernel().model.temperature;
     let mut values = BTreeMap::new();
@@ -185,7 +192,8 @@ fn together(minutes: &Minutes, background: &Background, drifts: &[isize]) -> Vec
     together
 }
 
-/// A pass that begins near where the price was if it is at `bin` now and moved as `path` did.
+/// A pass over the `used` minutes for a price that is at `bin` now and moved as `path` did; it begins near its first
+/// place.
 fn pass_near(view: &View<'_>, bin: usize, path: &[usize], used: &Range<u64>) -> Pass {
     let drift = drifts(path).first().copied().unwrap_or(0);
     let then = bin.saturating_add_signed(drift).min(PRICE_BINS - 1);
@@ -199,7 +207,7 @@ fn pass_near(view: &View<'_>, bin: usize, path: &[usize], used: &Range<u64>) -> 
     let near: f64 = prior.iter().sum();
     let mut pass = view.begin(prior);
     view.go_on(&mut pass, used);
-    // What is near has only its share of what was believed before.
+    // The prices near the first place have only their share of the prior.
     pass.log_evidence += libm::log(near / all);
     pass
 }

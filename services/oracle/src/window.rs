@@ -17,7 +17,7 @@ use crate::trained::ERAS;
 /// The kernel of each era, made when a window of that era is first made.
 static KERNELS: [OnceLock<Arc<Kernel>>; ERAS.len()] = [const { OnceLock::new() }; ERAS.len()];
 
-/// The kernel of the era of a height of the chain.
+/// The kernel of the era that a height of the chain belongs to.
 pub(crate) fn kernel_of_height(height: u64) -> Arc<Kernel> {
     let kernel = &KERNELS[Era::index(&ERAS, height)];
     let kernel = kernel.get_or_init(|| Arc::new(Kernel::new(Model::of_height(height))));
@@ -26,12 +26,12 @@ pub(crate) fn kernel_of_height(height: u64) -> Arc<Kernel> {
 
 /// The payments of the last three hours.
 ///
-/// A multiset: the estimate depends on what is in it, never on the order or the chunks in which it was filled.
+/// A multiset: the estimate depends on the payments in it, never on the order or the chunks in which they were put in.
 #[derive(Debug, Clone)]
 pub struct Window {
     payments: Payments,
     minutes: Minutes,
-    /// What an estimate leaves for the next one.
+    /// The work that an estimate keeps for the next one.
     settled: Option<Settled>,
 }
 
@@ -77,7 +77,7 @@ impl Window {
             .for_each(|&value_sats| self.minutes.insert(first_seen_ms, value_sats));
     }
 
-    /// Takes out one payment that was put in with the same stamp and values; false if there is none such.
+    /// Takes out one payment with the same stamp and values; returns false if there is none.
     pub fn remove(&mut self, first_seen_ms: u64, values_sats: &[u64]) -> bool {
         if !self.payments.remove(first_seen_ms, values_sats) {
             return false;
@@ -99,18 +99,17 @@ impl Window {
             });
     }
 
-    /// How many payments are in the window.
+    /// The number of payments in the window.
     #[must_use]
     pub fn payments(&self) -> usize {
         self.payments.len()
     }
 
-    /// The price at `now_ms` (Unix milliseconds) as the payments of the last three hours show it, or none where they do not
-    /// show one. Of the oldest ten minutes, those are not read that are beginning to leave; of the newest, the minute of
-    /// `now_ms` is the last.
+    /// The price at `now_ms` (Unix milliseconds) that the payments of the last three hours show; `None` if they show
+    /// none. The oldest ten minutes are not read while they leave the window; the newest minute is read to its end.
     ///
-    /// What is worked out of the older minutes is kept for the next call: it costs in proportion to what is new, unless an old
-    /// payment was put in or taken out. The answer depends on the payments alone.
+    /// The evidence of the older minutes is kept for the next call. An estimate therefore costs in proportion to the
+    /// newer payments, unless an older one was put in or taken out. The answer depends on the payments alone.
     #[must_use]
     pub fn estimate(&mut self, now_ms: u64) -> Option<Estimate> {
         let posterior = track::forward(&mut self.minutes, &mut self.settled, now_ms)?;
@@ -127,7 +126,7 @@ impl Window {
         )
     }
 
-    /// How many distinct amounts lie in each bin of amount.
+    /// The number of distinct amounts in each bin of amount.
     pub(crate) fn histogram(&self) -> &[u32] {
         self.minutes.histogram()
     }

@@ -1,4 +1,4 @@
-//! What the blocks before and after a block say of its price: the price, its interval, and how far to trust it.
+//! The price of a block from the blocks before and after it, with its interval and its confidence.
 
 use crate::estimate::NINETY_PERCENT;
 use crate::grid::{BIN, PRICE_BINS};
@@ -11,29 +11,30 @@ use crate::peaks::{self, Neighbour};
 use crate::reading::{self, LEAST_EVIDENCE};
 use crate::row::Row;
 
-/// Blocks on each side of a price, its own among those before, that decide whether a peak beside it leaves it in doubt: an hour and a
-/// half.
+/// The number of blocks on each side that decide whether a peak beside a price leaves it in doubt: an hour and a half.
+/// The block itself counts among those before.
 const NEAR_BLOCKS: usize = 9;
-/// Fewer payments than this in the [`NEAR_BLOCKS`] show no price: the prices that were measured rest on more.
+/// Fewer payments than this in the near blocks show no price, because all prices that were measured rest on more.
 const LEAST_PAYMENTS: u64 = 100;
-/// The share of the error that all payments of one block have in common which is left of it in a price that several blocks share.
+/// Part of the error common to all payments of one block that is left in a price that several blocks share, as a
+/// fraction.
 const SHARED: f64 = 0.45;
-/// Where peaks beside a price are looked for, in bins on each side.
+/// Bins on each side of a price that are searched for peaks beside it.
 const BESIDE: usize = 200;
 
-/// Some blocks, and one of them whose price is asked for.
+/// A row of blocks, one of which is the block whose price is asked for.
 #[derive(Debug)]
 pub(crate) struct Around<'a> {
     pub(crate) kernel: &'a Kernel,
-    /// What each block says.
+    /// The evidence of each block.
     pub(crate) corridors: &'a [Corridor],
     /// The lock at each block, as a bin of price.
     pub(crate) path: &'a [usize],
     /// The number of payments of each block.
     pub(crate) payments: &'a [u64],
-    /// What one of all amounts says by chance.
+    /// The expected evidence of one amount.
     pub(crate) expected: &'a Expected,
-    /// The index of the one whose price is asked for.
+    /// The index of the block whose price is asked for.
     pub(crate) at: usize,
     /// How much more probable the lock is than its best rival, as the logarithm of the odds.
     pub(crate) margin: f64,
@@ -69,14 +70,14 @@ impl Around<'_> {
         })
     }
 
-    /// The blocks whose payments decide how far a price is trusted.
+    /// The indices of the blocks whose payments decide the price's confidence.
     fn near(&self) -> std::ops::Range<usize> {
         let first = (self.at + 1).saturating_sub(NEAR_BLOCKS);
         first..(self.at + 1 + NEAR_BLOCKS).min(self.path.len())
     }
 
-    /// The probability of each price at the end of the block by those before and after it, and the evidence for all prices together,
-    /// in nats. `None` if there is no block.
+    /// The probability of each price at the end of the block, given the blocks before and after it, and the evidence
+    /// for all prices together, in nats. `None` if there is no block.
     fn posterior(&self) -> Option<(Row, f64)> {
         let (first, last) = (*self.path.first()?, *self.path.last()?);
         let (before, after) = self.corridors.split_at(self.at + 1);
@@ -94,7 +95,7 @@ impl Around<'_> {
         Some((weights, forward.log_evidence + backward.log_evidence))
     }
 
-    /// What the near blocks say of each price together, in nats, if it moved as the lock did.
+    /// The evidence of the near blocks for each price, in nats, if the price moved as the lock did.
     fn together(&self) -> Vec<f64> {
         let here = self.path[self.at].min(PRICE_BINS - 1);
         let bins = here.saturating_sub(BESIDE)..(here + BESIDE + 1).min(PRICE_BINS);
@@ -109,7 +110,7 @@ impl Around<'_> {
         together
     }
 
-    /// How far the 90 % interval reaches below the price at `place` and above it, as natural logarithms.
+    /// The distances of the 90 % interval's ends below and above the price at `place`, as natural logarithms.
     fn interval(&self, weights: &Row, best: usize, place: f64, beside: Neighbour) -> (f64, f64) {
         let shared = NINETY_PERCENT * SHARED * self.kernel.model.shared_percent / 100.0;
         let (below, above) = peaks::reach(weights, best, place, 0.9);

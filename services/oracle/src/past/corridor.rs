@@ -1,4 +1,4 @@
-//! What each block says of the prices around its lock.
+//! The evidence of each block for the prices around its lock.
 
 use std::ops::Range;
 
@@ -8,27 +8,27 @@ use crate::past::BlockPayments;
 
 /// A corridor reaches this many bins to both sides of the lock: 28 %, further than a price goes within ten blocks.
 const REACH: usize = 250;
-/// What a block says of a price outside its corridor, in nats: as much against it as one block may.
+/// The evidence of a block for a price outside its corridor, in nats: more against it than the limit for one block.
 const OUTSIDE: f64 = -1e6;
 
-/// What the amounts of one block say of the prices in its corridor.
+/// The evidence of one block's amounts for the prices in its corridor.
 #[derive(Debug, Clone)]
 pub(crate) struct Corridor {
     /// The lowest bin of price.
     first: usize,
-    /// Evidence from there on.
+    /// The evidence for each bin from there on.
     evidence: Box<[i32]>,
     /// The number of amounts.
     values: f64,
     temperature: f64,
 }
 
-/// What one amount says of each price by chance.
+/// The expected evidence of one amount for each price; see `Background::expected`.
 #[derive(Debug)]
 pub(crate) struct Expected {
     /// The lowest bin of price.
     pub(crate) first: usize,
-    /// From there on, in nats.
+    /// The evidence for each bin from there on, in nats.
     pub(crate) nats: Vec<f64>,
 }
 
@@ -49,13 +49,13 @@ impl Corridor {
         }
     }
 
-    /// The bins of price.
+    /// The bins of price that the corridor covers.
     pub(crate) fn bins(&self) -> Range<usize> {
         self.first..self.first + self.evidence.len()
     }
 
-    /// Writes to `nats` what the block says of each bin from `from` on, in nats, held against what is `expected` by chance, which
-    /// covers the corridor.
+    /// Writes to `nats` the evidence of the block for each bin from `from` on, in nats, less the `expected` evidence,
+    /// which must cover the corridor.
     pub(crate) fn say(&self, expected: &Expected, from: isize, nats: &mut [f64]) {
         let index = |bin: usize| (bin as isize - from).clamp(0, nats.len() as isize) as usize;
         let inside = index(self.first)..index(self.bins().end);

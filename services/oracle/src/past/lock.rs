@@ -1,4 +1,4 @@
-//! Which of the prices a whole factor apart it is, all through a period: decided by all of its payments together.
+//! The choice between prices a whole factor apart, all through a period, from all of its payments together.
 
 use crate::grid::{BIN, PRICE_BINS, Scale};
 use crate::kernel::Kernel;
@@ -11,19 +11,19 @@ use crate::peaks::RIVAL_BINS;
 
 /// A pass that begins near a price begins within this many bins of it: 9 %.
 pub(crate) const NEAR_BINS: usize = RIVAL_BINS / 2;
-/// How often a path is sought anew if the blocks, moved along it, favour a price elsewhere.
+/// Greatest number of times that a path is sought, while the blocks along it favour a price elsewhere.
 const ROUNDS: usize = 3;
 /// Two locks disagree if they are further apart than this, in bins: 5 %.
 const DISAGREEMENT: u16 = 49;
 
-/// Which of the prices a whole factor apart it is at each of some blocks. It says where to look for a price and how sure that is; how
-/// the price moves in detail is read from the payments anew.
+/// The rough price at each of some blocks: it settles which of the prices a whole factor apart is meant, and how sure that
+/// is. The exact motion of the price is read from the payments again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
     first_height: u32,
     /// How much more probable the lock is than its best rival, in thousandths of a nat.
     margin: i32,
-    /// The price at each block: how far above one dollar it lies, in bins.
+    /// The price at each block, as its distance above one dollar, in bins.
     places: Vec<u16>,
 }
 
@@ -57,7 +57,8 @@ impl Lock {
         ))
     }
 
-    /// This lock carried forward over blocks that begin with one of its own, for a period that is not over. `None` if they do not.
+    /// This lock carried forward over `blocks`, for a period that is not over. `None` if their first block is not one
+    /// of the lock's.
     #[must_use]
     pub fn carried(&self, blocks: Blocks<'_>) -> Option<Self> {
         let kernel = blocks.years.kernel();
@@ -85,7 +86,7 @@ impl Lock {
         f64::from(self.margin) / 1000.0
     }
 
-    /// The bin of price at a height; `None` if the lock does not reach there.
+    /// The bin of price at a height; `None` if the lock does not cover it.
     pub(crate) fn bin(&self, height: u32, scale: Scale) -> Option<usize> {
         self.place(height).map(|place| on_grid(place, scale))
     }
@@ -95,7 +96,7 @@ impl Lock {
         self.places.get(index as usize).copied()
     }
 
-    /// The lock in bytes, to be kept.
+    /// The lock as bytes, for storage.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let head = self
@@ -107,7 +108,7 @@ impl Lock {
         head.chain(places).collect()
     }
 
-    /// A lock that was kept; `None` if the bytes are no lock.
+    /// A lock from stored bytes; `None` if they are no lock.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (first_height, rest) = bytes.split_first_chunk()?;
@@ -123,7 +124,7 @@ impl Lock {
         })
     }
 
-    /// Whether two locks differ by more than 5 % in the middle of the blocks that both have; false if they share none.
+    /// Whether two locks differ by more than 5 % at the median of the blocks that both have; false if they share none.
     #[must_use]
     pub fn disagrees(&self, other: &Self) -> bool {
         let places = (self.first_height..).zip(&self.places);
@@ -136,24 +137,24 @@ impl Lock {
     }
 }
 
-/// How far above one dollar a bin lies, in whole bins: the same in all years.
+/// The distance of a bin above one dollar, in whole bins; it is the same in all years.
 fn above_dollar(bin: usize, scale: Scale) -> u16 {
     let place = (bin as f64 + dollar(scale)).round();
     place.clamp(0.0, f64::from(u16::MAX)) as u16
 }
 
-/// The bin of a scale that lies so far above one dollar.
+/// The bin of a scale at this distance above one dollar, in bins.
 fn on_grid(place: u16, scale: Scale) -> usize {
     let bin = (f64::from(place) - dollar(scale)).round();
     bin.clamp(0.0, (PRICE_BINS - 1) as f64) as usize
 }
 
-/// How far above one dollar the lowest price of a scale lies, in bins.
+/// The distance of a scale's lowest price above one dollar, in bins.
 fn dollar(scale: Scale) -> f64 {
     libm::log(scale.price_usd(0.0)) / BIN
 }
 
-/// The price at each of some blocks by those before and after it, if it begins near the bin `start`.
+/// The price at each block, given those before and after it, if the price begins near the bin `start`.
 fn smoothed(kernel: &Kernel, blocks: &[BlockPayments], pool: &Pool, start: usize) -> Path {
     let expected = pool.expected(kernel, 0..PRICE_BINS);
     let mut forward = Moving::near(kernel, start, NEAR_BINS);

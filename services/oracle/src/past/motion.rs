@@ -1,4 +1,4 @@
-//! The price as it moves from block to block, and what each block says of it.
+//! The motion of the price from block to block, and the evidence of each block.
 
 use crate::beside::{REACH, Room};
 use crate::chain::Chain;
@@ -8,33 +8,33 @@ use crate::model::Motion;
 use crate::past::corridor::{Corridor, Expected};
 use crate::row::Row;
 
-/// How the price moves in a quarter of the time between two blocks. Measured on the days' blocks, whose headers' times do not help: a
-/// price that moves by the time since the block before is not read better.
+/// The motion of the price in a quarter of the time between two blocks, measured on the days of `docs/ACCURACY.md`. It is
+/// the same for all blocks, because a price that moves by the time between two headers is not read better.
 const MOTION: Motion = Motion {
     calm_percent: 0.08,
     jump: 0.1,
     jump_percent: 0.2,
 };
-/// Such steps in half of the time between two blocks.
+/// The number of such steps in half of the time between two blocks.
 const STEPS: usize = 2;
-/// No block makes a price less probable than another by more than this, in nats: of a service that pays hundreds of like amounts in
-/// one block, none of them round, the blocks before and after say nothing.
+/// No block makes a price less probable than another by more than this, in nats. A service may pay hundreds of like
+/// amounts in one block, none of them round, which the blocks before and after do not confirm.
 const MOST_OF_A_BLOCK: f64 = 5.0;
 
-/// The probability of each price as it goes from block to block, in the direction of time or against it: a price moves by the same
-/// law both ways. Each block's payments lie, on average, in the middle between the block before and their own, so the price
-/// moves by a half before they are weighed and by a half after.
+/// The probability of each price from block to block, in the direction of time or against it: a price moves by the same
+/// law both ways. Each block's payments lie, on average, in the middle between the block before and their own. So the
+/// price moves by a half before they are weighed and by a half after.
 #[derive(Debug, Clone)]
 pub(crate) struct Moving<'a> {
     kernel: &'a Kernel,
     chain: Chain,
     room: Room,
-    /// How much better round sums at some price explain the payments than none do, in nats.
+    /// How much better round sums at some price explain the payments than chance does, in nats.
     pub(crate) log_evidence: f64,
 }
 
 impl<'a> Moving<'a> {
-    /// Begins with weights of all bins. `most_nats` limits what a block says.
+    /// Begins with weights of all bins. `most_nats` limits the evidence of one block.
     pub(crate) fn new(kernel: &'a Kernel, weights: Vec<f64>, most_nats: f64) -> Self {
         Self {
             kernel,
@@ -44,7 +44,7 @@ impl<'a> Moving<'a> {
         }
     }
 
-    /// Begins within `reach` bins of a price, all of them alike.
+    /// Begins with equal weights within `reach` bins of a price.
     pub(crate) fn near(kernel: &'a Kernel, bin: usize, reach: usize) -> Self {
         let mut weights = vec![0.0; PRICE_BINS];
         let bin = bin.min(PRICE_BINS - 1);
@@ -57,12 +57,12 @@ impl<'a> Moving<'a> {
         &self.chain.weights
     }
 
-    /// Goes on over a block whose amounts are known around its lock.
+    /// Continues over a block whose evidence is known around its lock.
     pub(crate) fn pass(&mut self, corridor: &Corridor, expected: &Expected) {
         self.weigh(|from, nats| corridor.say(expected, from, nats));
     }
 
-    /// Goes on over a block. `say` writes what it says of each bin from a bin on, in nats.
+    /// Continues over a block. `say` writes the evidence of the block for each bin from a first one on, in nats.
     pub(crate) fn weigh(&mut self, say: impl FnOnce(isize, &mut [f64])) {
         self.half();
         let Self {
@@ -83,7 +83,7 @@ impl<'a> Moving<'a> {
     }
 }
 
-/// The probability of each price by two rows that say nothing of each other; `None` if they have no price in common.
+/// The product of two independent probabilities of each price; `None` if they have no price in common.
 pub(crate) fn both(one: &Row, other: &Row) -> Option<Row> {
     let (one_bins, other_bins) = (one.bins(), other.bins());
     let bins = one_bins.start.max(other_bins.start)..one_bins.end.min(other_bins.end);

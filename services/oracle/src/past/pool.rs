@@ -1,4 +1,4 @@
-//! The amounts of several blocks, counted: the background that evidence is held against.
+//! The amounts of several blocks, counted: the background that evidence is compared with.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::kernel::Kernel;
 use crate::past::BlockPayments;
 use crate::past::corridor::Expected;
 
-/// How many amounts of some blocks lie in each bin of amount.
+/// The number of amounts of some blocks in each bin of amount.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     histogram: Vec<u32>,
@@ -34,7 +34,7 @@ impl Pool {
         }
     }
 
-    /// Counts a block out that was counted in.
+    /// Counts out a block that was counted in.
     pub(crate) fn take(&mut self, block: &BlockPayments) {
         for bin in bins(block) {
             self.histogram[bin] -= 1;
@@ -42,17 +42,17 @@ impl Pool {
         }
     }
 
-    /// Whether there is no amount.
+    /// Whether the pool has no amount.
     pub(crate) fn is_empty(&self) -> bool {
         self.values == 0
     }
 
-    /// The background of all prices.
+    /// The background for all prices.
     pub(crate) fn background(&self, kernel: &Kernel) -> Background {
         Background::new(kernel, &self.histogram, self.values)
     }
 
-    /// What one amount says of each price in `bins` by chance.
+    /// The expected evidence of one amount for each price in `bins`.
     pub(crate) fn expected(&self, kernel: &Kernel, bins: Range<usize>) -> Expected {
         Expected {
             first: bins.start,

@@ -1,4 +1,4 @@
-//! A pass over blocks whose price is unknown, and what all of them say of each price together.
+//! A pass over blocks whose price is unknown, and the evidence of all of them together.
 
 use crate::background::{Background, proportions};
 use crate::grid::{self, PRICE_BINS};
@@ -8,10 +8,11 @@ use crate::past::motion::Moving;
 use crate::peaks;
 use crate::row::Row;
 
-/// From one block to the next no price moves so far, in bins: 10 %. What looks like it is a change of mind.
+/// No price moves this far, in bins, from one block to the next: 10 %. A larger step is a changed estimate, not a
+/// motion.
 const LEAP_BINS: usize = 100;
-/// A price is given up if all those within a leap of it are less probable than this, because then another explains the payments
-/// much better.
+/// A price is given up if all bins within a leap of it are less probable than this, because then another price explains
+/// the payments much better.
 const GIVEN_UP: f64 = 1e-15;
 /// No block makes a price less probable than another by more than this in such a pass, in nats.
 const MOST_NATS: f64 = 30.0;
@@ -19,8 +20,9 @@ const MOST_NATS: f64 = 30.0;
 /// The price at each of some blocks, as whole bins.
 pub(crate) type Path = Vec<usize>;
 
-/// How the most probable price moves through blocks, and which price they favour together if it does. The path stays near where it is
-/// for as long as that is possible, because the motions of a price a whole factor off are those of the right one.
+/// The path of the most probable price through the blocks, and the price that they favour together if it moved so. The
+/// path stays near its last place as long as that is possible, because a price a whole factor off moves just as the
+/// right one does.
 pub(crate) fn path(
     kernel: &Kernel,
     blocks: &[BlockPayments],
@@ -44,7 +46,7 @@ pub(crate) fn path(
     (path, together.favoured(background))
 }
 
-/// The most probable bin near the one before, or of all if that is given up.
+/// The most probable bin near the one `before`, or of all bins if that price is given up.
 fn next(weights: &Row, before: Option<usize>) -> usize {
     let Some(before) = before else {
         return weights.top();
@@ -57,7 +59,7 @@ fn next(weights: &Row, before: Option<usize>) -> usize {
     }
 }
 
-/// What a block says of all prices, in nats.
+/// The evidence of a block for all prices, in nats.
 fn said(kernel: &Kernel, block: &BlockPayments, background: &Background) -> Vec<f64> {
     let mut evidence = kernel::no_evidence();
     for &value_sats in block.values_sats() {
@@ -74,16 +76,16 @@ fn said(kernel: &Kernel, block: &BlockPayments, background: &Background) -> Vec<
     nats
 }
 
-/// Which price all blocks favour together, if it moved as a path does.
+/// The price that all blocks favour together, if it moved as a path does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Favoured {
     /// Its bin at the last block.
     pub(crate) bin: usize,
-    /// How much more probable it is than its best rival, in nats; what repeats itself is counted once.
+    /// How much more probable it is than its best rival, in nats; repeated evidence is counted once.
     pub(crate) margin: f64,
 }
 
-/// The favoured price, if it moved as `path` did. What is paid as a whole counts too.
+/// The favoured price, if it moved as `path` did. The median amount counts too.
 pub(crate) fn favoured(
     kernel: &Kernel,
     blocks: &[BlockPayments],
@@ -97,16 +99,16 @@ pub(crate) fn favoured(
     together.favoured(background)
 }
 
-/// What blocks say of each price, seen from the last of them.
+/// The evidence of blocks for each price, placed as at the last of them.
 #[derive(Debug, Default)]
 struct Together {
     nats: Vec<f64>,
-    /// Where the path is at the last block.
+    /// The place of the path at the last block.
     place: Option<usize>,
 }
 
 impl Together {
-    /// Adds what a block says, at which the path is at `place`.
+    /// Adds the evidence of a block, at which the path is at `place`.
     fn add(&mut self, said: &[f64], place: usize) {
         match self.place.replace(place) {
             Some(before) => {
@@ -129,13 +131,13 @@ impl Together {
     }
 }
 
-/// Where a price was at the first block that is at `bin` at the last, if it moved as `path` did.
+/// The bin at the first block of a price that is at `bin` at the last block, if it moved as `path` did.
 pub(crate) fn start(bin: usize, path: &[usize]) -> usize {
     let moved: isize = path.windows(2).map(|pair| step(pair[0], pair[1])).sum();
     bin.saturating_add_signed(-moved).min(PRICE_BINS - 1)
 }
 
-/// How far the price moves from one place to the next, in bins; a leap is no motion.
+/// The motion of the price from one place to the next, in bins; 0 for a leap.
 fn step(before: usize, now: usize) -> isize {
     match before.abs_diff(now) > LEAP_BINS {
         true => 0,
@@ -143,7 +145,7 @@ fn step(before: usize, now: usize) -> isize {
     }
 }
 
-/// A row moved up by some bins.
+/// The row, moved up by `up` bins.
 fn moved(row: &[f64], up: isize) -> Vec<f64> {
     let (to, from) = grid::moved(-up);
     let mut moved = vec![0.0; PRICE_BINS];
