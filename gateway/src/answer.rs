@@ -1,4 +1,4 @@
-//! How anything is answered: problems, encodings, entity tags, and answers that are made once for all who ask.
+//! Answers to requests: problems, encodings, entity tags, and answers made once for all clients that ask.
 
 pub mod accept;
 pub mod encoded;
@@ -9,7 +9,7 @@ pub mod problem;
 
 use axum::http::HeaderName;
 
-/// Age of the newest payment that the price rests on, whole seconds.
+/// Header with the age of the newest payment that the price rests on, in whole seconds.
 pub const AGE: HeaderName = HeaderName::from_static("x-satscope-age-seconds");
-/// Why the price is stale; absent where it is not.
+/// Header with the reason why the price is stale; absent if it is not stale.
 pub const STALE: HeaderName = HeaderName::from_static("x-satscope-stale");

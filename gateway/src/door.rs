@@ -1,4 +1,4 @@
-//! Who comes in, and how: connections and their limits, addresses, origins, and the headers that every answer bears.
+//! The entrance for clients: connections and their limits, addresses, origins, and the headers of every answer.
 
 pub mod addresses;
 mod admit;
@@ -27,24 +27,24 @@ use settings::DoorSettings;
 
 use crate::answer::problem::Problem;
 
-/// The door of this gateway.
+/// The limits, permits and headers that stand before every answer.
 #[derive(Clone, Debug)]
 pub struct Door {
     permits: Arc<Permits>,
     limits: Arc<DoorSettings>,
     headers: SecurityHeaders,
-    /// The pages that may read here.
+    /// The origins whose pages may read the answers.
     pub origins: Origins,
-    /// What goes on: connections, and watchers on them. Waited for at the end.
+    /// The running connections, and the watchers on them; the gateway waits for them when it stops.
     pub connections: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Door {
-    /// As the settings say, until `stop` is cancelled.
+    /// A door with these settings, open until `stop` is cancelled.
     ///
     /// # Errors
-    /// If an origin cannot stand in a header.
+    /// If an origin cannot be written in a header.
     pub fn new(settings: DoorSettings, stop: CancellationToken) -> anyhow::Result<Self> {
         Ok(Door {
             headers: SecurityHeaders::new(&settings.gateway_embedding_origins)?,
@@ -56,12 +56,12 @@ impl Door {
         })
     }
 
-    /// For what is sent to be taken, and for a ping to be answered.
+    /// Time for a client to take what it is sent, and to answer a ping.
     pub fn stuck_after(&self) -> Duration {
         self.limits.stuck_after()
     }
 
-    /// Puts the door before what is answered.
+    /// Puts the limits, the origins' rules and the security headers before the routes of `answers`.
     pub fn before(&self, answers: Router) -> Router {
         answers
             .method_not_allowed_fallback(async || Problem::read_only())

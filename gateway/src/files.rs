@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 #[folder = "../frontend"]
 struct Folder;
 
-/// Only files of these kinds are the page; what else lies in the folder is not served.
+/// The kinds of files that are the page; other files of the folder are not served.
 const KINDS: [(&str, &str); 6] = [
     ("html", "text/html; charset=utf-8"),
     ("css", "text/css; charset=utf-8"),
@@ -22,7 +22,7 @@ const KINDS: [(&str, &str); 6] = [
     ("webmanifest", "application/manifest+json"),
 ];
 
-/// Bytes of a hash that are written; each becomes two hexadecimal digits.
+/// Bytes of a hash that are used; each becomes two hexadecimal digits.
 const HASH_BYTES: usize = 8;
 
 /// A file of the page.
@@ -55,7 +55,7 @@ pub static BUILD: LazyLock<String> = LazyLock::new(|| {
 pub fn hash_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
-        // With its length, so that no byte can go over to the next part unnoticed.
+        // The length comes first, so that moving a byte from one part to the next changes the hash.
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
@@ -64,7 +64,7 @@ pub fn hash_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     digits.map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `None` if no file of that name is embedded, or its kind is none of the page's.
+/// The embedded file of this name; `None` if there is none, or its kind is not one of the page's.
 fn file(name: Cow<'static, str>) -> Option<File> {
     let (_, extension) = name.rsplit_once('.')?;
     let (_, content_type) = KINDS.iter().find(|(kind, _)| *kind == extension)?;

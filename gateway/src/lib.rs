@@ -1,9 +1,9 @@
 //! The price for browsers and programs: WebSocket, REST and the page, all from one upstream subscription.
 //!
-//! Five rooms: [`answer`] is how anything is answered, [`door`] who comes in, [`state`] what the analyzer has said,
-//! [`watch`] those who stay, [`rest`] those who ask once. `watch` and `rest` know the others, and nobody knows them.
-//! [`files`] is what the page is made of, and names its build to `state` and `rest`.
-//! No client's doing reaches another's, nor the analyzer.
+//! Five modules share the work: [`answer`] is the form of every answer, [`door`] the entrance, and [`state`] holds what
+//! the analyzer has sent. [`watch`] serves clients that stay, and [`rest`] those that ask once. `watch` and `rest` use
+//! the other three, which do not use them. [`files`] has the page's files, whose build's hash `state` and `rest` give.
+//! Nothing that one client does affects another or the analyzer.
 
 mod answer;
 mod door;
@@ -31,10 +31,11 @@ use crate::{
 pub use metrics::describe as describe_metrics;
 pub use settings::GatewaySettings;
 
-/// Open files beside those of clients: the analyzer's, the operator's, and in one process all that the other parts have.
+/// Open files beside those of clients: connections to the analyzer and operators, and, in one process, those of all
+/// other parts.
 const OTHER_FILES: u64 = 500;
 
-/// Starts the gateway; gives the address that it listens on.
+/// Starts the gateway and returns the address that it listens on.
 ///
 /// # Errors
 /// When the address cannot be bound.
@@ -62,7 +63,7 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
     };
     let stop = context.tasks.stop();
     let door = Door::new(settings.door, stop.clone())?;
-    // A quarter is left for the last to answer.
+    // The last quarter is for the last clients to answer.
     let leave_over = context.tasks.drain() * 3 / 4;
     let watch = Watch::new(settings.watch, door.clone(), stop, leave_over);
     context
@@ -76,7 +77,7 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
     Ok(address)
 }
 
-/// Says at the start what would else be found out when it is too late.
+/// Warns at the start about limits that would otherwise show only under load.
 fn warn_of_limits(settings: &GatewaySettings, listener: &TcpListener) {
     let connections = settings.door.gateway_max_connections;
     let needed = u64::from(connections) + OTHER_FILES;

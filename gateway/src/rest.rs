@@ -1,5 +1,5 @@
-//! What is asked once: the price, also as a picture, the points, the history, the archive, the evidence, the page, the health,
-//! and what the gateway says of itself.
+//! The REST answers: the price, also as a picture, the points, the history, the archive, the evidence, the page, the
+//! health, and the description of the API.
 
 mod archive;
 mod description;
@@ -31,28 +31,28 @@ pub use page::Index;
 pub use picture::Pictures;
 pub use questions::Questions;
 
-/// What answers are made of.
+/// The sources that answers are made from.
 #[derive(Clone, Debug)]
 pub struct Rest {
-    /// What holds now.
+    /// The newest snapshot.
     pub state: Newest,
-    /// What is asked on demand, and answered once for all.
+    /// The questions to the analyzer, each answered once for all clients.
     pub questions: Questions,
-    /// The prices of the past, as the historian has them.
+    /// The historian's prices of the past.
     pub archive: Archive,
-    /// The price as a picture.
+    /// The pictures of the price.
     pub pictures: Pictures,
-    /// The page's document.
+    /// The page's HTML document.
     pub index: Index,
-    /// For how long a stale price is given without a body that says so.
+    /// Time for which answers that cannot say that the price is stale still give a stale price.
     pub stale_after: Duration,
-    /// Whether this process takes requests, and since when it runs.
+    /// Whether this process takes requests, and the time since it started.
     pub readiness: Readiness,
 }
 
 impl Rest {
-    /// What an answer of the analyzer must be made of. When the analyzer's clock is set, its history begins anew: an answer
-    /// of before is no answer any more.
+    /// The requirement on answers of the analyzer: of its present epoch, and at most a second old. Its history begins
+    /// anew when its clock is set, so answers of an earlier epoch are wrong.
     fn of_this_second(&self) -> Wanted {
         let sequence = self.state.borrow().current().sequence;
         Wanted {
@@ -61,7 +61,7 @@ impl Rest {
         }
     }
 
-    /// All of `/api/v1` but the event stream, the health, the pictures, and the page.
+    /// All routes of `/api/v1` but the event stream, and the health, the pictures and the page.
     pub fn routes(&self) -> Router {
         Router::new()
             .route("/api/v1/price", get(price::price))

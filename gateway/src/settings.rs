@@ -1,4 +1,5 @@
-//! What can be set: where to listen and whom to ask; each room has its own beside it.
+//! The gateway's settings: the address to listen on, and the upstream parts. `door` and `watch` have their own
+//! settings.
 
 use std::net::SocketAddr;
 

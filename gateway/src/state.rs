@@ -1,4 +1,4 @@
-//! What the analyzer has said, made whole and kept: the only room that hears from upstream.
+//! The state that the analyzer's updates add up to; only this module subscribes to them.
 
 mod assemble;
 pub mod columns;
@@ -12,5 +12,5 @@ pub mod sequence;
 pub mod snapshot;
 pub mod upstream;
 
-/// The newest snapshot, for whoever reads.
+/// A receiver of the newest snapshot.
 pub type Newest = tokio::sync::watch::Receiver<std::sync::Arc<snapshot::Snapshot>>;

@@ -1,4 +1,4 @@
-//! Those who stay and watch: the WebSocket and the event stream, told all that is new.
+//! The clients that stay and watch, by WebSocket or event stream; they are sent all that is new.
 
 mod event_stream;
 mod handshake;
@@ -21,19 +21,19 @@ use settings::WatchSettings;
 use shared::Shared;
 use watchers::Watchers;
 
-/// What watchers share.
+/// The state that all watchers share.
 #[derive(Clone, Debug)]
 pub struct Watch {
     messages: Arc<watch::Sender<Arc<Shared>>>,
     door: Door,
     watchers: Arc<Watchers>,
     limits: Arc<WatchSettings>,
-    /// For what is sent to be taken, and for a ping to be answered.
+    /// Time for a client to take what it is sent, and to answer a ping.
     stuck_after: Duration,
 }
 
 impl Watch {
-    /// As the settings say. Once `stop` is cancelled the watchers leave one after the other, the last after `leave_over`.
+    /// No watchers yet. Once `stop` is cancelled the watchers leave one after the other, the last after `leave_over`.
     pub fn new(
         settings: WatchSettings,
         door: Door,
@@ -54,7 +54,7 @@ impl Watch {
         }
     }
 
-    /// `/ws/mempool` and `/api/v1/stream`.
+    /// The routes `/ws/mempool` and `/api/v1/stream`.
     pub fn routes(&self) -> Router {
         Router::new()
             .route("/ws/mempool", get(handshake::open))
@@ -62,7 +62,7 @@ impl Watch {
             .with_state(self.clone())
     }
 
-    /// Writes the messages for each new snapshot, once for all watchers, until the last has left.
+    /// Writes the messages for each new snapshot, once for all watchers, until the last watcher has left.
     pub fn write(&self, mut newest: Newest) -> impl Future<Output = anyhow::Result<()>> + use<> {
         let (messages, all_gone) = (self.messages.clone(), self.all_gone());
         let largest = self.limits.gateway_client_bytes as usize;

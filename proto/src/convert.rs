@@ -1,7 +1,6 @@
-//! The log's types as messages of the contract, and messages as the log's types.
+//! Conversions between the log's types and the messages of the contract.
 //!
-//! A message that ingest or the analyzer would not send, such as one with a short hash, has no conversion here: its reader
-//! names what is wrong with it.
+//! Messages that can be malformed, for example by a short hash, are not converted here: their reader names the error.
 
 use satscope_log as log;
 

@@ -1,6 +1,6 @@
-//! What passes between the parts: the gRPC contract of `satscope/v1/*.proto`, and the code made from it.
+//! The messages between the parts: the gRPC contract of `satscope/v1/*.proto`, and the code made from it.
 //!
-//! The `.proto` files are the documentation: each field's unit and meaning stands there.
+//! The `.proto` files are the documentation: they give each field's unit and meaning.
 
 mod convert;
 

@@ -1,8 +1,9 @@
-//! Which of two forms an answer is wanted in (RFC 9110, 12.5.1).
+//! Chooses between two forms of an answer by the `Accept` header (RFC 9110, 12.5.1).
 
 use axum::http::{HeaderMap, header};
 
-/// Whether `Accept` puts another type, such as `text/plain`, before JSON; JSON when it does not say.
+/// Whether `Accept` gives `other`, such as `text/plain`, a higher weight than JSON. Without a preference the answer is
+/// JSON.
 pub fn prefers(other: &str, headers: &HeaderMap) -> bool {
     let listed: Vec<(&str, f32)> = headers
         .get_all(header::ACCEPT)
@@ -21,7 +22,7 @@ pub fn prefers(other: &str, headers: &HeaderMap) -> bool {
     weight(&[other, &of_its_kind, "*/*"]) > weight(&["application/json", "application/*", "*/*"])
 }
 
-/// `type/subtype; q=0.5` as its name and weight.
+/// Splits `type/subtype; q=0.5` into its name and weight.
 fn weighed(range: &str) -> (&str, f32) {
     let mut parts = range.split(';').map(str::trim);
     let name = parts.next().unwrap_or_default();

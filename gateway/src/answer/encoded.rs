@@ -1,4 +1,4 @@
-//! Bodies of answers, each made once and held in both encodings: as it is, and compressed by gzip (RFC 9110, 8.4.1.3).
+//! Bodies of answers, each made once and held in two encodings: plain, and gzip (RFC 9110, 8.4.1.3).
 
 use std::io::{self, Write as _};
 
@@ -7,24 +7,24 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use tracing::error;
 
-/// What is smaller fits into one packet in any case, bytes.
+/// Bodies smaller than this, bytes, are not compressed, because they fit into one packet anyway.
 const WORTH_IT: usize = 1024;
 
-/// A body.
+/// A body in both encodings.
 #[derive(Clone, Debug)]
 pub struct Encoded {
     plain: Bytes,
-    /// Absent where it is not smaller.
+    /// `None` if it would not be smaller.
     gzip: Option<Bytes>,
 }
 
 impl Encoded {
-    /// For what is asked for many times: compressed as well as can be.
+    /// A body that is asked for many times, compressed as well as possible.
     pub fn best(plain: Bytes) -> Self {
         Encoded::new(plain, Compression::best())
     }
 
-    /// For what is new each second: compressed quickly.
+    /// A body that is new each second, compressed quickly.
     pub fn fast(plain: Bytes) -> Self {
         Encoded::new(plain, Compression::fast())
     }
@@ -43,7 +43,7 @@ impl Encoded {
         Encoded { plain, gzip }
     }
 
-    /// The bytes for who asked so, and the name of their encoding if they have one.
+    /// The bytes in an encoding that the request accepts, and the encoding's name if it is not plain.
     pub fn for_request(&self, request: &HeaderMap) -> (Bytes, Option<&'static str>) {
         match &self.gzip {
             Some(gzip) if takes_gzip(request) => (gzip.clone(), Some("gzip")),

@@ -10,11 +10,11 @@ use headers::{CacheControl, ETag, HeaderMapExt as _, IfNoneMatch};
 
 use crate::answer::encoded::Encoded;
 
-/// `Cache-Control` of a content that never changes: browsers keep it for a year, and do not ask again when they reload
+/// `Cache-Control` of content that never changes: browsers keep it for a year, and do not ask again when they reload
 /// (RFC 8246).
 pub const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// An answer that a client may keep and must ask about before it uses it again. `tag` is without quotes.
+/// An answer that a client may keep, and must ask about before each use. `tag` is without quotes.
 pub fn revalidated(
     request: &HeaderMap,
     tag: &str,
@@ -72,7 +72,8 @@ pub fn is_known(request: &HeaderMap, tag: &str) -> bool {
         .is_some_and(|(known, tag)| !known.precondition_passes(&tag))
 }
 
-/// A weak tag, because both encodings of a body bear it; `None` if `tag` holds what a tag may not.
+/// The entity tag; weak, because both encodings of a body have the same. `None` if `tag` has letters that a tag may
+/// not.
 fn entity_tag(tag: &str) -> Option<ETag> {
     format!("W/\"{tag}\"").parse().ok()
 }

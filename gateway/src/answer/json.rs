@@ -1,14 +1,14 @@
-//! JSON text, and how stamps are written in it.
+//! JSON text, and the form of stamps in it.
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use tracing::error;
 
-/// As JSON text. What is ours has string keys and no failing serialiser, so an error is a fault of ours.
+/// The value as JSON text. Our types have string keys and no serialiser that fails, so an error is a bug.
 pub fn json(value: &impl Serialize) -> Bytes {
     match serde_json::to_vec(value) {
         Ok(mut text) => {
-            // A text may be kept for long, and has grown into room for up to twice as much.
+            // The text may be kept for long, and its buffer may be up to twice its length.
             text.shrink_to_fit();
             text.into()
         }
@@ -19,7 +19,7 @@ pub fn json(value: &impl Serialize) -> Bytes {
     }
 }
 
-/// Milliseconds as seconds.
+/// Serialises milliseconds as seconds.
 #[allow(clippy::cast_precision_loss)]
 pub fn seconds<S: Serializer>(ms: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(*ms as f64 / 1000.0)

@@ -1,10 +1,10 @@
-//! Answers that are made once for all clients that wait for them, whichever of those clients hang up.
+//! Answers that are made once for all clients that wait for them, even if some of the clients hang up.
 //!
-//! A task of its own makes an answer: the task asks for what is needed, then encodes it on a blocking thread. A client only
-//! waits for the task's result, so a client that hangs up takes nothing with it. No lock is held meanwhile.
+//! A task of its own makes an answer: it asks for the data, then encodes them on a blocking thread. A client only waits
+//! for the task's result, so a client that hangs up takes nothing with it. No lock is held meanwhile.
 //!
-//! Memory is bounded by the number of questions: each has one kept answer and at most one task. At most [`ENCODERS`] tasks
-//! encode at a time; the others hold only what they were told.
+//! Memory is bounded by the number of questions: each has one kept answer and at most one task. At most [`ENCODERS`]
+//! tasks encode at a time; the others hold only their data.
 
 use std::{
     collections::HashMap,
@@ -23,10 +23,10 @@ use tracing::error;
 
 use crate::answer::encoded::Encoded;
 
-/// Shortest time from one making of an answer to the next, unless another is named. A client that has waited this long gets the
-/// kept answer.
+/// Shortest time from one making of an answer to the next, unless another is set. A client that has waited this long
+/// gets the kept answer.
 pub const EVERY: Duration = Duration::from_secs(1);
-/// Answers encoded at a time: cores beyond these stay free for watchers, however many questions come at once.
+/// Most answers encoded at a time: the other cores stay free for watchers, however many questions come at once.
 const ENCODERS: usize = 2;
 
 /// An answer, ready to be sent.
@@ -34,20 +34,20 @@ const ENCODERS: usize = 2;
 pub struct Answer {
     /// Changes with the body.
     pub tag: String,
-    /// Rises with what the answer is made of; compared with [`Wanted::version`].
+    /// Version of the data that the answer is made of; compared with [`Wanted::version`].
     pub version: u64,
-    /// What is sent.
+    /// The body that is sent.
     pub body: Encoded,
-    /// Headers that the answer bears beside those of every answer; empty if there are none.
+    /// Headers of this answer beside those of every answer.
     pub headers: HeaderMap,
 }
 
-/// What an answer must be made of.
+/// The requirement on an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// An answer of another epoch is dropped.
     pub epoch: u64,
-    /// Least version of an answer that is up to date. `None` if every answer is that is younger than the
+    /// Least version of an answer that is up to date. `None` if any answer is up to date that is younger than the
     /// shortest time between two makings.
     pub version: Option<u64>,
 }
@@ -61,7 +61,7 @@ pub struct Given {
     pub age: Option<Duration>,
 }
 
-/// Why there is no answer, for the client.
+/// Why there is no answer, in words for the client.
 pub type Failure = Arc<str>;
 
 /// The answers to the questions `Q`.
@@ -89,7 +89,7 @@ struct Run {
     outcome: watch::Receiver<Outcome>,
 }
 
-/// What a making has come to, and what came of those before it.
+/// The outcome of a making, and the last good answer.
 #[derive(Debug, Default)]
 struct Outcome {
     is_done: bool,
@@ -105,12 +105,12 @@ struct Kept {
 }
 
 impl<Q: Clone + Eq + Hash> MadeOnce<Q> {
-    /// Holds the answers to at most `most` questions; the one that was asked longest ago makes room.
+    /// Holds the answers to at most `most` questions; for a new one, the one that was asked longest ago is dropped.
     pub fn new(most: usize) -> Self {
         MadeOnce::new_every(EVERY, most)
     }
 
-    /// The same, with another shortest time from one making to the next.
+    /// Like [`MadeOnce::new`], with another shortest time from one making to the next.
     pub fn new_every(every: Duration, most: usize) -> Self {
         MadeOnce {
             most,
@@ -120,8 +120,9 @@ impl<Q: Clone + Eq + Hash> MadeOnce<Q> {
         }
     }
 
-    /// The answer to a question. It is the kept one while that is up to date, else the result of a task that runs `make` and
-    /// then the encoder that `make` gives. Where that fails, or takes longer than the shortest time between two makings, it is the
+    /// The answer to a question: the kept one while it is up to date, else the result of a task that runs `make` and
+    /// then the encoder that `make` gives. If the task fails, or takes longer than the shortest time between two
+    /// makings, it is the last good answer.
     /// last good answer.
     ///
     /// # Errors
@@ -135,13 +136,13 @@ impl<Q: Clone + Eq + Hash> MadeOnce<Q> {
         let given = self.join(&question, wanted, &make)?.given().await;
         let is_behind = |given: &Given| given.age.is_none() && !wanted.is_met_by(&given.answer);
         match given {
-            // The task had begun before the wanted version was there; the next one begins after.
+            // The task began before the wanted version existed; the next one begins after.
             Ok(given) if is_behind(&given) => self.join(&question, wanted, &make)?.given().await,
             given => given,
         }
     }
 
-    /// The making that serves a client: the newest one, or one that is started for it.
+    /// The making that serves a client: the newest one, or a new one that is started for it.
     fn join<M, F, E>(&self, question: &Q, wanted: Wanted, make: &M) -> Result<Run, Failure>
     where
         M: Fn() -> F + Clone + Send + 'static,
@@ -178,8 +179,8 @@ impl<Q: Clone + Eq + Hash> MadeOnce<Q> {
     }
 }
 
-/// Drops the question that was asked longest ago if a new one would be more than `most`. A running one stays, because its
-/// clients wait for it.
+/// Drops the question that was asked longest ago if a new one would be more than `most`. A question whose task runs
+/// stays, because clients wait for it.
 fn make_room<Q: Clone + Eq + Hash>(
     all: &mut HashMap<Q, Held>,
     question: &Q,
@@ -241,7 +242,7 @@ impl Run {
         !self.outcome.borrow().is_done && self.outcome.has_changed().is_ok()
     }
 
-    /// Whether a client that asks now is served by this making.
+    /// Whether this making serves a client that asks now.
     fn serves(&self, wanted: Wanted, now: Instant) -> bool {
         if self.is_running() {
             return true;
@@ -254,11 +255,11 @@ impl Run {
         }
     }
 
-    /// Waits for the answer; if there is an older one, at most until the next making could begin.
+    /// Waits for the answer; if an older one is kept, at most until the next making could begin.
     async fn given(mut self) -> Result<Given, Failure> {
         let has_older = self.outcome.borrow().last_good.is_some();
         let ended = self.outcome.wait_for(|outcome| outcome.is_done);
-        // Whether it has ended is looked at below.
+        // The outcome is read below, whether or not the task has ended.
         match has_older {
             true => drop(timeout_at(self.begins_at + self.every, ended).await),
             false => drop(ended.await),
@@ -289,7 +290,7 @@ impl Outcome {
     }
 }
 
-/// Encodes on a blocking thread, when it is its turn.
+/// Encodes on a blocking thread, once one of the encoders' places is free.
 async fn encoded<E>(encoders: &Semaphore, encode: E) -> Result<Kept, Failure>
 where
     E: FnOnce() -> Answer + Send + 'static,

@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 wants them: `application/problem+json`.
+//! Errors in the form of RFC 9457: `application/problem+json`.
 
 use axum::{
     body::Body,
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::answer::json::json;
 
-/// An error for whoever asked.
+/// An error that a client is told.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
@@ -19,7 +19,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// `detail` says what was wrong with this very request, and what was expected.
+    /// A problem; `detail` says what was wrong with this very request, and what was expected.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Problem {
             status,
@@ -28,35 +28,35 @@ impl Problem {
         }
     }
 
-    /// With one header more.
+    /// The problem with one more header.
     pub fn with(mut self, name: HeaderName, value: &'static str) -> Self {
         self.header = Some((name, HeaderValue::from_static(value)));
         self
     }
 
-    /// What is asked for will be there later.
+    /// A problem of something that will be available later (503, retry after 5 s).
     pub fn later(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(header::RETRY_AFTER, "5")
     }
 
-    /// There is more of it at a time than one client may have.
+    /// A problem of a client that asks for more at a time than one client may have (429, retry after 5 s).
     pub fn too_many(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).with(header::RETRY_AFTER, "5")
     }
 
-    /// A request that did not come to its end.
+    /// A problem of a request that did not come whole in time (408).
     pub fn slow() -> Self {
         let detail = "the request did not come in the time that there is for it";
         Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
     }
 
-    /// A known path, but only to be read.
+    /// A problem of a known path with a method other than GET or HEAD (405).
     pub fn read_only() -> Self {
         let detail = "only GET and HEAD are answered here";
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).with(header::ALLOW, "GET,HEAD")
     }
 
-    /// The JSON object.
+    /// The problem as a JSON object.
     pub fn body(&self) -> Bytes {
         #[derive(Serialize)]
         struct Body9457<'a> {

@@ -1,4 +1,4 @@
-//! Where clients come from: the proxies that are believed, and how many may come from one address at a time.
+//! The addresses of clients: the proxies that are trusted to name them, and the number of places for each address.
 
 use std::{
     collections::HashMap,
@@ -10,9 +10,10 @@ use std::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 
-/// Where proxies list the addresses that a request has come from; each adds its own client at the end.
+/// The header in which proxies list the addresses that a request has come from; each proxy adds its own client at the
+/// end.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Entries of such a list that are read, from its end.
+/// Most entries of such a list that are read, from its end.
 const MAX_HOPS: usize = 32;
 
 /// The proxies whose [`FORWARDED_FOR`], or else `Forwarded` (RFC 7239), is believed.
@@ -22,7 +23,7 @@ pub struct TrustedProxies(Arc<[IpNet]>);
 impl FromStr for TrustedProxies {
     type Err = String;
 
-    /// Addresses and networks, with commas between; none when there is nothing.
+    /// Addresses and networks, separated by commas; an empty text gives none.
     fn from_str(text: &str) -> Result<Self, String> {
         let listed = text.split(',').map(str::trim).filter(|one| !one.is_empty());
         let networks = listed.map(|one| {
@@ -37,20 +38,21 @@ impl FromStr for TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// Whether there are none.
+    /// Whether no proxy is trusted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether it is one of them.
+    /// Whether the address is that of a trusted proxy.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// The client that a trusted proxy speaks for: the last entry of its list that is no trusted proxy, because the client
-    /// may have written all that stands before. If each entry is in a trusted network, the client is the first: a proxy
-    /// would have added the address that it was asked from. `None` if the last entry is no address.
+    /// The client that a trusted proxy speaks for: the last entry of its list that is not a trusted proxy, because the
+    /// client may have written everything before it. If each entry is in a trusted network, the client is the first
+    /// one, because a proxy would have added the address that it was asked from. `None` if the last entry is no
+    /// address.
     pub fn client(&self, request: &HeaderMap) -> Option<IpAddr> {
         let mut client = None;
         for address in forwarded(request).take(MAX_HOPS) {
@@ -64,13 +66,13 @@ impl TrustedProxies {
     }
 }
 
-/// Whether a request says that a proxy has passed it on.
+/// Whether a header says that a proxy has passed the request on.
 pub fn is_forwarded(request: &HeaderMap) -> bool {
     request.contains_key(FORWARDED_FOR) || request.contains_key(header::FORWARDED)
 }
 
-/// The addresses that a request has come from, the last one first; `None` for an entry that is no address. `Forwarded`
-/// counts only without [`FORWARDED_FOR`], because proxies that write the latter pass the former on as it came.
+/// The addresses that a request has come from, last one first; `None` for an entry that is no address. `Forwarded`
+/// counts only without [`FORWARDED_FOR`], because proxies that write the latter pass on the former unchanged.
 fn forwarded<'a>(request: &'a HeaderMap) -> impl Iterator<Item = Option<IpAddr>> + use<'a> {
     let (name, read): (_, fn(&str) -> Option<IpAddr>) = match request.contains_key(FORWARDED_FOR) {
         true => (FORWARDED_FOR, address),
@@ -81,8 +83,8 @@ fn forwarded<'a>(request: &'a HeaderMap) -> impl Iterator<Item = Option<IpAddr>>
     lines.flat_map(move |line| text(line).rsplit(',').map(read))
 }
 
-/// The address of one element of `Forwarded` (RFC 7239, 4): `for=192.0.2.60;proto=http`, `For="[2001:db8::1]:4711"`.
-/// A comma in quotes is no part of an address: what it splits is not read as one.
+/// The address of one element of `Forwarded` (RFC 7239, 4): `for=192.0.2.60;proto=http`, `For="[2001:db8::1]:4711"`. A
+/// comma in quotes is never part of an address, so the pieces around it are read as no address.
 fn forwarded_element(element: &str) -> Option<IpAddr> {
     let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
     let (_, node) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
@@ -99,14 +101,14 @@ fn address(text: &str) -> Option<IpAddr> {
     address.map(|address| address.to_canonical())
 }
 
-/// How many there are from each address now.
+/// The number of places taken by each address.
 #[derive(Debug)]
 pub struct Addresses {
     most: u32,
     now: Mutex<HashMap<IpAddr, u32>>,
 }
 
-/// A place taken; free again when it is dropped.
+/// A place that an address has taken; it is free again when this is dropped.
 #[derive(Debug)]
 pub struct AddressPermit {
     of: IpAddr,
@@ -114,7 +116,7 @@ pub struct AddressPermit {
 }
 
 impl Addresses {
-    /// At most so many of one address.
+    /// At most `most` places for each address.
     pub fn new(most: u32) -> Self {
         Addresses {
             most,
@@ -122,7 +124,7 @@ impl Addresses {
         }
     }
 
-    /// A place for one more; `None` when its address has all that it may.
+    /// Takes a place for an address; `None` if the address has taken all it may.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
         let of = one_household(address);
         let mut now = self.lock();
@@ -154,7 +156,8 @@ impl Drop for AddressPermit {
     }
 }
 
-/// An IPv6 customer has at least a /64, and as many addresses as wanted in it (RFC 6177).
+/// The address that counts: of IPv6 the /64, because a customer has at least one /64 with as many addresses as wanted
+/// (RFC 6177).
 pub fn one_household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

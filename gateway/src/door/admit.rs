@@ -1,4 +1,5 @@
-//! The door of a request: its URL has an end, its client has a place, and what is logged of it bears the client's name.
+//! The entrance of a request: it checks the URL's length, takes a place for the client, and names the client in the
+//! logs.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::answer::problem::Problem;
 
-/// Lets a request in, or says why not.
+/// Passes a request on, or answers with the reason why not.
 pub async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let longest = door.limits.gateway_max_url_bytes as usize;
     let uri = request.uri();

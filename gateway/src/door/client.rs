@@ -1,4 +1,4 @@
-//! A client as the logs name it: by a number, the kind of its address, and its user agent; never by the address.
+//! A client's name in the logs: a number, the kind of its address, and its user agent; never the address.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -9,10 +9,10 @@ use std::{
 
 use axum::http::{HeaderMap, header};
 
-/// The most characters of a user agent that are logged.
+/// Most characters of a user agent that are logged.
 const AGENT_CHARACTERS: usize = 80;
 
-/// What an address tells without saying which it is: "loopback", "private" or "public".
+/// The kind of an address, which does not identify it: "loopback", "private" or "public".
 pub fn address_class(address: IpAddr) -> &'static str {
     let address = address.to_canonical();
     let is_private = match address {

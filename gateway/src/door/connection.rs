@@ -1,4 +1,4 @@
-//! One connection: its limits in time and size, and what it is told when it breaks them.
+//! One connection: its limits in time and size, and the words that the client is told when it breaks them.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ use tracing::debug;
 use super::{Door, permits::ConnectionPermit};
 use crate::{answer::problem::Problem, metrics::CUT_CONNECTIONS};
 
-/// For who is turned away or cut off to say what it wanted and to hear why not.
+/// Time for a client that is refused or cut off to send its request and read the reason.
 pub const FAREWELL: Duration = Duration::from_secs(2);
-/// For a WebSocket client to take its close frame and to answer it.
+/// Time for a WebSocket client to take its close frame and to answer it.
 pub const CLOSING: Duration = Duration::from_secs(5);
 
-/// Answers what comes on a connection until it ends, or the gateway stops and nothing is being answered.
+/// Serves a connection until it ends, or until the gateway stops and no request is being answered.
 pub async fn converse(stream: TcpStream, app: Router, permit: Arc<ConnectionPermit>, door: Door) {
     debug!("a client has come");
     let stop = door.stop.clone();
     if let Some(turn) = permit.turn {
-        // What it has sent meanwhile waits in the kernel.
+        // Requests that come meanwhile wait in the kernel.
         tokio::select! {
             () = sleep_until(turn) => {}
             () = stop.cancelled() => {}
@@ -42,7 +42,7 @@ pub async fn converse(stream: TcpStream, app: Router, permit: Arc<ConnectionPerm
         request.map(Body::new)
     });
     let limits = &door.limits;
-    // Longer than a WebSocket client has by its own rule: it is then told why it is closed.
+    // Longer than a WebSocket client's own limit, so that the client is told why it is closed.
     let stream = WriteTimeout::new(stream, limits.stuck_after() + CLOSING, is_stuck);
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -70,7 +70,7 @@ pub async fn converse(stream: TcpStream, app: Router, permit: Arc<ConnectionPerm
     }
 }
 
-/// Why a connection was cut; `None` when its client has left. `has_begun` is whether a part of a request had come.
+/// Why a connection was cut; `None` if its client has left. `has_begun` is whether part of a request had come.
 fn cut_for(error: &hyper::Error, has_begun: bool) -> Option<&'static str> {
     match (error.is_timeout(), has_begun) {
         (true, true) => Some("slow_head"),
@@ -82,7 +82,7 @@ fn cut_for(error: &hyper::Error, has_begun: bool) -> Option<&'static str> {
     }
 }
 
-/// The HTTP library closes without a word.
+/// Answers 408 on a connection that timed out, because the HTTP library closes it without a word.
 async fn tell_of_timeout(mut stream: WriteTimeout<TcpStream>) {
     let body = Problem::slow().body();
     let head = format!(

@@ -1,4 +1,4 @@
-//! What every answer bears: the security headers; and the count of requests.
+//! The security headers of every answer, and the count of requests.
 
 use std::time::Instant;
 
@@ -13,8 +13,8 @@ use axum::{
 use super::origins::Origins;
 use crate::metrics::{REQUEST_SECONDS, REQUESTS};
 
-/// The page loads only what this server gives. `connect-src 'self'` covers `ws:` and `wss:` to the same host and
-/// port too (Content Security Policy Level 3, 6.7.2.8).
+/// The page may load only from this server. `connect-src 'self'` covers `ws:` and `wss:` to the same host and port too
+/// (Content Security Policy Level 3, 6.7.2.8).
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src 'self' data: blob:; manifest-src 'self'; worker-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors";
@@ -24,10 +24,10 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 pub struct SecurityHeaders([(HeaderName, HeaderValue); 3]);
 
 impl SecurityHeaders {
-    /// With the pages that may show this one in a frame: those of `embedding`.
+    /// The headers, which let the pages of the `embedding` origins show this page in a frame.
     ///
     /// # Errors
-    /// If an origin cannot stand in a header.
+    /// If an origin cannot be written in a header.
     pub fn new(embedding: &Origins) -> anyhow::Result<Self> {
         let policy = format!("{CONTENT_SECURITY_POLICY} {}", embedding.frame_ancestors());
         let policy = HeaderValue::try_from(policy).context("gateway_embedding_origins")?;
@@ -44,14 +44,14 @@ impl SecurityHeaders {
         ]))
     }
 
-    /// Adds them to an answer.
+    /// Adds the headers to an answer.
     pub fn dress(&self, mut response: Response) -> Response {
         response.headers_mut().extend(self.0.clone());
         response
     }
 }
 
-/// Answers, with the security headers, and counts.
+/// Passes a request on, adds the security headers to its answer, and counts it.
 pub async fn dress_and_count(
     State(headers): State<SecurityHeaders>,
     request: Request,

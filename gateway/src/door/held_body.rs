@@ -1,4 +1,4 @@
-//! An answer's body that holds its request's permit until the client has taken it, or has gone.
+//! The body of an answer, which holds its request's permit until the client has taken it or has gone.
 
 use std::{
     pin::Pin,
@@ -43,8 +43,8 @@ impl hyper::body::Body for HeldBody {
         Pin::new(&mut self.body).poll_frame(context)
     }
 
-    /// Never true, because the connection drops a body that says so with its last piece, before it has written it. It asks
-    /// for one more piece instead, once less of what it got is unwritten than its buffer holds.
+    /// Never true. The connection drops a body that says so together with its last piece, before that piece is written.
+    /// Otherwise it asks for one more piece first, once its buffer has room again, and only then drops the body.
     fn is_end_stream(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! Takes connections, or says why not.
+//! Accepts connections, and tells the refused ones why.
 
 use std::{convert::Infallible, future::ready, net::IpAddr, sync::Arc};
 
@@ -21,21 +21,24 @@ use super::{
     permits::Refusal,
 };
 
-/// Bytes that the kernel takes for one client ahead of sending them: a slow client's wait is then seen here, and what
-/// it gets next is the newest. The kernel asks for more once half of them are sent, so that progress is seen in steps of
-/// 32 kB: with 30 s to take one, a client is stuck below 1.1 kB/s.
+/// Unsent bytes that the kernel takes for one client. The limit shows a slow client's wait to the gateway, and keeps
+/// the client's next message the newest. The kernel asks for more once half of them are sent, so progress is seen in
+/// steps of 32 kB. With 30 s for each step, a client is stuck below 1.1 kB/s.
 const UNSENT: u32 = 64 * 1024;
-/// Bytes that the kernel takes for one client in all; left to itself it goes to megabytes for one that acknowledges nothing.
+/// Bytes that the kernel takes for one client in all; by itself it would take megabytes for a client that acknowledges
+/// nothing.
 const SEND_BUFFER: usize = 128 * 1024;
-/// Those who are told at a time why they are turned away; more are not told.
+/// Most refused connections that are told the reason at once; the others are just closed.
 const FAREWELLS: usize = 64;
-/// The most of [`FAREWELLS`] for one address: telling costs nearly as much as answering, and others want to be told too.
+/// Most of the [`FAREWELLS`] for one address, because telling costs nearly as much as answering, and others are to be
+/// told too.
 const FAREWELLS_PER_ADDRESS: u32 = 8;
 
-/// Serves connections until it is time to stop and the last watcher has left (`all_gone`), and then until the last has ended.
+/// Serves connections until the gateway stops and the last watcher has left (`all_gone`), and then until the last
+/// connection has ended.
 ///
 /// # Errors
-/// None: what fails is one connection.
+/// None, because a failure ends one connection only.
 pub async fn serve(
     mut listener: TcpListener,
     app: Router,
@@ -81,13 +84,13 @@ fn set_options(stream: &TcpStream) {
     }
 }
 
-/// The places for those who are told why they are turned away.
+/// The places for refused connections that are told the reason.
 struct Farewells {
     room: Arc<Semaphore>,
     addresses: Arc<Addresses>,
 }
 
-/// One of these places.
+/// One of the places.
 struct Farewell {
     _room: OwnedSemaphorePermit,
     /// `None` for a trusted proxy, which speaks for many clients.
@@ -102,7 +105,7 @@ impl Farewells {
         }
     }
 
-    /// A place for a client from this address. `None` if there are too many already, of all or of its own.
+    /// A place for a client from this address. `None` if all places are taken, or all of its address.
     fn begin(&self, from: IpAddr, door: &Door) -> Option<Farewell> {
         let place = match door.permits.is_trusted(from) {
             true => None,
@@ -115,7 +118,7 @@ impl Farewells {
     }
 }
 
-/// Closes a connection, and says why where there is a place for that.
+/// Closes a connection, and tells the reason if there is a place for that.
 fn turn_away(stream: TcpStream, refusal: Refusal, farewell: Option<Farewell>, door: &Door) {
     let problem = refusal.problem();
     debug!("turned away: {refusal}");

@@ -1,4 +1,5 @@
-//! Which pages may read here: browsers name the origin of the page that asks, and let any page open a socket anywhere.
+//! The origins whose pages may read the answers. Browsers name the origin of the asking page, but let any page open a
+//! socket to any server.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -7,10 +8,11 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::answer::{AGE, STALE};
 
-/// Where a client that returns to an event stream names the last event that it has seen (HTML Living Standard, 9.2.4).
+/// The header in which a client that returns to an event stream names the last event that it has seen (HTML Living
+/// Standard, 9.2.4).
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// A list of origins, or all: those whose pages may read here, or show the page in a frame.
+/// A list of origins, or all: those whose pages may read the answers, or show the page in a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
     any: bool,
@@ -20,7 +22,7 @@ pub struct Origins {
 impl FromStr for Origins {
     type Err = String;
 
-    /// Origins, with commas between, or `*`; none when there is nothing.
+    /// Origins separated by commas, or `*`; an empty text gives none.
     fn from_str(text: &str) -> Result<Self, String> {
         let listed = text.split(',').map(str::trim).filter(|one| !one.is_empty());
         let (any, listed): (Vec<&str>, Vec<&str>) = listed.partition(|one| *one == "*");
@@ -32,10 +34,10 @@ impl FromStr for Origins {
     }
 }
 
-/// An origin as browsers write it: scheme and host in lower case, no path.
+/// Reads an origin as browsers write it: scheme and host in lower case, no path.
 fn read(text: &str) -> Result<HeaderValue, String> {
     let uri = text.parse::<Uri>().ok();
-    // No character that would end a directive of a Content Security Policy, and none that no host has.
+    // Only letters that a host has; so none that would end a directive of a Content Security Policy.
     let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
     let origin = uri.filter(|uri| {
         let web = matches!(uri.scheme_str(), Some("http" | "https"));
@@ -54,8 +56,8 @@ fn read(text: &str) -> Result<HeaderValue, String> {
 }
 
 impl Origins {
-    /// Whether the page that asks may open a socket: programs name no origin, a page of this very host or a listed one
-    /// is let in.
+    /// Whether the asking page may open a socket. Programs, which name no origin, may; so may pages of this very host
+    /// and of listed origins.
     pub fn may_listen(&self, headers: &HeaderMap, uri: &Uri) -> bool {
         let Some(origin) = headers.get(header::ORIGIN) else {
             return true;
@@ -63,7 +65,7 @@ impl Origins {
         self.any || self.listed.contains(origin) || is_same(origin, headers, uri)
     }
 
-    /// The listed pages as sources of a Content Security Policy's `frame-ancestors` (Level 3, 6.4.2).
+    /// The listed origins as sources of a Content Security Policy's `frame-ancestors` (Level 3, 6.4.2).
     pub fn frame_ancestors(&self) -> String {
         let listed = self.listed.iter().filter_map(|origin| origin.to_str().ok());
         match (self.any, self.listed.is_empty()) {
@@ -73,7 +75,8 @@ impl Origins {
         }
     }
 
-    /// What lets the listed pages read the REST answers; `None` where there are none, and browsers keep others away.
+    /// The CORS rules that let the listed origins read the REST answers; `None` if there are none, so that browsers
+    /// keep other pages away.
     pub fn cors(&self) -> Option<CorsLayer> {
         let allowed = match (self.any, self.listed.is_empty()) {
             (true, _) => AllowOrigin::any(),
@@ -91,7 +94,7 @@ impl Origins {
     }
 }
 
-/// Whether the origin is the host that was asked.
+/// Whether the origin is the host that the request is for.
 fn is_same(origin: &HeaderValue, headers: &HeaderMap, uri: &Uri) -> bool {
     let Some(origin) = origin
         .to_str()

@@ -1,4 +1,4 @@
-//! How fast one address may open connections: a burst is served at once, what comes beyond it in turn.
+//! The pace at which one address may open connections: a burst is served at once, and those beyond it in turn.
 
 use std::{
     collections::HashMap,
@@ -10,29 +10,29 @@ use tokio::time::{Duration, Instant};
 
 use super::addresses::one_household;
 
-/// Time in which an address may open as many connections as are set; also the longest wait for a turn.
+/// Time in which an address may open as many connections as the setting allows; also the longest wait for a turn.
 const WINDOW: Duration = Duration::from_secs(10);
-/// Addresses below which the table is not searched for those that can be forgotten.
+/// Number of addresses from which the table is swept.
 const SMALL: usize = 1024;
 
 /// The turns of the connections of each address.
 #[derive(Debug)]
 pub struct Pace {
-    /// From one turn of an address to its next, once its burst is used up.
+    /// Time from one turn of an address to its next, once its burst is used up.
     interval: Duration,
     used: Mutex<Used>,
 }
 
 #[derive(Debug)]
 struct Used {
-    /// When the whole burst of an address is there again. An address that is not listed has its whole burst.
+    /// The moment at which an address has its whole burst again. An address that is not listed has its whole burst.
     whole_at: HashMap<IpAddr, Instant>,
-    /// Addresses at which those whose burst is whole are forgotten.
+    /// Number of addresses at which those with a whole burst are forgotten.
     sweep_at: usize,
 }
 
 impl Pace {
-    /// At most `most` connections of an address in [`WINDOW`], which may come at once.
+    /// At most `most` connections of an address in [`WINDOW`]; they may come all at once.
     pub fn new(most: u32) -> Self {
         Pace {
             interval: WINDOW / most.max(1),
@@ -43,8 +43,8 @@ impl Pace {
         }
     }
 
-    /// The moment from which a new connection of this address is served. `None` if that is more than [`WINDOW`] away; such a
-    /// connection takes no turn.
+    /// The moment from which a new connection of this address is served. `None` if that is more than [`WINDOW`] away;
+    /// the connection then uses up no turn.
     pub fn turn(&self, address: IpAddr) -> Option<Instant> {
         let now = Instant::now();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +60,8 @@ impl Pace {
 }
 
 impl Used {
-    /// Forgets addresses whose burst is whole. The table has doubled since the last time, so an address costs little.
+    /// Forgets addresses that have their whole burst. The table has doubled since the last sweep, so the cost for each
+    /// address is small.
     fn sweep(&mut self, now: Instant) {
         if self.whole_at.len() >= self.sweep_at {
             self.whole_at.retain(|_, whole_at| *whole_at > now);

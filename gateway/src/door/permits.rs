@@ -1,4 +1,4 @@
-//! The permits of connections and requests: so many in all, and so many from one address.
+//! The permits of connections and requests: a limited number in all, and for each address.
 
 use std::{
     fmt,
@@ -26,7 +26,7 @@ use crate::{
     metrics::{CONNECTIONS, DELAYED_CONNECTIONS, REFUSED_CONNECTIONS},
 };
 
-/// Connections, and the addresses that they come from.
+/// The permits that are left, in all and for each address.
 #[derive(Debug)]
 pub struct Permits {
     room: Arc<Semaphore>,
@@ -36,23 +36,23 @@ pub struct Permits {
     has_warned: AtomicBool,
 }
 
-/// A connection that was let in, as long as anything holds it.
+/// A permit for one connection, held as long as anything of the connection lasts.
 #[derive(Debug)]
 pub struct ConnectionPermit {
     client: u64,
     /// The client's address, or its proxy's.
     pub from: IpAddr,
-    /// The moment from which it is served. `None` if that is at once.
+    /// The moment from which the connection is served; `None` for at once.
     pub turn: Option<Instant>,
-    /// Whether its client took nothing for so long that it was given up.
+    /// Whether the connection was given up because its client took nothing for too long.
     pub is_stuck: Arc<AtomicBool>,
-    /// None for a trusted proxy: each client that it speaks for has places of its own.
+    /// `None` for a trusted proxy, because each client that it speaks for takes places of its own.
     _place: Option<AddressPermit>,
     _room: OwnedSemaphorePermit,
 }
 
-/// A request's claim to its connection, and to its place behind a proxy. The body of its answer holds it, and a WebSocket
-/// that goes on after the answer.
+/// Permits held for one request: the connection's, and a place of the client behind a proxy. The answer's body holds
+/// them, and so does a WebSocket that outlasts the answer.
 #[derive(Clone, Debug)]
 pub struct RequestPermit {
     connection: Arc<ConnectionPermit>,
@@ -60,25 +60,25 @@ pub struct RequestPermit {
 }
 
 impl RequestPermit {
-    /// The number of the request's connection: of its client, in the logs.
+    /// The number of the request's connection, which names the client in the logs.
     pub fn client(&self) -> u64 {
         self.connection.client
     }
 
-    /// Whether the connection was given up because its client took nothing.
+    /// Whether the connection was given up because its client took nothing for too long.
     pub fn is_stuck(&self) -> bool {
         self.connection.is_stuck.load(Ordering::Relaxed)
     }
 }
 
-/// Why one is not let in.
+/// Why a connection or request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// There are as many connections as there may be.
+    /// All connections are taken.
     Full,
-    /// There are as many from its address as there may be.
+    /// Its address has taken all its places.
     Address,
-    /// Its address opens them so fast that its turn would not come in time.
+    /// Its address opens connections so fast that its turn would come too late.
     Pace,
 }
 
@@ -93,7 +93,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    /// What is told, and counted.
+    /// Counts the refusal, and returns the problem that the client is told.
     pub fn problem(self) -> Problem {
         let (reason, problem) = match self {
             Refusal::Full => ("full", Problem::later("no more connections are taken now")),
@@ -112,7 +112,7 @@ impl Refusal {
 }
 
 impl Permits {
-    /// As the settings say.
+    /// All permits that the settings allow.
     pub fn new(settings: &DoorSettings) -> Self {
         let most = settings.gateway_max_connections_per_address;
         Permits {
@@ -124,11 +124,11 @@ impl Permits {
         }
     }
 
-    /// Lets a connection in, whose number is `client`. A trusted proxy opens connections for many clients, so it has neither
-    /// places nor turns.
+    /// Lets in connection number `client`. A trusted proxy opens connections for many clients, so its own address is
+    /// not limited.
     ///
     /// # Errors
-    /// When there is no room for it, or no turn.
+    /// If there is no room, or the address's turn would come too late.
     pub fn connection(&self, client: u64, from: IpAddr) -> Result<Arc<ConnectionPermit>, Refusal> {
         let room = self.room.clone().try_acquire_owned();
         let room = room.map_err(|_| Refusal::Full)?;
@@ -155,13 +155,13 @@ impl Permits {
         }))
     }
 
-    /// Whether connections from there are those of a trusted proxy.
+    /// Whether the address is that of a trusted proxy.
     pub fn is_trusted(&self, from: IpAddr) -> bool {
         self.proxies.contains(from)
     }
 
-    /// The address of the client that a trusted proxy speaks for, that of the proxy if it names none; `None` if the
-    /// connection is no trusted proxy's.
+    /// The address of the client that a trusted proxy speaks for, or the proxy's own if it names none. `None` if the
+    /// connection is not from a trusted proxy.
     pub fn behind_proxy(
         &self,
         connection: &ConnectionPermit,
@@ -174,10 +174,10 @@ impl Permits {
         None
     }
 
-    /// Lets a request on a connection in, of a client `behind_proxy` or of the connection's own.
+    /// Lets in a request on a connection, of the client `behind_proxy` or, if `None`, of the connection's own.
     ///
     /// # Errors
-    /// When the client behind the proxy has as many requests as one may have.
+    /// If the client behind the proxy has as many requests as it may have.
     pub fn request(
         &self,
         connection: Arc<ConnectionPermit>,
@@ -190,7 +190,7 @@ impl Permits {
         })
     }
 
-    /// Once: whoever has put a proxy in front wants to know that all its clients count as one.
+    /// Warns once of headers from an untrusted proxy, because all its clients then count as one address.
     fn warn_of_a_proxy(&self, headers: &HeaderMap) {
         if is_forwarded(headers) && !self.has_warned.swap(true, Ordering::Relaxed) {
             warn!(

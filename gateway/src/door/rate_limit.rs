@@ -1,4 +1,4 @@
-//! How much a client may say: so much a second, and a few seconds' worth at once.
+//! A limit on what a client may send: an amount each second, of which a few seconds' worth may come at once.
 
 use std::{
     io,
@@ -11,10 +11,10 @@ use tokio::{
     time::Instant,
 };
 
-/// Seconds' worth that may come at once.
+/// Seconds' worth of the limit that may come at once.
 const AT_ONCE: f64 = 8.0;
 
-/// What is left to say.
+/// A limit, and the amount of it that is left.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimit {
     per_second: f64,
@@ -23,7 +23,7 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// The whole of it.
+    /// A limit of `per_second`, of which nothing is used.
     pub fn new(per_second: u32) -> Self {
         let per_second = f64::from(per_second);
         RateLimit {
@@ -33,7 +33,7 @@ impl RateLimit {
         }
     }
 
-    /// Takes so much of it; false when that is more than there is.
+    /// Uses up `amount`; returns false if less was left.
     pub fn take(&mut self, amount: u32) -> bool {
         let now = Instant::now();
         let more = (now - self.at).as_secs_f64() * self.per_second;
@@ -45,7 +45,7 @@ impl RateLimit {
     }
 }
 
-/// A stream from which so many bytes a second may come: what is no whole message counts too. More is
+/// A stream with a limit on the bytes read each second, whether or not they make whole messages. Reading more gives
 /// [`io::ErrorKind::QuotaExceeded`].
 #[derive(Debug)]
 pub struct RateLimited<S> {
@@ -54,7 +54,7 @@ pub struct RateLimited<S> {
 }
 
 impl<S> RateLimited<S> {
-    /// So many bytes.
+    /// Limits the bytes read from `stream`.
     pub fn new(stream: S, bytes: RateLimit) -> Self {
         RateLimited { stream, bytes }
     }

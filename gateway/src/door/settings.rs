@@ -1,4 +1,4 @@
-//! What can be set of the door: who may come, how many, and how long a client may take.
+//! The settings of the door: limits on connections, and on the time that a client may take.
 
 use std::time::Duration;
 
@@ -114,12 +114,12 @@ pub(crate) struct DoorSettings {
 }
 
 impl DoorSettings {
-    /// For the head of a request.
+    /// Time for a client to send the head of a request.
     pub fn head_timeout(&self) -> Duration {
         Duration::from_secs(self.gateway_head_seconds.into())
     }
 
-    /// For what is sent to be taken, and for a ping to be answered.
+    /// Time for a client to take what it is sent, and to answer a ping.
     pub fn stuck_after(&self) -> Duration {
         Duration::from_secs(self.gateway_stuck_seconds.into())
     }

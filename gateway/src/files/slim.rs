@@ -1,7 +1,7 @@
-//! Strips source files of comments that fill whole lines and of indentation, which are a third of the page's bytes. Lines keep
+//! Strips source files of whole-line comments and of indentation, which are a third of the page's bytes. Lines keep
 //! their numbers, so that an error in a browser names the line of the file in `frontend/`.
 
-/// The file without comments that fill whole lines and without indentation. Lines within a template of JavaScript stay as they are.
+/// The file without whole-line comments and without indentation. Lines within a JavaScript template stay as they are.
 pub fn slim(source: &str) -> String {
     let mut slim = String::with_capacity(source.len());
     let mut inside = Inside::Code;
@@ -39,7 +39,7 @@ impl Inside {
         }
         if *self != Inside::Template && code.starts_with("/*") {
             *self = Inside::Comment;
-            // The opening is passed over, because `/*/` does not close the comment that it opens.
+            // The opening is skipped, because `/*/` does not close the comment that it opens.
             return self.keep(&code[2..]);
         }
         let is_template = *self == Inside::Template;

@@ -1,7 +1,7 @@
-//! The archive: the price of each block and of each minute, as the historian has them. The price of now does not come from
-//! here, and is answered without a historian.
+//! The archive: the historian's price of each block and of each minute. The present price does not come from here, and
+//! needs no historian.
 //!
-//! A question is in no log line and in no label of a metric, because it says which moment a client cares about.
+//! A question is in no log line and in no label of a metric, because it tells which moment a client cares about.
 
 mod block;
 mod candles;
@@ -45,12 +45,12 @@ pub use past_price::historical_price;
 
 /// Answers that are kept, and made, at a time. One of 5,000 prices is 0.7 MB, and all together are below 30 MB.
 const QUESTIONS: usize = 32;
-/// Any answer of the last second is up to date.
+/// Accepts any answer of the last second.
 const OF_THIS_SECOND: Wanted = Wanted {
     epoch: 0,
     version: None,
 };
-/// The parameters by which `/api/v1/history` asks the archive, whatever their values.
+/// Any of these parameters makes a question to `/api/v1/history` one for the archive.
 const PARAMETERS: [&str; 5] = ["from", "to", "source", "height", "model"];
 
 /// A question whose answer is made once for all clients; equal ones have the same answer.
@@ -61,8 +61,8 @@ enum Question {
     Hours(hours::Asked),
 }
 
-/// The historian, and the answers of this moment. The answers are apart from those of [`super::Questions`], so that a flood
-/// of questions about the past leaves the others their room.
+/// The historian, and the kept answers. They are apart from those of [`super::Questions`], so that a flood of questions
+/// about the past leaves room for the others.
 #[derive(Clone, Debug)]
 pub struct Archive {
     historian: Historian,
@@ -73,7 +73,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// The archive of this historian, which is asked when the first question comes.
+    /// The archive of this historian, to which no connection is made before the first question.
     pub fn of(historian: Upstream) -> Self {
         Archive {
             historian: Historian::new(historian),
@@ -83,8 +83,8 @@ impl Archive {
         }
     }
 
-    /// The answer that `make` and the encoder that `make` gives come to, at most once a second for each question; an older
-    /// one with its age while the historian gives none.
+    /// The answer of `make` and of the encoder that it gives, made at most once a second for each question. While the
+    /// historian gives none, it is an older one with its age.
     async fn answer<M, F, E>(
         &self,
         question: Question,
@@ -103,7 +103,7 @@ impl Archive {
     }
 }
 
-/// Whether a query of `/api/v1/history` asks the archive, and not the estimates of the last hours.
+/// Whether a query of `/api/v1/history` is for the archive, and not for the estimates of the last hours.
 pub fn is_asked(query: &Query) -> bool {
     let is_range = |range: Option<&str>| range.is_some_and(|range| series::range(range).is_ok());
     PARAMETERS.iter().any(|name| query.has(name)) || query.text("range").is_ok_and(is_range)
@@ -126,12 +126,12 @@ pub async fn history(
     series::answer(archive, asked, headers).await
 }
 
-/// The problem of a question that the historian gives no answer to; `reason` calls it "it".
+/// The problem for a question that the historian does not answer; `reason` calls the historian "it".
 fn unanswered(reason: &str) -> Problem {
     Problem::later(no_answer(reason))
 }
 
-/// That the historian does not answer, in words; `reason` calls it "it".
+/// The words that the historian does not answer; `reason` calls the historian "it".
 fn no_answer(reason: &str) -> String {
     format!("the historian has no answer: {reason}")
 }
@@ -141,7 +141,7 @@ fn not_there(detail: String) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, detail)
 }
 
-/// An answer of this body; its tag is the body's hash.
+/// An answer with this body; its tag is the body's hash.
 fn tagged(body: Bytes, headers: HeaderMap) -> Answer {
     Answer {
         tag: hash_of([&*body]),

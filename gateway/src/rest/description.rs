@@ -1,4 +1,4 @@
-//! What the gateway says of itself: the description of its REST answers, and the schema of its messages.
+//! The gateway's description of itself: the OpenAPI document of its REST answers, and the schema of its messages.
 
 use std::sync::LazyLock;
 
@@ -10,9 +10,9 @@ use crate::{
     files::hash_of,
 };
 
-/// Where the description is.
+/// The path of the OpenAPI document.
 pub const OPENAPI: &str = "/api/v1/openapi.yaml";
-/// Where the schema is; the description refers to it by its name.
+/// The path of the schema, to which the OpenAPI document refers.
 pub const MESSAGES: &str = "/api/v1/websocket-message.schema.json";
 
 /// A document, and the hash of its content.

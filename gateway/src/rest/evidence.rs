@@ -17,7 +17,7 @@ use crate::answer::{
     problem::Problem,
 };
 
-/// `/api/v1/evidence`: how many amounts lie in each bin of a logarithmic scale, and the ladder of round sums.
+/// `/api/v1/evidence`: the number of amounts in each bin of a logarithmic scale, and the ladder of round sums.
 ///
 /// # Errors
 /// With the problem that the client is told.
@@ -30,7 +30,7 @@ pub async fn amounts(State(rest): State<Rest>, headers: HeaderMap) -> Result<Res
     labelled(&rest, given.await, Form::Json.content_type(), &headers)
 }
 
-/// Asks the analyzer; gives what writes its answer.
+/// Asks the analyzer, and returns the encoder of its answer.
 async fn asked(questions: Questions) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
     let mut analyzer = questions.analyzer();
     let answer = told(analyzer.get_amounts(GetAmountsRequest {})).await?;

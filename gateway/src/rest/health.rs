@@ -1,4 +1,4 @@
-//! How the whole chain is, in one object that a person or a monitor can ask for at any time.
+//! The state of the whole chain in one object, for people and monitors.
 
 use axum::{
     extract::State,
@@ -17,17 +17,17 @@ use crate::{
     },
 };
 
-/// The answer to `/health`. All of it is told to watchers anyway.
+/// The answer to `/health`. It has nothing that watchers are not told.
 #[derive(Serialize)]
 struct Health<'a> {
     state: Word,
-    /// What is missing, in words; absent while nothing is.
+    /// The fault in words; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// Of this gateway's process.
+    /// Seconds since this gateway's process started.
     uptime_seconds: u64,
     hops: &'a [Hop],
-    /// Absent while there is no price.
+    /// Absent if there is no price.
     #[serde(flatten)]
     price: Option<Price>,
     /// Absent until ingest has told its counters.
@@ -35,7 +35,7 @@ struct Health<'a> {
     stats: Option<&'a Stats>,
 }
 
-/// How old the price is.
+/// The age and staleness of the price.
 #[derive(Serialize)]
 struct Price {
     #[serde(rename = "as_of", serialize_with = "seconds")]
@@ -47,7 +47,7 @@ struct Price {
     stale_reason: Option<Stale>,
 }
 
-/// The whole in one word: the first that holds.
+/// The state of the whole in one word: the first of these that holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Word {
@@ -57,12 +57,12 @@ enum Word {
     NoPrice,
     /// The price is not of this moment.
     Stale,
-    /// The price is of this moment, and a hop is not as well as it could be.
+    /// The price is of this moment, but a hop is not in its best state.
     Degraded,
     Ok,
 }
 
-/// `/health`: always 200, because the answer is the body. It is written from the snapshot, and asks no other part.
+/// `/health`: always 200, because the state is in the body. It is written from the snapshot, and asks no other part.
 pub async fn health(State(rest): State<Rest>) -> Response {
     let snapshot = rest.state.borrow().judged_at(Steady::now());
     let current = snapshot.current();
@@ -97,7 +97,7 @@ pub async fn health(State(rest): State<Rest>) -> Response {
     (headers, json(&health)).into_response()
 }
 
-/// The word for what holds now, and what is missing.
+/// The word for the present state, and the fault in words.
 fn judged(current: &Current) -> (Word, Option<String>) {
     let Some(estimate) = &current.estimate else {
         return (Word::NoPrice, Some(why_no_price(current)));

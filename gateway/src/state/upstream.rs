@@ -1,4 +1,4 @@
-//! The one subscription to the analyzer, resumed where it broke off, and a word to clients while it is silent.
+//! The one subscription to the analyzer, resumed where it broke off; while it is silent, clients are sent repeats.
 
 use std::{sync::Arc, time::Instant};
 
@@ -28,16 +28,16 @@ use crate::{
     },
 };
 
-/// Bytes. The first update holds all points of the window: 100,000 of some 120 bytes are a fifth of this.
+/// Largest update, bytes. The first one holds all points of the window: 100,000 of some 120 bytes are a fifth of this.
 const LARGEST_UPDATE: usize = 64 * 1024 * 1024;
-/// Silence after which clients are told again what holds: the age of the price grows, and ten silent seconds are a dead link
-/// to them. The analyzer speaks every 2 s.
+/// Silence after which clients are sent the present state again, because the age of the price grows, and because they
+/// take ten silent seconds for a dead link. The analyzer sends an update at least every 2 s.
 const SILENCE: Duration = Duration::from_secs(3);
 /// Interval at which the metrics that change without an update are set.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Follows the analyzer until the process stops, and gives the newest snapshot. Of one update, `capacity` points are taken at
-/// most; a difference that `largest_message` bytes are not sure to hold is a reset.
+/// Follows the analyzer until the process stops, and returns the receiver of the newest snapshot. At most `capacity`
+/// points are taken from one update. A difference that may not fit into `largest_message` bytes becomes a reset.
 pub async fn start(
     analyzer: Upstream,
     capacity: usize,
@@ -95,7 +95,7 @@ async fn follow_analyzer(
     follow("analyzer", analyzer, stop, open, |event| taker.on(event)).await;
 }
 
-/// Says again what holds whenever nothing has been said for too long.
+/// Repeats the newest snapshot whenever nothing new has come for [`SILENCE`].
 async fn fill_silence(
     newest: Arc<watch::Sender<Arc<Snapshot>>>,
     stop: CancellationToken,
@@ -112,7 +112,7 @@ async fn fill_silence(
     Ok(())
 }
 
-/// Keeps the metrics of age and staleness true while the analyzer is silent.
+/// Keeps the metrics of age and staleness right while the analyzer is silent.
 async fn look(newest: Newest, stop: CancellationToken) -> anyhow::Result<()> {
     let mut every = interval(LOOK_EVERY);
     while stop.run_until_cancelled(every.tick()).await.is_some() {
@@ -123,7 +123,8 @@ async fn look(newest: Newest, stop: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sets the price's age in milliseconds, if there is a price, and why it is stale or absent, if it is.
+/// Sets the metric of the price's age, in milliseconds, if there is a price, and the metric of why it is stale or
+/// absent.
 fn show(age_ms: Option<u64>, stale: Option<Stale>) {
     if let Some(age_ms) = age_ms {
         #[allow(clippy::cast_precision_loss)]
@@ -137,7 +138,7 @@ fn show(age_ms: Option<u64>, stale: Option<Stale>) {
     }
 }
 
-/// Takes what happens upstream into the next snapshot.
+/// Turns events of the subscription into the next snapshot.
 struct Taker {
     newest: Arc<watch::Sender<Arc<Snapshot>>>,
     model: Model,

@@ -27,13 +27,13 @@ use crate::{
     state::sequence::Sequence,
 };
 
-/// The shortest and the longest time after which a client is told to reconnect.
+/// The range of times after which clients are told to reconnect.
 const RETRY_LEAST: Duration = Duration::from_secs(1);
 const RETRY_MOST: Duration = Duration::from_secs(5);
 
-/// Answers with what holds now, and then all that is new, until the client leaves or the gateway stops. A client that
-/// returns with `Last-Event-ID`, or `?after=`, gets what it missed. The header counts before the query, because a client
-/// that reconnects asks for the same URL again.
+/// Answers with the present state, and then all that is new, until the client leaves or the gateway stops. A client
+/// that returns with `Last-Event-ID`, or `?after=`, gets what it missed. The header counts before the query, because a
+/// client that reconnects asks for the same URL again.
 ///
 /// # Errors
 /// With the problem that the client is told.
@@ -71,20 +71,20 @@ pub async fn open(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, event_stream);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx would else hold events back until its buffer is full.
+    // Without this header nginx holds events back until its buffer is full.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 
-/// The line that tells the client after how many milliseconds to reconnect. Each client is told another time, so that those
-/// of a gateway that has ended do not all come at once.
+/// The line that tells the client after how many milliseconds to reconnect. The time differs from client to client, so
+/// that the clients of a gateway that has stopped do not return all at once.
 fn retry(client: u64) -> Bytes {
     let after = RETRY_LEAST + share_of(RETRY_MOST - RETRY_LEAST, client);
     Bytes::from(format!("retry: {}\n", after.as_millis()))
 }
 
-/// The sequence of the last event that a returning client has seen; `None` without the header, and if it is empty, as
-/// it is once an event without a sequence came last.
+/// The sequence of the last event that a returning client has seen. `None` without the header, or if it is empty, as it
+/// is after an event without a sequence.
 fn last_event(headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
     let Some(last) = headers.get(LAST_EVENT_ID).filter(|last| !last.is_empty()) else {
         return Ok(None);
@@ -102,17 +102,17 @@ fn last_event(headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
 
 struct Watcher {
     newest: watch::Receiver<Arc<Shared>>,
-    /// The sequence up to which the client has all.
+    /// The newest update of which the client has everything.
     seen: Option<Sequence>,
     watchers: Arc<Watchers>,
     permit: Option<RequestPermit>,
-    /// Of the request, which is over when the stream ends.
+    /// The request's span, kept because the request is over when the stream ends.
     span: Span,
     _room: OwnedSemaphorePermit,
 }
 
 impl Watcher {
-    /// The next events, in pieces of which each message is shared with all who get the same.
+    /// The next events, in pieces; the piece with a message is shared by all clients that get the same one.
     async fn next(mut self) -> Option<(Vec<Bytes>, Self)> {
         self.newest.changed().await.ok()?;
         let shared = self.newest.borrow_and_update().clone();

@@ -1,4 +1,4 @@
-//! The door of the WebSocket: who may come in, and from where the messages go on.
+//! The handshake of the WebSocket: which clients are let in, and the sequence after which their messages begin.
 
 use axum::{
     body::Body,
@@ -28,7 +28,7 @@ pub struct Resume {
 }
 
 impl Resume {
-    /// The last sequence that the client has seen, if any.
+    /// The last sequence that the client has seen; `None` if it has seen none.
     ///
     /// # Errors
     /// With the problem that the client is told.
@@ -53,7 +53,7 @@ impl Resume {
     }
 }
 
-/// `/ws/mempool`: lets a client in, or says why not.
+/// `/ws/mempool`: lets a client in, or answers with the reason why not.
 ///
 /// # Errors
 /// With the problem that the client is told.
@@ -94,7 +94,7 @@ pub async fn open(
     Ok(response)
 }
 
-/// For a watcher whom there is no room for.
+/// The problem for a watcher that there is no room for.
 pub fn no_room(transport: &'static str, reason: NoRoom) -> Problem {
     let (reason, detail) = match reason {
         NoRoom::Full => ("full", "no more watchers are taken now"),
@@ -103,7 +103,7 @@ pub fn no_room(transport: &'static str, reason: NoRoom) -> Problem {
     refuse(transport, reason, Problem::later(detail))
 }
 
-/// The problem, once it is counted and logged.
+/// Counts and logs the refusal, and returns its problem.
 pub fn refuse(transport: &'static str, reason: &'static str, problem: Problem) -> Problem {
     REFUSED
         .of(&[("transport", transport), ("reason", reason)])
@@ -112,7 +112,7 @@ pub fn refuse(transport: &'static str, reason: &'static str, problem: Problem) -
     problem
 }
 
-/// What a request lacks that should be a handshake (RFC 6455, 4.2.1 and 4.2.2).
+/// The problem of a request that is no proper handshake (RFC 6455, 4.2.1 and 4.2.2).
 fn no_handshake(error: &tungstenite::Error) -> Problem {
     use ProtocolError::{
         MissingConnectionUpgradeHeader, MissingSecWebSocketVersionHeader,

@@ -1,4 +1,4 @@
-//! What can be set of the watchers: how many, and what one may cost.
+//! The settings of the watchers: their number, and the cost that one may cause.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ pub(crate) struct WatchSettings {
 }
 
 impl WatchSettings {
-    /// Between pings.
+    /// Interval between the pings to a watcher.
     pub fn ping_every(&self) -> Duration {
         Duration::from_secs(self.gateway_ping_seconds.into())
     }

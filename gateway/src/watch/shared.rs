@@ -1,4 +1,4 @@
-//! The messages that bring clients up to one snapshot, each written once for all who need the same.
+//! The messages that bring clients up to one snapshot, each written once for all clients that need the same.
 
 use std::{
     collections::BTreeMap,
@@ -16,46 +16,46 @@ use crate::{
     },
 };
 
-/// Points in a greeting.
+/// Number of points in a greeting.
 const GREETING: usize = 500;
-/// Less than a change takes, bytes: more of them than fit are not put together at all.
+/// Bytes that are less than any change takes: a message is not put together if its changes cannot fit.
 const CHANGE_BYTES: usize = 24;
-/// Of one snapshot, the messages of just what was missed, at most. Whoever comes then is told what those are told who are a
-/// little further behind, since what it has already does no harm: so the messages that can be asked for are few, however many
-/// sequences clients return with.
+/// Most catch-up messages of one snapshot that hold exactly the missed updates. Further clients get one of a few
+/// messages that go back a little further, because a repeated point does no harm. So the number of messages stays
+/// small, however many sequences clients return with.
 const EXACT: usize = 64;
 
-/// A snapshot, and what was written of it.
+/// A snapshot, and the messages written of it.
 #[derive(Debug)]
 pub struct Shared {
     snapshot: Arc<Snapshot>,
     /// The largest message, bytes.
     largest: usize,
-    /// For a client that has seen the snapshot before.
+    /// The message for clients that have the snapshot before this one, with that snapshot's sequence.
     news: Option<(Sequence, Outgoing)>,
-    /// For a client that has seen nothing; written when the first one asks.
+    /// The message for clients that have seen nothing; written when the first one asks.
     greeting: OnceLock<Outgoing>,
-    /// For clients that have missed some, by the number of updates; `None` where a greeting is the shorter way.
+    /// The messages for clients that have missed some updates, by their number; `None` if a greeting is shorter.
     catch_ups: Mutex<BTreeMap<usize, CatchUp>>,
 }
 
 type CatchUp = Arc<OnceLock<Option<Outgoing>>>;
 
-/// What one client is sent, in one message or several.
+/// The messages for one client.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// In their order.
+    /// The messages, in order.
     pub messages: Arc<[Written]>,
     /// "news", "`catch_up`" or "greeting".
     pub kind: &'static str,
 }
 
-/// A message.
+/// One message.
 #[derive(Debug)]
 pub struct Written {
-    /// JSON.
+    /// The JSON text.
     pub text: Bytes,
-    /// What the client has seen all of once it has this; `None` before the first update.
+    /// The newest update of which the client has everything after this message; `None` before the first update.
     pub sequence: Option<Sequence>,
 }
 
@@ -69,7 +69,8 @@ impl Outgoing {
 }
 
 impl Shared {
-    /// Writes what all who are up to date will ask for. No message is larger than `largest` bytes, if that holds a greeting.
+    /// Writes the message for all clients that are up to date. No message is larger than `largest` bytes, if a greeting
+    /// fits into that.
     pub fn new(snapshot: Arc<Snapshot>, largest: usize) -> Self {
         let news = snapshot
             .step()
@@ -83,7 +84,7 @@ impl Shared {
         }
     }
 
-    /// What a client is sent that has seen all up to `after`, or nothing.
+    /// The messages for a client that has everything up to `after`, or, if `None`, nothing.
     pub fn message(&self, after: Option<Sequence>) -> Outgoing {
         match (&self.news, after) {
             (Some((from, news)), Some(after)) if *from == after => news.clone(),
@@ -119,7 +120,8 @@ impl Shared {
         written.get_or_init(|| self.missed(updates)).clone()
     }
 
-    /// What a client missed is what was touched, as it is now.
+    /// The message for a client that missed this number of updates: all that they touched, in its present state. `None`
+    /// if it would be too large.
     fn missed(&self, updates: usize) -> Option<Outgoing> {
         let most = self.largest / CHANGE_BYTES;
         let (points, changes) = self.snapshot.touched(updates, most)?;
@@ -135,7 +137,7 @@ impl Shared {
     }
 }
 
-/// Up to a quarter more than `updates`.
+/// A number of updates, at most a quarter larger, of which there are few.
 fn rounded(updates: usize) -> usize {
     match updates {
         0..8 => updates,
@@ -143,8 +145,8 @@ fn rounded(updates: usize) -> usize {
     }
 }
 
-/// What is new, in one message where that is large enough. Else the changes are spread over several; of the points, the newest
-/// stand in the last as far as there is room.
+/// The messages about what is new: one, if it is not too large. Otherwise the changes are spread over several, and the
+/// last one holds as many of the newest points as fit.
 fn news(snapshot: &Snapshot, step: &Step, largest: usize) -> Outgoing {
     let current = snapshot.current();
     let blocks = step.has_new_blocks.then(|| snapshot.blocks());
@@ -163,7 +165,7 @@ fn news(snapshot: &Snapshot, step: &Step, largest: usize) -> Outgoing {
         ..News::default()
     };
     let room = largest.saturating_sub(message(current, &empty).len());
-    // What the client has seen all of is, until the last message, what it had seen before.
+    // Until the last message, the client has everything only up to the snapshot before.
     let meanwhile = Current {
         sequence: Some(step.after),
         ..current.clone()
@@ -197,7 +199,7 @@ fn news(snapshot: &Snapshot, step: &Step, largest: usize) -> Outgoing {
     }
 }
 
-/// Slices of at most `room` bytes, or of one change where that is more.
+/// Splits changes into slices of at most `room` bytes; a slice of one change may be larger.
 fn in_parts(changes: &[Change], room: usize) -> Vec<&[Change]> {
     let (mut parts, mut from, mut size) = (Vec::new(), 0, 0);
     for (at, change) in changes.iter().enumerate() {
@@ -212,7 +214,7 @@ fn in_parts(changes: &[Change], room: usize) -> Vec<&[Change]> {
     parts
 }
 
-/// The newest that take at most `room` bytes, the oldest of them first.
+/// The newest points that take at most `room` bytes, oldest first.
 fn newest_within(points: &[Point], room: usize) -> Vec<&Point> {
     let mut left = room;
     let fits = |point: &&Point| {
@@ -226,7 +228,7 @@ fn newest_within(points: &[Point], room: usize) -> Vec<&Point> {
     newest
 }
 
-/// What changes take in a message.
+/// Bytes that changes take in a message.
 fn bytes(changes: &[Change]) -> usize {
     changes.iter().map(|change| json(change).len() + 1).sum()
 }

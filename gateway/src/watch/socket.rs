@@ -1,4 +1,4 @@
-//! One WebSocket client: told the newest whenever it can take it, and let go when it cannot.
+//! One WebSocket client: it is sent the newest whenever it can take it, and closed if it takes nothing for too long.
 
 use std::{io, sync::Arc};
 
@@ -35,11 +35,11 @@ use crate::{
     state::sequence::Sequence,
 };
 
-/// Read at a time: nothing is to come, so a client has no more of a buffer than this.
+/// Bytes read at a time; little is expected, so a client's buffer is no larger than this.
 const READ_BUFFER: usize = 1024;
-/// The most that a frame adds to what it carries (RFC 6455, 5.2).
+/// Most bytes that a frame adds to its payload (RFC 6455, 5.2).
 const FRAME_HEAD: u32 = 14;
-/// Messages go out in frames of this size: the copy that a socket holds, and keeps room for, is of one frame.
+/// Bytes of a frame of a message. The socket copies one frame at a time, so its buffer is no larger.
 const FRAME: usize = 4 * 1024;
 
 /// Why a client's conversation ended.
@@ -74,7 +74,7 @@ impl End {
         }
     }
 
-    /// The code (RFC 6455, 7.4.1; 1013 of the IANA registry) and the words that the client is told.
+    /// The close code (RFC 6455, 7.4.1; 1013 is in the IANA registry) and the words that the client is told.
     fn farewell(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             End::Left => return None,
@@ -101,7 +101,7 @@ impl End {
     }
 }
 
-/// Serves a client that has shaken hands and seen all up to `after`, until it leaves or has to.
+/// Serves a client after its handshake, which has everything up to `after`, until the conversation ends.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     after: Option<Sequence>,
@@ -146,7 +146,8 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// A client may say at most `largest` bytes at a time. What it is told is written frame by frame, and not gathered before.
+/// A client may send at most `largest` bytes in one message. Messages to it are written frame by frame, and not
+/// gathered first.
 fn config(largest: u32) -> WebSocketConfig {
     let largest_message = Some(largest as usize);
     WebSocketConfig::default()
@@ -159,22 +160,23 @@ fn config(largest: u32) -> WebSocketConfig {
 
 struct Client<S> {
     socket: WebSocketStream<RateLimited<S>>,
-    /// The sequence up to which the client has all.
+    /// The newest update of which the client has everything.
     seen: Option<Sequence>,
     ping_every: Duration,
-    /// Another for each client, because thousands that came together would else be pinged in the same moment.
+    /// It differs from client to client, because thousands that came together would otherwise be pinged at the same
+    /// moment.
     first_ping_after: Duration,
-    /// For the next frame to be taken, and for a ping to be answered.
+    /// Time for the client to take the next frame, and to answer a ping.
     stuck_after: Duration,
-    /// Since when a ping has been unanswered; the time that the client took for messages is not counted, because no answer
-    /// is read in it.
+    /// Moment since which a ping has been unanswered, moved on by the time that sending takes, because no answer is
+    /// read meanwhile.
     unanswered_since: Option<Instant>,
-    /// What the client may say.
+    /// Limit on the messages that the client may send.
     messages: RateLimit,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
-    /// Tells the client all that is new until something ends it.
+    /// Sends the client all that is new until something ends the conversation.
     async fn converse(&mut self, mut newest: watch::Receiver<Arc<Shared>>) -> End {
         newest.mark_changed();
         let first_ping = Instant::now() + self.first_ping_after;
@@ -187,7 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                     Err(_) => Err(End::Stopping),
                 },
                 heard = self.socket.next() => hear(heard).and_then(|heard| {
-                    // The answer to a ping is asked for.
+                    // The answer to a ping was asked for, so it does not count as a message.
                     let is_answer = heard == Heard::Pong && self.unanswered_since.take().is_some();
                     match is_answer || self.messages.take(1) {
                         true => Ok(()),
@@ -222,8 +224,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Ok(())
     }
 
-    /// Hands over to the connection, frame by frame, as fast as the client takes them. A client is stuck if it takes no
-    /// frame for `stuck_after`; the whole may take longer.
+    /// Hands messages to the connection, frame by frame, as fast as the client takes them. A client is stuck if it
+    /// takes no frame for `stuck_after`; all of them together may take longer.
     async fn send(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), End> {
         let began = Instant::now();
         for message in messages {
@@ -236,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Ok(())
     }
 
-    /// Closes, and waits for the client to do the same.
+    /// Sends a close frame, and waits for the client's.
     async fn part(&mut self, farewell: CloseFrame) {
         if let Err(error) = self.socket.close(Some(farewell)).await {
             debug!(%error, "a client was gone before it could be told why");
@@ -246,7 +248,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 }
 
-/// Waits for `patience` for a frame to be taken.
+/// Waits for a frame to be taken, at most for `patience`.
 async fn in_time(
     patience: Duration,
     taken: impl Future<Output = Result<(), tungstenite::Error>>,
@@ -274,7 +276,7 @@ fn frames(text: &Bytes) -> impl Iterator<Item = Message> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heard {
     Pong,
-    /// Nothing that a client says changes what it is told.
+    /// Anything else that a client sends, which is ignored.
     Nothing,
 }
 

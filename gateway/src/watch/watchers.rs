@@ -1,4 +1,4 @@
-//! Those who stay and watch, by WebSocket or event stream: how many may, and how they are sent away when the gateway stops.
+//! The number of watchers, on WebSockets and event streams, and their disconnection one by one when the gateway stops.
 
 use std::{
     sync::{
@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Between two that are sent away, unless there are too many of them.
+/// Longest time between two disconnections when the gateway stops.
 const STEP: Duration = Duration::from_millis(5);
 
 /// All watchers.
@@ -23,23 +23,24 @@ pub struct Watchers {
     room: Arc<Semaphore>,
     most: u32,
     stop: CancellationToken,
-    /// They are sent away over so long at most.
+    /// Longest time from the first disconnection at a stop to the last.
     over: Duration,
     leaving: AtomicU32,
     step: OnceLock<Duration>,
 }
 
-/// Why a watcher is not let in.
+/// Why a watcher is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRoom {
-    /// There are as many as there may be.
+    /// All places are taken.
     Full,
     /// The gateway stops.
     Stopping,
 }
 
 impl Watchers {
-    /// At most `most`. Once `stop` is cancelled they leave one after the other, the last of them after `over`.
+    /// Places for at most `most` watchers. Once `stop` is cancelled they leave one after the other, the last of them
+    /// after `over`.
     pub fn new(most: u32, stop: CancellationToken, over: Duration) -> Self {
         Watchers {
             room: Arc::new(Semaphore::new(most as usize)),
@@ -51,10 +52,10 @@ impl Watchers {
         }
     }
 
-    /// Room for one more, as long as it is held.
+    /// Takes a place, which is free again when the permit is dropped.
     ///
     /// # Errors
-    /// When there is none.
+    /// If all places are taken or the gateway stops.
     pub fn enter(&self) -> Result<OwnedSemaphorePermit, NoRoom> {
         if self.is_stopping() {
             return Err(NoRoom::Stopping);
@@ -63,12 +64,12 @@ impl Watchers {
         room.map_err(|_| NoRoom::Full)
     }
 
-    /// Whether the gateway stops, and the watchers leave.
+    /// Whether the gateway stops, so that the watchers leave.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// Waits for the moment when the watcher who asks has to leave.
+    /// Waits until the calling watcher has to leave.
     pub async fn turn(&self) {
         self.stop.cancelled().await;
         let number = self.leaving.fetch_add(1, Ordering::Relaxed);
@@ -76,10 +77,10 @@ impl Watchers {
         sleep(step * number).await;
     }
 
-    /// Waits until the gateway stops and the last has left.
+    /// Waits until the gateway stops and the last watcher has left.
     pub async fn all_gone(&self) {
         self.stop.cancelled().await;
-        // Never closed, so this fails only if that changes; then there is nobody to wait for.
+        // Fails only if the semaphore is closed, which never happens.
         drop(self.room.acquire_many(self.most).await);
     }
 
