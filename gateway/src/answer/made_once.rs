@@ -123,7 +123,6 @@ impl<Q: Clone + Eq + Hash> MadeOnce<Q> {
     /// The answer to a question: the kept one while it is up to date, else the result of a task that runs `make` and
     /// then the encoder that `make` gives. If the task fails, or takes longer than the shortest time between two
     /// makings, it is the last good answer.
-    /// last good answer.
     ///
     /// # Errors
     /// With the reason if the answer could not be made and there is no older one.

@@ -1,4 +1,4 @@
-//! The estimates of the last hours, asked of the analyzer on demand.
+//! `/api/v1/history`: the estimates of the last hours, which the analyzer is asked for on demand.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use satscope_proto::v1::GetHistoryRequest;
@@ -17,7 +17,7 @@ use crate::answer::{
     problem::Problem,
 };
 
-/// What a client asks of the history.
+/// The range, step and form that a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Asked {
     range: Span,
@@ -25,9 +25,9 @@ struct Asked {
     form: Form,
 }
 
-/// `/api/v1/history?range=3h&step=10s`: the estimates of the last `range`, at most one in each `step`, oldest first; as
-/// CSV for a client that prefers `text/csv`, or asks for `format=csv`. A query that names what only the archive has, such as
-/// `from` or `range=1y`, is answered by [`archive::history`].
+/// `/api/v1/history?range=3h&step=10s`: the estimates of the last `range`, at most one in each `step`, oldest first. A
+/// client that prefers `text/csv`, or asks for `format=csv`, gets CSV. A query with a parameter or value that only the
+/// archive has, such as `from` or `range=1y`, is answered by [`archive::history`].
 ///
 /// # Errors
 /// With the problem that the client is told.
@@ -50,7 +50,7 @@ pub async fn history(
     labelled(&rest, given.await, form.content_type(), &headers)
 }
 
-/// The answer to what the analyzer was asked, labelled with the age of the price.
+/// The analyzer's answer as HTTP, with headers for the age of the price.
 ///
 /// # Errors
 /// With the problem that the client is told.
@@ -69,7 +69,7 @@ pub fn labelled(
 }
 
 impl Asked {
-    /// All that is held, 10 s apart, in the form that `Accept` names, where the query says nothing else.
+    /// Reads the query. By default: all estimates, 10 s apart, in the form that `Accept` names.
     fn read(query: &Query, headers: &HeaderMap) -> Result<Self, String> {
         Ok(Asked {
             range: query.read("range", Span::read)?.unwrap_or(Span::DAY),
@@ -80,7 +80,7 @@ impl Asked {
         })
     }
 
-    /// Asks the analyzer for the estimates after `after_ms`, Unix milliseconds; gives what writes its answer.
+    /// Asks the analyzer for the estimates after `after_ms`, Unix milliseconds, and returns the encoder of its answer.
     async fn of(
         self,
         questions: Questions,

@@ -1,5 +1,5 @@
-//! Tags that tell other sites how to show a link to the page (<https://ogp.me>). The address in them comes from the operator's
-//! setting alone, because a client can name any host in its request.
+//! Tags that tell other sites how to show a link to the page (<https://ogp.me>). The address in them comes from the
+//! operator's setting alone, because a client can name any host in its request.
 
 use axum::http::Uri;
 
@@ -15,10 +15,10 @@ const EXPECTED: &str =
 pub struct PublicUrl(String);
 
 impl PublicUrl {
-    /// Reads an address of scheme http or https.
+    /// Reads an address with the scheme http or https.
     ///
     /// # Errors
-    /// With what was expected.
+    /// With the form that was expected.
     pub fn read(text: &str) -> Result<Self, String> {
         let uri: Option<Uri> = text.parse().ok();
         // The parser drops a fragment, so the text is searched for one.
@@ -64,7 +64,7 @@ impl PublicUrl {
     }
 }
 
-/// A text as the value of an attribute in double quotes.
+/// Escapes a text for an attribute in double quotes.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('"', "&quot;")

@@ -1,6 +1,6 @@
-//! The page. Files that are asked for by an address without a build, such as `index.html`, are revalidated at each visit. All
-//! other files lie under `assets/BUILD/`, where their content never changes, so that browsers keep them without asking. Every
-//! address in the page is relative, because a proxy may serve the page under a path of its own.
+//! The page's files. Files at an address without a build, such as `index.html`, are revalidated at each visit. All
+//! others lie under `assets/BUILD/`, where their content never changes, so that browsers keep them without asking.
+//! Every address in the page is relative, because a proxy may serve the page under a path of its own.
 
 use std::{
     collections::HashMap,
@@ -24,47 +24,48 @@ use crate::{
     files::{BUILD, FILES, File, hash_of},
 };
 
-/// The document.
+/// The file name of the page's HTML document.
 const INDEX: &str = "index.html";
 
-/// Kinds of files that have the same address in every build if they lie in no folder. `start.js` runs when files of a build are
-/// refused; browsers ask for the service worker, the manifest and its icons by the addresses that they had when the page was
-/// installed.
+/// Endings of files that have the same address in every build, if they lie in no folder. `start.js` runs when files of
+/// a build are refused. Browsers ask for the service worker, the manifest and its icons by the addresses of the time
+/// when the page was installed.
 const AT_THE_ROOT: [&str; 4] = [".html", ".js", ".webmanifest", ".png"];
 
-/// Where the document names the modules, for browsers to ask for them before the module that imports them has come.
+/// Mark in the document that is replaced by the list of modules, so that browsers fetch them before an importing module
+/// has come.
 const MODULES: &str = "<!-- modulepreload -->";
 
-/// The line of the document in whose place the tags are that tell other sites how to show a link to the page.
+/// Line of the document that is replaced by the tags that tell other sites how to show a link to the page.
 const OPEN_GRAPH: &str = "  <!-- open graph -->\n";
 
-/// The folder of the files that lie at a build's own address.
+/// The folder of the files with an address of their build.
 const ASSETS: &str = "assets/";
 
-/// A file as it is answered.
+/// A file as it is sent.
 #[derive(Debug)]
 struct Served {
     content_type: &'static str,
     body: Encoded,
-    /// The hash of the content, if the content at this address may change; `None` if it never does.
+    /// The hash of the content; `None` if the content at this address never changes.
     tag: Option<String>,
 }
 
-/// All files of the page but the document, by their paths, without the slash in front.
+/// All files of the page but the document, by path without the leading slash.
 static PAGE: LazyLock<HashMap<String, Served>> = LazyLock::new(|| {
     let files = FILES.iter().filter(|file| file.name != INDEX);
     files.map(|file| served(file, &BUILD)).collect()
 });
 
-/// The document as one gateway serves it.
+/// The document as this gateway serves it.
 #[derive(Clone, Debug)]
 pub struct Index(Option<Arc<Served>>);
 
-/// The document of a gateway that does not know its address.
+/// The document without tags for links, for a gateway that does not know its address.
 static PLAIN: LazyLock<Index> = LazyLock::new(|| Index::made(None));
 
 impl Index {
-    /// The document of the page at this address, if it is known.
+    /// The document, with tags for links if the page's address is known.
     pub fn at(url: Option<&PublicUrl>) -> Self {
         match url {
             Some(_) => Index::made(url),
@@ -84,7 +85,7 @@ impl Index {
     }
 }
 
-/// Answers every path that is no route. Paths are looked up as they stand, in a table, so that none leads out of it.
+/// Answers every path that is no other route. Paths are looked up in a table, so none leads out of it.
 pub async fn serve(
     State(rest): State<Rest>,
     method: Method,
@@ -111,7 +112,7 @@ pub async fn serve(
     }
 }
 
-/// What the client is told of a path at which there is nothing.
+/// The words for a client that asks for a path without a file.
 fn missing(path: &str, build: &str) -> String {
     let other = path
         .strip_prefix(ASSETS)
@@ -124,8 +125,8 @@ fn missing(path: &str, build: &str) -> String {
     }
 }
 
-/// An answer that is good for ever. It varies with the encoding alone, so that what `start.js` fetched serves a
-/// `<link>` too, whose `Accept` is another.
+/// An answer that never changes. It varies with the encoding alone, so that a file fetched by `start.js` also serves a
+/// `<link>`, whose `Accept` differs.
 fn kept(request: &HeaderMap, file: &Served) -> Response {
     let (bytes, encoding) = file.body.for_request(request);
     let content_type = HeaderValue::from_static(file.content_type);
@@ -140,7 +141,7 @@ fn kept(request: &HeaderMap, file: &Served) -> Response {
     response
 }
 
-/// A file's path in a build, and the file as it is answered there.
+/// The file's path in a build, and the file as it is sent there.
 fn served(file: &File, build: &str) -> (String, Served) {
     let mut served = Served::revalidated(file.content_type, file.bytes.clone());
     if !is_at_the_root(&file.name) {
@@ -150,7 +151,7 @@ fn served(file: &File, build: &str) -> (String, Served) {
 }
 
 impl Served {
-    /// A file whose content may change.
+    /// A file whose content may change at its address.
     fn revalidated(content_type: &'static str, bytes: Bytes) -> Self {
         Served {
             content_type,
@@ -160,8 +161,7 @@ impl Served {
     }
 }
 
-/// The document with the addresses that its files have in this build, with a line for each module, and with these tags if there
-/// are any.
+/// The document with its files' addresses in this build, with a line for each module, and with `tags` if there are any.
 fn document(index: &str, files: &[File], build: &str, tags: Option<&str>) -> String {
     let modules = files.iter().filter(|file| file.name.starts_with("js/"));
     let lines: Vec<String> = modules
@@ -178,7 +178,7 @@ fn document(index: &str, files: &[File], build: &str, tags: Option<&str>) -> Str
     index.replacen(OPEN_GRAPH, &tags, 1)
 }
 
-/// A file's path in a build, relative to the page.
+/// The file's path in a build, relative to the page.
 fn address(name: &str, build: &str) -> String {
     match is_at_the_root(name) {
         true => name.to_owned(),

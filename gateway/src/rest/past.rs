@@ -14,7 +14,7 @@ use crate::{
     state::message::Interval,
 };
 
-/// How they are written.
+/// The form that estimates are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Form {
@@ -23,7 +23,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// As `Accept` says.
+    /// The form that `Accept` prefers.
     pub fn wanted(headers: &HeaderMap) -> Self {
         match accept::prefers("text/csv", headers) {
             true => Form::Csv,
@@ -31,10 +31,10 @@ impl Form {
         }
     }
 
-    /// As a query names it.
+    /// The form with this name.
     ///
     /// # Errors
-    /// With what was expected.
+    /// With the names that were expected.
     pub fn read(name: &str) -> Result<Self, String> {
         match name {
             "json" => Ok(Form::Json),
@@ -43,7 +43,7 @@ impl Form {
         }
     }
 
-    /// The name of the form.
+    /// The form's media type.
     pub fn content_type(self) -> &'static str {
         match self {
             Form::Json => "application/json",
@@ -61,12 +61,12 @@ pub struct Past {
     /// USD for one BTC.
     pub price: f64,
     confidence: f64,
-    /// The 90 % interval.
+    /// The ends of the 90 % interval.
     pub interval: Interval,
     stale: bool,
 }
 
-/// Reads one; `None` when it is not usable.
+/// Reads an estimate; `None` if it cannot be used.
 pub fn read(entry: &HistoryEntry) -> Option<Past> {
     let Estimate {
         price_usd: price,
@@ -88,7 +88,7 @@ pub fn read(entry: &HistoryEntry) -> Option<Past> {
     })
 }
 
-/// The answer to `/api/v1/history`, with the range and the step that the estimates were chosen by.
+/// The estimates as JSON, with the range and step by which they were chosen.
 pub fn as_json(range: Span, step: Span, estimates: &[Past]) -> Bytes {
     #[derive(Serialize)]
     struct History<'a> {
@@ -103,7 +103,7 @@ pub fn as_json(range: Span, step: Span, estimates: &[Past]) -> Bytes {
     })
 }
 
-/// The same as lines of numbers (RFC 4180), below a line with their names.
+/// The estimates as CSV (RFC 4180): lines of numbers below a line with their names.
 pub fn as_csv(estimates: &[Past]) -> Bytes {
     let line = |past: &Past| {
         let (seconds, ms) = (past.time_ms / 1000, past.time_ms % 1000);

@@ -1,6 +1,6 @@
 //! The price as a picture, for other pages and for sites that preview a link: `/price.svg` and `/price.png`.
 //!
-//! One list of shapes says how the picture looks, and two writers make SVG and PNG of it. While there is no price, the picture says
+//! A picture is one list of shapes, from which two writers make SVG and PNG. While there is no price, the picture says
 //! so, because a page that shows it has no place for an error.
 
 mod card;
@@ -50,11 +50,11 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(10);
 /// Caches may keep a picture for as long as the gateway does, [`EVERY`].
 const CACHING: HeaderValue = HeaderValue::from_static("public, max-age=10");
-/// How far back the analyzer is asked for estimates, milliseconds: as far as the analyzer keeps them.
+/// Time before now for which the analyzer is asked for estimates, milliseconds: as long as it keeps them.
 const HOURS_MS: u64 = 3 * 3600 * 1000;
-/// From one live estimate of the line to the next, milliseconds.
+/// Time from one live estimate of the line to the next, milliseconds.
 const STEP_MS: u64 = 60_000;
-/// A picture is good in any epoch of the analyzer, because it says when it was drawn.
+/// Accepts a picture of any epoch of the analyzer, because a picture states when it was drawn.
 const OF_ANY_EPOCH: Wanted = Wanted {
     epoch: 0,
     version: None,
@@ -124,7 +124,7 @@ impl Form {
     }
 }
 
-/// Draws the picture on a blocking thread; returns a function that makes the answer of it.
+/// Draws the picture on a blocking thread, and returns a function that makes the answer of it.
 async fn made(rest: Rest, form: Form) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
     let mut headers = HeaderMap::from_iter([
         (header::CACHE_CONTROL, CACHING),
@@ -172,8 +172,8 @@ fn priced(estimate: &Estimate, line: Vec<Dot>) -> Price {
     }
 }
 
-/// The prices of the last day, oldest first, up to this estimate. They come from the historian if its prices reach further back
-/// than the analyzer's 3 hours. Each of the two gets as long to answer as for any other question.
+/// The prices of the last day up to this estimate, oldest first. They come from the historian if its prices reach
+/// further back than the analyzer's 3 hours. Each of the two gets as long to answer as for any other question.
 async fn line(rest: &Rest, estimate: &Estimate) -> Vec<Dot> {
     let day = of_day(rest, estimate).await;
     let begin_ms = estimate.as_of_ms.saturating_sub(HOURS_MS);
@@ -195,7 +195,7 @@ async fn line(rest: &Rest, estimate: &Estimate) -> Vec<Dot> {
     dots
 }
 
-/// The prices of the day before an estimate, as the historian has them; empty if it gives none.
+/// The historian's prices of the day before an estimate; empty if it gives none.
 async fn of_day(rest: &Rest, estimate: &Estimate) -> Vec<Dot> {
     let to = estimate.as_of_ms / 1000;
     let day = rest.archive.day_before(to).await.unwrap_or_default();
@@ -208,7 +208,7 @@ async fn of_day(rest: &Rest, estimate: &Estimate) -> Vec<Dot> {
     dots.collect()
 }
 
-/// The live estimates after `after_ms`, Unix milliseconds, as the analyzer has them; empty if it gives none.
+/// The analyzer's live estimates after `after_ms`, Unix milliseconds; empty if it gives none.
 async fn of_hours(rest: &Rest, after_ms: u64) -> Vec<Dot> {
     let request = GetHistoryRequest {
         after_ms,

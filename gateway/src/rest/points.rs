@@ -25,13 +25,13 @@ use crate::{
     state::{Newest, columns::columns, message::all_points, sequence::Sequence},
 };
 
-/// How the points are written.
+/// The form that the points are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
-    /// An object for each.
+    /// JSON, with an object for each point.
     Json,
-    /// The binary form.
+    /// The binary form, in columns.
     Columns,
 }
 
@@ -51,7 +51,7 @@ impl Form {
         }
     }
 
-    /// The tag of the points as of this sequence.
+    /// The entity tag of the points as of this sequence.
     fn tag(self, sequence: Sequence) -> String {
         let form = match self {
             Form::Json => "json",
@@ -67,7 +67,7 @@ pub struct Parameters {
     format: Option<Form>,
 }
 
-/// `/api/v1/points`: all points held, and the sequence that they go with.
+/// `/api/v1/points`: all points, and the sequence that they are of.
 ///
 /// # Errors
 /// With the problem that the client is told.
@@ -104,7 +104,7 @@ pub async fn points(
     }
 }
 
-/// What writes the points as they are now.
+/// Returns the encoder of the present points.
 fn newest(state: &Newest, form: Form) -> Result<impl FnOnce() -> Answer + Send + use<>, String> {
     let snapshot = state.borrow().clone();
     let sequence = snapshot.current().sequence;

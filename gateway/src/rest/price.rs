@@ -1,4 +1,4 @@
-//! The price, for programs that have no socket.
+//! The price for programs without a socket.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     state::message::{Current, Estimate, Hop, HopState},
 };
 
-/// `/api/v1/price`: one JSON object, or the bare number for who prefers `text/plain`.
+/// `/api/v1/price`: one JSON object, or the bare number for a client that prefers `text/plain`.
 pub async fn price(State(rest): State<Rest>, headers: HeaderMap) -> Response {
     let (current, estimate) = match priced(&rest) {
         Ok(priced) => priced,
@@ -39,13 +39,13 @@ pub async fn price(State(rest): State<Rest>, headers: HeaderMap) -> Response {
     response
 }
 
-/// `/api/v1/prices`: as mempool.space answers, so that wallets that ask there can ask here. Only dollars are known.
+/// `/api/v1/prices`: in the form of mempool.space, so that wallets made for that can ask here. Only dollars are known.
 pub async fn prices(State(rest): State<Rest>) -> Response {
     #[derive(Serialize)]
     struct Prices {
-        /// When the estimate was made, Unix seconds.
+        /// The event clock when the estimate was made, Unix seconds.
         time: u64,
-        /// For one BTC, whole as theirs.
+        /// For one BTC, in whole dollars as at mempool.space.
         #[serde(rename = "USD")]
         usd: u64,
     }
@@ -63,7 +63,7 @@ pub async fn prices(State(rest): State<Rest>) -> Response {
     of_this_moment("application/json", json(&Prices { time, usd }), &estimate)
 }
 
-/// What holds now, and the estimate in it.
+/// The present state, and the estimate in it.
 fn priced(rest: &Rest) -> Result<(Current, Estimate), Problem> {
     let snapshot = rest.state.borrow().judged_at(Steady::now());
     let current = snapshot.current().clone();
@@ -73,7 +73,8 @@ fn priced(rest: &Rest) -> Result<(Current, Estimate), Problem> {
     }
 }
 
-/// The problem in place of a price that has been stale for longer than `stale_after_seconds`: the body has no room to say so.
+/// The problem that replaces a price which has been stale for longer than `stale_after_seconds`, because the body
+/// cannot say so. `None` if the price may be given.
 fn withheld(rest: &Rest, estimate: &Estimate) -> Option<Problem> {
     let stale_for = Duration::from_millis(rest.state.borrow().stale_for_ms()?);
     let reason = estimate.stale.filter(|_| stale_for >= rest.stale_after)?;
@@ -95,7 +96,7 @@ fn of_this_moment(content_type: &'static str, body: Bytes, estimate: &Estimate) 
     response
 }
 
-/// Says how old the price is that an answer goes with, and why it is stale if it is.
+/// Adds headers with the age of the price, and with the reason if it is stale.
 pub fn label(headers: &mut HeaderMap, estimate: &Estimate) {
     headers.insert(AGE, HeaderValue::from(estimate.age.ms() / 1000));
     if let Some(reason) = estimate.stale {
@@ -103,7 +104,8 @@ pub fn label(headers: &mut HeaderMap, estimate: &Estimate) {
     }
 }
 
-/// The first hop that is not well is the cause; when all are, there is too little to read a price from.
+/// Why there is no price, in words: the state of the hop nearest to the gateway that is neither connected nor degraded, or
+/// else that there are too few payments.
 pub fn why_no_price(current: &Current) -> String {
     let is_cause = |hop: &&Hop| !matches!(hop.state, HopState::Connected | HopState::Degraded);
     let Some(hop) = current.hops.iter().rev().find(is_cause) else {

@@ -1,4 +1,5 @@
-//! The query of a request: each parameter at most once, and errors that name the parameter, its value and what was expected.
+//! The query of a request: each parameter at most once, and errors that name the parameter, its value and the expected
+//! form.
 
 use axum::{
     extract::{FromRequestParts, Query as Pairs},
@@ -17,10 +18,10 @@ impl Query {
         self.0.iter().any(|(named, _)| named == name)
     }
 
-    /// The value of a parameter, as `read` reads it; `None` if the query does not have the parameter.
+    /// The value of a parameter, converted by `read`; `None` if the query does not have the parameter.
     ///
     /// # Errors
-    /// With the name, the value and what was expected.
+    /// With the parameter's name, its value and the expected form.
     pub fn read<T>(
         &self,
         name: &str,
@@ -34,7 +35,7 @@ impl Query {
         value.map(Some)
     }
 
-    /// The value of a parameter as it stands; `None` if the query does not have the parameter.
+    /// The value of a parameter as text; `None` if the query does not have the parameter.
     ///
     /// # Errors
     /// If the query has it more than once.
@@ -47,7 +48,7 @@ impl Query {
         }
     }
 
-    /// Refuses each of `others` beside the parameter `name`, if the query has that.
+    /// Refuses the parameter `name` together with any of `others`.
     ///
     /// # Errors
     /// With the names of both.
@@ -72,7 +73,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     }
 }
 
-/// The problem of a query that cannot be answered; `detail` names the parameter, the value and what was expected.
+/// The problem of a query that cannot be answered; `detail` names the parameter, its value and the expected form.
 pub fn bad(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail)
 }

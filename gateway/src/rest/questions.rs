@@ -1,4 +1,4 @@
-//! Questions whose answers are made once for all clients: what the analyzer is asked on demand, and the points.
+//! Questions whose answers are made once for all clients: those to the analyzer, and those about the points.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -15,10 +15,10 @@ use crate::answer::{
     made_once::{Answer, Failure, Given, MadeOnce, Wanted},
 };
 
-/// For the analyzer to be reached and to answer.
+/// Time for the analyzer to be reached and to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// All questions that there are. The answers of history together are below 20 MB, because a longer step leaves fewer of the
-/// 10,800 estimates.
+/// Number of all possible questions. The answers of history together are below 20 MB, because a longer step leaves
+/// fewer of the 10,800 estimates.
 const QUESTIONS: usize = 3 + 2 * Span::COUNT * Span::COUNT;
 
 /// A question; equal ones have the same answer.
@@ -30,16 +30,16 @@ pub enum Question {
     Amounts,
     /// The estimates of the last `range`, at most one in each `step`.
     History {
-        /// How far back.
+        /// Time before now that is asked about.
         range: Span,
-        /// From one estimate to the next.
+        /// Least time from one estimate to the next.
         step: Span,
-        /// How they are written.
+        /// The form that they are written in.
         form: past::Form,
     },
 }
 
-/// The analyzer, and the answers of this moment.
+/// The analyzer, and the kept answers.
 #[derive(Clone, Debug)]
 pub struct Questions {
     analyzer: PriceServiceClient<Connection>,
@@ -47,7 +47,7 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// Connects when the first question comes.
+    /// The questions to this analyzer, to which no connection is made before the first.
     pub fn to(analyzer: &Upstream) -> Self {
         Questions {
             analyzer: PriceServiceClient::new(analyzer.when_asked(PATIENCE)),
@@ -60,10 +60,10 @@ impl Questions {
         self.analyzer.clone()
     }
 
-    /// The answer to a question, made by `make` and the encoder that `make` gives: see [`MadeOnce::get`].
+    /// The answer to a question, made by `make` and the encoder that it gives: see [`MadeOnce::get`].
     ///
     /// # Errors
-    /// With the reason if there is no answer, and no older one.
+    /// With the reason if there is no answer, not even an older one.
     pub async fn answer<M, F, E>(
         &self,
         question: Question,
@@ -79,10 +79,10 @@ impl Questions {
     }
 }
 
-/// What the analyzer answers, or why it does not within [`PATIENCE`].
+/// Awaits the analyzer's answer for at most [`PATIENCE`].
 ///
 /// # Errors
-/// With the reason, for the client.
+/// With the reason in words for the client.
 pub async fn told<T>(
     asked: impl Future<Output = Result<tonic::Response<T>, Status>>,
 ) -> Result<T, String> {
@@ -93,7 +93,7 @@ pub async fn told<T>(
     }
 }
 
-/// The answer as HTTP has it, with its own headers; `Age` (RFC 9111, 5.1) tells the age of an older one.
+/// The answer as HTTP, with its own headers; `Age` (RFC 9111, 5.1) is the age of an older answer.
 pub fn response(given: &Given, content_type: &'static str, request: &HeaderMap) -> Response {
     let Given { answer, age } = given;
     let mut response = revalidated(request, &answer.tag, content_type, &answer.body);

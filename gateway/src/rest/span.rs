@@ -17,11 +17,11 @@ impl Span {
     /// One day.
     pub const DAY: Span = Span { seconds: 86_400 };
 
-    /// The shortest span of the list that is not shorter than `text`, which is a number of seconds or bears a unit: `90s`,
-    /// `15m`, `3h`, `1d`.
+    /// The shortest span of the list that is not shorter than `text`: a number of seconds, or a number with a unit,
+    /// such as `90s`, `15m`, `3h`, `1d`.
     ///
     /// # Errors
-    /// If `text` is no span, or is not from 1 s to 1 d. The error names what was expected.
+    /// If `text` is no span, or is not from 1 s to 1 d. The error names the expected form.
     pub fn read(text: &str) -> Result<Span, String> {
         let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
         let unit = match &text[digits.len()..] {
@@ -31,7 +31,7 @@ impl Span {
             "d" => Some(86_400),
             _ => None,
         };
-        // A sign is no digit.
+        // A sign is not a digit, so `+5` is refused.
         let number = digits.bytes().all(|digit| digit.is_ascii_digit());
         let number = number.then(|| digits.parse::<u32>().ok()).flatten();
         let asked = number
@@ -44,12 +44,12 @@ impl Span {
             .ok_or_else(|| "a span from 1s to 1d, such as 90s, 15m, 3h or 1d".to_owned())
     }
 
-    /// Its length.
+    /// The length in seconds.
     pub fn seconds(self) -> u32 {
         self.seconds
     }
 
-    /// Its length.
+    /// The length in milliseconds.
     pub fn ms(self) -> u64 {
         u64::from(self.seconds) * 1000
     }

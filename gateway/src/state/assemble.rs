@@ -1,20 +1,20 @@
-//! The parts of a large update, put together: what is published is whole.
+//! Joins the parts of a large update, so that only whole updates are published.
 
 use satscope_proto::v1::PriceUpdate;
 
-/// Changes of one update, at most: more are no analyzer's.
+/// Most changes of one update; no analyzer sends more.
 const CHANGES: usize = 1_000_000;
 
-/// An update of which more parts are to come.
+/// An update whose last parts have not come yet.
 #[derive(Debug)]
 pub struct Assembly {
-    /// Points that are kept; those of the first parts are the oldest.
+    /// Most points that are kept of an update. The points of its first parts are the oldest.
     capacity: usize,
     begun: Option<PriceUpdate>,
 }
 
 impl Assembly {
-    /// Nothing yet. Of an update, the newest `capacity` points are kept.
+    /// No update yet. The newest `capacity` points of an update are kept.
     pub fn new(capacity: usize) -> Self {
         Assembly {
             capacity,
@@ -22,10 +22,10 @@ impl Assembly {
         }
     }
 
-    /// Takes a part; the update, once it is whole. A part that does not go on with the update before it begins another.
+    /// Takes a part, and returns the update once it is whole. A part with another sequence begins another update.
     ///
     /// # Errors
-    /// When an update is given up: it has not ended, or has too many changes.
+    /// If an update is given up, because it has not ended or has too many changes.
     pub fn take(&mut self, part: PriceUpdate) -> Result<Option<PriceUpdate>, String> {
         let begun = self.begun.take();
         if let Some(begun) = begun
@@ -58,7 +58,7 @@ impl Assembly {
         }
     }
 
-    /// Forgets what has come of an update: the stream was lost in the middle of it.
+    /// Drops the parts of an unfinished update, because the stream was lost.
     pub fn forget(&mut self) {
         self.begun = None;
     }

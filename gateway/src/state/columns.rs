@@ -1,7 +1,7 @@
-//! The points in columns: the binary form of `/api/v1/points`, as `openapi.yaml` describes it for other decoders.
+//! The points in columns: the binary form of `/api/v1/points`, which `openapi.yaml` describes for other decoders.
 //!
-//! JSON takes 137 bytes a point. Here a point takes about 5 once gzip has packed the columns, because neighbours in a column
-//! are alike. The low bytes of differences are a column of their own, because they are noise that gzip leaves as it is.
+//! JSON takes 137 bytes a point. Here a point takes about 5 after gzip, because neighbours in a column are alike. The
+//! low bytes of differences are a column of their own, because they are noise that gzip cannot pack.
 
 use std::collections::HashMap;
 
@@ -17,13 +17,13 @@ const MAGIC: &[u8; 8] = b"satscope";
 const VERSION: u32 = 1;
 /// The first section's points are at most this much older than the newest point, milliseconds.
 const FIRST_SECTION_MS: u64 = 15 * 60 * 1000;
-/// All bitcoin that there can be, in satoshi: `MAX_MONEY` of Bitcoin Core. Sums up to here are exact in JavaScript.
+/// All bitcoin that can ever exist, in satoshi: `MAX_MONEY` of Bitcoin Core. Sums up to this are exact in JavaScript.
 const MOST_SATS: u64 = 2_100_000_000_000_000;
-/// Unix milliseconds; from here on they are not exact in JavaScript.
+/// Stamps from this on, Unix milliseconds, are not exact in JavaScript.
 const STAMPS_END: u64 = 1 << 53;
 /// Satoshi in one bitcoin.
 const SATS_PER_BTC: f64 = 1e8;
-/// Stands in place of an id's length: 8 bytes and a number follow.
+/// Written instead of an id's length if the id is packed: 8 bytes and a number follow.
 const PACKED: u8 = 0;
 
 /// All points in columns. A point without an amount, with more than `MOST_SATS`, or stamped at `STAMPS_END` or later is left
@@ -55,7 +55,7 @@ pub fn columns(sequence: Sequence, points: &Points) -> Bytes {
     written.into()
 }
 
-/// The round sums that there are, the most frequent first: their numbers take one byte.
+/// The different round sums, most frequent first, so that their numbers take one byte.
 struct Sums {
     usd: Vec<f64>,
     numbers: HashMap<u64, u64>,
@@ -89,7 +89,7 @@ fn median_price(points: &[&Point]) -> f64 {
     }
 }
 
-/// The amount that this round sum is at the reference price, satoshi.
+/// The amount of a round sum at the reference price, satoshi.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn expected_sats(round_usd: f64, reference_usd: f64) -> u64 {
     let sats = (round_usd / reference_usd * SATS_PER_BTC).floor();
@@ -134,9 +134,9 @@ fn write_section(points: &[&Point], sums: &Sums, reference_usd: f64) -> Vec<u8> 
 /// Numbers in two columns.
 #[derive(Default)]
 struct Differences {
-    /// The lowest byte of each.
+    /// The lowest byte of each number.
     low: Vec<u8>,
-    /// The rest of each.
+    /// The rest of each number.
     high: Vec<u8>,
 }
 
@@ -147,7 +147,7 @@ impl Differences {
     }
 }
 
-/// Seven bits a byte, the lowest first; all bytes but the last have the highest bit set (LEB128).
+/// Writes a number as LEB128: seven bits a byte, the lowest first; all bytes but the last have the highest bit set.
 fn push_number(column: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         column.push(number.to_le_bytes()[0] | 0x80);
@@ -156,7 +156,7 @@ fn push_number(column: &mut Vec<u8>, mut number: u64) {
     column.push(number.to_le_bytes()[0]);
 }
 
-/// An id as the analyzer makes it, 16 hexadecimal digits and a number, is packed; any other is written as it is.
+/// Writes an id. The analyzer's ids, 16 hexadecimal digits and a number, are packed; others are written as they are.
 fn push_id(column: &mut Vec<u8>, id: &str) {
     match packed(id) {
         Some((beginning, number)) => {
@@ -171,7 +171,7 @@ fn push_id(column: &mut Vec<u8>, id: &str) {
     }
 }
 
-/// The two parts of an id that reads the same when it is put together again from them.
+/// The two parts of an id; `None` if putting them together would not give the same id.
 fn packed(id: &str) -> Option<(u64, u32)> {
     let (beginning, number) = id.split_once('-')?;
     let parts = (
@@ -181,7 +181,7 @@ fn packed(id: &str) -> Option<(u64, u32)> {
     (format!("{:016x}-{}", parts.0, parts.1) == id).then_some(parts)
 }
 
-/// A length or count, of which there are never 2^32.
+/// A length or count, which is always below 2^32.
 fn length(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
 }

@@ -1,10 +1,10 @@
-//! How old the price is, and why it is stale.
+//! The age of the price, and the reasons why a price is stale.
 
 use satscope_kit::clock::Steady;
 use satscope_proto::v1::StaleReason;
 use serde::Serialize;
 
-/// An age that was known at a moment, and has grown since.
+/// An age at a known moment; it grows from there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Age {
     ms: u64,
@@ -12,7 +12,7 @@ pub struct Age {
 }
 
 impl Age {
-    /// `ms` milliseconds at this moment.
+    /// An age of `ms` milliseconds at this moment.
     pub fn now(ms: u64) -> Self {
         Age {
             ms,
@@ -46,7 +46,7 @@ impl Stale {
         Stale::NoPayments,
     ];
 
-    /// As messages, headers and labels have it.
+    /// The reason's name in messages, headers and labels.
     pub fn as_str(self) -> &'static str {
         match self {
             Stale::UpstreamLost => "upstream_lost",
@@ -66,7 +66,8 @@ impl Stale {
         }
     }
 
-    /// What the analyzer says; a reason of a later version is one that is not known here.
+    /// The analyzer's reason; `None` if the price is not stale. An unknown reason, of a newer analyzer, is read as
+    /// `NoEstimate`.
     pub fn told(is_stale: bool, reason: StaleReason) -> Option<Stale> {
         is_stale.then_some(match reason {
             StaleReason::UpstreamLost => Stale::UpstreamLost,

@@ -1,4 +1,5 @@
-//! How the links upstream are: the analyzer's word on those before it, and our own judgement on the one to it.
+//! The state of the links upstream: the analyzer reports those before it, and the gateway judges its own link to the
+//! analyzer.
 
 use std::time::Duration;
 
@@ -12,12 +13,12 @@ use super::{
 const ANALYZER: &str = "analyzer";
 const GATEWAY: &str = "gateway";
 
-/// The links, and why the price is stale because of them.
+/// The links, and whether they make the price stale.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Link {
-    /// The hops as the analyzer told them.
+    /// The hops as the analyzer reported them.
     told_hops: Vec<Hop>,
-    /// Why the price is stale, as the analyzer told it.
+    /// Why the price is stale, as the analyzer reported it.
     told_stale: Option<Stale>,
     analyzer: Analyzer,
 }
@@ -27,7 +28,7 @@ enum Analyzer {
     Heard {
         at: Steady,
     },
-    /// It has not spoken yet, or not since it was lost.
+    /// It has sent nothing yet, or nothing since it was lost.
     Unheard {
         state: HopState,
         reason: String,
@@ -35,7 +36,7 @@ enum Analyzer {
 }
 
 impl Link {
-    /// Before anything was heard.
+    /// A link over which nothing has come yet.
     pub fn new() -> Self {
         Link {
             told_hops: Vec::new(),
@@ -47,7 +48,7 @@ impl Link {
         }
     }
 
-    /// As the analyzer has just told.
+    /// The link just after this report of the analyzer.
     pub fn told(hops: Vec<Hop>, stale: Option<Stale>) -> Self {
         Link {
             told_hops: hops,
@@ -56,7 +57,7 @@ impl Link {
         }
     }
 
-    /// The analyzer cannot be heard any more, or still not.
+    /// The link when the analyzer cannot be heard, for this reason; `has_spoken` is whether it ever was.
     pub fn lost(&self, has_spoken: bool, reason: &str) -> Self {
         let state = match has_spoken {
             true => HopState::Disconnected,
@@ -71,8 +72,8 @@ impl Link {
         }
     }
 
-    /// Why the analyzer counts as lost at `now` although nobody has said so: its last word is old, and has not been followed by
-    /// another or by a loss because this process, or the machine, stood still.
+    /// Why the analyzer counts as lost at `now` without a loss having been noticed; `None` if it does not. Its last
+    /// update is old and nothing has followed, because this process or the machine stood still.
     pub fn silent(&self, now: Steady) -> Option<String> {
         let Analyzer::Heard { at } = self.analyzer else {
             return None;
@@ -82,7 +83,7 @@ impl Link {
         is_long.then(|| format!("not heard for {} s", silent_ms / 1000))
     }
 
-    /// Why the price is stale.
+    /// Why the price is stale; `None` if it is not.
     pub fn stale(&self) -> Option<Stale> {
         match self.analyzer {
             Analyzer::Heard { .. } => self.told_stale,
@@ -90,8 +91,8 @@ impl Link {
         }
     }
 
-    /// From the node to this gateway. The analyzer's own word on itself holds while it is heard; once it is not, nothing is known of
-    /// the hops before it.
+    /// The hops from the node to this gateway. The analyzer's report on itself holds while it can be heard. While it
+    /// cannot, the state of the hops before it is unknown.
     pub fn hops(&self) -> Vec<Hop> {
         let hop = |name: &str, state, detail: &str| Hop {
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! What clients read: the JSON of WebSocket messages and of `/api/v1/price`, as `websocket-message.schema.json` says.
+//! The JSON that clients read: WebSocket messages and `/api/v1/price`, as in `websocket-message.schema.json`.
 
 use std::sync::Arc;
 
@@ -14,40 +14,40 @@ use crate::{
     },
 };
 
-/// What holds now, the same for all clients: a message without its points, and the answer to `/api/v1/price`.
+/// The present state, the same for all clients: a message without its points, and the answer to `/api/v1/price`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Current {
-    /// The analyzer's; absent until its first update has come.
+    /// The analyzer's sequence; absent until its first update has come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<Sequence>,
-    /// The event clock; absent while it has not begun.
+    /// The event clock, Unix milliseconds; absent until it has begun.
     #[serde(
         rename = "timestamp",
         serialize_with = "some_seconds",
         skip_serializing_if = "Option::is_none"
     )]
     pub time_ms: Option<u64>,
-    /// Absent while there is none.
+    /// Absent if there is no price.
     #[serde(flatten)]
     pub estimate: Option<Estimate>,
-    /// From the node to this gateway.
+    /// The hops from the node to this gateway.
     pub hops: Vec<Hop>,
-    /// Absent until the first update has come, and while there is neither a price nor a word of ingest.
+    /// Absent until the first update has come, and while there is neither a price nor a message of ingest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stats: Option<Stats>,
     /// Whether the transactions are made up; absent until the first update has come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub simulated: Option<bool>,
-    /// The price that a simulation pays by, USD for one BTC.
+    /// The price that a simulation's payments are made at, USD for one BTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden_price_usd: Option<f64>,
-    /// Absent while it is not known.
+    /// The node's chain; absent while it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<String>,
-    /// The newest; absent while none is known.
+    /// The newest block; absent if none is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<Block>,
-    /// The oldest estimate that `/api/v1/history` has, Unix milliseconds; absent while it has none.
+    /// Stamp of the oldest estimate that `/api/v1/history` has, Unix milliseconds; absent if it has none.
     #[serde(
         rename = "history_since",
         serialize_with = "some_seconds",
@@ -56,7 +56,7 @@ pub struct Current {
     pub history_since_ms: Option<u64>,
 }
 
-/// The price and the doubt about it. All numbers are finite. Its age is that of the moment when it is written.
+/// The price and the doubt about it. All numbers are finite. The age is written as it is at that moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
     /// USD for one BTC, above 0.
@@ -65,13 +65,13 @@ pub struct Estimate {
     pub confidence: f64,
     /// The 90 % interval.
     pub interval: Interval,
-    /// What it rests on.
+    /// The payments that it rests on.
     pub evidence: Evidence,
     /// The event clock when it was made, Unix milliseconds, above 0.
     pub as_of_ms: u64,
-    /// Of the newest payment that it rests on.
+    /// Age of the newest payment that it rests on.
     pub age: Age,
-    /// Why it is not of this moment, if it is not.
+    /// Why it is stale; `None` if it is not.
     pub stale: Option<Stale>,
 }
 
@@ -126,27 +126,27 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// What an estimate rests on.
+/// The payments that an estimate rests on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evidence {
     /// Payments used.
     pub payments: u64,
-    /// How far the best price stands above its best rival.
+    /// How much more probable the price is than its best rival, as the natural logarithm of the odds.
     pub margin: f64,
 }
 
-/// One link of the chain, and how it is.
+/// One link of the chain, with its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hop {
-    /// What stands at its far end.
+    /// The part at its far end.
     pub name: String,
-    /// How it is.
+    /// The state of the link.
     pub state: HopState,
     /// One line for a person; may be empty.
     pub detail: String,
 }
 
-/// How a link is; the meanings are those of `satscope/v1/common.proto`.
+/// The state of a link; the meanings are those of `satscope/v1/common.proto`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -158,30 +158,30 @@ pub enum HopState {
     Disconnected,
 }
 
-/// Counters of ingest's process, and sizes now.
+/// Counters of ingest's process, and present sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Whether ingest has told its counters. A message with a price must have `stats` before that too, by the contract: all
+    /// Whether ingest has sent its counters. By the contract, a message with a price has `stats` even before that: all
     /// but `active_in_window` is then 0, or the least that is allowed.
     #[serde(skip)]
     pub is_counted: bool,
-    /// Distinct transactions that ingest has met: those that it read back at its start too.
+    /// Distinct transactions that ingest has met, including those that it read back at its start.
     pub total_received: u64,
-    /// Those of them that the filter left out.
+    /// Those of them that the filter rejected.
     pub total_filtered: u64,
-    /// Accepted within the window.
+    /// Accepted transactions in the window.
     pub active_in_window: u64,
-    /// Of ingest; at least 1.
+    /// Uptime of ingest, milliseconds, at least 1.
     #[serde(rename = "uptime_seconds", serialize_with = "seconds")]
     pub uptime_ms: u64,
-    /// Believed to be in the node's mempool.
+    /// Transactions that ingest believes to be in the node's mempool.
     pub mempool_transactions: u64,
 }
 
 /// A block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Block {
-    /// Absent when it could not be learned.
+    /// Absent if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
     /// The stamp of its arrival, Unix milliseconds.
@@ -192,22 +192,22 @@ pub struct Block {
 /// A dot on the plot.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
-    /// The same in all updates.
+    /// The id, which is the same in all updates.
     pub id: Arc<str>,
-    /// First seen, Unix milliseconds, above 0.
+    /// Stamp of its transaction, Unix milliseconds, above 0.
     #[serde(rename = "timestamp", serialize_with = "seconds")]
     pub time_ms: u64,
     /// USD for one BTC that this output implies, above 0.
     pub price: f64,
     /// The output's amount.
     pub value_sats: u64,
-    /// The round sum that it most likely is.
+    /// The round sum that the output most likely is.
     pub round_usd: f64,
     /// `Mempool` or `Confirmed`.
     pub state: PointState,
 }
 
-/// Where a point's transaction is.
+/// The place of a point's transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -217,19 +217,19 @@ pub enum PointState {
     Removed,
 }
 
-/// What has become of a point.
+/// A change of a point's state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// The point's.
+    /// The point's id.
     pub id: Arc<str>,
-    /// The new one.
+    /// The new state.
     pub state: PointState,
-    /// Absent if the point was confirmed, or is not held here.
+    /// The point's spot; absent if the point was confirmed, or is not held here.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub spot: Option<Spot>,
 }
 
-/// What a client that had a confirmed point without its id finds the point by.
+/// The stamp and amount by which a client that has a confirmed point without its id finds the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Spot {
     /// The point's stamp, Unix milliseconds.
@@ -239,16 +239,16 @@ pub struct Spot {
     pub value_sats: u64,
 }
 
-/// The points that go with what holds now.
+/// The points and blocks that a message adds to the present state.
 #[derive(Debug, Default)]
 pub struct News<'a> {
-    /// Forget all points: `points` are the newest there are.
+    /// Whether the client must forget all points; `points` are then the newest.
     pub reset: bool,
-    /// New to the client.
+    /// Points that are new to the client.
     pub points: Vec<&'a Point>,
-    /// To points that it may have.
+    /// Changes of points that the client may have.
     pub changes: &'a [Change],
-    /// The blocks of the window, where the client may not have them.
+    /// The blocks of the window; `None` if the client has them.
     pub blocks: Option<&'a [Block]>,
 }
 

@@ -1,7 +1,7 @@
-//! What the next snapshot is after an update of the analyzer.
+//! Makes the next snapshot from an update of the analyzer.
 //!
-//! An analyzer that begins again sends its whole picture. That is no reason for clients to begin again too: it is compared
-//! with what they have, and they are told the difference.
+//! An analyzer that begins again sends its whole picture. Clients need not begin again for that: the picture is
+//! compared with theirs, and they are sent the difference.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,25 +18,26 @@ use super::{
     snapshot::{RECENT, Snapshot, Step, Taken},
 };
 
-/// How long a point is shown, by the event clock.
+/// Time for which a point is shown, by the event clock, milliseconds.
 const WINDOW_MS: u64 = 3 * 3600 * 1000;
-/// A price further than this from the one before has locked on elsewhere, as the analyzer sees it: ln 1.1.
+/// A price further than this from the one before has locked on elsewhere, as in the analyzer: ln 1.1.
 const ELSEWHERE: f64 = 0.095;
-/// An event clock that goes back further than this was set: what clients hold bears stamps of another clock.
+/// An event clock that goes back further than this, milliseconds, was set, so the stamps that clients hold are of
+/// another clock.
 const BACK_MS: u64 = 60_000;
-/// More than a point takes in a message, bytes.
+/// Bytes that are more than a point takes in a message.
 const POINT_BYTES: usize = 160;
-/// More changes than this are a reset: those of a deep re-org.
+/// More changes than this become a reset, as those of a deep reorg.
 const CHANGES: usize = 20_000;
 
-/// What only the writer needs.
+/// The writer's knowledge beside the snapshot.
 #[derive(Debug)]
 pub struct Model {
     /// The spot of each point.
     spots: HashMap<Arc<str>, Spot>,
-    /// Points held; the oldest of more are forgotten.
+    /// Most points held; beyond this number the oldest are dropped.
     capacity: usize,
-    /// New points of a difference that is told, at most: those of one message.
+    /// Most new points in a difference that is sent, so that they fit into one message.
     points_told: usize,
 }
 
@@ -48,7 +49,8 @@ struct Difference {
 }
 
 impl Model {
-    /// Holds at most `capacity` points. A difference whose points are not sure to fit into `largest_message` bytes is a reset.
+    /// Holds at most `capacity` points. A difference whose points may not fit into `largest_message` bytes becomes a
+    /// reset.
     pub fn new(capacity: usize, largest_message: usize) -> Self {
         Model {
             spots: HashMap::new(),
@@ -57,7 +59,7 @@ impl Model {
         }
     }
 
-    /// The snapshot after `before`, which must be the one that was made last.
+    /// The snapshot after `before`, which must be the last one made.
     pub fn take(&mut self, before: &Snapshot, mut update: Update) -> Snapshot {
         if is_held_against(before.current(), &update) {
             return before.holding(update.current);
@@ -73,7 +75,8 @@ impl Model {
         before.followed(update, taken)
     }
 
-    /// What has changed for who has all of `before`; what was brought when that is not known or is too much.
+    /// The difference for clients that have all of `before`. The error is the update's own points and changes, if the
+    /// difference is unknown or too large.
     fn difference(
         &self,
         before: &Snapshot,
@@ -100,8 +103,8 @@ impl Model {
         }
     }
 
-    /// Whether one of `points` gets another stamp or amount while it is confirmed. Clients may hold it without its id, as
-    /// columns have it, and would not find what it replaces.
+    /// Whether one of `points` gives a confirmed point another stamp or amount. Clients may hold the point without its
+    /// id, as columns have it, and could not find the one that it replaces.
     fn moves_confirmed(&self, before: &Points, points: &[Point]) -> bool {
         points.iter().any(|point| {
             let key = self.key(&point.id).filter(|key| *key != point.key());
@@ -110,7 +113,7 @@ impl Model {
         })
     }
 
-    /// What makes `whole` of `before`.
+    /// The difference that turns `before` into `whole`.
     fn compare(&self, before: &Points, whole: &[Point]) -> Difference {
         let mut difference = Difference::default();
         for point in whole {
@@ -172,7 +175,8 @@ impl Model {
         }
     }
 
-    /// Everybody begins anew. An analyzer whose sequence has gone back has forgotten; so then must who has read on.
+    /// A snapshot from which all clients begin anew. An analyzer whose sequence has gone back has forgotten updates, so
+    /// clients must forget them too.
     fn begin(&mut self, before: &Snapshot, update: &Update, brought: Difference) -> Taken {
         let mut points = match update.reset {
             true => Points::default(),
@@ -191,7 +195,8 @@ impl Model {
         }
     }
 
-    /// Takes new points and changes in, and forgets what is older than the window or too much.
+    /// Adds new points and applies changes. Drops points that are older than the window, and the oldest beyond
+    /// `capacity`.
     fn draw(&mut self, points: &mut Points, update: &Update, new: Vec<Point>, changes: &[Change]) {
         for point in new {
             let key = point.key();
@@ -238,8 +243,8 @@ impl Model {
     }
 }
 
-/// Whether an update comes from an analyzer that has no window yet, while clients have a price and points of the same
-/// node: it has no price, or no points of its epoch.
+/// Whether an update is from an analyzer that has no window yet, while clients have a price and points of the same
+/// node. Such an update has no price, or no points of its epoch.
 fn is_held_against(held: &Current, update: &Update) -> bool {
     let (Some(sequence), Some(_)) = (held.sequence, &held.estimate) else {
         return false;
@@ -249,7 +254,7 @@ fn is_held_against(held: &Current, update: &Update) -> bool {
     (has_no_price || has_no_points) && is_of_same_node(held, &update.current)
 }
 
-/// A node whose chain is not known yet may be the same.
+/// Whether both may be of one node: an unknown chain may be the same.
 fn is_of_same_node(held: &Current, other: &Current) -> bool {
     let known = |current: &Current| Some((current.chain.clone()?, current.simulated));
     match (known(held), known(other)) {
@@ -258,8 +263,8 @@ fn is_of_same_node(held: &Current, other: &Current) -> bool {
     }
 }
 
-/// Whether a whole picture may be what clients have, and a little more: of the same node, by the same clock, and with the
-/// price where it was.
+/// Whether a whole picture can be compared with the clients': it is of the same node, by the same clock, and of the
+/// same lock.
 fn is_comparable(held: &Current, whole: &Current) -> bool {
     let (Some(before), Some(now)) = (&held.estimate, &whole.estimate) else {
         return false;

@@ -1,5 +1,5 @@
-//! The points of the plot, in the order of their stamps, in slices of a minute that copies share: whoever copies all of them
-//! and changes a few copies the few slices that these lie in.
+//! The points of the plot, in the order of their stamps. They lie in slices of a minute that copies share, so that a
+//! copy with a few changes copies only the few slices with these.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,12 +7,12 @@ use crate::state::message::{Change, Point, PointState, Spot};
 
 const SLICE_MS: u64 = 60_000;
 
-/// Where a point is in the order.
+/// The place of a point in the order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
-    /// Unix milliseconds.
+    /// The point's stamp, Unix milliseconds.
     pub time_ms: u64,
-    /// The point's own.
+    /// The point's id.
     pub id: Arc<str>,
     /// The output's amount.
     pub value_sats: u64,
@@ -21,13 +21,13 @@ pub struct Key {
 /// Points, each key once.
 #[derive(Clone, Debug, Default)]
 pub struct Points {
-    /// By the minute; each in order and not empty.
+    /// The slices by minute since 1970; each is in order and not empty.
     slices: BTreeMap<u64, Arc<Vec<Point>>>,
     count: usize,
 }
 
 impl Key {
-    /// What a client without ids finds the point by.
+    /// The spot by which a client without ids finds the point.
     pub fn spot(&self) -> Spot {
         Spot {
             time_ms: self.time_ms,
@@ -52,7 +52,8 @@ impl Point {
 }
 
 impl Change {
-    /// Of the point at `key`; it bears its spot unless `state` is `Confirmed`, which clients know by ids alone.
+    /// The change of the point at `key` to `state`. It has the point's spot, unless `state` is `Confirmed`: clients
+    /// have the ids of all points that are not yet confirmed.
     pub fn at(key: &Key, state: PointState) -> Self {
         Change {
             id: key.id.clone(),
@@ -63,12 +64,12 @@ impl Change {
 }
 
 impl Points {
-    /// How many there are.
+    /// The number of points.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Takes one, in place of the one with its key.
+    /// Adds a point, in place of one with the same key.
     pub fn insert(&mut self, point: Point) {
         let slice = self.slices.entry(point.time_ms / SLICE_MS).or_default();
         let slice = Arc::make_mut(slice);
@@ -81,7 +82,7 @@ impl Points {
         }
     }
 
-    /// Takes one away, if it is there.
+    /// Removes a point, if it is there.
     pub fn remove(&mut self, key: &Key) {
         let Some((minute, at)) = self.find(key) else {
             return;
@@ -95,7 +96,7 @@ impl Points {
         }
     }
 
-    /// Moves one to another state, if it is there.
+    /// Changes a point's state, if it is there.
     pub fn set_state(&mut self, key: &Key, state: PointState) {
         if let Some((minute, at)) = self.find(key)
             && let Some(slice) = self.slices.get_mut(&minute)
@@ -104,23 +105,23 @@ impl Points {
         }
     }
 
-    /// The one with this key.
+    /// The point with this key.
     pub fn get(&self, key: &Key) -> Option<&Point> {
         let (minute, at) = self.find(key)?;
         self.slices.get(&minute)?.get(at)
     }
 
-    /// The oldest.
+    /// The oldest point.
     pub fn oldest(&self) -> Option<&Point> {
         self.slices.first_key_value()?.1.first()
     }
 
-    /// All, the oldest first.
+    /// All points, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Point> {
         self.slices.values().flat_map(|slice| slice.iter())
     }
 
-    /// The newest, at most `count`, the oldest of them first.
+    /// The newest `count` points, oldest first.
     pub fn newest(&self, count: usize) -> Vec<&Point> {
         let mut newest: Vec<&Point> = self.iter().rev().take(count).collect();
         newest.reverse();

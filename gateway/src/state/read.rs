@@ -1,4 +1,4 @@
-//! What the analyzer sends, checked once at the door: what cannot be used is named and left out, the rest is kept.
+//! Checks the analyzer's updates as they come in: unusable parts are named and left out, the rest is kept.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,27 +13,27 @@ use crate::state::{
     sequence::Sequence,
 };
 
-/// One update, of which every number is usable.
+/// An update whose numbers are all usable.
 #[derive(Debug)]
 pub struct Update {
-    /// The analyzer's, as [`Current::sequence`].
+    /// The analyzer's sequence, as in [`Current::sequence`].
     pub sequence: Sequence,
-    /// All but the points; its hops end with the analyzer's own word.
+    /// Everything but the points; the last hop is the analyzer's.
     pub current: Current,
-    /// Forget all points before these.
+    /// Whether all earlier points are to be forgotten.
     pub reset: bool,
-    /// New ones.
+    /// New points.
     pub points: Vec<Point>,
-    /// To those before.
+    /// Changes of earlier points.
     pub changes: Vec<Change>,
     /// The blocks of the window, oldest first.
     pub blocks: Vec<Block>,
 }
 
-/// What was left out: how often, by kind, with the last one's description.
+/// The parts that were left out: their number by kind, with the description of the last one.
 pub type Faults = BTreeMap<&'static str, (u64, String)>;
 
-/// Reads an update.
+/// Reads an update, and returns it with the parts that were left out.
 pub fn read(update: v1::PriceUpdate) -> (Update, Faults) {
     let mut faults = Faults::new();
     let mut keep = |kind, fault: String| {
@@ -52,7 +52,7 @@ pub fn read(update: v1::PriceUpdate) -> (Update, Faults) {
         time_ms: (update.time_ms > 0).then_some(update.time_ms),
         estimate,
         hops: update.hops.into_iter().map(read_hop).collect(),
-        // The contract wants them beside a price.
+        // The contract wants `stats` beside a price.
         stats: (has_counters || has_estimate).then(|| read_stats(update.counters, update.active)),
         simulated: Some(update.simulation.is_some_and(|label| label.simulated)),
         hidden_price_usd: update
@@ -122,7 +122,7 @@ fn read_estimate(estimate: &v1::Estimate, time_ms: u64) -> Result<Estimate, Stri
              got time_ms {time_ms}, {estimate:?}"
         ));
     }
-    // An analyzer of an earlier version tells neither.
+    // An analyzer of an earlier version gives neither of the two.
     let (as_of_ms, age_ms) = match estimate.as_of_ms {
         0 => (time_ms, time_ms.saturating_sub(evidence.newest_payment_ms)),
         as_of_ms => (as_of_ms, estimate.age_ms),
@@ -144,7 +144,7 @@ fn read_estimate(estimate: &v1::Estimate, time_ms: u64) -> Result<Estimate, Stri
     })
 }
 
-/// An unknown state is one of a newer analyzer: connected, or there would be no update.
+/// A state that is unknown here is of a newer analyzer. It is read as connected, because the update has come.
 fn read_hop(hop: v1::Hop) -> Hop {
     let state = match hop.state() {
         v1::HopState::Connecting => HopState::Connecting,

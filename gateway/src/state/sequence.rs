@@ -1,30 +1,30 @@
-//! The number that the analyzer gives an update.
+//! The sequence of the analyzer's updates.
 
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-/// The tick of the event clock is in the lower bits, the epoch above it.
+/// Number of the lower bits, which hold the tick of the event clock; the epoch is above them.
 const TICK_BITS: u32 = 33;
 
-/// Names an update. Sequences of different epochs cannot be compared: the analyzer began again between them, or the event
-/// clock was set.
+/// The number of an update. Sequences of different epochs cannot be compared, because the analyzer began again between
+/// them, or the event clock was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sequence(u64);
 
 impl Sequence {
-    /// New at each start of the analyzer, and when the event clock is set.
+    /// The epoch; it is new at each start of the analyzer, and when the event clock is set.
     pub fn epoch(self) -> u64 {
         self.0 >> TICK_BITS
     }
 
-    /// Rises within an epoch.
+    /// The tick; it rises within an epoch.
     pub fn tick(self) -> u64 {
         self.0 & ((1 << TICK_BITS) - 1)
     }
 
-    /// As messages have it.
+    /// The number as messages have it.
     pub fn get(self) -> u64 {
         self.0
     }

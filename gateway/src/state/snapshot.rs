@@ -1,5 +1,5 @@
-//! Everything that the gateway knows at one moment. It never changes: what comes next is another snapshot, and whoever
-//! reads one holds nobody up.
+//! Everything that the gateway knows at one moment. A snapshot never changes: an update makes a new one, so a reader
+//! delays no other part.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -15,52 +15,52 @@ use super::{
     sequence::Sequence,
 };
 
-/// What is remembered for clients that missed some: five minutes at two updates a second.
+/// Limits of the record for clients that missed updates: five minutes at two updates a second.
 pub const RECENT: Bounds = Bounds {
     updates: 600,
     ids: 30_000,
 };
 
-/// What holds, and what clients still need of what came before.
+/// The present state, and a record of the last updates for clients that missed some.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     current: Current,
     points: Arc<Points>,
-    /// Those of the window, oldest first.
+    /// The blocks of the window, oldest first.
     blocks: Arc<[Block]>,
     recent: Arc<Replay<Sequence, Key>>,
     link: Link,
-    /// For how long the price has been stale without a break.
+    /// Time for which the price has been stale without a break; `None` if it is not.
     stale_for: Option<Age>,
     step: Option<Step>,
 }
 
-/// What is new to who has seen the snapshot before.
+/// The news for clients that have the snapshot before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// That snapshot's.
+    /// The sequence of that snapshot.
     pub after: Sequence,
-    /// New ones, as they are now.
+    /// New points, in their present state.
     pub points: Vec<Point>,
-    /// To those before.
+    /// Changes of earlier points.
     pub changes: Vec<Change>,
-    /// The blocks of the window are others now.
+    /// Whether the blocks of the window have changed.
     pub has_new_blocks: bool,
 }
 
-/// What an update has made of what its predecessor held.
+/// The points and the record after an update.
 #[derive(Debug)]
 pub struct Taken {
     /// All points.
     pub points: Points,
-    /// What is remembered.
+    /// The record of the last updates.
     pub recent: Replay<Sequence, Key>,
-    /// What is new to who has seen all before it; `None` when everybody begins anew.
+    /// The news for clients that have the snapshot before; `None` if all clients must begin anew.
     pub step: Option<Step>,
 }
 
 impl Snapshot {
-    /// Before the analyzer has said anything.
+    /// A snapshot before the first update of the analyzer.
     pub fn new() -> Self {
         let snapshot = Snapshot {
             current: Current::default(),
@@ -74,7 +74,7 @@ impl Snapshot {
         snapshot.judged()
     }
 
-    /// What holds now.
+    /// The present state.
     pub fn current(&self) -> &Current {
         &self.current
     }
@@ -89,30 +89,30 @@ impl Snapshot {
         &self.blocks
     }
 
-    /// What is new to who has seen the snapshot before; `None` when everybody begins anew.
+    /// The news for clients that have the snapshot before; `None` if all clients must begin anew.
     pub fn step(&self) -> Option<&Step> {
         self.step.as_ref()
     }
 
-    /// Why the price is stale, or why there is none.
+    /// Why the price is stale, or why there is none; `None` if there is a price that is not stale.
     pub fn stale(&self) -> Option<Stale> {
         self.link.stale()
     }
 
-    /// For how long the price has been stale without a break, milliseconds. One that was stale when it came first is taken
-    /// to have been so since its newest payment.
+    /// Time for which the price has been stale without a break, milliseconds. A price that came first as stale counts
+    /// as stale since its newest payment.
     pub fn stale_for_ms(&self) -> Option<u64> {
         self.stale_for.map(Age::ms)
     }
 
-    /// How many updates a client has missed that has seen all up to `after`; `None` when that is not known.
+    /// The number of updates that a client which has everything up to `after` has missed; `None` if it is not known.
     pub fn missed(&self, after: Sequence) -> Option<usize> {
         self.recent.behind_nearest(after)
     }
 
-    /// What the newest `updates` touched, as it is now, the oldest point first; `None` when that is over `most` points and
-    /// changes, or when a point that had changed has got another stamp or amount: a client that holds it without its id
-    /// would not know it again.
+    /// All that the newest `updates` touched, in its present state, oldest point first. `None` if it is more than
+    /// `most` points and changes. `None` too if a changed point has got another stamp or amount, because a client that
+    /// holds the point without its id could not find it.
     pub fn touched(&self, updates: usize, most: usize) -> Option<(Vec<&Point>, Vec<Change>)> {
         let Missed { added, changed } = self.recent.touched(updates, most)?;
         let points: Vec<&Point> = added
@@ -124,7 +124,7 @@ impl Snapshot {
             return None;
         }
         let gone = added.iter().filter(|key| self.points.get(key).is_none());
-        // What is told as a point may have had another stamp before.
+        // A point that is sent whole may have had another stamp before.
         let gone = gone.filter(|key| !told.contains(key.id.as_ref()));
         let changes = changed.iter().chain(gone).map(|key| {
             let held = self.points.get(key);
@@ -134,13 +134,13 @@ impl Snapshot {
         Some((points, changes))
     }
 
-    /// What is remembered, for the next snapshot to go on from.
+    /// The record of the last updates, for the next snapshot.
     pub(super) fn recent(&self) -> &Replay<Sequence, Key> {
         &self.recent
     }
 
-    /// The next one, when nothing is new and clients are to be told again what holds. Its sequence is the same, so that
-    /// `?after=` means the same whenever it is asked.
+    /// The next snapshot if nothing is new, so that clients are sent the present state again. Its sequence stays the
+    /// same, so that `?after=` keeps its meaning.
     #[must_use]
     pub fn repeated(&self) -> Snapshot {
         let step = self.current.sequence.map(|after| Step {
@@ -155,7 +155,7 @@ impl Snapshot {
         }
     }
 
-    /// The next one, when the analyzer cannot be heard; `None` when that is nothing new.
+    /// The next snapshot if the analyzer cannot be heard; `None` if that is known already.
     pub fn lost(&self, reason: &str) -> Option<Snapshot> {
         let link = self.link.lost(self.current.sequence.is_some(), reason);
         (link != self.link).then(|| {
@@ -167,13 +167,15 @@ impl Snapshot {
         })
     }
 
-    /// What is to be answered from it at `now`: itself, unless the analyzer has been silent for too long and nobody has noticed.
+    /// The snapshot to answer from at `now`: this one, unless the analyzer has been silent for too long without a loss
+    /// having been noticed.
     pub fn judged_at(self: &Arc<Self>, now: Steady) -> Arc<Snapshot> {
         let lost = self.link.silent(now).and_then(|reason| self.lost(&reason));
         lost.map_or_else(|| self.clone(), Arc::new)
     }
 
-    /// The next one, with this update's word on the links alone: clients keep the price, the points and the sequence.
+    /// The next snapshot, with this update's report on the links alone: clients keep the price, the points and the
+    /// sequence.
     pub(super) fn holding(&self, told: Current) -> Snapshot {
         let is_lost = |state| matches!(state, HopState::Connecting | HopState::Disconnected);
         let stale = match &told.estimate {
@@ -189,7 +191,7 @@ impl Snapshot {
         .judged()
     }
 
-    /// The next one, with all that an update says; `taken` is what it has made of the points.
+    /// The next snapshot, with all of an update; `taken` has the points after it.
     pub(super) fn followed(&self, mut update: Update, taken: Taken) -> Snapshot {
         let hops = std::mem::take(&mut update.current.hops);
         let estimate = update.current.estimate.as_ref();
@@ -211,7 +213,7 @@ impl Snapshot {
         next
     }
 
-    /// With what the links mean for the price.
+    /// The snapshot with the effect of the links on the price.
     fn judged(mut self) -> Snapshot {
         let stale = self.link.stale();
         let before = self.stale_for.take();

@@ -58,7 +58,6 @@ pub(crate) struct Settled {
 /// A pass that begins with the wrong one of two prices a whole factor apart does not find back, because no motion leads
 /// from one to the other. So all minutes are also added up, each counted alike. If their sum favours another price than
 /// the pass ends with, the pass is made again near that price.
-/// made again near that one.
 pub(crate) fn forward(
     minutes: &mut Minutes,
     kept: &mut Option<Settled>,

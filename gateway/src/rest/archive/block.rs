@@ -23,23 +23,23 @@ use crate::{
     rest::{past::Form, query::Query},
 };
 
-/// Blocks of a period, whose prices share a lock.
+/// The blocks of a period; their prices share a lock.
 const PERIOD_BLOCKS: u32 = 2016;
-/// The first period with prices; it has none before it.
+/// The first period with prices; no period before it has any.
 const FIRST_PERIOD: u32 = 167;
 
-/// What a client asks of a block.
+/// The block, model and form that a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     height: u32,
-    /// `None` for whichever model has read the block.
+    /// `None` for any model.
     model: Option<u32>,
     form: Form,
 }
 
 impl Asked {
     /// # Errors
-    /// With the parameter that is wrong, and what was expected.
+    /// With the wrong parameter and the expected form.
     pub fn read(query: &Query, headers: &HeaderMap) -> Result<Self, String> {
         query.excludes("height", &["from", "to", "range", "step", "source"])?;
         let whole = |name: &'static str| {
@@ -60,7 +60,7 @@ impl Asked {
     }
 }
 
-/// The price of a block. An answer that cannot change any more is marked as such for a client that names the model.
+/// The price of a block. If the client names the model and the answer can never change, it is marked as immutable.
 ///
 /// # Errors
 /// With the problem that the client is told.

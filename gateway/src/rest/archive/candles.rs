@@ -24,7 +24,7 @@ const COLUMNS: &str = "time,open,high,low,close,blocks,confidence,state\r\n";
 /// The first Monday, 1970-01-05T00:00:00Z.
 const MONDAY: u64 = 4 * 86_400;
 
-/// What a client asks of the candles.
+/// The step, span and form that a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Asked {
     step: Step,
@@ -38,7 +38,7 @@ pub struct Asked {
 enum Step {
     Hour,
     Day,
-    /// From Monday on.
+    /// Begins on Monday.
     Week,
 }
 
@@ -60,7 +60,7 @@ impl Step {
         }
     }
 
-    /// The beginning of the cell that `time` lies in, Unix seconds.
+    /// The start of the cell that `time` lies in, Unix seconds.
     fn floor(self, time: u64) -> u64 {
         let first = match self {
             Step::Hour | Step::Day => 0,
@@ -70,7 +70,7 @@ impl Step {
         time - (time - first) % self.seconds()
     }
 
-    /// The beginning of the first cell that begins at `time` or later, Unix seconds.
+    /// The start of the first cell that begins at `time` or later, Unix seconds.
     fn ceil(self, time: u64) -> u64 {
         match self.floor(time) {
             cell if cell >= time => cell,
@@ -85,7 +85,7 @@ impl Step {
 }
 
 impl Asked {
-    /// Days, the newest of them, where the query says nothing else.
+    /// Reads the query. By default: the newest days.
     fn read(query: &Query, headers: &HeaderMap) -> Result<Self, String> {
         let step = query.read("step", Step::read)?.unwrap_or(Step::Day);
         let (from, to) = span(query)?;
@@ -106,7 +106,7 @@ impl Asked {
         })
     }
 
-    /// Asks the historian; gives what writes its answer.
+    /// Asks the historian, and returns the encoder of its answer.
     async fn of(
         self,
         historian: Historian,
@@ -117,8 +117,8 @@ impl Asked {
         Ok(move || self.written(from, to, &candles))
     }
 
-    /// From which cell on and before which, Unix seconds. Where one is not named, at most [`MOST`] cells from the other one
-    /// on, and none beyond what the historian has.
+    /// The start of the first cell and the end of the last, Unix seconds. If the query gives one end only, the other is
+    /// at most [`MOST`] cells away, and not beyond the historian's prices.
     async fn ends(self, historian: &Historian) -> Result<(u64, u64), String> {
         if let (Some(from), Some(to)) = (self.from, self.to) {
             return Ok((from, to));
@@ -159,7 +159,7 @@ impl Asked {
     }
 }
 
-/// A candle as an object. Of an empty cell, all but `time` and `blocks` are null.
+/// A candle as an object. In an empty cell, all but `time` and `blocks` are null.
 #[derive(Serialize)]
 struct Cell {
     time: u64,
@@ -188,7 +188,7 @@ impl Cell {
     }
 }
 
-/// The candles as lines below a line with the names of the columns; what an empty cell does not have is empty.
+/// The candles as CSV, below a line with the names of the columns; fields without a value are empty.
 fn csv(candles: &[Candle]) -> String {
     let line = |Candle { time, prices }: &Candle| match prices {
         None => format!("{time},,,,,0,,\r\n"),
@@ -209,7 +209,7 @@ fn csv(candles: &[Candle]) -> String {
     std::iter::once(COLUMNS.to_owned()).chain(lines).collect()
 }
 
-/// `/api/v1/candles?step=1d&from=&to=`: the candles whose cells the span touches, oldest first.
+/// `/api/v1/candles?step=1d&from=&to=`: the candles whose cells overlap the span, oldest first.
 ///
 /// # Errors
 /// With the problem that the client is told.

@@ -1,4 +1,4 @@
-//! What the historian has, and how far it has come.
+//! The extent of the historian's prices, and its progress.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,11 +18,11 @@ use crate::{
     rest::{Rest, past::Form, questions::response},
 };
 
-/// The last coverage that the historian told; `None` before the first.
+/// The historian's last coverage; `None` before the first.
 pub type LastCoverage = Arc<Mutex<Option<Coverage>>>;
 
-/// `/api/v1/history/coverage`: 200 in any case. A historian that does not answer is a state of its own, because a page asks
-/// again and again, and browsers log each answer that is an error.
+/// `/api/v1/history/coverage`: always 200. A silent historian is a state of its own, because a page asks again and
+/// again, and browsers log each answer that is an error.
 pub async fn coverage(State(rest): State<Rest>, headers: HeaderMap) -> Response {
     let archive = &rest.archive;
     let (historian, last) = (archive.historian.clone(), archive.last_coverage.clone());
@@ -38,7 +38,7 @@ pub async fn coverage(State(rest): State<Rest>, headers: HeaderMap) -> Response 
     }
 }
 
-/// Asks the historian; returns a function that writes its coverage, or that it does not answer.
+/// Asks the historian, and returns the encoder of its coverage, or of the state `away` if it does not answer.
 async fn asked(
     historian: Historian,
     last: LastCoverage,
@@ -54,7 +54,7 @@ async fn asked(
     Ok(move || written(body))
 }
 
-/// The body when the historian does not answer: its last coverage, if it has told one, in the state `away`.
+/// The body when the historian does not answer: its last coverage, if there is one, in the state `away`.
 fn away(last: &LastCoverage, reason: &str) -> Bytes {
     #[derive(Serialize)]
     struct Unknown<'a> {

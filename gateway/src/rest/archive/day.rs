@@ -9,7 +9,7 @@ use super::{
 
 /// Length of the day, seconds.
 const DAY: u64 = 86_400;
-/// One price at most is asked for in each step of this length, seconds; so a day has at most 288.
+/// Length of a step, seconds, of which at most one price is asked for; so a day has at most 288.
 const STEP: u64 = 300;
 
 /// A price of the past in US dollars.
@@ -26,7 +26,8 @@ pub struct Usd {
 }
 
 impl Archive {
-    /// The prices of the day that ends before `to`, Unix seconds, oldest first: of settled blocks, and of the minutes after them.
+    /// The prices of the day that ends before `to`, Unix seconds, oldest first: of settled blocks, then of the minutes
+    /// after them.
     ///
     /// # Errors
     /// With the reason if the historian gives no usable answer.

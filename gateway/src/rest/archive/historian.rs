@@ -1,5 +1,5 @@
-//! The questions that the historian is asked. The historian may be absent, starting or silent: each question ends within
-//! [`PATIENCE`], and nothing else waits for it.
+//! Questions to the historian. The historian may be absent, starting or silent: each question ends within [`PATIENCE`],
+//! and nothing else waits for it.
 
 use std::{
     future::Future,
@@ -23,10 +23,10 @@ use tracing::warn;
 use super::read::{self, Block, Candle, Coverage, Origin, Price, Refusal, Series};
 use crate::metrics::HISTORIAN_QUESTIONS;
 
-/// For the historian to be reached and to answer.
+/// Time for the historian to be reached and to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Interval between pings on the connection. A connection whose ping is not answered within [`PATIENCE`] is dialled anew,
-/// because the machine at its other end may be gone without a word.
+/// Interval between pings on the connection. If a ping is not answered within [`PATIENCE`], the connection is made
+/// anew, because the machine at its other end may have gone without a word.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// A client of the historian, over one connection that is opened when the first question comes.
@@ -43,7 +43,7 @@ impl Historian {
         let endpoint = endpoint.keep_alive_timeout(PATIENCE);
         upstream.endpoint = endpoint.keep_alive_while_idle(true);
         Historian {
-            // A little more than `PATIENCE`, so that a slow answer is told from a lost connection.
+            // Twice `PATIENCE`, so that a slow answer is not taken for a lost connection.
             client: HistoryServiceClient::new(upstream.when_asked(PATIENCE * 2)),
             complaints: Arc::default(),
         }
@@ -72,7 +72,7 @@ impl Historian {
             .await
     }
 
-    /// The price at `at`, of which `asked_for` takes what was asked for; `None` if there is none.
+    /// The price at `at`, from which `asked_for` takes the wanted part; `None` if there is none.
     async fn price<A>(
         &self,
         at: At,
@@ -91,8 +91,8 @@ impl Historian {
         self.ask(client.get_price_at(request), read).await
     }
 
-    /// The prices from `from` on and before `to`, Unix seconds: the newest of each `step` seconds, or all of them if `step`
-    /// is 0.
+    /// The prices at or after `from` and before `to`, Unix seconds: the newest of each `step` seconds, or all of them
+    /// if `step` is 0.
     ///
     /// # Errors
     /// As [`Self::price_at`].
@@ -115,7 +115,7 @@ impl Historian {
         series.ok_or_else(cannot)
     }
 
-    /// The candles that begin from `from` on and before `to`, Unix seconds, `step` seconds each.
+    /// The candles that begin at or after `from` and before `to`, Unix seconds, `step` seconds each.
     ///
     /// # Errors
     /// As [`Self::price_at`].
@@ -127,7 +127,7 @@ impl Historian {
         candles.ok_or_else(cannot)
     }
 
-    /// What the historian has.
+    /// The coverage that the historian reports.
     ///
     /// # Errors
     /// As [`Self::price_at`].
@@ -142,7 +142,7 @@ impl Historian {
         coverage.ok_or_else(cannot)
     }
 
-    /// Waits for an answer and reads it, counts the outcome, and logs a failure without what was asked.
+    /// Waits for an answer and reads it, counts the outcome, and logs a failure without the question's content.
     async fn ask<T, A>(
         &self,
         asked: impl Future<Output = Result<Response<T>, Status>>,
@@ -181,7 +181,7 @@ impl Historian {
     }
 }
 
-/// For a call that the historian may not answer with NOT_FOUND.
+/// The reason for an answer of NOT_FOUND to a question that always has an answer.
 fn cannot() -> String {
     "it cannot answer".to_owned()
 }

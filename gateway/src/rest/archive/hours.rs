@@ -1,4 +1,4 @@
-//! An hour a row, newest first, in the shape of mempool.space.
+//! One row for each hour, newest first, in the form of mempool.space.
 
 use axum::http::{HeaderValue, header};
 use satscope_proto::v1::HistorySource;
@@ -13,17 +13,17 @@ use crate::answer::made_once::Answer;
 
 const HOUR: u64 = 3600;
 
-/// What a client asks of the hours.
+/// The hours and fields that a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Asked {
-    /// Unix seconds before which the newest row lies; `None` for the newest of all.
+    /// Unix seconds that all rows lie before; `None` for the newest rows.
     pub before: Option<u64>,
-    /// Whether each row has all that is known.
+    /// Whether each row has all fields.
     pub is_verbose: bool,
 }
 
 impl Asked {
-    /// Asks the historian; gives what writes its answer.
+    /// Asks the historian, and returns the encoder of its answer.
     pub async fn of(
         self,
         historian: Historian,
@@ -47,7 +47,7 @@ impl Asked {
         })
     }
 
-    /// The header that says where the rows before `before` are (RFC 8288, 3), relative to this answer's address.
+    /// The header with the address of the rows before `before` (RFC 8288, 3), relative to this answer's address.
     fn older(self, before: u64) -> Option<(header::HeaderName, HeaderValue)> {
         let fields = match self.is_verbose {
             true => "&fields=all",
@@ -58,7 +58,7 @@ impl Asked {
     }
 }
 
-/// The beginning of the oldest of the [`MOST`] hours that end with the one before `to`, Unix seconds.
+/// The start of the oldest of the [`MOST`] hours that end with the one before `to`, Unix seconds.
 fn oldest_hour(to: u64) -> u64 {
     let newest = to.saturating_sub(1) / HOUR;
     newest.saturating_sub(MOST as u64 - 1) * HOUR

@@ -1,4 +1,4 @@
-//! Moments and steps of time, as a query about the past names them.
+//! Reads moments and steps of time in queries about the past.
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -7,11 +7,11 @@ const LAST: u64 = 253_402_300_799;
 /// Seconds of a year of 366 days.
 const LONGEST_STEP: u64 = 366 * 86_400;
 
-/// Unix seconds: a whole number of them, a date (its first second in UTC), or a time as RFC 3339 has it, whose fraction of a
-/// second is dropped.
+/// Reads Unix seconds: a whole number, a date (its first second in UTC), or a time in the form of RFC 3339, whose
+/// fraction of a second is dropped.
 ///
 /// # Errors
-/// With what was expected.
+/// With the form that was expected.
 pub fn moment(text: &str) -> Result<u64, String> {
     let seconds = match text.bytes().all(|byte| byte.is_ascii_digit()) {
         true => text.parse().ok(),
@@ -22,7 +22,7 @@ pub fn moment(text: &str) -> Result<u64, String> {
     })
 }
 
-/// Unix seconds of a date, or of a time as RFC 3339 has it; `None` if `text` is neither, or is before 1970.
+/// The Unix seconds of a date, or of a time in the form of RFC 3339; `None` if `text` is neither, or is before 1970.
 fn dated(text: &str) -> Option<u64> {
     let whole = match text.len() {
         10 => format!("{text}T00:00:00Z"),
@@ -32,10 +32,10 @@ fn dated(text: &str) -> Option<u64> {
     u64::try_from(time.unix_timestamp()).ok()
 }
 
-/// Seconds of a step: a whole number with its unit, s, m, h, d or w; of seconds if it has none.
+/// Reads the seconds of a step: a whole number with a unit, s, m, h, d or w, or without one for seconds.
 ///
 /// # Errors
-/// With what was expected.
+/// With the form that was expected.
 pub fn step(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
@@ -46,7 +46,7 @@ pub fn step(text: &str) -> Result<u64, String> {
         "w" => Some(604_800),
         _ => None,
     };
-    // A sign is no digit.
+    // A sign is not a digit, so `+5` is refused.
     let number = digits.bytes().all(|digit| digit.is_ascii_digit());
     let number = number.then(|| digits.parse::<u64>().ok()).flatten();
     let seconds = number

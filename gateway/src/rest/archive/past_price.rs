@@ -1,4 +1,5 @@
-//! The price at a time in the shape of mempool.space, so that wallets that ask there can ask here. Only dollars are known.
+//! The price at a time in the form of mempool.space, so that wallets made for that can ask here. Only dollars are
+//! known.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use crate::{
     },
 };
 
-/// The currency that prices are known in.
+/// The only currency that prices are known in.
 const USD: &str = "USD";
 /// 2010-07-19, Unix seconds: clients take an element of this time, with a price of 0, for "no price at that time".
 const BEFORE_ALL_PRICES: u64 = 1_279_497_600;
@@ -30,7 +31,7 @@ const BEFORE_ALL_PRICES: u64 = 1_279_497_600;
 /// between blocks in twenty is as long.
 const LONG_AGO: u64 = 30 * 60;
 
-/// What a client asks.
+/// The time, currency and fields that a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Asked {
     when: When,
@@ -42,20 +43,20 @@ struct Asked {
 enum When {
     /// Unix seconds.
     At(u64),
-    /// An hour a row, before this time where there is one, Unix seconds.
+    /// One row for each hour; before this time, Unix seconds, if given.
     Hourly(Option<u64>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Currency {
-    /// All that are known.
+    /// All known currencies.
     All,
     Usd,
     Unknown,
 }
 
 impl Asked {
-    /// An empty parameter is none, as at mempool.space.
+    /// Reads the query. An empty parameter counts as absent, as at mempool.space.
     fn read(query: &Query) -> Result<Self, String> {
         let given = |name: &str| {
             let text = query.text(name);
@@ -94,7 +95,7 @@ enum Usd {
     Whole(u64),
 }
 
-/// A price as mempool.space has it, with all that is known of it for a client that asks for that.
+/// A price in the form of mempool.space, with all its fields if the client asks for them.
 #[derive(Serialize)]
 pub struct Element {
     time: u64,
@@ -105,7 +106,7 @@ pub struct Element {
 }
 
 impl Element {
-    /// In dollars and cents.
+    /// The price in dollars and cents.
     fn exact(price: &Price, is_verbose: bool) -> Self {
         Element {
             time: price.time,
@@ -114,7 +115,7 @@ impl Element {
         }
     }
 
-    /// In whole dollars.
+    /// The price in whole dollars.
     pub fn rounded(price: &Price, is_verbose: bool) -> Self {
         Element {
             usd: Usd::Whole(price.price.dollars()),
@@ -122,7 +123,7 @@ impl Element {
         }
     }
 
-    /// What stands for a time before the first price.
+    /// The element for a time before the first price.
     fn none() -> Self {
         Element {
             time: BEFORE_ALL_PRICES,
@@ -132,7 +133,7 @@ impl Element {
     }
 }
 
-/// The answer of these prices.
+/// The body of an answer with these prices.
 pub fn body(prices: &[Element]) -> Bytes {
     #[derive(Serialize)]
     struct Body<'a> {
@@ -146,12 +147,12 @@ pub fn body(prices: &[Element]) -> Bytes {
     })
 }
 
-/// None is known.
+/// Empty, because no exchange rate is known.
 #[derive(Serialize)]
 struct ExchangeRates {}
 
-/// `/api/v1/historical-price?timestamp=1500000000&currency=USD`: the newest price at or before a time; without a time, an
-/// hour a row, newest first.
+/// `/api/v1/historical-price?timestamp=1500000000&currency=USD`: the newest price at or before a time. Without a time:
+/// one row for each hour, newest first.
 ///
 /// # Errors
 /// With the problem that the client is told.
@@ -197,8 +198,8 @@ async fn hourly(
     archive.answer(question, make, content_type, headers).await
 }
 
-/// The answer for one time. While blocks before it are still to be read, the newest price before it may not be known: then
-/// there is no answer yet, because clients take an old price, or a made-up one, for the price.
+/// The answer for one time. While blocks before that time are unread, its newest price may be unknown. Then there is no
+/// answer yet, because clients would take an old or made-up price for the right one.
 async fn at(
     historian: &Historian,
     time: u64,

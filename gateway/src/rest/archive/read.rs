@@ -1,4 +1,4 @@
-//! What the historian answers, checked: an answer of which one number cannot be used is refused whole.
+//! Reads and checks the historian's answers. An answer with one unusable number is refused as a whole.
 //!
 //! A refusal names no number of the answer, because the number would tell which moment a client asked about.
 
@@ -11,13 +11,13 @@ pub use coverage::{Coverage, Doing, coverage};
 
 /// The most prices or candles of one answer.
 pub const MOST: usize = 5000;
-/// The greatest number that JSON's readers hold exactly; also a bound for prices in cents and for times.
+/// The greatest number that all readers of JSON hold exactly; also the limit for prices in cents and for times.
 const LARGEST: u64 = 1 << 53;
 
 /// Why an answer is refused.
 pub type Refusal = &'static str;
 
-/// US cents for one bitcoin, above 0. Written as dollars: whole ones as an integer.
+/// US cents for one bitcoin, above 0. Written in dollars; whole dollars as an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub struct Cents(u64);
 
@@ -72,7 +72,7 @@ impl Confidence {
         }
     }
 
-    /// As a share of 1.
+    /// The confidence as a number from 0 to 1.
     pub fn share(self) -> f64 {
         f64::from(self.0) / 1000.0
     }
@@ -84,7 +84,7 @@ impl Serialize for Confidence {
     }
 }
 
-/// How far the price of a block can still change.
+/// Whether the price of a block can still change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -104,7 +104,7 @@ impl State {
         }
     }
 
-    /// The name that JSON has.
+    /// The state's name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             State::Provisional => "provisional",
@@ -119,15 +119,15 @@ impl State {
 pub struct Block {
     /// Its height.
     pub height: u32,
-    /// How far its price can still change.
+    /// Whether its price can still change.
     pub state: State,
     /// Number of the model that read it.
     pub model: u32,
-    /// Its payments.
+    /// Number of its payments.
     pub payments: u64,
 }
 
-/// What a price was read from.
+/// The payments or estimates that a price was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The payments of this block, and of the blocks before and after it.
@@ -147,9 +147,9 @@ pub struct Price {
     pub low: Cents,
     /// Upper end of the 90 % interval, not below the lower one.
     pub high: Cents,
-    /// How sure it is.
+    /// Confidence in the price.
     pub confidence: Confidence,
-    /// What it was read from.
+    /// The block or minute that it was read from.
     pub origin: Origin,
 }
 
@@ -197,16 +197,16 @@ fn origin(told: &v1::PastPrice) -> Result<Origin, Refusal> {
 pub struct Series {
     /// At most [`MOST`].
     pub prices: Vec<Price>,
-    /// Unix seconds from which on prices are of minutes; `None` if all are of blocks.
+    /// Time of the first price that is of a minute, Unix seconds; `None` if all are of blocks.
     pub minutes_from: Option<u64>,
-    /// Whether the historian has no more in that span.
+    /// Whether these are all of the historian's prices in the span.
     pub is_complete: bool,
 }
 
-/// Reads the prices from `from` on and before `to`, Unix seconds.
+/// Reads the prices at or after `from` and before `to`, Unix seconds.
 ///
 /// # Errors
-/// If one of them cannot be used, they are out of order, or there are more than [`MOST`].
+/// If a price cannot be used, prices are out of order, or there are more than [`MOST`].
 pub fn series(told: &v1::GetSeriesResponse, from: u64, to: u64) -> Result<Series, Refusal> {
     if told.prices.len() > MOST {
         return Err("more prices than one answer has");
@@ -225,7 +225,7 @@ pub fn series(told: &v1::GetSeriesResponse, from: u64, to: u64) -> Result<Series
     })
 }
 
-/// What the prices of one cell of time did. `None` in a candle whose cell has no price.
+/// The course of the prices in one cell of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prices {
     /// First price.
@@ -236,11 +236,11 @@ pub struct Prices {
     pub low: Cents,
     /// Last price.
     pub close: Cents,
-    /// Blocks with a price, at least 1.
+    /// Number of blocks with a price, at least 1.
     pub blocks: u32,
-    /// The least confidence of these.
+    /// The lowest confidence of these blocks.
     pub confidence: Confidence,
-    /// The least final of these.
+    /// The least final state of these blocks.
     pub state: State,
 }
 
@@ -253,11 +253,11 @@ pub struct Candle {
     pub prices: Option<Prices>,
 }
 
-/// Reads the candles from `from` on and before `to`, Unix seconds; each begins `step` seconds after the one before, and the
-/// first at a whole number of steps from `from`.
+/// Reads the candles that begin at or after `from` and before `to`, Unix seconds. Each begins `step` seconds after the
+/// one before, and the first a whole number of steps after `from`.
 ///
 /// # Errors
-/// If one of them cannot be used, a cell is left out between two others, or there are more than [`MOST`].
+/// If a candle cannot be used, a cell between two others is missing, or there are more than [`MOST`].
 pub fn candles(
     told: &v1::GetCandlesResponse,
     from: u64,

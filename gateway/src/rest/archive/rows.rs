@@ -14,7 +14,7 @@ pub struct Interval {
     high: Cents,
 }
 
-/// Which series a price is of.
+/// The series that a price belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Source {
@@ -22,7 +22,7 @@ enum Source {
     Minute,
 }
 
-/// What is known of a price beside time and price. Of a minute, `state` and `height` are absent.
+/// The fields of a price beside its time and its value. For a minute, `state` and `height` are absent.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Particulars {
     interval: Interval,
@@ -44,7 +44,7 @@ pub struct Row {
 }
 
 impl Particulars {
-    /// Of this price.
+    /// The fields of this price.
     pub fn of(price: &Price) -> Self {
         let (state, source, height) = match price.origin {
             Origin::Block(block) => (Some(block.state), Source::Block, Some(block.height)),
@@ -64,7 +64,7 @@ impl Particulars {
 }
 
 impl Row {
-    /// Of this price.
+    /// The row of this price.
     pub fn of(price: &Price) -> Self {
         Row {
             time: price.time,
@@ -74,7 +74,7 @@ impl Row {
     }
 }
 
-/// The prices as lines below a line with the names of the columns; what a minute does not have is empty.
+/// The prices as CSV, below a line with the names of the columns; fields that a minute lacks are empty.
 pub fn csv(prices: &[Price]) -> String {
     let lines = prices.iter().map(line);
     std::iter::once(COLUMNS.to_owned()).chain(lines).collect()

@@ -1,4 +1,4 @@
-//! The prices of a span of time, at most [`MOST`] of them.
+//! The prices of a span of time, at most [`MOST`].
 
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue},
@@ -20,21 +20,21 @@ use crate::{
     rest::{past::Form, query::Query},
 };
 
-/// The steps that are chosen from where a client names none that fits, seconds.
+/// The steps, seconds, from which one is chosen if the client names none that fits.
 const STEPS: [u64; 11] = [
     60, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, WEEK,
 ];
 const DAY: u64 = 86_400;
 const WEEK: u64 = 7 * DAY;
-/// The seconds between two blocks, by which the number of prices of a span is guessed.
+/// Mean seconds between two blocks, by which the number of prices of a span is estimated.
 const BLOCK: u64 = 600;
-/// The most minutes that are expected after the last settled block.
+/// Most minutes that are expected after the last settled block.
 const LAST_MINUTES: u64 = 400;
 
-/// The step that was used, in seconds; 0 if all prices are given.
+/// Header with the step that was used, in seconds; 0 if all prices are given.
 const STEP: HeaderName = HeaderName::from_static("x-satscope-step-seconds");
 
-/// What a client asks of the series.
+/// The span, step, source and form that a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Asked {
     span: Span,
@@ -47,13 +47,13 @@ pub struct Asked {
 /// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Span {
-    /// Unix seconds, from which on and before which; the oldest and the newest price where one is `None`.
+    /// From the first of these Unix seconds, and before the second; `None` stands for the oldest or newest price.
     Between(Option<u64>, Option<u64>),
-    /// As many seconds before the newest price.
+    /// This many seconds before the newest price.
     Last(u64),
 }
 
-/// Which prices are asked for.
+/// The series of prices that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Source {
     /// Settled blocks, and minutes after the last settled block.
@@ -65,7 +65,7 @@ enum Source {
 /// The span that a name such as `24h` stands for.
 ///
 /// # Errors
-/// With what was expected.
+/// With the names that were expected.
 pub fn range(name: &str) -> Result<Span, String> {
     match name {
         "24h" => Ok(Span::Last(DAY)),
@@ -96,7 +96,7 @@ impl From<Source> for HistorySource {
     }
 }
 
-/// The ends of a span that is to be read.
+/// Reads the ends of a span from the query.
 ///
 /// # Errors
 /// If it ends before it begins.
@@ -112,10 +112,10 @@ pub fn span(query: &Query) -> Result<(Option<u64>, Option<u64>), String> {
 }
 
 impl Asked {
-    /// All prices of settled blocks and of the minutes after them where the query says nothing else.
+    /// Reads the query. By default: all prices of settled blocks and of the minutes after them.
     ///
     /// # Errors
-    /// With the parameter that is wrong, and what was expected.
+    /// With the wrong parameter and the expected form.
     pub fn read(query: &Query, headers: &HeaderMap) -> Result<Self, String> {
         query.excludes("range", &["from", "to"])?;
         let span = match query.read("range", range)? {
@@ -135,7 +135,7 @@ impl Asked {
         })
     }
 
-    /// Asks the historian; gives what writes its answer.
+    /// Asks the historian, and returns the encoder of its answer.
     async fn of(
         self,
         historian: Historian,
@@ -165,7 +165,7 @@ impl Asked {
         Ok(move || told.written(self.form))
     }
 
-    /// From which on and before which, Unix seconds.
+    /// The first second of the span, and the second after its last, Unix seconds.
     async fn ends(self, historian: &Historian) -> Result<(u64, u64), String> {
         if let Span::Between(Some(from), Some(to)) = self.span {
             return Ok((from, to));
@@ -187,7 +187,7 @@ impl Asked {
 }
 
 impl Source {
-    /// About how many prices a span has, for a `step` in seconds; 0 is all.
+    /// The approximate number of prices in a span, for a `step` in seconds; 0 stands for all prices.
     fn expected(self, from: u64, to: u64, step: u64) -> u64 {
         let seconds = to - from;
         let all = match self {
@@ -202,12 +202,12 @@ impl Source {
     }
 }
 
-/// The whole multiples of `step` that a span touches.
+/// The number of steps that a span overlaps; steps begin at whole multiples of `step`.
 fn cells(from: u64, to: u64, step: u64) -> u64 {
     (to - 1) / step - from / step + 1
 }
 
-/// The shortest step that gives at most [`MOST`] prices for sure, seconds.
+/// The shortest step, seconds, that is certain to give at most [`MOST`] prices.
 fn least_step(from: u64, to: u64) -> u64 {
     let fits = |step: &u64| cells(from, to, *step) <= MOST as u64;
     let weeks = (1..).map(|count| count * WEEK);
@@ -215,7 +215,7 @@ fn least_step(from: u64, to: u64) -> u64 {
     steps.find(fits).unwrap_or(u64::MAX)
 }
 
-/// An answer of the historian, and what it was asked.
+/// An answer of the historian, and the question to it.
 struct Told {
     from: u64,
     to: u64,

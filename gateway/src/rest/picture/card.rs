@@ -1,4 +1,5 @@
-//! How the picture is laid out: the price in large type, how sure and how old it is below it, and the line of the last hours.
+//! The layout of the picture: the price in large type, its interval, confidence and age below it, and the line of the
+//! last hours.
 
 use super::{
     chart::{self, Area, Dot},
@@ -28,7 +29,7 @@ const TOP_BELOW_NOTICE: f32 = 440.0;
 const BOTTOM: f32 = 554.0;
 /// Left edges of the three columns of facts.
 const COLUMNS: [f32; 3] = [LEFT, 620.0, 910.0];
-/// The longest name of a chain that is shown, characters.
+/// Most characters of a chain's name that are shown.
 const LONGEST_NAME: usize = 12;
 
 /// The line below `no price yet`.
@@ -44,7 +45,7 @@ const LARGE: Type = Type::strong(104.0);
 /// The content of a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
-    /// When the picture is drawn, Unix seconds.
+    /// The time at which the picture is drawn, Unix seconds.
     pub drawn_at: u64,
     /// The node's chain; `None` if it is not known.
     pub chain: Option<String>,
@@ -67,7 +68,7 @@ pub struct Price {
     pub confidence: f64,
     /// Age of the newest payment that the price rests on, seconds.
     pub age: u64,
-    /// Why the price is not of this moment; `None` if it is.
+    /// Why the price is stale; `None` if it is not.
     pub stale: Option<Stale>,
     /// The prices of the last hours, oldest first.
     pub line: Vec<Dot>,
@@ -116,7 +117,7 @@ pub fn drawn(seen: &Seen) -> Drawing {
     drawing
 }
 
-/// The picture in words.
+/// The content of the picture in words.
 fn words(seen: &Seen) -> String {
     let simulated = if seen.simulated { "SIMULATED: " } else { "" };
     let chain = other_chain(seen).map_or(String::new(), |chain| format!(" on the chain {chain}"));
@@ -137,7 +138,7 @@ fn words(seen: &Seen) -> String {
     )
 }
 
-/// Draws the sign, the name, chips for a simulation and for another chain, and the time.
+/// Draws the logo, the name, chips for a simulation and for another chain, and the time.
 fn draw_head(drawing: &mut Drawing, seen: &Seen) {
     draw_sign(drawing, LEFT - 3.0, HEAD - 42.5);
     let mut end = BRAND.write(drawing, "Satscope", at(LEFT + 68.0, HEAD), TEXT);
@@ -151,7 +152,7 @@ fn draw_head(drawing: &mut Drawing, seen: &Seen) {
     SMALL.write_before(drawing, &moment, at(RIGHT, HEAD), MUTED);
 }
 
-/// The name of a chain that is not the main one, as far as there are letters for it.
+/// The name of a chain other than the main one, without characters that have no glyph.
 fn other_chain(seen: &Seen) -> Option<String> {
     let chain = seen.chain.as_ref().filter(|chain| *chain != "main")?;
     let name: String = chain.chars().filter(|letter| is_known(*letter)).collect();
@@ -159,7 +160,7 @@ fn other_chain(seen: &Seen) -> Option<String> {
     Some(name).filter(|name| !name.trim().is_empty())
 }
 
-/// Draws the sign of the program, as in `frontend/favicon.svg`.
+/// Draws the program's logo, as in `frontend/favicon.svg`.
 fn draw_sign(drawing: &mut Drawing, left: f32, top: f32) {
     const SCALE: f32 = 1.8;
     let place = |x: f32, y: f32| at(left + x * SCALE, top + y * SCALE);

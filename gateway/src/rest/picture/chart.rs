@@ -7,15 +7,15 @@ use super::{
     words::{dollars, time_of_day},
 };
 
-/// A longer time without a price is a gap in the line, seconds. Two blocks are seldom as far apart.
+/// A time without a price that is longer than this, seconds, is a gap in the line. Two blocks are seldom so far apart.
 const GAP: f64 = 7200.0;
 /// The least height of the price axis, as a share of the price, so that a calm market looks calm.
 const LEAST_HEIGHT: f64 = 0.004;
 /// Room above the highest price and below the lowest, as a share of the height between them.
 const MARGIN: f64 = 0.18;
-/// About how many lines lie across the chart.
+/// Approximate number of lines across the chart.
 const LINES: f64 = 3.0;
-/// From the right edge of the line to the widest label of a price, pixels.
+/// Distance from the right edge of the line to the widest label of a price, pixels.
 const SPACE: f32 = 16.0;
 const LABEL: Type = Type::plain(14.0);
 const BAND_OPACITY: f32 = 0.2;
@@ -25,7 +25,7 @@ const BAND_OPACITY: f32 = 0.2;
 pub struct Dot {
     /// Unix seconds.
     pub time: f64,
-    /// USD for one BTC, above 0, as the others.
+    /// USD for one BTC, above 0; so are the ends of the interval.
     pub price: f64,
     /// Lower end of the 90 % interval.
     pub low: f64,
@@ -33,7 +33,7 @@ pub struct Dot {
     pub high: f64,
 }
 
-/// Where the chart stands, pixels.
+/// The edges of the chart, pixels.
 #[derive(Clone, Copy, Debug)]
 pub struct Area {
     /// Left edge of the line.
@@ -46,8 +46,8 @@ pub struct Area {
     pub bottom: f32,
 }
 
-/// Draws prices, oldest first, as a line with its band, lines at round prices, and times in UTC below. Draws nothing if the prices
-/// span no time.
+/// Draws prices, oldest first, as a line with its band, lines at round prices, and times in UTC below. Draws nothing if the
+/// prices span no time.
 pub fn draw(drawing: &mut Drawing, dots: &[Dot], area: Area, colour: Colour) {
     let Some(axes) = Axes::of(dots, area) else {
         return;
@@ -78,7 +78,7 @@ struct Axes {
     to: f64,
     lowest: f64,
     highest: f64,
-    /// From one line across the chart to the next, USD.
+    /// Distance between two lines across the chart, USD.
     step: f64,
 }
 
@@ -108,7 +108,7 @@ impl Axes {
         Some(axes)
     }
 
-    /// The place of a price; one outside the axes lies at the edge.
+    /// The place of a price; a price outside the axes is placed at their edge.
     #[allow(clippy::cast_possible_truncation)]
     fn place(&self, time: f64, price: f64) -> Point {
         let along = (time - self.from) / (self.to - self.from);
@@ -142,7 +142,7 @@ impl Axes {
         }
     }
 
-    /// Draws times of day 4 hours apart; 2 hours, 30 minutes or 10 minutes where the span is shorter.
+    /// Draws times of day 4 hours apart; 2 hours, 30 minutes or 10 minutes apart if the span is shorter.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn draw_times(&self, drawing: &mut Drawing) {
         // Times are positive, and fit into 64 bits.

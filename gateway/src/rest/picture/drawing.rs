@@ -1,6 +1,7 @@
-//! A picture as a list of shapes, which each writer understands. Lengths are in pixels, from the left and from the top.
+//! A picture as a list of shapes, which both writers draw. Lengths are in pixels, from the left and from the top.
 
-/// The part of a quarter's radius at which its control points lie. 0.5523 is an ellipse; this is a little squarer.
+/// The share of a quarter oval's radius at which its control points lie. 0.5523 gives an ellipse; this is a little
+/// squarer.
 const BULGE: f32 = 0.57;
 
 /// A place in the picture.
@@ -20,13 +21,13 @@ pub const fn at(x: f32, y: f32) -> Point {
 /// One step of an outline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step {
-    /// Begins a part there.
+    /// Begins a part at this point.
     Move(Point),
     /// A straight line.
     Line(Point),
     /// A cubic Bézier curve: its two control points, and its end.
     Curve(Point, Point, Point),
-    /// A straight line to where the part began.
+    /// A straight line to the start of the part.
     Close,
 }
 
@@ -113,16 +114,16 @@ impl Path {
     }
 }
 
-/// Red, green and blue.
+/// Red, green and blue, 0 to 255 each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colour(pub u8, pub u8, pub u8);
 
-/// How a path is drawn.
+/// The way in which a path is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Ink {
-    /// All that lies within it.
+    /// The area within the path.
     Filled,
-    /// Along it with a round pen this wide, pixels.
+    /// The path itself, with a round pen of this width, pixels.
     Stroked(f32),
 }
 
@@ -131,7 +132,7 @@ pub enum Ink {
 pub struct Shape {
     /// The outline.
     pub path: Path,
-    /// How the path is drawn.
+    /// The way in which the path is drawn.
     pub ink: Ink,
     /// Colour of the ink.
     pub colour: Colour,
@@ -142,11 +143,11 @@ pub struct Shape {
 /// A picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drawing {
-    /// Pixels.
+    /// Width, pixels.
     pub width: u16,
-    /// Pixels.
+    /// Height, pixels.
     pub height: u16,
-    /// What the picture says, for clients that cannot see it.
+    /// The content in words, for clients that cannot see the picture.
     pub words: String,
     /// The colour below all shapes.
     pub ground: Colour,
@@ -155,12 +156,12 @@ pub struct Drawing {
 }
 
 impl Drawing {
-    /// Draws all that lies within a path.
+    /// Fills the area within a path.
     pub fn fill(&mut self, path: Path, colour: Colour, opacity: f32) {
         self.add(path, Ink::Filled, colour, opacity);
     }
 
-    /// Draws along a path with a round pen.
+    /// Draws a path with a round pen of `width` pixels.
     pub fn stroke(&mut self, path: Path, width: f32, colour: Colour) {
         self.add(path, Ink::Stroked(width), colour, 1.0);
     }

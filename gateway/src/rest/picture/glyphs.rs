@@ -1,7 +1,8 @@
-//! The letters of the pictures, so that no font of a system is needed. Each letter is the way of a round pen.
+//! The letters of the pictures, so that no system font is needed. Each letter is the path of a round pen.
 //!
-//! A glyph is written in units of which a capital has [`CAP`], from the baseline up and from its left end: `M` and `L` go to a
-//! point, `C` along a cubic curve, `x` and `y` along a quarter of an oval that leaves along that axis, and `Z` closes.
+//! A glyph is written in units from the baseline up and from its left end; a capital is [`CAP`] units high. `M` and `L`
+//! go to a point, `C` goes along a cubic curve. `x` and `y` go along a quarter of an oval that leaves along that axis,
+//! and `Z` closes.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -9,7 +10,7 @@ use super::drawing::{Path, Point, Step, at};
 
 /// Height of a capital and of a digit, units.
 pub const CAP: f32 = 70.0;
-/// From the end of one glyph's pen to the beginning of the next, beside the width of the pen, units.
+/// Space between two glyphs beside the width of the pen, units.
 const GAP: f32 = 9.0;
 /// Width of a space, units.
 const SPACE: f32 = 15.0;
@@ -17,16 +18,16 @@ const SPACE: f32 = 15.0;
 /// One letter.
 #[derive(Debug)]
 pub struct Glyph {
-    /// The way of the pen; upwards is positive.
+    /// The path of the pen; upwards is positive.
     pub path: Path,
-    /// From its left end to its right one, units.
+    /// Width from the left end to the right end, units.
     pub width: f32,
-    /// How much closer to each neighbour it stands than others, units, because slanted and round ends look farther away.
+    /// Units by which the glyph stands closer to each neighbour, because slanted and round ends look farther away.
     pub tuck: f32,
 }
 
 impl Glyph {
-    /// From its beginning to that of the next glyph, units, for a pen this wide.
+    /// Distance from its start to that of the next glyph, units, for a pen of this width.
     pub fn advance(&self, pen: f32) -> f32 {
         self.width + GAP + pen - 2.0 * self.tuck
     }
@@ -60,7 +61,7 @@ static BOX: LazyLock<Glyph> = LazyLock::new(|| Glyph {
     tuck: 0.0,
 });
 
-/// The path of a way. It ends before the first word that is not a step; the tests refuse a glyph with such a word.
+/// Reads a path. It ends before the first word that is not a step; the tests refuse a glyph with such a word.
 fn path(way: &str) -> Path {
     let mut path = Path::default();
     let mut words = way.split_ascii_whitespace();
@@ -72,7 +73,7 @@ fn path(way: &str) -> Path {
     path
 }
 
-/// Adds the step that `word` names, with points read from `words`; `None` if they do not make a step.
+/// Adds the step that `word` names, with points read from `words`; `None` if they make no step.
 fn step<'a>(path: &mut Path, word: &str, words: &mut impl Iterator<Item = &'a str>) -> Option<()> {
     let mut number = || words.next()?.parse::<f32>().ok();
     let mut point = || -> Option<Point> { Some(at(number()?, number()?)) };
@@ -88,7 +89,7 @@ fn step<'a>(path: &mut Path, word: &str, words: &mut impl Iterator<Item = &'a st
     Some(())
 }
 
-/// Each character with its width, its tuck and its way. All digits are as wide as one another.
+/// Each character with its width, its tuck and its path. All digits have the same width.
 #[rustfmt::skip]
 const WAYS: &[(char, f32, f32, &str)] = &[
     (' ', SPACE, 0.0, ""),

@@ -1,5 +1,5 @@
-//! A drawing as SVG. It has paths and no text, so that it looks the same everywhere, and no style, because the policy of the
-//! answer refuses styles.
+//! A drawing as SVG. Letters are paths and not text, so that it looks the same everywhere. It has no styles, because
+//! the answer's policy refuses them.
 
 use std::fmt::Write as _;
 
@@ -38,7 +38,7 @@ fn element(shape: &Shape) -> String {
     format!("<path {ink} d=\"{}\"/>\n", data(&shape.path))
 }
 
-/// A path as the attribute `d` has it.
+/// The path as the value of the attribute `d`.
 fn data(path: &Path) -> String {
     let mut text = String::new();
     for step in &path.steps {
@@ -60,7 +60,7 @@ fn data(path: &Path) -> String {
 
 /// A length rounded to hundredths of a pixel.
 fn rounded(number: f32) -> f32 {
-    // Adding 0 makes 0 of -0.
+    // Adding 0 turns -0 into 0.
     (number * 100.0).round() / 100.0 + 0.0
 }
 

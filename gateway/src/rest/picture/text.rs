@@ -35,7 +35,7 @@ impl Type {
         units * self.size / CAP
     }
 
-    /// Writes a line of text from `start` on, which lies on its baseline; returns where it ends, pixels from the left.
+    /// Writes a line of text that begins at `start` on its baseline. Returns its right end, pixels from the left.
     pub fn write(self, drawing: &mut Drawing, text: &str, start: Point, colour: Colour) -> f32 {
         let scale = self.size / CAP;
         let pen = self.weight * CAP;
@@ -43,7 +43,7 @@ impl Type {
         let mut units = 0.0;
         for letter in text.chars() {
             let glyph = glyph(letter);
-            // Half of the room between the glyph and its neighbours lies before it.
+            // Half of the space between the glyph and its neighbours lies before it.
             let left = units + (glyph.advance(pen) - glyph.width) / 2.0;
             path.append(&glyph.path, |Point { x, y }| {
                 at(start.x + (left + x) * scale, start.y - y * scale)
@@ -54,13 +54,13 @@ impl Type {
         start.x + units * scale
     }
 
-    /// Writes a line of text that ends at `end`, which lies on its baseline.
+    /// Writes a line of text that ends at `end` on its baseline.
     pub fn write_before(self, drawing: &mut Drawing, text: &str, end: Point, colour: Colour) {
         let start = at(end.x - self.width(text), end.y);
         self.write(drawing, text, start, colour);
     }
 
-    /// Writes a line of text with its middle at `middle`, which lies on its baseline.
+    /// Writes a line of text whose middle is `middle` on its baseline.
     pub fn write_around(self, drawing: &mut Drawing, text: &str, middle: Point, colour: Colour) {
         let start = at(middle.x - self.width(text) / 2.0, middle.y);
         self.write(drawing, text, start, colour);

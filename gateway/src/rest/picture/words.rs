@@ -27,7 +27,7 @@ pub fn doubt(price: f64, low: f64, high: f64) -> String {
     format!("± {:.2} %", (high - low) / 2.0 / price * 100.0)
 }
 
-/// A confidence in one of three levels, whose bounds are those of the page.
+/// A confidence in one of three levels, with the page's limits between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Level {
