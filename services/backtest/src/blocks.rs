@@ -1,5 +1,5 @@
-//! `satscope backtest blocks`: the price from each raw block of some folders alone, without a price to begin from. Options
-//! change the blocks before, or read several as one window.
+//! `satscope backtest blocks`: the price from each raw block of some folders alone, without a price to begin from.
+//! Options change the blocks first, or read several as one window.
 
 mod moves;
 mod options;
@@ -27,12 +27,12 @@ use crate::prices::is_price;
 use crate::report::{Format, Moment, Report, Row};
 use crate::summary::Summary;
 
-/// Blocks that are read by all cores before the next ones are begun.
+/// Blocks that all cores read before the next ones are begun.
 const TOGETHER: usize = 64;
-/// The list of blocks in the folder.
+/// The name of the list of blocks in a folder.
 const LABELS: &str = "blocks.csv";
 const COLUMNS: [&str; 2] = ["file", "time"];
-/// The highest time that is taken for Unix seconds: the end of the year 9999.
+/// The highest time that is accepted as Unix seconds: the end of the year 9999.
 const LAST_TIME: u64 = 253_402_300_799;
 
 #[derive(Debug, Args)]
@@ -58,7 +58,7 @@ pub(crate) struct Label {
     pub(crate) reference_price_usd: Option<f64>,
 }
 
-/// A folder and one of its blocks, or the error in the block's line of the list.
+/// A folder with one of its blocks, or with the error in the block's line of the list.
 type Listed<'a> = (&'a Path, anyhow::Result<Label>);
 
 pub(crate) fn run(args: &BlocksArgs) -> anyhow::Result<()> {
@@ -69,7 +69,8 @@ pub(crate) fn run(args: &BlocksArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reports a row for each block of the folders. Returns how good the estimates are, and how many blocks could not be read.
+/// Reports a row for each block of the folders. Returns the accuracy of the estimates, and the number of blocks that
+/// could not be read.
 pub(crate) fn summarise(
     args: &BlocksArgs,
     mut report: Report,
@@ -81,7 +82,7 @@ pub(crate) fn summarise(
     let (mut summary, mut unread, mut written) = (Summary::default(), 0, 0);
     let count = listed.len();
     let mut listed = listed.into_iter();
-    // Blocks that are not reported yet, and the last ones before them, which are pooled with them.
+    // Blocks that are not reported yet, after the last reported ones, which are pooled with them.
     let mut held: Vec<Block> = Vec::new();
     for done in (0..count).step_by(TOGETHER) {
         progress.show(&format!("block {} of {count}", done + 1));
@@ -107,7 +108,7 @@ pub(crate) fn summarise(
     Ok((summary, unread))
 }
 
-/// The blocks that are to be read, in the folders' order.
+/// The blocks to read, in the folders' order.
 fn listed(args: &BlocksArgs) -> anyhow::Result<Vec<Listed<'_>>> {
     let mut all = Vec::new();
     for dir in &args.dirs {
@@ -129,7 +130,8 @@ fn listed(args: &BlocksArgs) -> anyhow::Result<Vec<Listed<'_>>> {
     Ok(all)
 }
 
-/// Appends the blocks that the options make of the listed ones. Reports each that could not be read; returns their number.
+/// Appends the variants that the options make of the listed blocks. Reports each block that could not be read, and
+/// returns their number.
 fn read(
     listed: Vec<Listed<'_>>,
     options: &Options,
@@ -163,13 +165,13 @@ fn blocks(dir: &Path, label: &Label, options: &Options) -> anyhow::Result<Vec<Bl
     Ok(variants::blocks(label, read_payments(&path)?, options))
 }
 
-/// An empty window for a block: of its years, or of the present if its height is not known.
+/// An empty window for a block: with the model of its years, or of the present if its height is not known.
 fn window(label: &Label) -> Window {
     label.height.map_or_else(Window::new, Window::of_height)
 }
 
-/// The source that rows share to be resampled together: that of the parts of one block is its file. Runs of `pool` blocks
-/// overlap, so `pool` of them that follow each other have one source.
+/// The source of a row; rows of one source are resampled together. The parts of one block share its file. Runs of
+/// `pool` blocks overlap, so `pool` consecutive runs share a source.
 fn source(run: usize, pool: usize, first: &Block) -> String {
     if pool == 1 {
         first.source.clone()
@@ -178,10 +180,10 @@ fn source(run: usize, pool: usize, first: &Block) -> String {
     }
 }
 
-/// The labels of a folder of blocks, in place of each line that is none what is wrong with it.
+/// The labels in a folder's list of blocks; in place of each unreadable line, its error.
 ///
 /// # Errors
-/// There is no list of blocks that can be read.
+/// The folder has no readable list of blocks.
 pub(crate) fn read_labels(dir: &Path) -> anyhow::Result<Vec<anyhow::Result<Label>>> {
     let path = dir.join(LABELS);
     let labels = open_csv(&path, &COLUMNS)?
@@ -208,7 +210,7 @@ fn checked(label: Result<Label, csv::Error>) -> anyhow::Result<Label> {
     Ok(label)
 }
 
-/// The price at a block's time from these payments alone, beside the block's label. Each payment has its stamp in Unix
+/// The price at a block's time from these payments alone, with the block's label. Each payment has its stamp in Unix
 /// milliseconds.
 pub(crate) fn estimate(
     label: &Label,
@@ -228,8 +230,8 @@ pub(crate) fn estimate(
     Row::new(moment, window.estimate(label.time * 1000))
 }
 
-/// The output values, in satoshi, of each payment in a raw block. What was seen recently is, for a block alone, the
-/// block.
+/// The output values, in satoshi, of each payment in a raw block. The filter's recent transactions are those of the
+/// block itself.
 pub(crate) fn read_payments(path: &Path) -> anyhow::Result<Vec<Values>> {
     let raw = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let transactions =

@@ -1,5 +1,5 @@
-//! `satscope backtest history`: the price at each block of files of outputs, from the outputs before and after it. The outputs of
-//! a height are a block.
+//! `satscope backtest history`: the price at each block of files of outputs, from the outputs before and after it. All
+//! outputs with one height make a block.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -42,13 +42,13 @@ pub(crate) struct HistoryArgs {
 /// A line of a file of outputs.
 #[derive(Debug, Deserialize)]
 struct Output {
-    /// When it was first seen, in Unix seconds with a fraction.
+    /// The first time that it was seen, in Unix seconds with a fraction.
     arrival_unix_s: f64,
     height: u32,
     value_sats: u64,
 }
 
-/// The outputs of a height.
+/// A block made of the outputs of one height.
 #[derive(Debug, Default)]
 struct Made {
     /// The newest arrival, in Unix seconds.
@@ -56,20 +56,20 @@ struct Made {
     outputs: Vec<Output>,
 }
 
-/// How good the estimates are.
+/// The accuracy of the estimates.
 #[derive(Debug, Default)]
 pub(crate) struct Summaries {
     pub(crate) past: Summary,
-    /// The live filter's.
+    /// The accuracy of the live filter at the same blocks.
     pub(crate) live: Summary,
 }
 
-/// The rows of a file.
+/// The rows made of one file.
 #[derive(Default)]
 struct Day {
     past: Vec<PastRow>,
     live: Vec<Row>,
-    /// Lines that could not be read, or the file.
+    /// Number of lines that could not be read, or 1 if the file could not.
     unread: usize,
 }
 
@@ -90,7 +90,8 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reports each file; how good the estimates are, and how many files or lines could not be read.
+/// Reports the rows of each file. Returns the accuracy of the estimates, and the number of files or lines that could
+/// not be read.
 pub(crate) fn summarise(
     args: &HistoryArgs,
     mut report: Report,
@@ -120,7 +121,7 @@ pub(crate) fn summarise(
     Ok((summaries, unread))
 }
 
-/// The rows of a file. Reports and counts what cannot be read of it.
+/// The rows of a file. Reports and counts its unreadable lines, or the file itself.
 fn day(path: &Path, args: &HistoryArgs, prices: &Prices, progress: &Progress) -> Day {
     let mut day = Day::default();
     let made = match blocks(path, &mut day.unread, progress) {
@@ -145,7 +146,7 @@ fn day(path: &Path, args: &HistoryArgs, prices: &Prices, progress: &Progress) ->
     day
 }
 
-/// The blocks of a file by height. Lines that are no output are reported and counted as unread.
+/// The blocks of a file by height. Unreadable lines are reported and counted.
 fn blocks(
     path: &Path,
     unread: &mut usize,
@@ -214,7 +215,7 @@ fn past_rows(name: &str, made: &BTreeMap<u32, Made>, prices: &Prices) -> Vec<Pas
     .collect()
 }
 
-/// What the live filter shows at the time of each block.
+/// The rows of the live filter at the time of each block.
 fn live_rows(name: &str, made: &BTreeMap<u32, Made>, prices: &Prices) -> Vec<Row> {
     let mut window = Window::new();
     let mut rows = Vec::with_capacity(made.len());

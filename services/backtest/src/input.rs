@@ -1,4 +1,4 @@
-//! Files to read, gzip or plain, and how far the reading has come.
+//! Input files, plain or gzip, and the display of progress.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 /// The first bytes of a gzip file (RFC 1952).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Opens a CSV file whose header line has at least these columns, in any order, unpacking it where it is gzip.
+/// Opens a CSV file, and unpacks it if it is gzip. Its header line must have at least these columns, in any order.
 ///
 /// # Errors
 /// The file cannot be opened or read, or a column is missing.
@@ -45,7 +45,7 @@ pub(crate) fn open_csv(
     Ok(reader)
 }
 
-/// One line on standard error that is written over, where that is a terminal.
+/// A line on standard error that is overwritten, if standard error is a terminal.
 pub(crate) struct Progress {
     terminal: bool,
 }
@@ -57,16 +57,16 @@ impl Progress {
         }
     }
 
-    /// Shows where the reading is.
+    /// Shows the present state of the work.
     pub(crate) fn show(&self, what: &str) {
         if self.terminal {
             eprint!("\r\x1b[K{what}");
-            // Progress that cannot be shown is no reason to stop.
+            // Work goes on even if its progress cannot be shown.
             std::io::stderr().flush().ok();
         }
     }
 
-    /// Writes a line that stays.
+    /// Writes a line that is not overwritten.
     pub(crate) fn say(&self, line: &str) {
         self.show("");
         eprintln!("{line}");

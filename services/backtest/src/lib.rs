@@ -1,4 +1,4 @@
-//! The estimator alone, over labelled blocks and outputs.
+//! The estimator alone, applied to labelled blocks and outputs.
 //!
 //! A row for each estimate goes to standard output, as CSV or JSON; progress and a summary go to standard error.
 
@@ -47,7 +47,7 @@ enum Command {
 /// Runs one `satscope backtest` command.
 ///
 /// # Errors
-/// Input that cannot be read, named; rows before it are out already, and what can still be read is.
+/// Input that cannot be read, by name. All other input has been processed, and its rows are written.
 pub fn run(args: BacktestArgs) -> anyhow::Result<()> {
     match args.command {
         Command::Blocks(args) => blocks::run(&args),

@@ -1,7 +1,7 @@
 //! `satscope backtest outputs`: files of outputs in order of arrival, each from cold, as a live run would see them.
 //!
-//! The clock is that of the arrivals and only goes forward: an output stamped earlier than those before it, by however
-//! much, counts from its stamp on and has no estimate of its own.
+//! The clock follows the arrivals and only goes forward. An output with an earlier stamp than those before it counts
+//! from its stamp on, and has no estimate of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +19,9 @@ use crate::summary::Summary;
 const HOUR_SECONDS: u64 = 3600;
 const DAY_SECONDS: u64 = 24 * HOUR_SECONDS;
 const COLUMNS: [&str; 2] = ["arrival_unix_s", "value_sats"];
-/// Arrivals that can be: from the first block (2009-01-03) to the end of 2099, in Unix seconds.
+/// Possible arrivals: from the first block (2009-01-03) to the end of 2099, in Unix seconds.
 const ARRIVALS: std::ops::Range<f64> = 1_230_768_000.0..4_102_444_800.0;
-/// Progress is shown once for so many outputs.
+/// Progress is shown once for this many outputs.
 const PROGRESS_OUTPUTS: usize = 5000;
 
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ pub(crate) struct OutputsArgs {
 /// A line of a file of outputs.
 #[derive(Debug, Deserialize)]
 struct Output {
-    /// When it was first seen, in Unix seconds with a fraction.
+    /// The first time that it was seen, in Unix seconds with a fraction.
     arrival_unix_s: f64,
     height: Option<u64>,
     value_sats: u64,
@@ -62,7 +62,8 @@ pub(crate) fn run(args: &OutputsArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reports each file; how good the estimates are, and how many files or lines could not be read.
+/// Reports the rows of each file. Returns the accuracy of the estimates, and the number of files or lines that could
+/// not be read.
 pub(crate) fn summarise(
     args: &OutputsArgs,
     mut report: Report,
@@ -100,24 +101,24 @@ struct Backtest {
     progress: Progress,
 }
 
-/// One file's outputs so far.
+/// The state of reading one file.
 struct Day {
     name: String,
     rows: Vec<Row>,
-    /// Lines that could not be read, or the file.
+    /// Number of lines that could not be read, or 1 if the file could not.
     unread: usize,
     window: Window,
     height: Option<u64>,
     /// The last price that the window showed.
     last: Option<Estimate>,
-    /// The newest arrival, in Unix seconds; none before the first output.
+    /// The newest arrival, in Unix seconds; `None` before the first output.
     newest: Option<f64>,
     /// The next moment of an estimate, in Unix seconds.
     next: u64,
 }
 
 impl Backtest {
-    /// The rows of a file; what cannot be read of it is counted and said.
+    /// The rows of a file. Reports and counts its unreadable lines, or the file itself.
     fn file(&self, path: &Path) -> Day {
         let name = path.file_name().unwrap_or(path.as_os_str());
         let mut day = Day {
@@ -149,7 +150,7 @@ impl Backtest {
             }
         }
         if day.newest.is_some() {
-            // The day ends with the estimate that its last outputs led up to.
+            // The last estimate is that of the moment after the last outputs.
             self.estimate(&mut day);
         }
         day
@@ -160,11 +161,11 @@ impl Backtest {
         self.progress.say(&format!("{error:#}"));
     }
 
-    /// Makes the estimates that were due before an output came, and puts it into the window.
+    /// Makes the estimates that are due before an output, and puts the output into the window.
     fn output(&self, day: &mut Day, output: &Output) {
         let arrival = output.arrival_unix_s;
         if let Some(newest) = day.newest {
-            // A day after the last output there is nothing left to say until the next one.
+            // From a day after the last output on, no estimates are made until the next output.
             while (day.next as f64) < arrival.min(newest + DAY_SECONDS as f64) {
                 self.estimate(day);
                 day.next += self.every;

@@ -1,4 +1,5 @@
-//! `satscope backtest periods`: whole periods made of labelled blocks, and the price at each of their blocks, read from nothing.
+//! `satscope backtest periods`: whole periods made of labelled blocks, and the price at each of their blocks, read
+//! without any start.
 
 mod made;
 mod walk;
@@ -18,8 +19,8 @@ use crate::report::{Format, PastRow, Report};
 use crate::summary::Summary;
 use made::{Deck, Made};
 
-/// A lock is right if the prices of its period are, in the middle, within this of the walk, in percent. The nearest price that maps
-/// much of the round sums on to themselves is 25 % away.
+/// A lock is right if the median distance of its period's prices from the walk is less than this, in percent. The
+/// nearest price that maps much of the round sums on to themselves is 25 % away.
 const LOCKED_PERCENT: f64 = 5.0;
 
 #[derive(Debug, Args)]
@@ -39,7 +40,7 @@ pub(crate) struct PeriodsArgs {
     pub(crate) format: Format,
 }
 
-/// What was read of the periods.
+/// The accuracy of the prices of all periods.
 #[derive(Debug, Default)]
 pub(crate) struct Summaries {
     pub(crate) all: Summary,
@@ -47,7 +48,7 @@ pub(crate) struct Summaries {
     pub(crate) years: BTreeMap<u64, Year>,
 }
 
-/// How good the prices of one year's period are.
+/// The accuracy of the prices of one year's period.
 #[derive(Debug, Default)]
 pub(crate) struct Year {
     pub(crate) summary: Summary,
@@ -63,7 +64,8 @@ pub(crate) fn run(args: &PeriodsArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reports a period of each year; how good the prices are, and how many labelled blocks could not be read.
+/// Reports a period of each year. Returns the accuracy of the prices, and the number of labelled blocks that could not
+/// be read.
 pub(crate) fn summarise(
     args: &PeriodsArgs,
     mut report: Report,
@@ -72,7 +74,7 @@ pub(crate) fn summarise(
     let (decks, unread) = decks(args, progress)?;
     let mut summaries = Summaries::default();
     let decks: Vec<(u64, Deck)> = decks.into_iter().collect();
-    // As many at a time as there are cores: a period takes tens of megabytes.
+    // As many periods at a time as there are cores, because each takes tens of megabytes.
     for together in decks.chunks(rayon::current_num_threads()) {
         let rows = together.par_iter().map(|(year, deck)| {
             progress.show(&format!("the period of {year}"));
@@ -92,7 +94,7 @@ pub(crate) fn summarise(
     Ok((summaries, unread))
 }
 
-/// The payments of each year, and how many blocks could not be read.
+/// The labelled payments of each year, and the number of blocks that could not be read.
 fn decks(args: &PeriodsArgs, progress: &Progress) -> anyhow::Result<(BTreeMap<u64, Deck>, usize)> {
     let mut listed = Vec::new();
     for dir in &args.dirs {
@@ -163,7 +165,7 @@ fn rows(made: &Made) -> Vec<PastRow> {
     rows.collect()
 }
 
-/// Whether the prices of a period are near the walk in the middle.
+/// Whether the median distance of the prices from the walk shows a right lock.
 fn is_locked(rows: &[PastRow]) -> bool {
     let mut errors: Vec<f64> = rows
         .iter()

@@ -1,4 +1,4 @@
-//! Reference prices: the open of each candle, by the moment at which it starts.
+//! Reference prices: the open of each candle, by the candle's start.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,17 +40,18 @@ impl Prices {
         Ok(Self(prices))
     }
 
-    /// The open of the candle that starts at `time` (Unix seconds).
+    /// The open of the candle that starts at `time` (Unix seconds); `None` if there is none.
     pub(crate) fn at(&self, time: u64) -> Option<f64> {
         self.0.get(&time).copied()
     }
 }
 
-/// Candles further apart than this, in seconds, say nothing of the time between them.
+/// Candles that are further apart than this, in seconds, are not interpolated.
 const LONGEST_CANDLE: u64 = 3600;
 
 impl Prices {
-    /// The price at `time` (Unix seconds), interpolated between the opens of the candles around it.
+    /// The price at `time` (Unix seconds), interpolated between the opens of the candles around it; `None` if they are
+    /// missing or too far apart.
     pub(crate) fn between(&self, time: u64) -> Option<f64> {
         let (&from, &open) = self.0.range(..=time).next_back()?;
         if from == time {
@@ -98,7 +99,7 @@ fn unix_seconds(date: &str) -> anyhow::Result<u64> {
 /// The year of a moment (Unix seconds, UTC).
 pub(crate) fn year(time: u64) -> u64 {
     let days = time / (24 * 3600);
-    // A year has 365.2425 days on average, and begins a day or two before or after the mean at most.
+    // A year has 365.2425 days on average, and begins at most a day or two before or after this mean.
     let guess = 1970 + days * 400 / 146_097;
     match days_since_1970(guess, 1, 1) > days {
         true => guess - 1,

@@ -1,6 +1,6 @@
 //! Numbers that look random and are the same in every run: SplitMix64 (Steele, Lea and Flood 2014).
 
-/// What the state grows by for each number: 2^64 divided by the golden ratio, made odd.
+/// The number added to the state for each result: 2^64 divided by the golden ratio, made odd.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A generator of numbers that depend on its seed alone.

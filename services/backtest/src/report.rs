@@ -1,4 +1,4 @@
-//! The rows that are written out: one for each estimate.
+//! The rows of the output, one for each estimate.
 
 use std::io::Write;
 
@@ -15,7 +15,7 @@ pub enum Format {
     Json,
 }
 
-/// An estimate beside its reference; what is not there is empty in CSV, null in JSON.
+/// An estimate with its reference; a missing value is empty in CSV, null in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Row {
     pub(crate) file: String,
@@ -36,7 +36,7 @@ pub(crate) struct Row {
     pub(crate) error_percent: Option<f64>,
 }
 
-/// What a row is about.
+/// The moment of an estimate, with the data of its row that do not come from the estimate.
 pub(crate) struct Moment<'a> {
     pub(crate) file: &'a str,
     pub(crate) height: Option<u64>,
@@ -72,7 +72,7 @@ impl Row {
     }
 }
 
-/// Writes rows as they come.
+/// A writer of rows, which are written as they come.
 pub(crate) struct Report {
     writer: Writer,
 }
@@ -120,7 +120,7 @@ impl Report {
     }
 }
 
-/// The price at a block of the past beside its reference; see [`Row`].
+/// The price at a block of the past with its reference; see [`Row`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct PastRow {
     pub(crate) file: String,
@@ -138,7 +138,7 @@ pub(crate) struct PastRow {
 }
 
 impl PastRow {
-    /// The row of a block of `file`, which has so many payments.
+    /// The row of a block of `file` with this number of payments.
     pub(crate) fn new(
         file: &str,
         (height, time): (u32, u64),

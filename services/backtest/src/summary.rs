@@ -1,31 +1,31 @@
-//! How good the estimates were, all in all, and how sure that is.
+//! The accuracy of the estimates, with the uncertainty of each figure.
 
 use std::fmt;
 
 use crate::random::SplitMix;
 use crate::report::{PastRow, Row};
 
-/// An answer is wrong if it is further off than this, in percent.
+/// A price is wrong if it is further off than this, in percent.
 const WRONG_PERCENT: f64 = 2.0;
-/// An answer that is further off than this, in percent, is wrong by a factor and not only inexact.
+/// A price that is further off than this, in percent, is wrong by a factor, not just inexact.
 const FACTOR_PERCENT: f64 = 10.0;
-/// An answer is trusted from this confidence on.
+/// A price is trusted from this confidence on.
 const TRUSTED: f64 = 0.5;
 /// Resamples for the 95 % interval of each figure.
 const RESAMPLES: usize = 1000;
-/// With more rows than this there is no such interval: it would take too long.
+/// With more rows than this, the 95 % intervals are left out, because they would take too long.
 const MOST_RESAMPLED: usize = 20_000;
 
-/// Gathers the rows that have a reference price.
+/// The figures of all rows that have a reference price.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     rows: usize,
-    /// The samples of each source, mostly a file. Whole sources are resampled, because the errors of one day or block have one
-    /// reason.
+    /// The samples of each source, which is mostly a file. Whole sources are resampled, because errors within one day
+    /// or block have a common cause.
     sources: Vec<(String, Vec<Sample>)>,
 }
 
-/// What is kept of a row.
+/// The part of a row that the figures need.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     answer: Option<Answer>,
@@ -44,7 +44,7 @@ impl Summary {
         self.add_of(&row.file, row);
     }
 
-    /// Adds a row. Rows that follow each other and have the same source are resampled together.
+    /// Adds a row. Consecutive rows of one source are resampled together.
     pub(crate) fn add_of(&mut self, source: &str, row: &Row) {
         let interval = row.low_usd.zip(row.high_usd);
         let said = row.error_percent.zip(row.confidence);
@@ -58,7 +58,8 @@ impl Summary {
         self.add_sample(&row.file, row.reference_price_usd, interval, said);
     }
 
-    /// Adds a row of its reference in dollars, its interval in dollars, and its error in percent and its confidence.
+    /// Adds a row, given its reference in dollars, its interval in dollars, and its error in percent with its
+    /// confidence.
     fn add_sample(
         &mut self,
         source: &str,
@@ -86,7 +87,7 @@ impl Summary {
         }
     }
 
-    /// A figure by its name, in percent.
+    /// The figure with this name, in percent.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         let figures = self.figures(0..self.sources.len());
         figures
@@ -96,7 +97,7 @@ impl Summary {
             .and_then(|(_, value)| *value)
     }
 
-    /// The figures of the sources at some indices, of which any may come more than once.
+    /// The figures of the sources at these indices, which may be repeated.
     fn figures(&self, places: impl Iterator<Item = usize>) -> Figures {
         Figures::of(
             places
@@ -105,7 +106,8 @@ impl Summary {
         )
     }
 
-    /// Each figure's 95 % interval: a bootstrap over sources (Efron 1979), from a fixed seed, so that it can be repeated.
+    /// The 95 % interval of each figure: a bootstrap over sources (Efron 1979), with a fixed seed, so that it can be
+    /// repeated.
     fn intervals(&self, figures: &Figures) -> Vec<Option<(f64, f64)>> {
         let (sources, rows) = (self.sources.len(), figures.referenced);
         if sources < 2 || rows > MOST_RESAMPLED {
@@ -126,7 +128,7 @@ impl Summary {
     }
 }
 
-/// The figures, in percent, of some samples.
+/// The figures of some samples, in percent.
 struct Figures {
     referenced: usize,
     answers: usize,
@@ -218,7 +220,7 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     values
 }
 
-/// The value that a share of the sorted values lies at or below, linear between two of them; none if there is no value.
+/// The value below which this share of the sorted values lies, interpolated linearly; `None` if there is no value.
 fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let position = share * sorted.len().checked_sub(1)? as f64;
     let (below, above) = (

@@ -17,9 +17,9 @@ use crate::summary::Summary;
 use examples::Example;
 use learned::Learned;
 
-/// The number of early blocks that are read as one window, because one alone is never trusted.
+/// The number of early blocks that are read as one window, because a single one is never trusted.
 const POOL: usize = 4;
-/// The least number of blocks, before 2019 or since, that weights are learned from.
+/// Least number of blocks, before 2019 and since, that weights are learned from.
 const LEAST: usize = 4;
 
 #[derive(Debug, Args)]
@@ -63,10 +63,10 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     )?)
 }
 
-/// Checks that there are enough blocks to learn from and to validate with.
+/// Checks that there are enough blocks for learning and for validation.
 ///
 /// # Errors
-/// There are too few blocks before 2019, or since.
+/// There are too few blocks before 2019 or since.
 fn check(early: usize, later: usize) -> anyhow::Result<()> {
     ensure!(
         later >= LEAST,
@@ -81,13 +81,13 @@ fn check(early: usize, later: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether each half of so many `blocks` has a window of `pool` of them.
+/// Whether half of this many `blocks` fills a window of `pool` blocks.
 fn fill_windows(blocks: usize, pool: usize) -> bool {
     blocks / 2 >= pool
 }
 
-/// How well each half of the blocks is read by the weights that the other half taught. Every second block is in the same half;
-/// `pool` blocks of a half that follow each other are one window.
+/// The accuracy with which each half of the blocks is read by weights learned from the other half. Every second block
+/// is in the same half; `pool` consecutive blocks of a half are one window.
 fn cross_validate(examples: &[&Example], pool: usize) -> Summary {
     let mut summary = Summary::default();
     for half in [0, 1] {
@@ -102,7 +102,7 @@ fn cross_validate(examples: &[&Example], pool: usize) -> Summary {
         let window = |label: &Label| Window::with_model(learned.model(label.height));
         for (index, run) in read.windows(pool).enumerate() {
             if let Some(row) = row(run, 0, window) {
-                // As many windows as each has blocks overlap, so that they are resampled together.
+                // Each block is in up to `pool` windows, so these overlap and are resampled together.
                 summary.add_of(&format!("{half} {}", index / pool), &row);
             }
         }

@@ -1,8 +1,8 @@
-//! `satscope backtest waits`: how long the payments of raw blocks had waited, as far as their lock time tells it.
+//! `satscope backtest waits`: the time that the payments of raw blocks had waited, as far as their lock times show it.
 //!
-//! Many wallets set the lock time of a transaction to the height of the best block when it is made (Bitcoin Core since 0.11,
-//! `src/wallet/spend.cpp`, `DiscourageFeeSniping`; one in ten is then set back by up to 99 blocks at random). So a transaction of
-//! block `h` with lock time `l` saw `h - 1 - l` blocks come and go before its own.
+//! Many wallets set the lock time of a transaction to the height of the best block at that moment (Bitcoin Core since
+//! 0.11, `src/wallet/spend.cpp`, `DiscourageFeeSniping`; one in ten is then set back by up to 99 blocks at random). So
+//! a transaction of block `h` with lock time `l` saw `h - 1 - l` blocks pass before its own.
 
 mod lag;
 
@@ -23,7 +23,7 @@ use crate::input::Progress;
 use crate::prices::{self, Prices};
 use crate::report::{Format, Report};
 
-/// A lock time that is more blocks before the block than this, a day, dates no payment.
+/// A payment whose lock time is more blocks before its block than this, a day, is not dated.
 const LONGEST_WAIT: u64 = 144;
 
 #[derive(Debug, Args)]
@@ -43,21 +43,21 @@ pub(crate) struct WaitsArgs {
     pub(crate) format: Format,
 }
 
-/// How long the payments of one block had waited.
+/// The waits of the payments of one block.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Row {
     file: String,
     height: u64,
-    /// Payments that pass the filter.
+    /// Number of payments that pass the filter.
     payments: usize,
-    /// Those of them whose lock time dates them.
+    /// Number of payments that their lock time dates.
     dated: usize,
-    /// The share, in percent, of the dated ones that saw no block come and go before their own.
+    /// The share of dated payments, in percent, that saw no block pass before their own.
     at_once_percent: Option<f64>,
-    /// Blocks that the dated ones saw come and go, in the middle and at the ninetieth percentile.
+    /// Number of blocks that the dated payments saw pass: the median and the 90th percentile.
     median_blocks: Option<u64>,
     p90_blocks: Option<u64>,
-    /// The mean of these blocks.
+    /// The mean of the same numbers.
     mean_blocks: Option<f64>,
 }
 
@@ -121,9 +121,9 @@ pub(crate) fn run(args: &WaitsArgs) -> anyhow::Result<()> {
 #[derive(Debug, Default)]
 struct Waits {
     payments: usize,
-    /// The blocks that each dated payment saw come and go before its own.
+    /// The number of blocks that each dated payment saw pass before its own.
     dated: Vec<u64>,
-    /// The price that the block alone shows, in dollars; `None` if it is not to be trusted.
+    /// The price that the block alone shows, in dollars; `None` if it is not trusted.
     price_usd: Option<f64>,
 }
 
@@ -152,7 +152,7 @@ fn waits(dir: &Path, label: &Label) -> anyhow::Result<Waits> {
     Ok(waits)
 }
 
-/// The blocks that a payment of a block saw come and go; `None` if its lock time does not date it.
+/// The number of blocks that a payment saw pass before its own; `None` if its lock time does not date it.
 fn waited(height: u64, lock_time: u32) -> Option<u64> {
     let waited = height.checked_sub(1)?.checked_sub(lock_time.into())?;
     (waited <= LONGEST_WAIT).then_some(waited)
@@ -188,7 +188,7 @@ fn of_year(year: u64, mut dated: Vec<u64>) -> String {
     }
 }
 
-/// What some waits come to.
+/// The figures of some waits.
 #[derive(Debug, Clone, Copy)]
 struct Figures {
     at_once_percent: f64,
@@ -198,7 +198,7 @@ struct Figures {
 }
 
 impl Figures {
-    /// Sorts the waits; `None` if there is none.
+    /// Sorts the waits and computes their figures; `None` if there are none.
     fn of(waits: &mut [u64]) -> Option<Self> {
         waits.sort_unstable();
         let count = waits.len() as f64;

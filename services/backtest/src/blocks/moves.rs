@@ -1,4 +1,4 @@
-//! Round dollar sums that are paid less or plus a fee: some of the amounts near them, moved by a percentage.
+//! Moves a share of the amounts near round dollar sums by a percentage, as if the sums were paid less or plus a fee.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -8,15 +8,15 @@ use satscope_oracle::Model;
 
 use crate::random::SplitMix;
 
-/// How far from a round sum an amount may lie to be moved, as a share of the sum.
+/// Greatest distance from a round sum at which an amount may be moved, as a share of the sum.
 const NEAR: f64 = 0.006;
-/// An amount is moved by at most this much more or less than asked, in percentage points.
+/// Greatest difference between the asked and the actual percentage of a move, in percentage points.
 const JITTER_PERCENT: f64 = 0.1;
 const SHARES: RangeInclusive<f64> = 0.0..=1.0;
 const PERCENTS: RangeInclusive<f64> = -20.0..=20.0;
 const SATS_PER_BTC: f64 = 1e8;
 
-/// The share of the amounts near round sums that is moved, and how far, in percent.
+/// The share of the amounts near round sums that is moved, and the percentage by which they are moved.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Move {
     share: f64,
@@ -49,8 +49,8 @@ impl FromStr for Move {
 }
 
 impl Move {
-    /// Moves the chosen amounts of a block at its reference price. The choice depends on the file's name and the place of
-    /// the amount alone, so that it is the same in every run.
+    /// Moves the chosen amounts of a block at its reference price. The choice depends only on the file's name and the
+    /// amount's place, so that it is the same in every run.
     pub(super) fn apply(self, file: &str, price_usd: f64, payments: &mut [Values]) {
         let sums_usd: Vec<f64> = Model::trained().rungs.iter().map(|rung| rung.0).collect();
         let mut of_file = SplitMix::new(0);

@@ -12,7 +12,7 @@ use super::moves::Move;
 use crate::prices::days_since_1970;
 
 pub(crate) const MINUTE_MS: u64 = 60_000;
-/// What the oracle's window holds, in minutes.
+/// Length of the oracle's window, in minutes.
 const WINDOW_MINUTES: u16 = (WINDOW_MS / MINUTE_MS) as u16;
 const DAY_SECONDS: u64 = 86_400;
 /// Years that a block's time can lie in.
@@ -57,7 +57,7 @@ impl Options {
     /// Checks the options against each other.
     ///
     /// # Errors
-    /// The blocks of a pool, one after the other, last longer than a window.
+    /// All blocks of a pool together last longer than a window.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let Some(spread) = self.spread.map(|spread| spread.0) else {
             return Ok(());
@@ -78,17 +78,17 @@ impl Options {
         );
     }
 
-    /// The minutes over which the payments of a block come; 0 if all come at once.
+    /// The minutes over which a block's payments are spread; 0 if they all come at once.
     pub(crate) fn spread_minutes(&self) -> u64 {
         self.spread.map_or(0, |spread| spread.get() as u64)
     }
 
-    /// How many blocks are read as one window.
+    /// The number of blocks that are read as one window.
     pub(crate) fn pooled(&self) -> usize {
         self.pool.map_or(1, UpTo::get)
     }
 
-    /// An option in use that needs a reference price; `None` if there is none.
+    /// The name of an option in use that needs a reference price; `None` if no such option is in use.
     pub(crate) fn needs_reference(&self) -> Option<&'static str> {
         let moved = self.moved.as_ref().map(|_| "--move");
         moved.or(self.pool.map(|_| "--pool"))
@@ -154,7 +154,7 @@ impl FromStr for PriceFactor {
     }
 }
 
-/// Whole years in UTC, as the Unix seconds that lie in them.
+/// Whole years in UTC, as a range of Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Years {
     named: String,

@@ -16,7 +16,7 @@ pub(crate) struct Block {
     pub(crate) payments: Vec<Values>,
 }
 
-/// The parts of one block, or the whole block as the only part; with moved amounts and at another price if the options say so.
+/// The parts of one block, or the whole block as the only part. The options may move its amounts and change its price.
 pub(super) fn blocks(label: &Label, mut payments: Vec<Values>, options: &Options) -> Vec<Block> {
     if let (Some(moved), Some(price_usd)) = (options.moved, label.reference_price_usd) {
         moved.apply(&label.file, price_usd, &mut payments);
@@ -59,8 +59,8 @@ impl Block {
         }
     }
 
-    /// The block at `factor` times its price: its amounts are divided by the factor, and those that the filter then finds too
-    /// small are left out.
+    /// The block at `factor` times its price: its amounts are divided by the factor, and those that are then too small
+    /// for the filter are dropped.
     fn at(mut self, factor: PriceFactor) -> Self {
         let least_sats = *Filter::default().value_sats.start();
         let factor = factor.get();
@@ -74,8 +74,9 @@ impl Block {
     }
 }
 
-/// The estimate at the time of a run's last block, from the payments of all its blocks at that block's price. Each block is
-/// spread over `spread_minutes`; `window` makes the window of the last block. `None` if there is no block.
+/// The estimate at the time of the last block of `run`, from the payments of all its blocks, rescaled to that block's
+/// price. Each block is spread over `spread_minutes`; `window` makes an empty window for the last block. `None` if
+/// `run` is empty.
 pub(crate) fn row(
     run: &[Block],
     spread_minutes: u64,
@@ -86,8 +87,8 @@ pub(crate) fn row(
     Some(estimate(&last.label, payments, window(&last.label)))
 }
 
-/// The payments of a run, each with its stamp in Unix milliseconds and rescaled to the last block's price. The payments of
-/// each block come evenly over `spread_ms`; the last of all comes at the last block's time.
+/// The payments of a run, each with its stamp in Unix milliseconds and rescaled to the last block's price. The payments
+/// of each block are spread evenly over `spread_ms`; the very last one comes at the last block's time.
 fn stamped(run: &[Block], last: &Block, spread_ms: u64) -> impl Iterator<Item = (u64, Values)> {
     let now_ms = last.label.time * 1000;
     run.iter()
@@ -108,14 +109,14 @@ fn stamped(run: &[Block], last: &Block, spread_ms: u64) -> impl Iterator<Item = 
         })
 }
 
-/// The factor that turns an amount of `block` into one of the same worth in dollars at the price of `last`.
+/// The factor by which an amount of `block` keeps its worth in dollars at the price of `last`.
 fn scale(block: &Block, last: &Block) -> f64 {
     match (
         block.label.reference_price_usd,
         last.label.reference_price_usd,
     ) {
         (Some(here_usd), Some(last_usd)) => here_usd / last_usd,
-        // A block without a reference price is never pooled, so that it is the last block itself.
+        // A block without a reference price is never pooled, so it is the last block itself.
         _ => 1.0,
     }
 }

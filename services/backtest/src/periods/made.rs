@@ -6,7 +6,7 @@ use satscope_oracle::past::{AFTER, BEFORE, BlockPayments, PERIOD_BLOCKS};
 use super::walk::walk;
 use crate::random::SplitMix;
 
-/// Blocks of a period and of those before and after it that it is read with.
+/// Number of blocks of a period, and of those before and after it that its prices rest on.
 const BLOCKS: usize = (BEFORE + PERIOD_BLOCKS + AFTER) as usize;
 /// Seconds between two blocks.
 const SPACING: u64 = 600;
@@ -15,7 +15,7 @@ const SPACING: u64 = 600;
 #[derive(Debug, Default)]
 pub(super) struct Deck {
     blocks: Vec<Labelled>,
-    /// The lowest height of one of them.
+    /// The lowest height of these blocks; `None` if no height is known.
     height: Option<u64>,
 }
 
@@ -26,20 +26,20 @@ struct Labelled {
     payments: Vec<Values>,
 }
 
-/// The payments of a labelled block that have not been dealt yet, by their number.
+/// The indices of a labelled block's payments that have not been dealt yet.
 type Undealt = Vec<usize>;
 
-/// Blocks, the price at each, and where they lie.
+/// Made blocks, with their heights and the price at each.
 pub(super) struct Made {
     pub(super) name: String,
     pub(super) first_height: u32,
     pub(super) blocks: Vec<BlockPayments>,
-    /// The price at the end of each, in dollars.
+    /// The price at the end of each block, in dollars.
     pub(super) prices_usd: Vec<f64>,
 }
 
 impl Made {
-    /// The time of a block, in Unix seconds: made up, in whole steps.
+    /// The made-up time of a block, in Unix seconds: [`SPACING`] for each block of height.
     pub(super) fn time(&self, height: u32) -> u64 {
         u64::from(height) * SPACING
     }
@@ -55,10 +55,11 @@ impl Deck {
         });
     }
 
-    /// A period. Each of its blocks has half of the payments of one labelled block, which is drawn at random, because the payments of
-    /// a block share an error. They are dealt like cards: the next block of the same payments has the other half, and only then
-    /// are they shuffled again. Each payment is paid at a price between that at the block before and that at its own; its
-    /// amounts are rescaled to that, and what the filter then finds too small is left out.
+    /// A period. Each of its blocks has half of the payments of one labelled block, drawn at random, because the
+    /// payments of a block share an error. They are dealt like cards: the next block drawn from the same payments gets
+    /// the other half, and only then are they shuffled again. Each payment is made at a price between those at the
+    /// block before and at its own. Its amounts are rescaled to that price, and those outside the filter's range are
+    /// dropped.
     pub(super) fn period(&self, year: u64, seed: u64) -> Made {
         let mut random = SplitMix::new(seed);
         random.absorb(year);
@@ -85,7 +86,7 @@ impl Deck {
         }
     }
 
-    /// The height of the first block that is made: the period is that of the year's first labelled block.
+    /// The height of the first block that is made. The period is that of the year's first labelled block.
     fn first_height(&self) -> u32 {
         let height = self.height.unwrap_or(u64::from(u32::MAX / 2));
         let height = u32::try_from(height).unwrap_or(u32::MAX / 2);
@@ -94,7 +95,7 @@ impl Deck {
 }
 
 impl Labelled {
-    /// Deals half of the payments, of those that have not been dealt yet as far as there are enough.
+    /// Deals half of the payments: from those not dealt yet, or, if they are too few, from all again.
     fn half(&self, undealt: &mut Undealt, random: &mut SplitMix) -> Vec<&Values> {
         let half = self.payments.len() / 2;
         if undealt.len() < half {
@@ -105,7 +106,7 @@ impl Labelled {
     }
 }
 
-/// Amounts in satoshi times a factor, without those that the filter finds too small or too large.
+/// Amounts in satoshi times a factor, without those that are then too small or too large for the filter.
 fn rescaled(values_sats: &Values, factor: f64) -> Values {
     let counts = Filter::default().value_sats;
     let rescaled = values_sats

@@ -1,10 +1,10 @@
-//! A price that walks at random, as the market of a year did.
+//! A random walk of the price, as volatile as the market of a year.
 
 use crate::random::SplitMix;
 
-/// The standard deviation of ten minutes in a year, in percent: of the hourly opens of Gemini (to 2020) and the half-hourly ones of
-/// Binance (from 2021), divided by the root of the number of ten minutes. 2015 is its last three months. The years before and
-/// after take that of the nearest.
+/// Standard deviation of ten minutes in each year, in percent. It is that of the hourly opens of Gemini (to 2020) and
+/// the half-hourly opens of Binance (from 2021), divided by the square root of their length in units of ten minutes.
+/// 2015 has only its last three months. Earlier and later years take the nearest year's value.
 const VOLATILITY: [(u64, f64); 12] = [
     (2015, 0.45),
     (2016, 0.24),
@@ -20,8 +20,9 @@ const VOLATILITY: [(u64, f64); 12] = [
     (2026, 0.20),
 ];
 
-/// The prices at the ends of `blocks` blocks and before the first, in dollars, of a walk from `start_usd` on. A step is a Student's t
-/// of three degrees of freedom: its middle and its 99th percentile, 0.44 and 3.4 standard deviations, are those of the candles.
+/// The prices in dollars before the first of `blocks` blocks and at the end of each, of a walk from `start_usd` on. A
+/// step is a Student's t with three degrees of freedom: the median and 99th percentile of its size, 0.44 and 3.4 standard
+/// deviations, are those of the candles.
 pub(super) fn walk(random: &mut SplitMix, year: u64, start_usd: f64, blocks: usize) -> Vec<f64> {
     let step = volatility(year) / 100.0;
     let mut prices = vec![start_usd];
@@ -38,7 +39,7 @@ fn volatility(year: u64) -> f64 {
     nearest.map_or(0.3, |(_, percent)| *percent)
 }
 
-/// A Student's t of three degrees of freedom, divided by its standard deviation.
+/// A Student's t with three degrees of freedom, divided by its standard deviation.
 fn student(random: &mut SplitMix) -> f64 {
     let squares: f64 = (0..3).map(|_| normal(random).powi(2)).sum();
     normal(random) / squares.sqrt()

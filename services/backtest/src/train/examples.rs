@@ -1,4 +1,4 @@
-//! Labelled blocks as the training sees them: amounts in dollars.
+//! Labelled blocks as examples for the training, with amounts in dollars.
 
 use satscope_oracle::LATER_FROM_HEIGHT;
 
@@ -11,7 +11,7 @@ pub(super) struct Example {
 }
 
 impl Example {
-    /// `None` if the block has no reference price or no amount.
+    /// The example of a block; `None` if the block has no reference price or no amount.
     pub(super) fn new(block: Block) -> Option<Self> {
         let price_usd = block.label.reference_price_usd?;
         let mut values_sats: Vec<u64> = block.payments.iter().flatten().copied().collect();
@@ -24,7 +24,7 @@ impl Example {
         (!amounts_usd.is_empty()).then_some(Self { block, amounts_usd })
     }
 
-    /// The block's height; a block without one counts as one of the present.
+    /// The block's height; the greatest number if it is not known, so that the block counts as of the present.
     pub(super) fn height(&self) -> u64 {
         self.block.label.height.unwrap_or(u64::MAX)
     }
@@ -34,7 +34,7 @@ impl Example {
         self.height() < LATER_FROM_HEIGHT
     }
 
-    /// The number of amounts whose distance from a sum, on either side, lies between two percentages.
+    /// The number of amounts whose distance from a sum, on either side, is between two percentages.
     pub(super) fn count(&self, sum_usd: f64, from_percent: f64, to_percent: f64) -> f64 {
         let below = |percent: f64| {
             self.amounts_usd
@@ -50,7 +50,7 @@ impl Example {
         self.amounts_usd[self.amounts_usd.len() / 2].log10()
     }
 
-    /// How wide the amounts are spread, as a standard deviation in decades.
+    /// Standard deviation of the amounts, in decades.
     pub(super) fn spread_decades(&self) -> f64 {
         let decades = self.amounts_usd.iter().map(|usd| usd.log10());
         mean_and_deviation(&decades.collect::<Vec<_>>()).1

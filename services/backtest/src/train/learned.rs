@@ -1,34 +1,36 @@
-//! The weights that labelled blocks teach, by era: the strength of each round sum, and what is paid as a whole.
+//! The weights learned from labelled blocks, by era: the strength of each round sum, and the distribution of all
+//! amounts.
 
 use satscope_oracle::{LATER_FROM_HEIGHT, Model, Typical};
 
 use super::examples::{Example, mean_and_deviation};
 
-/// Sums in dollars that people may find round; the training finds the strength of each.
+/// Sums in dollars that people may find round; the training finds each one's strength.
 const SUMS_USD: [f64; 54] = [
     1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0,
     45.0, 50.0, 60.0, 70.0, 75.0, 80.0, 90.0, 100.0, 120.0, 125.0, 150.0, 200.0, 250.0, 300.0,
     350.0, 400.0, 450.0, 500.0, 600.0, 700.0, 750.0, 800.0, 900.0, 1000.0, 1200.0, 1500.0, 2000.0,
     2500.0, 3000.0, 4000.0, 5000.0, 6000.0, 8000.0, 10000.0, 15000.0, 20000.0, 30000.0,
 ];
-/// A round sum's peak, and the ordinary amounts beside it, in percent from the sum.
+/// The ranges of a round sum's peak, and of the ordinary amounts beside it, in percent from the sum.
 const PEAK_PERCENT: f64 = 1.0;
 const BESIDE_PERCENT: (f64, f64) = (2.0, 5.0);
-/// Ordinary amounts within one percent that are added to each sum: a sum with few amounts beside it counts as weak.
+/// Number of ordinary amounts within one percent that is added for each sum, so that a sum with few amounts beside it
+/// counts as weak.
 const PRIOR_AMOUNTS: f64 = 20.0;
 /// The standard deviation between blocks is multiplied by this, because few blocks show too little of it.
 const WIDER: f64 = 1.1;
-/// Heights of the first blocks (UTC) of 2015, 2016 and 2017, in which different amounts were paid as a whole; 2018 is like
-/// 2017.
+/// Heights of the first blocks (UTC) of 2015, 2016 and 2017, years in which the amounts differed; 2018 is like 2017.
 const EARLY_FROM_HEIGHTS: [u64; 3] = [336_672, 391_182, 446_033];
-/// An early era with fewer blocks than this takes what is paid as a whole from the blocks of all early eras.
+/// An early era with fewer blocks than this takes the distribution of amounts from the blocks of all early eras.
 const LEAST_OF_ERA: usize = 4;
-/// The least [`Typical::between_decades`] of an early era: the few blocks of some years differ too little by chance.
+/// Least [`Typical::between_decades`] of an early era, because the few blocks of some years differ too little by
+/// chance.
 const LEAST_BETWEEN: f64 = 0.15;
-/// The standard deviation of a normal distribution, in multiples of its median absolute deviation.
+/// The ratio of a normal distribution's standard deviation to its median absolute deviation.
 const DEVIATIONS: f64 = 1.4826;
 
-/// What is paid as a whole in an era, as [`Typical`] has it.
+/// The distribution of all amounts in an era, as in [`Typical`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Whole {
     pub(super) median_decade: f64,
@@ -43,7 +45,7 @@ pub(super) struct Learned {
     pub(super) early_rungs: Vec<(f64, f64)>,
     /// Round sums with their strengths since 2019; empty if there was no block to learn from.
     pub(super) later_rungs: Vec<(f64, f64)>,
-    /// What is paid as a whole in each era, with the height of the era's first block, ascending.
+    /// The distribution of all amounts in each era, with the height of the era's first block, ascending.
     pub(super) eras: Vec<(u64, Whole)>,
 }
 
@@ -71,7 +73,7 @@ impl Learned {
         }
     }
 
-    /// The model of a block at a height; of the present if the height is not known.
+    /// The model for a block at this height; of the present if the height is not known.
     pub(super) fn model(&self, height: Option<u64>) -> Model {
         let height = height.unwrap_or(u64::MAX);
         let trained = Model::of_height(height);
@@ -107,9 +109,9 @@ impl Whole {
         })
     }
 
-    /// What medians show, because dust is most of what is paid in some early blocks. Such blocks are few, but they come again.
-    /// So the deviation between blocks is the geometric mean of two: the standard deviation, which these blocks widen, and the
-    /// median absolute deviation, which they hardly change.
+    /// Uses medians, because in some early blocks most amounts are dust. Such blocks are few, but they come again. So
+    /// the deviation between blocks is the geometric mean of two: the standard deviation, which these blocks widen, and
+    /// the median absolute deviation, which they hardly change.
     fn early(examples: &[&Example]) -> Option<Self> {
         let medians: Vec<f64> = examples.iter().map(|one| one.median_decade()).collect();
         let median_decade = median(medians.clone())?;

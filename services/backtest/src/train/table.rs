@@ -1,4 +1,4 @@
-//! The learned weights, written as the oracle's source file.
+//! Writes the learned weights as the oracle's source file.
 
 use satscope_oracle::LATER_FROM_HEIGHT;
 
@@ -49,7 +49,7 @@ fn era((from_height, whole): &(u64, Whole)) -> String {
     )
 }
 
-/// A number of up to six digits as it is written in source.
+/// A number of up to six digits, with an underscore before the last three.
 fn thousands(number: u64) -> String {
     format!("{}_{:03}", number / 1000, number % 1000)
 }

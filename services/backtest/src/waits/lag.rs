@@ -1,13 +1,14 @@
-//! How old the price is that a block alone shows at its time.
+//! The age of the price that a block alone shows at its time.
 
 use std::fmt;
 
-/// The time that the market is looked back over, in seconds: the length of a candle, because within one nothing is known.
+/// The time, in seconds, over which the market's return is taken: the length of a candle, within which nothing is
+/// known.
 pub(super) const BACK_SECONDS: u64 = 1800;
-/// A price that is further off than this, in percent, is off for other reasons.
+/// A price that is further off than this, in percent, is off for another reason than its age.
 const LARGEST_ERROR: f64 = 1.5;
 
-/// Errors of blocks beside what the market did before each.
+/// The errors of blocks' prices, with the market's return before each block.
 #[derive(Debug, Default)]
 pub(super) struct Lag {
     /// The market's return in the [`BACK_SECONDS`] before the block, and the error of the price, both in percent.
@@ -15,7 +16,8 @@ pub(super) struct Lag {
 }
 
 impl Lag {
-    /// Adds a block: the price that it shows, the market's at its time, and the market's [`BACK_SECONDS`] before.
+    /// Adds a block: the price that it shows, the market's price at its time, and the market's price [`BACK_SECONDS`]
+    /// earlier.
     pub(super) fn add(&mut self, price_usd: f64, now_usd: f64, before_usd: f64) {
         let error = 100.0 * (price_usd / now_usd).ln();
         if error.abs() <= LARGEST_ERROR {
@@ -24,8 +26,9 @@ impl Lag {
         }
     }
 
-    /// The lag in minutes and its standard error. A price that is old by a share of the time looked back over is off, on average, by
-    /// that share of the return: a regression through the origin. `None` if there are fewer than two blocks.
+    /// The lag in minutes, and its standard error. A price that is older than its block by a share of [`BACK_SECONDS`]
+    /// is off, on average, by that share of the return. So the lag is a regression through the origin. `None` if there
+    /// are fewer than two blocks.
     fn minutes(&self) -> Option<(f64, f64)> {
         let squares: f64 = self.pairs.iter().map(|(back, _)| back * back).sum();
         let products: f64 = self.pairs.iter().map(|(back, error)| back * error).sum();
