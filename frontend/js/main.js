@@ -47,7 +47,7 @@ const canvases = { grid: /** @type {HTMLCanvasElement} */ (byId("grid")), dots: 
 const requestFrame = () => frames.request();
 const chart = new Chart(canvases, requestFrame, query.has("canvas"));
 const evidence = new Evidence(requestFrame);
-/** What shows ages and countdowns, which move without any message. */
+/** The views with ages and countdowns, which move without any message. */
 const runningViews = [showPrice, speakPrice, showNotice, showHops, showStats];
 const views = [
   showTheme, ...runningViews, showOrigin, showControls, showRanges, showPast, showPlotMessage, showConverter, showAlerts, evidence.show,
@@ -108,7 +108,7 @@ const inquiry = new Inquiry(
   ),
 );
 
-/** Has the prices of the past that the view needs asked for. */
+/** Asks for the prices of the past that the view needs. */
 function lookBack() {
   inquiry.look(clockNow(), !document.hidden && state.link.phase === "connected");
   askForMoment(state, requestFrame);

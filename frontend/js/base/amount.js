@@ -3,15 +3,15 @@
 
 import { separators } from "./format.js";
 
-/** Code points of the digit 0 in other scripts; the digits 1 to 9 follow each. */
+/** Code points of the digit 0 in other scripts; the digits 1 to 9 follow each of them. */
 const ZEROS = [0x0660, 0x06f0, 0x0966, 0x09e6, 0xff10];
 
-/** Characters that are passed over: signs of money, names of units, spaces, apostrophes and underscores. */
+/** Characters that are ignored: signs of money, names of units, spaces, apostrophes and underscores. */
 const AROUND = /[\p{Sc}\s\u2019'_]|btc|usd|sats?/giu;
 
 /**
  * @param {string} text
- * @returns {{ value: number } | { refusal: string }} a number of at least 0, or a sentence that says what is wrong
+ * @returns {{ value: number } | { refusal: string }} a number of at least 0, or a sentence that names the mistake
  */
 export function readAmount(text) {
   const plain = inOurDigits(text).replace(AROUND, "");
@@ -44,8 +44,8 @@ function inOurSigns(text) {
 }
 
 /**
- * The sign that parts the decimals; empty if there are none. Of two different signs it is the last; a sign that comes twice
- * parts thousands. In a number such as `1.234`, the sign parts thousands unless it is the reader's decimal sign.
+ * The decimal sign; empty if the number has no decimals. Of two different signs the last is it; a sign that comes twice
+ * separates thousands. In a number such as `1.234`, the sign separates thousands unless it is the reader's decimal sign.
  * @param {string} marks
  */
 function decimalSignOf(marks) {

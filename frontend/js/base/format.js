@@ -1,9 +1,9 @@
 // How numbers, spans of time and moments are written on the page: in the reader's locale, with the page's own units.
 
-/** The locale of a machine that was given none parts no thousands. */
+/** The locale of a machine without one; it does not separate thousands. */
 const NO_LOCALE = /-u-va-posix$/;
 
-/** The locale that is written in; `undefined` is the browser's. @type {string | undefined} */
+/** The locale of all numbers and dates; `undefined` is the browser's. @type {string | undefined} */
 let locale = NO_LOCALE.test(new Intl.NumberFormat().resolvedOptions().locale) ? "en-US" : undefined;
 
 /** Formatters are slow to make, so each is made once. @type {Map<string, Intl.NumberFormat | Intl.DateTimeFormat>} */
@@ -67,7 +67,7 @@ export function formatBtc(sats) {
 }
 
 /**
- * A number with its decimals, and with its thousands parted: `1,234.50`.
+ * A number with its decimals, and with its thousands separated: `1,234.50`.
  * @param {number} value
  * @param {number} least decimals
  * @param {number} most decimals
@@ -77,7 +77,7 @@ export function formatDecimal(value, least, most) {
 }
 
 /**
- * A price in three or four characters, for where there is no more room: `97k`, `1.2M`, `850`.
+ * A price in three or four characters, for places without more room: `97k`, `1.2M`, `850`.
  * @param {number} usd
  */
 export function formatTiny(usd) {
@@ -86,7 +86,7 @@ export function formatTiny(usd) {
 }
 
 /**
- * A count with its thousands parted: `12,543`.
+ * A count with its thousands separated: `12,543`.
  * @param {number} value
  */
 export function formatCount(value) {
@@ -110,7 +110,7 @@ export function formatPercent(share) {
 }
 
 /**
- * How long something has run, with two units: `45s`, `12m 05s`, `1h 02m`, `3d 04h`.
+ * A running time in two units: `45s`, `12m 05s`, `1h 02m`, `3d 04h`.
  * @param {number} seconds
  */
 export function formatUptime(seconds) {
@@ -197,7 +197,7 @@ export function formatUtc(timestamp) {
   return `${new Date(timestamp * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-/** The signs that part decimals and thousands in the reader's locale, such as `.` and `,`. */
+/** The signs that separate decimals and thousands in the reader's locale, such as `.` and `,`. */
 export function separators() {
   const parts = numbers("0-1", { minimumFractionDigits: 0, maximumFractionDigits: 1 }).formatToParts(1_234_567.5);
   const sign = (/** @type {string} */ type) => parts.find((part) => part.type === type)?.value ?? "";

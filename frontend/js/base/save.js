@@ -5,7 +5,7 @@ import { byId, setText } from "./dom.js";
 /** How long the line of `say` stays, in milliseconds. */
 const TOAST_MS = 3000;
 
-/** The time after which the bytes of a saved file are let go, in milliseconds: the browser has taken them by then. */
+/** The time after which the bytes of a saved file are freed, in milliseconds: the browser has taken them by then. */
 const KEPT_MS = 10_000;
 
 /** @type {number | undefined} */
@@ -14,7 +14,7 @@ let toastTimer;
 /** Shows a text for `TOAST_MS`. @param {string} text */
 export function say(text) {
   const toast = byId("toast");
-  // Within an open dialog, because the dialog lies over all else and makes the rest inert.
+  // The line goes into an open dialog, because the dialog lies over everything else and makes it inert.
   (document.querySelector("dialog[open]") ?? document.body).append(toast);
   setText(toast, text);
   clearTimeout(toastTimer);

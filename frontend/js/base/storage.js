@@ -1,12 +1,12 @@
-// Uses what a browser may refuse, such as its storage or a change of the page's address, without throwing.
+// Uses things that a browser may refuse, such as its storage or a change of the page's address, without throwing.
 
-/** Names of what was refused already, because the console is told of each once. @type {Set<string>} */
+/** Names of the things refused so far, because the console is told of each once. @type {Set<string>} */
 const told = new Set();
 
 /**
  * Runs `act`. A browser may refuse it in a frame of another page, with cookies forbidden, on a full disk, or when asked too often.
  * @template T
- * @param {string} what names what is not kept after a refusal, for the console
+ * @param {string} what names the thing that is lost by a refusal, for the console
  * @param {() => T} act
  * @returns {T | undefined} `undefined` if it was refused
  */

@@ -1,9 +1,9 @@
-// The colours and type of the canvases, as style.css has them, so that they are set in one place.
+// The colours and type of the canvases, read from style.css, so that they are set in one place.
 
 /**
  * @typedef {object} Theme
  * @property {string} font family names
- * @property {number} em the size of small type, CSS pixels; what is drawn grows with it
+ * @property {number} em the size of small type, CSS pixels; all drawings grow with it
  * @property {string} ground
  * @property {string} text
  * @property {string} muted

@@ -22,7 +22,7 @@ import { Fetched } from "./rest.js";
  * @property {number} from Unix seconds
  * @property {number} to
  * @property {number} stepSeconds 0 if all prices are given
- * @property {number | null} minutesFrom from when on the prices are of minutes; `null` if all are of blocks
+ * @property {number | null} minutesFrom from when on prices are of minutes, Unix seconds; `null` if all are of blocks
  * @property {PastPrice[]} prices oldest first
  */
 /**
@@ -99,7 +99,7 @@ export class SeriesAsker {
     void this.#asked.fetch(delayMs);
   }
 
-  /** Gives up what is being asked for. */
+  /** Gives up the question under way. */
   stop() {
     this.#asked?.stop();
     this.#asked = null;

@@ -7,7 +7,7 @@
 /** The media type to ask for. */
 export const COLUMNS = "application/vnd.satscope.points";
 
-/** More bytes than this are no answer of a gateway: twice what the most points take that a page holds. */
+/** A longer answer, in bytes, is not a gateway's: twice the bytes of the most points that a page holds. */
 const MOST_BYTES = 8_000_000;
 
 const MAGIC = "satscope";
@@ -15,13 +15,13 @@ const VERSION = 1;
 const SECTIONS = 2;
 /** Bytes of the head before the round sums: magic, version, number of sums, sequence, reference price. */
 const HEAD_BYTES = 32;
-/** No amount is larger, in satoshi: all bitcoin that there can be. */
+/** The largest possible amount, in satoshi: all bitcoin that can ever exist. */
 const MOST_SATS = 2.1e15;
 const SATS_PER_BTC = 1e8;
 
 const text = new TextDecoder("utf-8", { fatal: true });
 
-/** Takes bytes as they come, and gives each section as soon as it is whole. */
+/** Takes bytes as they come, and returns each section as soon as it is whole. */
 export class ColumnsReader {
   #bytes = new Uint8Array(1 << 16);
   #length = 0;
@@ -35,7 +35,7 @@ export class ColumnsReader {
 
   /**
    * @param {Uint8Array} chunk
-   * @returns {Part[]} what is whole now
+   * @returns {Part[]} the sections that this chunk completes
    * @throws {Error} if the bytes are not as described
    */
   take(chunk) {
@@ -134,7 +134,7 @@ class Section {
     this.#bytes = bytes;
   }
 
-  /** How many points there are, of which each takes 5 bytes at least. */
+  /** The number of points, checked against the bytes, because each takes at least 5. */
   count() {
     const bytes = this.#next(4);
     const count = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
@@ -156,7 +156,7 @@ class Section {
   }
 
   /**
-   * A column of low bytes and one of what is above them.
+   * Numbers from two columns: their lowest bytes, and the rest of each.
    * @param {number} count
    */
   differences(count) {

@@ -1,4 +1,4 @@
-// The WebSocket to the gateway: opened, watched, and opened again for ever.
+// The WebSocket to the gateway: opened, watched, and reopened whenever it is lost.
 
 /** @typedef {import("../state/state.js").Link} Link */
 
@@ -8,7 +8,7 @@ const FIRST_WAIT_MS = 500;
 /** The longest wait, so that a gateway that returns is found soon. */
 const LONGEST_WAIT_MS = 15_000;
 
-/** Silence, of a socket being opened or open, that means a dead one: the gateway speaks every 5 s at least. */
+/** Silence after which a socket, open or opening, counts as dead, in milliseconds: the gateway sends at least every 5 s. */
 const SILENCE_MS = 10_000;
 
 /**
@@ -24,7 +24,7 @@ export function retryDelayMs(failures, random) {
 
 /**
  * @typedef {object} Listener
- * @property {() => number | null} after the last sequence seen: where the gateway is to go on
+ * @property {() => number | null} after the last sequence seen, after which the gateway goes on
  * @property {(message: string) => void} onMessage
  * @property {(link: Link) => void} onLink
  */

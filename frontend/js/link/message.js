@@ -1,4 +1,4 @@
-// What comes from the gateway, checked and typed. Unknown fields and types are passed over: the contract may grow.
+// Checks and types the gateway's messages. Unknown fields and types are ignored, because the contract may grow.
 
 import { flag, list, notNegative, number, object, positive, text } from "../base/json.js";
 
@@ -9,7 +9,7 @@ import { flag, list, notNegative, number, object, positive, text } from "../base
  * @property {number} timestamp first seen, Unix seconds
  * @property {number} price USD for one BTC
  * @property {number} valueSats
- * @property {number} roundUsd the round sum that it most likely is
+ * @property {number} roundUsd the round sum that the output most likely is
  * @property {"mempool" | "confirmed"} state
  */
 /**
@@ -26,7 +26,7 @@ import { flag, list, notNegative, number, object, positive, text } from "../base
  * @property {number} price USD for one BTC
  * @property {number} confidence 0 to 1
  * @property {{ low: number, high: number } | null} interval the 90 % interval
- * @property {number | null} payments how many it was read from
+ * @property {number | null} payments the number that it was read from
  * @property {number | null} newestPaymentAgeSeconds
  * @property {boolean} stale whether it is not of this moment
  * @property {StaleReason | null} staleReason `null` if it is not stale, or the gateway does not say why
@@ -43,7 +43,7 @@ import { flag, list, notNegative, number, object, positive, text } from "../base
  * @property {number | null} mempool
  */
 /**
- * One message. What it does not mention is `null`, and stays as it was; without an estimate there is none at present.
+ * One message. A field that it lacks is `null`, and keeps its value on the page; without `estimate` there is no price at present.
  * @typedef {object} Update
  * @property {number | null} sequence
  * @property {boolean} reset `points` is the whole picture: forget those before
@@ -58,7 +58,7 @@ import { flag, list, notNegative, number, object, positive, text } from "../base
  * @property {string | null} chain
  * @property {Block | null} block the newest
  * @property {Block[] | null} blocks those of the last three hours, oldest first
- * @property {number | null} historySince since when there are estimates to be fetched, Unix seconds
+ * @property {number | null} historySince stamp of the oldest estimate that can be fetched, Unix seconds
  * @property {string | null} build the build of the page that the gateway serves
  */
 /** @typedef {import("../base/json.js").Json} Json */
@@ -201,10 +201,10 @@ export function readHistory(answer) {
 }
 
 /**
- * How far the historian has come with the past; as it said last while it is away.
+ * The historian's progress with the past; its last known one while it does not answer.
  * @typedef {object} Coverage
  * @property {typeof DOINGS[number]} state
- * @property {string} detail in one line for a person; empty if there is none
+ * @property {string} detail one line for a person; may be empty
  * @property {number | null} since every block from here to the newest with a price has been read, Unix seconds
  * @property {number} filled share of the blocks that have been read, 0 to 1
  * @property {number | null} leftSeconds until all are read; `null` if that is not known
@@ -241,7 +241,7 @@ export function readCoverage(answer) {
 }
 
 /**
- * How many amounts lie in each bin of a logarithmic scale, and the round sums that are laid on it.
+ * The number of amounts in each bin of a logarithmic scale, and the round sums that are laid on it.
  * @typedef {object} Amounts
  * @property {number} firstSats lower edge of the first bin
  * @property {number} binWidth natural logarithm of the ratio of a bin's edges

@@ -1,4 +1,4 @@
-// What comes beside the socket: the points that a reset leaves out, the estimates of the past, and the amounts.
+// Answers by REST, beside the socket: the points that a reset leaves out, the estimates of the past, and the amounts.
 
 import { COLUMNS, ColumnsReader } from "./columns.js";
 import { retryDelayMs } from "./connection.js";
@@ -11,13 +11,13 @@ const JSON_TYPE = "application/json";
 /** Interval between questions for the amounts while they are shown, in milliseconds. */
 const AMOUNTS_EVERY_MS = 10_000;
 
-/** Interval between questions for how far the past is filled while the page is visible, in milliseconds. */
+/** Interval between questions about the historian's progress while the page is visible, in milliseconds. */
 const COVERAGE_EVERY_MS = 60_000;
 
-/** The time over which the pages of a gateway spread what they ask after a reset, in milliseconds. */
+/** The time over which the pages of a gateway spread their questions after a reset, in milliseconds. */
 const RESET_SPREAD_MS = 30_000;
 
-/** Something that is fetched until it is there and can be used; a later call supersedes an earlier one. @template T */
+/** An answer that is asked for until a usable one comes; a later call supersedes an earlier one. @template T */
 export class Fetched {
   /** @type {AbortController | null} */
   #fetching = null;
@@ -30,7 +30,7 @@ export class Fetched {
   /**
    * @param {string} address relative to the page
    * @param {string} accept the media type of the answer
-   * @param {(response: Response, signal: AbortSignal) => Promise<T>} read throws what is wrong with an answer
+   * @param {(response: Response, signal: AbortSignal) => Promise<T>} read throws an error for an unusable answer
    * @param {(answer: T) => boolean | void} onAnswer returns `false` for an answer that is to be asked for again
    * @param {(words: string) => void} [onFailure] called with the gateway's words for each refusal
    */
@@ -55,7 +55,7 @@ export class Fetched {
     }
   }
 
-  /** Gives up what is being fetched. */
+  /** Gives up the question under way. */
   stop() {
     this.#fetching?.abort();
   }
@@ -85,7 +85,7 @@ async function refusalOf(response) {
 }
 
 /**
- * The wait before a page asks for what a reset left out: none for its first picture, and a share of `RESET_SPREAD_MS` later,
+ * The wait before a page asks for the rest after a reset: none for its first picture, and a share of `RESET_SPREAD_MS` later,
  * because a reset comes to all pages at once.
  * @param {boolean} isFirst whether the page has had no whole picture yet
  * @param {number} random 0 to 1
@@ -108,7 +108,7 @@ export function pastEstimates(onAnswer) {
 }
 
 /**
- * Asks for the amounts at once and then now and then, as long as `wanted` says so.
+ * Asks for the amounts every `AMOUNTS_EVERY_MS` while `wanted` returns `true`. Returns a function that asks at once.
  * @param {() => boolean} wanted
  * @param {(amounts: import("./message.js").Amounts | null) => void} onAnswer
  */
@@ -123,8 +123,8 @@ export function amountsWhile(wanted, onAnswer) {
 }
 
 /**
- * Asks how far the past is filled, now and then, as long as `wanted` says so. A gateway may have no historian, so that a question
- * that fails is not repeated before its time.
+ * Asks how far the past is filled every `COVERAGE_EVERY_MS` while `wanted` returns `true`. Returns a function that asks at once. A
+ * gateway may have no historian, so a question that fails is not repeated before its time.
  * @param {() => boolean} wanted
  * @param {(coverage: import("./message.js").Coverage | null) => void} onAnswer `null` if the gateway does not know
  */
@@ -144,7 +144,7 @@ export function coverageWhile(wanted, onAnswer) {
 }
 
 /**
- * How an answer in JSON is read.
+ * Makes a reader of answers in JSON.
  * @template T
  * @param {(answer: unknown) => T} readAnswer
  * @returns {(response: Response) => Promise<T>}

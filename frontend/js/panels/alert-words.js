@@ -1,15 +1,15 @@
-// The words in which an alert is told of. Pure.
+// The words for alerts. Pure.
 
 import { formatDecimal, formatLocalTime, formatSignedPercent, formatUsd } from "../base/format.js";
 
 /** @typedef {import("../state/alerts.js").Alert} Alert */
 
-/** What an alert waits for: `above $100,000`, `moved by 2 % in an hour`. @param {Pick<Alert, "kind" | "level">} alert */
+/** The condition of an alert: `above $100,000`, `moved by 2 % in an hour`. @param {Pick<Alert, "kind" | "level">} alert */
 export function conditionOf({ kind, level }) {
   return kind === "moved" ? `moved by ${formatDecimal(level * 100, 0, 2)} % in an hour` : `${kind} ${formatUsd(level)}`;
 }
 
-/** Where an alert stands: whether it is set, or when it fired. @param {Alert} alert */
+/** The stage of an alert in words: set, waiting, or fired with its time. @param {Alert} alert */
 export function stageOf({ stage, kind, firedAt, firedPrice }) {
   if (stage === "armed") return "set";
   if (stage === "waiting") return kind === "moved" ? "waits until the price has been calmer" : `${kind} already: waits until it no longer is`;

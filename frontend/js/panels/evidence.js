@@ -14,7 +14,7 @@ const SATS_PER_BTC = 1e8;
 /** The sums that are shown, in USD, from edge to edge. */
 const SHOWN_USD = { low: 3, high: 2600 };
 
-/** Rungs of at least this strength are drawn, and those of the second are named where there is room. */
+/** Rungs of at least the first strength are drawn; those of at least the second are also named, as far as there is room. */
 const DRAWN_STRENGTH = 0.75;
 const NAMED_STRENGTH = 1.3;
 
@@ -62,7 +62,7 @@ export class Evidence {
   #toggle = byId("why");
   #text = byId("evidence-text");
   #size = { width: 0, height: 0 };
-  /** The values that it was drawn from; it is drawn anew only when one of them changes. @type {unknown[]} */
+  /** The values that the histogram was drawn from; it is drawn anew only when one of them changes. @type {unknown[]} */
   #shown = [];
 
   /** @param {() => void} onResize called when it must be drawn again */

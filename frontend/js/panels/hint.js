@@ -2,7 +2,7 @@
 
 import { byId, setText } from "../base/dom.js";
 
-/** How long the hint stays after the last turn of the wheel, in milliseconds, and how often it comes. */
+/** The time for which the hint stays after the last turn of the wheel, in milliseconds, and the number of times that it comes. */
 const STAYS_MS = 1800;
 const MOST_TIMES = 3;
 

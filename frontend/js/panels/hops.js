@@ -7,7 +7,7 @@ import { byId, setText } from "../base/dom.js";
 
 const list = byId("hops");
 
-/** The hops that are shown before the gateway has told of any. */
+/** The hops that are shown before the gateway has sent any. */
 const UNKNOWN_HOPS = ["node", "ingest", "analyzer", "gateway"].map((name) => ({ name, state: "unknown", detail: "" }));
 
 /**

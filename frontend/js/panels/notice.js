@@ -1,4 +1,4 @@
-// The line that says what is amiss, aloud too, and the way back to the gateway.
+// The line with the notice, which is also spoken, and the countdown to the next attempt to reach the gateway.
 
 import { byId, setText } from "../base/dom.js";
 import { secondsUntil } from "./hops.js";

@@ -91,7 +91,7 @@ export function toldOf(moment, past) {
 }
 
 /**
- * The moment that was typed, or the words for what is wrong with it.
+ * The moment that was typed, or words for the mistake in it.
  * @param {{ date: string, time: string, block: string }} typed
  * @returns {{ moment: Moment | null, trouble: string }}
  */

@@ -1,4 +1,4 @@
-// The form "The price on …": a date with its time, or a block, and the price that it had, with a link to it.
+// The form "The price on …": it takes a date with a time, or a block, and shows the price then, with a link to it.
 
 import { byId, setText } from "../base/dom.js";
 import { copyText } from "../base/save.js";
@@ -26,7 +26,7 @@ const onPlot = byId("past-plot");
 let isOpen = false;
 /** @type {AbortController | null} */
 let asking = null;
-/** Words for what is wrong with the moment that was typed; empty if nothing is. */
+/** Words for the mistake in the moment that was typed; empty if there is none. */
 let trouble = "";
 
 /** @param {string} id */

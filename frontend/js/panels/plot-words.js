@@ -39,7 +39,7 @@ export function messageOf(state) {
 }
 
 /**
- * How far the first picture has come.
+ * The message while the first picture is awaited, with its progress.
  * @param {State} state
  * @returns {Message}
  */

@@ -1,4 +1,4 @@
-// The price in large type with its age, and beside it how much to trust it and how it has moved.
+// The price in large type with its age, and beside it its confidence, interval and change.
 
 import { byId, setText } from "../base/dom.js";
 import { formatCount, formatDecimal, formatLocalTime, formatPercent, formatSignedPercent, formatUsd } from "../base/format.js";
@@ -53,7 +53,7 @@ export function showPrice(state) {
   setText(payments, estimate?.payments != null ? `${formatCount(estimate.payments)} payments in 3 h` : "");
 }
 
-/** Whole satoshis, and decimals where there are few. @param {number} each satoshis for one dollar */
+/** Satoshis for one dollar: whole ones, or with two decimals below 100. @param {number} each satoshis for one dollar */
 function satsWords(each) {
   return `${formatDecimal(each, 0, each < 100 ? 2 : 0)} sats/$`;
 }

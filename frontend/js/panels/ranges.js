@@ -1,4 +1,4 @@
-// The ranges that can be chosen, why others cannot, how far the past is filled, and whether the time axis is split.
+// The buttons of the ranges, the reasons why some cannot be chosen, the progress of the past, and the split of the time axis.
 
 import { byId, setText } from "../base/dom.js";
 import { formatDay } from "../base/format.js";
@@ -12,7 +12,7 @@ const buttons = [...byId("ranges").querySelectorAll("button")];
 const split = byId("split");
 const note = byId("range-note");
 
-/** How long the words stay that say why a range was refused, in milliseconds. */
+/** The time for which the reason for a refused range stays, in milliseconds. */
 const REFUSED_MS = 6000;
 
 let refused = "";

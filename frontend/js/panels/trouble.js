@@ -1,4 +1,4 @@
-// What the notice says: why the price is not of this moment, what is waited for, or what else is amiss. Pure.
+// The words of the notice: why the price is stale, what the page waits for, and any other fault. Pure.
 
 import { formatAge, formatCount } from "../base/format.js";
 import { ageWords, eventNow, isBroken, staleReason } from "../state/age.js";
@@ -26,7 +26,7 @@ const CALLED = { node: "the node", ingest: "ingest", analyzer: "the analyzer", g
 /**
  * The notice for this state; empty when all is well.
  * @param {State} state
- * @param {string | null} age how old the price is, in words; `null` if that is not known
+ * @param {string | null} age of the price, in words; `null` if it is not known
  * @returns {string}
  */
 export function noticeOf(state, age = ageWords(state)) {
@@ -39,7 +39,7 @@ export function noticeOf(state, age = ageWords(state)) {
 }
 
 /**
- * Why the price is stale, then what else is amiss.
+ * The reason why the price is stale, then the other faults.
  * @param {State} state
  * @param {Reason} reason
  * @param {string | null} age

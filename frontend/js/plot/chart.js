@@ -1,5 +1,5 @@
 // The plot: payments as dots with the estimate drawn through them, or the prices of days and years as a line. Three canvases
-// lie upon each other: what is behind the dots, the dots, and what is in front of them.
+// lie upon each other: the frames and lines behind the dots, the dots, and the labels in front of them.
 
 import { formatCount, formatUsd } from "../base/format.js";
 import { readTheme } from "../base/theme.js";
@@ -31,11 +31,11 @@ const MOST_LOSSES = 3;
 const NO_PRICE = { low: 0, high: 1 };
 
 export class Chart {
-  /** Where things lay when it was last drawn; none before. @type {Layout | null} */
+  /** The layout of the last drawing; `null` before the first. @type {Layout | null} */
   layout = null;
   #canvases;
   #contexts;
-  /** None before the first dots: to wake up the graphics card takes longer than to show a price. @type {Renderer | null} */
+  /** `null` before the first dots, because the graphics card wakes up slowly. @type {Renderer | null} */
   #renderer = null;
   #plain;
   #losses = 0;
@@ -69,7 +69,7 @@ export class Chart {
 
   /**
    * @param {State} state
-   * @param {Span | null} axis what the price axis spans while it follows
+   * @param {Span | null} axis the prices that the axis spans while it follows
    * @param {number} clock seconds of the page's own clock
    */
   show(state, axis, clock) {
@@ -92,7 +92,7 @@ export class Chart {
   }
 
   /**
-   * What is in front of the dots alone, when something else is pointed at.
+   * Draws the front canvas alone, when something else is pointed at.
    * @param {State} state
    */
   showFront(state) {
@@ -103,7 +103,7 @@ export class Chart {
   }
 
   /**
-   * The dots alone, while nothing else moves.
+   * Draws the dots alone, while nothing else moves.
    * @param {State} state
    * @param {number} clock seconds of the page's own clock
    */
@@ -158,7 +158,7 @@ export class Chart {
     this.#renderer?.resize(this.#size, ratio);
   }
 
-  /** Read anew only when something may have changed it: it costs the browser a whole style. */
+  /** The theme, read anew only after a possible change, because reading makes the browser compute a whole style. */
   #currentTheme() {
     const { width, height } = this.#size;
     const { level, stale } = document.body.dataset;
@@ -249,7 +249,7 @@ function drawInFront(context, layout, state, theme) {
   if (!priceAxis && line.entries.length === 0) return;
   if (layout.hasDots && !view.hides.has("blocks")) drawHeights(context, layout, blocks, theme);
   if (!view.hides.has("estimate")) drawEstimates(context, layout, line, staleReason(state) === null, theme);
-  // A simulation pays by it now, and says nothing of the price of other days.
+  // A simulation uses this price now; on other days it may have been another.
   if (layout.hasDots && hiddenPriceUsd !== null && !view.hides.has("hidden")) {
     drawHiddenPrice(context, layout, hiddenPriceUsd, estimate?.price ?? null, theme);
   }

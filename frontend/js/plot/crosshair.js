@@ -1,4 +1,4 @@
-// The cross-hair, and what the dot or the price beside it says.
+// The cross-hair, and the words for the dot or the price beside it.
 
 import { byId, setText } from "../base/dom.js";
 import { formatAge, formatBtc, formatLocalTime, formatMoment, formatRoundUsd, formatUsd } from "../base/format.js";
@@ -82,7 +82,7 @@ function drawRing(context, { x, y }, colour, theme) {
  * @param {string} text
  * @param {number} x
  * @param {number} y middle
- * @param {"right" | "center"} align what of the tag lies at `x`
+ * @param {"right" | "center"} align which part of the tag lies at `x`
  * @param {Theme} theme
  */
 function drawTag(context, text, x, y, align, theme) {
@@ -126,7 +126,7 @@ function wordsAt(state, slot) {
 }
 
 /**
- * What a dot says.
+ * The words for a dot.
  * @param {import("../link/message.js").Point} point
  * @param {boolean} spread whether it is only known from its block
  * @param {number} now Unix seconds
@@ -140,7 +140,7 @@ export function wordsOf({ price, valueSats, roundUsd, timestamp, state }, spread
 }
 
 /**
- * Says the dot or price that the keyboard has gone to.
+ * Speaks the words for the dot or price that the keyboard has gone to.
  * @param {State} state
  * @param {Layout | null} layout
  */
@@ -153,7 +153,7 @@ export function speakDot(state, layout) {
 }
 
 /**
- * Beside the dot, where there is room.
+ * Places the words beside the dot, on the side with room.
  * @param {{ x: number, y: number }} dot
  * @param {Layout} layout
  */

@@ -1,4 +1,4 @@
-// Dots by the plain canvas, where there is no WebGL 2.
+// Draws dots on the plain canvas, for browsers without WebGL 2.
 
 import { partOf, within, xOf, yOf } from "./layout.js";
 import { ARRIVES_IN, SHRINKS_WITHIN } from "./look.js";
@@ -110,7 +110,7 @@ function isOutside(points, slot, { low, high }, { start, end, live }) {
 }
 
 /**
- * How much of its way a dot has still before it.
+ * The share of its way that a dot has still before it.
  * @param {number} seconds since it arrived
  */
 function awayAt(seconds) {

@@ -69,13 +69,13 @@ export class WebglDots {
   #uniforms;
   #size = { width: 0, height: 0 };
   #ratio = 1;
-  /** What the card holds, and from when its seconds count: of the event clock, and of the page's own. */
+  /** The numbers that the card holds, and the moments that its seconds count from: of the event clock, and of the page's own. */
   #sent = new Float32Array(0);
   #base = new Base();
   #clockBase = new Base();
 
   /**
-   * `null` where there is no WebGL 2, or none that takes these programs.
+   * The renderer; `null` without WebGL 2, or if the card refuses these programs.
    * @param {HTMLCanvasElement} canvas
    */
   static on(canvas) {

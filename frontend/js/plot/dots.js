@@ -1,4 +1,4 @@
-// The dots: a graphics card draws them, or the canvas where there is none.
+// The dots: the graphics card draws them, or the plain canvas without one.
 
 import { CanvasDots } from "./dots-canvas.js";
 import { WebglDots } from "./dots-webgl.js";
@@ -7,15 +7,15 @@ import { WebglDots } from "./dots-webgl.js";
 /** @typedef {import("../state/points.js").Points} Points */
 /** @typedef {import("./look.js").Look} Look */
 /**
- * What draws dots on a canvas of its own.
+ * A renderer of dots, with a canvas of its own.
  * @typedef {object} Renderer
- * @property {string} kind for whoever asks
+ * @property {string} kind its name, for tests and for the choice of motion
  * @property {(size: { width: number, height: number }, ratio: number) => void} resize CSS pixels, and canvas pixels in one
  * @property {(points: Points, layout: Layout, look: Look, theme: import("../base/theme.js").Theme) => void} draw
  */
 
 /**
- * By the graphics card where there is WebGL 2, else by the canvas.
+ * The renderer by the graphics card if there is WebGL 2, else by the plain canvas.
  * @param {HTMLCanvasElement} canvas
  * @param {boolean} plain whether the canvas is wanted in any case
  * @returns {Renderer}

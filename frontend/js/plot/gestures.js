@@ -1,4 +1,4 @@
-// What fingers, mouse and keys do on the plot: point at a dot, zoom, pan, and go back to live.
+// Gestures of fingers, mouse and keys on the plot: point at a dot, zoom, pan, and go back to live.
 
 import { goLive } from "../state/view.js";
 import { yOf } from "./layout.js";
@@ -22,7 +22,7 @@ const DOUBLE_MS = 350;
 const KEY_PAN = 60;
 
 /**
- * @typedef {object} Hands what gestures act through
+ * @typedef {object} Hands the state and callbacks that gestures act through
  * @property {State} state
  * @property {() => Layout | null} layout
  * @property {() => void} onView called when the view has changed
@@ -168,7 +168,7 @@ function directionOf(key) {
 }
 
 /**
- * From dot to dot, or along the line where there are no dots. The first step goes to one near the newest price.
+ * Steps from dot to dot, or along the line if there are no dots. The first step goes to one near the newest price.
  * @param {Hands} hands
  * @param {Place} direction
  */
@@ -203,7 +203,7 @@ function priceBeside(hands, layout, direction) {
   return at && { x: at.x, y: at.y, id: null };
 }
 
-/** What the keyboard zooms about: what is pointed at, else the newest price. @param {Hands} hands @returns {Place} */
+/** The place that the keyboard zooms about: the cross-hair, else the newest price. @param {Hands} hands @returns {Place} */
 function middle({ state, layout: layoutOf }) {
   const layout = layoutOf();
   if (state.pointed || !layout) return state.pointed ?? { x: 0, y: 0 };

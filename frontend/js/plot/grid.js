@@ -1,4 +1,4 @@
-// What stands around and behind the dots: frames, round ticks of time and price, and blocks.
+// Draws the frames, the round ticks of time and price, and the blocks, around and behind the dots.
 
 import { formatCount, formatUsd } from "../base/format.js";
 import { logTicks, roundTicks, timeTicks } from "../state/scale.js";

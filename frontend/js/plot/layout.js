@@ -8,7 +8,7 @@ import { hasDots, partNames } from "../state/view.js";
 /** @typedef {import("../link/message.js").Point["state"]} DotState */
 /** @typedef {import("../state/view.js").PartName} PartName */
 /**
- * What a part shows, wherever it lies.
+ * The content of a part, apart from its place.
  * @typedef {object} Shown
  * @property {PartName} name by which its zoom is known
  * @property {readonly DotState[]} states of the dots in it; none in a range of prices alone
@@ -40,12 +40,12 @@ import { hasDots, partNames } from "../state/view.js";
  * @property {boolean} isLog whether equal ratios of prices, and not equal differences, are equally high
  */
 
-/** Room for what stands around the plot, in em. */
+/** Room around the plot for titles and times, and between parts, in em. */
 const TITLE_HEIGHT = 2;
 const TIMES_HEIGHT = 1.9;
 const GAP = 1.2;
 
-/** Free space at the right edge of what is live, in em. */
+/** Free space at the right edge of a live part, in em. */
 const INSET = 0.8;
 
 /** Prices of years are drawn by their logarithms where the highest is over this many times the lowest. */
@@ -55,7 +55,7 @@ const LOG_FROM = 3;
 const STATES = { time: ["confirmed", "mempool"], confirmed: ["confirmed"], mempool: ["mempool"] };
 
 /**
- * The parts, and what each spans: what was zoomed to, or what follows the newest.
+ * The parts with the time that each spans: the zoomed one, or one that follows the newest.
  * @param {State} state
  * @returns {Shown[]}
  */

@@ -1,4 +1,4 @@
-// What dots look like: round marks in the colour of their state, fresh ones of the mempool larger and moving in from the
+// The look of dots: round marks in the colour of their state, fresh ones of the mempool larger and moving in from the
 // right. Pure.
 
 import { partOf } from "./layout.js";
@@ -11,17 +11,17 @@ import { partOf } from "./layout.js";
  * @typedef {object} Look
  * @property {Kind} confirmed
  * @property {Kind} mempool
- * @property {number} fresh what a mempool dot of this moment has more of radius, CSS pixels
+ * @property {number} fresh by how much the radius of a mempool dot of this moment is larger, CSS pixels
  * @property {number} clock seconds of the page's own clock; points whose arrival is less than `ARRIVES_IN` before it move
  */
 
 /** Seconds that a new dot takes from the right edge to its place. */
 export const ARRIVES_IN = 0.9;
 
-/** How fast a mempool dot shrinks: to a third of what it has more, in seconds. */
+/** Seconds in which a mempool dot's extra radius shrinks to about a third. */
 export const SHRINKS_WITHIN = 90;
 
-/** Radii in CSS pixels on a plot of the usual height: the largest at rest, and what a fresh mempool dot has more. */
+/** Radii in CSS pixels on a plot of the usual height: the largest at rest, the extra of a fresh one, the least at rest. */
 const REST = 1.75;
 const FRESH = 2.5;
 const LEAST_REST = 0.8;
@@ -60,6 +60,6 @@ export function lookOf(counts, layout, view, clock) {
   };
   const confirmed = kind("confirmed");
   const mempool = kind("mempool");
-  // Where there is no room for dots at rest, there is less for larger ones.
+  // If dots at rest are drawn smaller for want of room, so are fresh ones.
   return { confirmed, mempool, fresh: (FRESH * mempool.rest) / REST, clock };
 }

@@ -1,4 +1,4 @@
-// What moves between messages: the price axis on its way, and whether there is strength for motion at all.
+// Motion between messages: the price axis on its way, and whether the machine is fast enough for motion.
 
 /** @typedef {import("../state/scale.js").Span} Span */
 /** @typedef {import("../state/scale.js").PriceAxis} PriceAxis */
@@ -6,18 +6,18 @@
 /** Seconds in which the axis covers two thirds of its way. */
 const PULL = 0.15;
 
-/** A way so short, as a share of what the axis spans, is done. */
+/** A way shorter than this share of the axis's span counts as done. */
 const DONE = 0.002;
 
 /** Frames by which the machine is judged, and the mean time of one, in seconds, from which on motion only costs. */
 const JUDGED = 12;
 const TOO_SLOW = 0.055;
 
-/** How long a slow machine is left in peace before it is tried again, in seconds. */
+/** The time for which a slow machine is left without motion before it is tried again, in seconds. */
 const REST_SECONDS = 60;
 
 /**
- * What an axis spans.
+ * The prices that an axis spans.
  * @param {PriceAxis} axis
  * @returns {Span}
  */

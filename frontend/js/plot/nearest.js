@@ -1,4 +1,4 @@
-// Which dot is meant: the one nearest to a place, or the next one in a direction. Pure.
+// Finds the dot that is meant: the one nearest to a place, or the next one in a direction. Pure.
 
 import { partOf, xOf, yOf } from "./layout.js";
 
@@ -9,12 +9,12 @@ import { partOf, xOf, yOf } from "./layout.js";
 /** A dot further away than this, in CSS pixels, is not meant. */
 const REACH = 26;
 
-/** By how much a dot that lies aside counts as further away than one straight ahead; and how far aside it may lie. */
+/** The factor by which distance aside counts more than distance ahead; and how far aside, per pixel ahead, a dot may lie. */
 const ASIDE = 2.5;
 const CONE = 2;
 
 /**
- * Where a dot is drawn; `null` when it is not.
+ * The place of a dot on the chart; `null` if it is not drawn.
  * @param {Points} points
  * @param {number} slot
  * @param {Layout} layout

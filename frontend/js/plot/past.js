@@ -1,5 +1,5 @@
-// What the plot shows of the past beside its line: where one series ends, the moment that was asked for, where payments are
-// missing, and the price that is pointed at.
+// Marks on the plot of the past, beside its line: the end of one series, the moment that was asked for, the start of missing
+// payments, and the price that is pointed at.
 
 import { formatMoment, formatUsd } from "../base/format.js";
 import { crisp } from "./grid.js";
@@ -108,7 +108,7 @@ export function drawMark(context, x, y, theme) {
 }
 
 /**
- * The price whose time is nearest to a place, where there are prices and no dots; `null` if none is near.
+ * The price whose time is nearest to a place; `null` if none is near, or the plot shows dots.
  * @param {State} state
  * @param {Layout} layout
  * @param {number} x CSS pixels
@@ -169,7 +169,7 @@ export function firstFrom(entries, moment) {
 }
 
 /**
- * What a price of the past says.
+ * The words for a price of the past.
  * @param {Past | PastPrice} past
  * @returns {[string, string, string]}
  */

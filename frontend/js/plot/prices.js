@@ -17,7 +17,7 @@ const MARGIN = 0.07;
 const LEAST = 0.005;
 
 /**
- * The line of prices at the range that is looked at; empty while there are none.
+ * The line of prices in the range that is shown; empty while there are none.
  * @param {State} state
  * @returns {import("../state/archive.js").Line}
  */
@@ -27,7 +27,7 @@ export function shownLine(state) {
 }
 
 /**
- * What the price axis wants to span: about the estimate where there are dots, else all prices that are shown.
+ * The span that the price axis follows: around the estimate if there are dots, else all prices that are shown.
  * @param {State} state
  * @returns {Span | null} `null` while there is no price
  */

@@ -1,4 +1,4 @@
-// The title of each part: what it shows, how far back, and how many payments of each state.
+// The title of each part: its content, its time, and the number of payments of each state.
 
 import { formatAge, formatCount, formatDay, formatLocalTime, formatMoment } from "../base/format.js";
 import { isRoomy } from "./layout.js";
@@ -22,7 +22,7 @@ const TWO_YEARS = 730 * 86_400;
  * @param {CanvasRenderingContext2D} context
  * @param {Layout} layout
  * @param {Counts} counts of the dots that are shown
- * @param {Series | null} series the prices that are shown where there are no dots
+ * @param {Series | null} series the prices that are shown without dots
  * @param {Theme} theme
  */
 export function drawTitles(context, layout, counts, series, theme) {

@@ -5,7 +5,7 @@ import { attempt } from "../base/storage.js";
 /** Seconds over which the pages of a gateway spread their reloads. */
 const SPREAD_SECONDS = 30;
 
-/** Seconds without a pointer or key after which the page counts as unused, by how it is looked at. A kiosk is only looked at. */
+/** Seconds without a pointer or key after which the page counts as unused, by the way in which it is watched. */
 const IDLE_SECONDS = { hidden: 0, kiosk: 5, watched: 300 };
 
 /** Seconds before the page is asked for again, while the gateway still offers the build that is here. */
@@ -80,7 +80,7 @@ export class Renewal {
    * Reloads the page if the gateway has another build, its delay is over, and the page is not in use. Does so once for each build
    * in `ONCE_IN_MS`, and only if the gateway then gives another build.
    * @param {number} clock seconds of the page's own clock
-   * @param {keyof typeof IDLE_SECONDS} leisure how the page is looked at
+   * @param {keyof typeof IDLE_SECONDS} leisure the way in which the page is watched
    */
   async tick(clock, leisure) {
     const other = this.#other;

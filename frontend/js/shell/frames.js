@@ -32,7 +32,7 @@ export class Frames {
   /**
    * @param {State} state
    * @param {import("../plot/chart.js").Chart} chart
-   * @param {((state: State) => void)[]} views what else shows the state
+   * @param {((state: State) => void)[]} views the other views of the state
    * @param {() => number} clockNow seconds of the page's own clock
    */
   constructor(state, chart, views, clockNow) {

@@ -91,7 +91,7 @@ function fitted(context, text, { x, y, size, weight, width }, font) {
   context.fillText(text, x, y);
 }
 
-/** How old the price is; empty if it is of this moment. @param {State} state */
+/** Words for the age of the price; empty if it is not stale. @param {State} state */
 export function staleWords(state) {
   if (staleReason(state) === null) return "";
   const age = ageWords(state);

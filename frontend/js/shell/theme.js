@@ -16,8 +16,8 @@ let chosen = themeNamed(remembered(CHOSEN));
 
 /**
  * The theme to show.
- * @param {Theme | null} linked what the link says
- * @param {Theme | null} own what the reader has chosen
+ * @param {Theme | null} linked the link's theme
+ * @param {Theme | null} own the reader's choice
  * @param {boolean} isLight whether the reader's system asks for light
  * @returns {Theme}
  */

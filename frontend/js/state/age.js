@@ -1,4 +1,4 @@
-// How old the price is, and why it is not of this moment. Pure: the only clock is the page's own, which nobody can set.
+// The age of the price, and the reason why it is stale. Pure: the only clock is the page's own, which no setting moves.
 
 import { formatAge } from "../base/format.js";
 
@@ -8,7 +8,7 @@ import { formatAge } from "../base/format.js";
  * @typedef {"gateway_lost" | "gateway_silent" | import("../link/message.js").StaleReason} Reason
  */
 
-/** Silence of an open socket, in seconds, from which on the price is stale. The gateway speaks every 5 s at least. */
+/** Silence of an open socket, in seconds, from which on the price is stale. The gateway sends at least every 5 s. */
 const QUIET_SECONDS = 7;
 
 /** Hop states in which nothing new comes through. */
@@ -27,7 +27,7 @@ export function ageOf({ estimate, estimateAt, timestampAt, clock }) {
 }
 
 /**
- * How old the price is, in words: `4 min`; `null` if that is not known.
+ * The age of the price in words: `4 min`; `null` if it is not known.
  * @param {State} state
  */
 export function ageWords(state) {

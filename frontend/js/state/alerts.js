@@ -4,7 +4,7 @@
 import { positive } from "../base/json.js";
 
 /**
- * What an alert waits for.
+ * The kind of condition that an alert waits for.
  * @typedef {"above" | "below" | "moved"} Kind
  */
 /**
@@ -71,7 +71,7 @@ export function withoutAlert(alerts, id) {
 }
 
 /**
- * The alerts with one of them set again.
+ * The alerts, with the one of this id set again.
  * @param {readonly Alert[]} alerts
  * @param {number} id
  * @param {Reading | null} reading

@@ -52,7 +52,7 @@ export class Archive {
   #ranges = new Map();
   /** The finer prices of the time that was zoomed to last. @type {{ series: Series, key: string } | null} */
   #detail = null;
-  /** The line that was made last, with the series and the live price that it was made of. @type {{ of: Series | null, live: Past | null, entries: readonly Past[] }} */
+  /** The last line made, with the series and the live price that it was made of. @type {{ of: Series | null, live: Past | null, entries: readonly Past[] }} */
   #made = { of: null, live: null, entries: [] };
 
   /**
@@ -75,7 +75,7 @@ export class Archive {
     this.failure = "";
   }
 
-  /** Makes every range count as old, so that it is asked for again when it is looked at. The answers stay until then. */
+  /** Makes every range count as old, so that it is asked for again when it is shown. The answers stay until then. */
   expire() {
     for (const held of this.#ranges.values()) held.at = Math.min(held.at, -1e9);
   }
@@ -128,7 +128,7 @@ export function beginningOf({ archive, coverage, timestamp }) {
 }
 
 /**
- * The prices that the plot shows; `null` while there are none, or the plot shows payments.
+ * The series that the plot shows; `null` while there is none, or if the plot shows payments.
  * @param {State} state
  * @returns {Series | null}
  */
@@ -192,7 +192,7 @@ function detailOf({ low, high }) {
 }
 
 /**
- * The line through the prices that are looked at, up to the live one; `null` while there are none.
+ * The line through the prices that are shown, up to the live one; `null` while there are none.
  * @param {State} state
  * @param {boolean} holds whether the live price is of this moment
  * @returns {Line | null}
@@ -236,7 +236,7 @@ export function reachOf(entries, span) {
 }
 
 /**
- * Since when every price is known, Unix seconds; `null` if none is.
+ * The moment from which every price is known, Unix seconds; `null` if none is known.
  * @param {Coverage} coverage
  */
 export function coveredSince({ since, firstMinute }) {

@@ -1,4 +1,4 @@
-// How the price has moved in an hour. Pure.
+// The change of the price in an hour. Pure.
 
 /** @typedef {import("./state.js").State} State */
 

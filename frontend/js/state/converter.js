@@ -5,11 +5,11 @@ import { formatDecimal } from "../base/format.js";
 
 /** @typedef {"btc" | "usd" | "sats"} Unit */
 /** @typedef {{ unit: Unit, text: string }} Typed the text that was typed last, and its field */
-/** @typedef {{ texts: Record<Unit, string>, refusal: string }} Converted the text of each field, and a sentence that says what is wrong, empty if nothing is */
+/** @typedef {{ texts: Record<Unit, string>, refusal: string }} Converted the text of each field, and a sentence that names the mistake, empty if there is none */
 
 export const SATS_PER_BTC = 1e8;
 
-/** The bound of all bitcoin that there will ever be. */
+/** All bitcoin that will ever exist. */
 const MOST_BTC = 21_000_000;
 
 /** @type {readonly Unit[]} */

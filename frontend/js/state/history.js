@@ -1,4 +1,4 @@
-// The estimates of the last three hours: what was before the page was opened comes by REST, what follows by the socket.
+// The estimates of the last three hours: those from before the page was opened come by REST, the later ones by the socket.
 
 /** @typedef {{ timestamp: number, price: number, low: number, high: number }} Past an estimate and its interval, USD */
 
@@ -54,7 +54,7 @@ export class History {
   }
 
   /**
-   * Moves all by a step of the clock, until those of the clock as it is now have been fetched.
+   * Moves all estimates by a step of the clock, until those by the present clock have been fetched.
    * @param {number} step seconds
    */
   turn(step) {
@@ -63,8 +63,8 @@ export class History {
   }
 
   /**
-   * Takes what was fetched; where both know a time, what the socket brought is finer and stays. What was held before the clock
-   * was set goes.
+   * Adds fetched estimates; those that the socket brought are finer and stay. Estimates from before the clock
+   * was set are dropped.
    * @param {Past[]} fetched oldest first
    */
   merge(fetched) {

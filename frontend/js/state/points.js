@@ -13,13 +13,13 @@ import { epochOf } from "../link/epoch.js";
 /** The window, in seconds: older points are forgotten. */
 export const WINDOW_SECONDS = 3 * 3600;
 
-/** The most points ever held; beyond it the oldest go. Four times what three busy hours were found to have. */
+/** The most points ever held; beyond it the oldest are dropped. Three busy hours were found to have a quarter of this. */
 export const MOST_POINTS = 200_000;
 
 /** Seconds that a point may lie after the event clock: the picture by REST can be ahead of the socket. */
 const MOST_AHEAD = 60;
 
-/** How many go at once at the bound, so that it costs one sort in a thousand points and not one in each message. */
+/** The number dropped at once at the bound, so that it costs one sort in a thousand points and not one in each message. */
 const TRIMMED_AT_ONCE = 1000;
 
 /** Room at the start; it doubles when it is full. */
@@ -28,21 +28,21 @@ const FIRST_ROOM = 2048;
 /** The arrival of a point that was there before the page looked. */
 const LONG_AGO = -1e6;
 
-/** Begins the names that stand in place of ids which are not known. */
+/** The first letter of names that replace unknown ids. */
 const NAMELESS = "~";
 
 /**
- * What a point without an id is found by: the same for all alike, which are interchangeable. Stamps are whole milliseconds.
+ * The name of a point's spot, by which a point without an id is found. Points of one spot are interchangeable.
  * @param {{ timestamp: number, valueSats: number }} point
  */
 const spotOf = ({ timestamp, valueSats }) => `${NAMELESS}${Math.round(timestamp * 1000)}:${valueSats}`;
 
 export class Points {
-  /** How many there are. The columns hold them from 0 to `count - 1`, in no particular order. */
+  /** The number of points. The columns hold them from 0 to `count - 1`, in no particular order. */
   count = 0;
   /** First seen, Unix seconds. */
   timestamps = new Float64Array(FIRST_ROOM);
-  /** Where it is drawn, Unix seconds: as `timestamps`, but for what is only known from its block. */
+  /** Where it is drawn, Unix seconds: as `timestamps`, except for a point that is only known from its block. */
   places = new Float64Array(FIRST_ROOM);
   /** USD for one BTC. */
   prices = new Float64Array(FIRST_ROOM);
@@ -96,7 +96,7 @@ export class Points {
   }
 
   /**
-   * Where a point is now; slots change.
+   * The slot of a point at present; slots change.
    * @param {string} id
    */
   slotOf(id) {
@@ -109,7 +109,7 @@ export class Points {
   }
 
   /**
-   * How many points of each state lie where they are shown.
+   * The number of points of each state that lie within the shown spans.
    * @param {Record<keyof Counts, { start: number, end: number, live: boolean } | null>} spans Unix seconds; `null` shows none
    * @returns {Counts}
    */
@@ -145,11 +145,11 @@ export class Points {
   }
 
   /**
-   * Takes in what one message brings.
+   * Takes the points and changes of one message.
    * @param {Point[]} added
    * @param {Change[]} changes
    * @param {number} sequence the message's
-   * @param {number} [arrival] seconds of the page's clock; none for what is not news
+   * @param {number} [arrival] seconds of the page's clock; absent for points that are not news
    */
   apply(added, changes, sequence, arrival = LONG_AGO) {
     for (const point of added) {
@@ -169,7 +169,7 @@ export class Points {
   /**
    * Takes in the rest of the picture, or a part of it, as it stood at `sequence`. A change that the socket brought at that
    * sequence or later wins: the parts of a split update bear the sequence of the update before, and a change that the picture
-   * already has does no harm. What the picture has ahead of the socket comes again by the socket. Returns `false` and takes
+   * already has does no harm. A change that the picture has first comes again by the socket. Returns `false` and takes
    * nothing if the picture is of another epoch than the socket: their sequences and stamps cannot be compared.
    * @param {Pictured[]} points all points of the picture that bear their stamps
    * @param {number} sequence
@@ -333,7 +333,7 @@ export class Points {
     this.#touch(slot, slot + 1);
   }
 
-  /** The last takes the place of the one that goes. @param {number} slot */
+  /** Removes a point; the last one moves into its slot. @param {number} slot */
   #remove(slot) {
     const last = this.count - 1;
     this.#slots.delete(this.ids[slot]);

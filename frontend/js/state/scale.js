@@ -56,7 +56,7 @@ export function followSpan(before, ages) {
  * @param {Span} span
  * @param {number} factor below 1 to see more closely
  * @param {number} about
- * @param {{ least: number, within: Span }} bounds the shortest span, and what it may not leave
+ * @param {{ least: number, within: Span }} bounds the shortest span, and the span that it must stay within
  * @returns {Span}
  */
 export function zoomed({ low, high }, factor, about, { least, within }) {

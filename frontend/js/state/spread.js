@@ -1,5 +1,5 @@
-// Payments that are known only from their block all bear its stamp. They were made some time since the block before it,
-// nobody saw when: they are spread over that time, each always at the same place, instead of piled up in one column.
+// Payments that are known only from their block all have its stamp. They were made at unknown times since the block before it,
+// so they are spread over that time, each always at the same place, instead of piled up in one column.
 
 /** @typedef {import("../link/message.js").Block} Block */
 /** @typedef {{ placeOf: (timestamp: number, id: string) => number }} Spread */

@@ -1,4 +1,4 @@
-// Everything that the page knows, in one place, and the ways in which it changes. What is drawn is a function of it.
+// Everything that the page knows, in one place, and the ways in which it changes. The page draws a function of it.
 
 import { epochOf } from "../link/epoch.js";
 import { eventNow } from "./age.js";
@@ -19,7 +19,7 @@ import { defaultView, goLive } from "./view.js";
  * @property {string} reason why the last connection ended; may be empty
  */
 /**
- * What is pointed at.
+ * The dot or price that is pointed at.
  * @typedef {object} Pointed
  * @property {number} x of the cross-hair, CSS pixels of the chart
  * @property {number} y
@@ -29,7 +29,7 @@ import { defaultView, goLive } from "./view.js";
  * @typedef {object} State
  * @property {Link} link
  * @property {number} updates messages received
- * @property {number} clock the page's own clock, which nobody can set, at the last message, tick or frame; seconds
+ * @property {number} clock the page's own clock, which no setting moves, at the last message, tick or frame; seconds
  * @property {boolean} slept whether that clock stood still, the machine asleep, since the last message
  * @property {number} receivedAt when the last message came, by that clock
  * @property {number[]} pace when the last ones came, likewise
@@ -39,11 +39,11 @@ import { defaultView, goLive } from "./view.js";
  * @property {import("../link/message.js").Estimate | null} estimate the last one there was
  * @property {number} estimateAt when its message came, seconds of the page's own clock
  * @property {boolean} isRepeated whether the last message had no estimate, so that this is one of before
- * @property {boolean} awaitsPicture whether a reset has brought nothing yet to put in the place of the points
+ * @property {boolean} awaitsPicture whether a reset has come, but not yet the picture that replaces the points
  * @property {History} history
  * @property {Archive} archive
- * @property {import("./moment.js").Asked | null} asked the price of the past that was asked for, and what came of it
- * @property {number} historySince since when there are estimates to be fetched, Unix seconds
+ * @property {import("./moment.js").Asked | null} asked the question for a price of the past, with its answer
+ * @property {number} historySince stamp of the oldest estimate that can be fetched, Unix seconds
  * @property {Points} points
  * @property {import("../link/message.js").Hop[]} hops as the gateway last told
  * @property {import("../link/message.js").Stats | null} stats
@@ -53,8 +53,8 @@ import { defaultView, goLive } from "./view.js";
  * @property {import("../link/message.js").Block | null} block
  * @property {import("../link/message.js").Block[]} blocks of the last three hours, oldest first
  * @property {import("../link/message.js").Amounts | null} amounts
- * @property {import("../link/message.js").Coverage | null} coverage how far the past is filled; `null` if no historian answers
- * @property {boolean} isCoverageKnown whether that has been asked, so that `null` says that there is none
+ * @property {import("../link/message.js").Coverage | null} coverage the historian's progress; `null` if no historian answers
+ * @property {boolean} isCoverageKnown whether the gateway has been asked for it, so that `null` means no historian
  * @property {import("./scale.js").PriceAxis | null} priceAxis where the price axis wants to be
  * @property {number | null} mempoolSpan seconds that the mempool's part shows
  * @property {import("./view.js").View} view
@@ -113,7 +113,7 @@ export function createState() {
 }
 
 /**
- * Takes in one message.
+ * Applies one message to the state.
  * @param {State} state
  * @param {Update} update
  * @param {number} clock seconds of the page's own clock
@@ -157,7 +157,7 @@ function takeReception(state) {
 }
 
 /**
- * Whether the event clock was set, back or ahead: what is held of the past has stamps of another clock then.
+ * Whether the event clock was set, back or ahead; the stamps that the page holds are then of another clock.
  * @param {State} state
  * @param {Update} update
  */
@@ -180,7 +180,7 @@ function isOtherSource(state, { simulated, chain }) {
 }
 
 /**
- * Forgets what bears stamps of another clock; times that were zoomed to are gone too. The line of estimates stays until it has been
+ * Forgets everything with stamps of another clock, and zooms to such times. The line of estimates stays until it has been
  * fetched anew, which may take half a minute: it is moved with the clock, as ingest moves its stamps.
  * @param {State} state
  * @param {number | null} timestamp the event clock after the turn, Unix seconds
@@ -288,7 +288,7 @@ export function updateRate({ pace }) {
 }
 
 /**
- * How sure a confidence is, in the word that stands beside its number.
+ * The level of a confidence: the word beside its number.
  * @param {number} confidence 0 to 1
  * @returns {"high" | "medium" | "low"}
  */

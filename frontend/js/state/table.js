@@ -1,9 +1,9 @@
-// What the plot shows, as a table in CSV (RFC 4180): times in UTC, numbers with a point, in every locale. Pure.
+// The content of the plot as a table in CSV (RFC 4180): times in UTC, numbers with a point, in every locale. Pure.
 
 /** @typedef {import("./history.js").Past} Past */
 /** @typedef {import("./scale.js").Span} Span */
 /**
- * What the plot shows.
+ * The times and prices that the plot shows.
  * @typedef {object} Shown
  * @property {Span | null} confirmed the times of the confirmed points that are seen, Unix seconds; `null` if they are not shown
  * @property {Span | null} mempool those of the others, likewise

@@ -1,11 +1,11 @@
-// What the reader has chosen: range, axis, layers, zoom, moment, theme; and the link that restores it. Pure.
+// The reader's choices: range, axis, layers, zoom, moment, theme; and the link that restores them. Pure.
 
 import { isMoment } from "./moment.js";
 
 /** @typedef {import("./scale.js").Span} Span */
 /** @typedef {"confirmed" | "mempool" | "estimate" | "interval" | "blocks" | "hidden"} Layer */
 /** @typedef {"time" | "confirmed" | "mempool"} PartName a part of the plot: all of time, or the dots of one state */
-/** @typedef {Record<PartName | "price", Span | null>} Zooms what is looked at; `null` follows live */
+/** @typedef {Record<PartName | "price", Span | null>} Zooms the zoomed span of each axis; `null` follows live */
 /**
  * @typedef {object} View
  * @property {number} range seconds that the plot goes back, one of `RANGES`; infinity for all that there is
@@ -18,7 +18,7 @@ import { isMoment } from "./moment.js";
  * @property {"dark" | "light" | null} theme of the link; `null` if it names none
  */
 
-/** The longest range of which there are dots, in seconds. */
+/** The longest range that shows dots, in seconds. */
 export const DOTS_SECONDS = 10_800;
 
 const DAY = 86_400;
@@ -108,7 +108,7 @@ export function chooseRange(view, seconds) {
 }
 
 /**
- * Shares one time axis, or splits it; what was looked at stays as far as the other axes can show it.
+ * Shares one time axis, or splits it; the zoom is kept as far as the other axes can show it.
  * @param {View} view
  * @param {View["axis"]} axis
  */
@@ -140,9 +140,9 @@ export function toFragment({ range, axis, hides, zoom, at, evidence, theme }) {
 }
 
 /**
- * The view that a fragment names; what cannot be read in it is passed over.
+ * The view that a fragment names; unreadable parts are ignored.
  * @param {string} fragment with or without its `#`
- * @param {View} [otherwise] for what it does not name
+ * @param {View} [otherwise] gives the parts that it does not name
  * @returns {View}
  */
 export function fromFragment(fragment, otherwise = defaultView()) {
