@@ -137,7 +137,7 @@ impl Shared {
     }
 }
 
-/// A number of updates, at most a quarter larger, of which there are few.
+/// Rounds a number of updates up, by at most a quarter, so that few different numbers remain.
 fn rounded(updates: usize) -> usize {
     match updates {
         0..8 => updates,

@@ -1,5 +1,5 @@
-//! `satscope backtest periods`: whole periods made of labelled blocks, and the price at each of their blocks, read
-//! without any start.
+//! `satscope backtest periods`: whole periods made of labelled blocks, and the price at each of their blocks. No price is
+//! given to begin from.
 
 mod made;
 mod walk;

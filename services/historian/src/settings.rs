@@ -30,7 +30,7 @@ pub struct HistorianSettings {
     pub historian_workers: Option<u32>,
 }
 
-/// What the historian has around it, and shares with other parts of the same process.
+/// The parts around the historian, and the settings that it shares with other parts of the same process.
 #[derive(Clone, Debug)]
 pub struct Around {
     /// The node.

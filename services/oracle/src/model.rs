@@ -53,8 +53,8 @@ pub struct Fees {
     pub fees: Vec<(f64, f64)>,
     /// How strong the fainter peaks are, as a share of the strength of the sums' own.
     pub strength: f64,
-    /// What an amount on a fainter peak says, as a share of what an amount on a sum's own peak says. It is more than the
-    /// fainter peak's strength, because evidence grows with the logarithm of strength.
+    /// The evidence of an amount on a fainter peak, as a share of that of an amount on a sum's own peak. It is more than
+    /// the fainter peak's strength, because evidence grows with the logarithm of strength.
     pub evidence: f64,
 }
 

@@ -22,7 +22,7 @@ use crate::model::Fees;
 /// over ten minutes each, limits of 6 to 10 nats read 67 right and trust none that is wrong. Without a limit 65 are
 /// right, and 2 wrong ones are trusted.
 const MOST_OF_A_MINUTE: f64 = 8.0;
-/// No price moves this far, in bins, from one minute with payments to the next: 10 %.
+/// No price moves further than this, in bins, from one minute with payments to the next: 10 %.
 const LEAP_BINS: isize = 100;
 
 /// The minutes' evidence, and the background that it is compared with.

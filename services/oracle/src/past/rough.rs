@@ -8,7 +8,7 @@ use crate::past::motion::Moving;
 use crate::peaks;
 use crate::row::Row;
 
-/// No price moves this far, in bins, from one block to the next: 10 %. A larger step is a changed estimate, not a
+/// No price moves further than this, in bins, from one block to the next: 10 %. A larger step is a changed estimate, not a
 /// motion.
 const LEAP_BINS: usize = 100;
 /// A price is given up if all bins within a leap of it are less probable than this, because then another price explains
