@@ -58,19 +58,28 @@ fn compress(plain: &[u8], level: Compression) -> io::Result<Bytes> {
     Ok(encoder.finish()?.into())
 }
 
-/// Whether `Accept-Encoding` names gzip, or anything, with a weight above 0 (RFC 9110, 12.5.3).
+/// Whether `Accept-Encoding` gives gzip a weight above 0; `*` stands for gzip only where gzip is not named (RFC 9110, 12.5.3).
 fn takes_gzip(request: &HeaderMap) -> bool {
     let listed = request
         .get_all(header::ACCEPT_ENCODING)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
-    let mut weights = listed.filter_map(|coding| {
+    let (mut named, mut others) = (None, None);
+    for coding in listed {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
         let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
-        matches!(name.trim(), "gzip" | "x-gzip" | "*").then(|| weight.trim().parse::<f32>())
-    });
-    weights.any(|weight| weight.is_ok_and(|weight| weight > 0.0))
+        let is_taken = weight
+            .trim()
+            .parse::<f32>()
+            .is_ok_and(|weight| weight > 0.0);
+        match name.trim() {
+            "gzip" | "x-gzip" => named = Some(named.unwrap_or(false) || is_taken),
+            "*" => others = Some(is_taken),
+            _ => {}
+        }
+    }
+    named.or(others).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -105,6 +114,8 @@ mod tests {
                 None,
                 Some("br"),
                 Some("gzip;q=0"),
+                Some("gzip;q=0, *"),
+                Some("*, gzip;q=0"),
                 Some(""),
                 Some("gzip;q=x"),
             ] {
