@@ -195,7 +195,12 @@ mod tests {
         for (height, often) in [(None, 50.0), (Some(700_000), 50.0), (Some(400_000), 40.0)] {
             assert!(strength(&learned.model(height).rungs, often) > 2.0);
         }
-        assert!(table::source(&learned).contains("    (50.0, "));
+        let source = table::source(&learned);
+        assert!(source.contains("    (50.0, "));
+        assert!(
+            source.contains("        premium_percent: 0.3,\n"),
+            "{source}"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Writes the learned weights as the oracle's source file.
 
-use satscope_oracle::LATER_FROM_HEIGHT;
+use satscope_oracle::{LATER_FROM_HEIGHT, Model};
 
 use super::learned::{Learned, Whole};
 
@@ -41,11 +41,13 @@ fn era((from_height, whole): &(u64, Whole)) -> String {
     };
     format!(
         "    Era {{\n        from_height: {},\n        median_decade: {:.3},\n        between_decades: {:.3},\n        \
-         within_decades: {:.3},\n        rungs: &{rungs},\n    }},\n",
+         within_decades: {:.3},\n        premium_percent: {:?},\n        rungs: &{rungs},\n    }},\n",
         thousands(*from_height),
         whole.median_decade,
         whole.between_decades,
         whole.within_decades,
+        // Set by hand from the references of those years, and not learned.
+        Model::of_height(*from_height).premium_percent,
     )
 }
 
