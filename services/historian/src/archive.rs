@@ -1,7 +1,8 @@
 //! The history that this process keeps: none until it is known whose it is, then one file.
 //!
 //! The file's name has the chain in it, which the node tells. A file that is there already is opened at once if it is the only
-//! one of its kind, so that the past is served while the node is away; what the node tells later is held against it.
+//! one of its kind, so that the past is served while the node is away. Once the node has told its chain, no other chain's file is
+//! opened.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,7 +26,16 @@ pub struct Archive(Arc<Shared>);
 struct Shared {
     folder: Folder,
     simulated: bool,
-    open: Mutex<Option<History>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: Option<History>,
+    /// The chain that the node is of; `None` until the node has told it.
+    named: Option<Identity>,
+    /// Why no file could be opened at the last try, for the log; `None` if one could.
+    refused: Option<String>,
 }
 
 /// The folder of the files.
@@ -81,11 +91,10 @@ impl Archive {
                     .context("a folder for the history of this process")?,
             ),
         };
-        let open = Mutex::default();
         Ok(Archive(Arc::new(Shared {
             folder,
             simulated,
-            open,
+            state: Mutex::default(),
         })))
     }
 
@@ -104,18 +113,27 @@ impl Archive {
 
     /// The open file; `None` if it is not known yet whose history is kept, or the file cannot be opened.
     pub fn history(&self) -> Option<History> {
-        self.lock().clone()
+        self.lock().open.clone()
     }
 
-    /// Opens the file that is there, if it is the only one of its kind. Does nothing if there is none, or more than one.
+    /// The open file. If none is open, opens the one of the chain that the node has told. Before the node has told it, opens the
+    /// file that is there, if it is the only one of its kind; `None` if there is none, or more than one.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    pub fn open_only(&self) -> Result<Option<History>, StoreError> {
-        let found = self.only().inspect_err(report::failed)?;
+    /// When it cannot be opened. The reason is logged once for each change.
+    pub fn open_again(&self) -> Result<Option<History>, StoreError> {
+        let mut state = self.lock();
+        if let Some(history) = &state.open {
+            return Ok(Some(history.clone()));
+        }
+        let found = match &state.named {
+            Some(identity) => Ok(Some((self.path_of(identity), identity.clone()))),
+            None => self.only(),
+        };
         match found {
-            Some((path, identity)) => self.open_at(&path, &identity).map(Some),
-            None => Ok(None),
+            Ok(Some((path, identity))) => state.open_at(&path, &identity).map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(state.refuse(error)),
         }
     }
 
@@ -131,46 +149,72 @@ impl Archive {
         }
     }
 
-    /// Opens the file of a chain, as the node tells it; if another one is open, that one is closed. To be called off the async
-    /// threads.
+    fn path_of(&self, identity: &Identity) -> PathBuf {
+        let name = Store::file_name(&identity.chain, identity.simulated);
+        self.folder().join(name)
+    }
+
+    /// Opens the file of a chain, as the node tells it; if another one is open, that one is closed. From then on, no file of another
+    /// chain is opened, also if this one cannot be. To be called off the async threads.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// When it cannot be opened. The reason is logged once for each change.
     pub fn open(&self, chain: &str, genesis: bitcoin::BlockHash) -> Result<History, StoreError> {
         let identity = Identity {
             chain: chain.to_owned(),
             genesis,
             simulated: self.0.simulated,
         };
-        let name = Store::file_name(chain, self.0.simulated);
-        self.open_at(&self.folder().join(name), &identity)
+        let mut state = self.lock();
+        state.named = Some(identity.clone());
+        state.open_at(&self.path_of(&identity), &identity)
     }
 
-    fn open_at(&self, path: &Path, identity: &Identity) -> Result<History, StoreError> {
-        let mut open = self.lock();
-        if let Some(history) = open
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn open_at(&mut self, path: &Path, identity: &Identity) -> Result<History, StoreError> {
+        if let Some(history) = self
+            .open
             .as_ref()
             .filter(|open| open.readers.identity() == identity)
         {
             return Ok(history.clone());
         }
-        if let Some(other) = open.take() {
+        if let Some(other) = self.open.take() {
             let other = other.readers.path().display();
             warn!("the history in {other} is of another chain than the node's, and is closed");
         }
-        let opened = Store::open(path, identity).inspect_err(report::failed);
+        let opened = Store::open(path, identity).map_err(|error| self.refuse(error));
         let (writer, readers) = opened?;
         info!("the history is in {}", path.display());
         let history = History {
             readers,
             writer: Arc::new(Mutex::new(writer)),
         };
-        *open = Some(history.clone());
+        self.open = Some(history.clone());
+        self.refused = None;
         Ok(history)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<History>> {
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Counts that a file could not be opened, and logs the reason if it is another than at the last try.
+    fn refuse(&mut self, error: StoreError) -> StoreError {
+        report::failed(&error);
+        if self.is_news(&error) {
+            error.log();
+        }
+        error
+    }
+
+    /// Whether the file was refused for another reason, or for none, at the last try.
+    fn is_news(&mut self, error: &StoreError) -> bool {
+        let words = Some(error.to_string());
+        let is_news = self.refused != words;
+        self.refused = words;
+        is_news
     }
 }
 
@@ -190,13 +234,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let archive = || Archive::new(Some(folder.path().join("state")), false).unwrap();
         let first = archive();
-        assert!(first.open_only().unwrap().is_none());
+        assert!(first.open_again().unwrap().is_none());
         assert!(first.history().is_none());
         let opened = first.open("main", genesis(1)).unwrap();
         assert_eq!(opened.readers().identity().chain, "main");
         drop((first, opened));
         let again = archive();
-        let opened = again.open_only().unwrap().unwrap();
+        let opened = again.open_again().unwrap().unwrap();
         assert_eq!(opened.readers().identity().genesis, genesis(1));
         // The node agrees.
         again.open("main", genesis(1)).unwrap();
@@ -206,9 +250,9 @@ mod tests {
         let open = again.history().unwrap();
         assert_eq!(open.readers().identity().chain, "test");
         drop((again, open));
-        assert!(archive().open_only().unwrap().is_none(), "there are two");
+        assert!(archive().open_again().unwrap().is_none(), "there are two");
         let simulated = Archive::new(Some(folder.path().join("state")), true).unwrap();
-        assert!(simulated.open_only().unwrap().is_none());
+        assert!(simulated.open_again().unwrap().is_none());
     }
 
     #[test]
@@ -225,6 +269,50 @@ mod tests {
             archive.history().is_none(),
             "what is of another chain is not served"
         );
+        // The file is the only one, and the node has said that it is not its own.
+        for _ in 0..3 {
+            let refused = archive.open_again().unwrap_err();
+            assert!(
+                matches!(refused, StoreError::OtherChain { .. }),
+                "{refused}"
+            );
+            assert!(archive.history().is_none());
+        }
+        // The node of the file's chain is back.
+        archive.open("regtest", genesis(1)).unwrap();
+        assert!(archive.open_again().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_lets_no_other_chains_file_be_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::new(Some(folder.path().to_owned()), false).unwrap();
+        let main = archive.open("main", genesis(1)).unwrap();
+        drop((archive, main));
+        let archive = Archive::new(Some(folder.path().to_owned()), false).unwrap();
+        assert!(archive.open_again().unwrap().is_some());
+        let test = folder.path().join(Store::file_name("test", false));
+        std::fs::create_dir(&test).unwrap();
+        archive.open("test", genesis(2)).unwrap_err();
+        archive.open_again().unwrap_err();
+        assert!(archive.history().is_none());
+        // It is opened as soon as that is possible.
+        std::fs::remove_dir(&test).unwrap();
+        let open = archive.open_again().unwrap().unwrap();
+        assert_eq!(open.readers().identity().chain, "test");
+    }
+
+    #[test]
+    fn why_a_file_is_refused_is_news_once() {
+        let mut state = State::default();
+        let error = |reason: &str| StoreError::NotOurs {
+            path: PathBuf::from("history-main.sqlite"),
+            reason: reason.to_owned(),
+        };
+        assert!(state.is_news(&error("a letter")));
+        assert!(!state.is_news(&error("a letter")));
+        assert!(state.is_news(&error("a picture")));
+        assert!(state.is_news(&error("a letter")));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::{
     archive::Archive,
@@ -92,6 +92,7 @@ pub async fn run<N: Node>(setting: Setting<N>) -> anyhow::Result<()> {
         news,
         trouble: Trouble::default(),
         pauses: Pauses::default(),
+        complaint: None,
         file: None,
     };
     match stop.run_until_cancelled(filler.fill()).await {
@@ -105,6 +106,8 @@ struct Filler<N> {
     news: News,
     trouble: Trouble,
     pauses: Pauses,
+    /// Why the open history could not be read at the last look, for the log; `None` if it could.
+    complaint: Option<String>,
     file: Option<File<N>>,
 }
 
@@ -155,8 +158,12 @@ impl<N: Node> Filler<N> {
         match error.downcast_ref::<StoreError>() {
             Some(StoreError::Rows(_) | StoreError::FinalPeriod(_)) | None => Err(error),
             Some(store) => {
-                // Reported by what opens the file.
-                warn!("{store}");
+                // Why a file is not opened, the archive has logged.
+                let words = store.to_string();
+                if self.setting.archive.history().is_some() && self.complaint != Some(words) {
+                    store.log();
+                    self.complaint = Some(store.to_string());
+                }
                 self.news.stuck(store.public());
                 Ok(self.pauses.next())
             }
@@ -168,6 +175,8 @@ impl<N: Node> Filler<N> {
         let moment = self.setting.node.moment().await?;
         if let Some(verified) = moment.downloading {
             let percent = (100.0 * verified).clamp(0.0, 100.0);
+            // Before its download is over too, a node may be of another chain than the file that is open.
+            self.open(&moment).await?;
             self.news.tip(&moment);
             self.news
                 .waiting(&format!("the node is {percent:.0} % synchronised"));
@@ -184,6 +193,7 @@ impl<N: Node> Filler<N> {
                 self.trouble.over();
                 self.pauses = Pauses::default();
                 self.go_on().await?;
+                self.complaint = None;
             }
             None => self.news.waiting("the node is behind what the history has"),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use satscope_kit::{fault::Fault, health::Condition};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::info;
 
 use crate::{
     archive::{Archive, History},
@@ -59,16 +59,13 @@ pub async fn run(
 impl Upkeep {
     fn beat(&mut self) {
         report::progress(&self.progress.report());
-        let opened = match self.archive.history() {
-            Some(history) => Ok(Some(history)),
-            None => self.archive.open_only(),
-        };
-        match opened {
+        match self.archive.open_again() {
             Ok(Some(history)) => self.look_after(&history),
             Ok(None) => self
                 .condition
                 .unmet(Fault::plain("the chain of the node is not known yet")),
-            Err(error) => self.complain(&error),
+            // The archive has logged it.
+            Err(error) => self.tell(&error),
         }
     }
 
@@ -118,17 +115,19 @@ impl Upkeep {
 
     /// Says what is wrong, in the log once for each reason.
     fn complain(&mut self, wrong: &StoreError) {
+        if self.complaint != Some(wrong.to_string()) {
+            wrong.log();
+        }
+        self.tell(wrong);
+    }
+
+    /// Says what is wrong to operators and to the public.
+    fn tell(&mut self, wrong: &StoreError) {
         let words = wrong.to_string();
         self.condition
             .unmet(Fault::new(wrong.public(), words.clone()));
         self.progress
             .update(|report| report.unusable = Some(wrong.public().to_owned()));
-        if self.complaint.as_ref() != Some(&words) {
-            match wrong {
-                StoreError::Corrupt { .. } => error!("{words}"),
-                _ => warn!("{words}"),
-            }
-        }
         self.complaint = Some(words);
     }
 }

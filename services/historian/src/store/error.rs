@@ -7,6 +7,7 @@ use std::{
 
 use rusqlite::{Error, ErrorCode, ffi};
 use thiserror::Error as ThisError;
+use tracing::{error, warn};
 
 /// Why the history cannot be read or written.
 #[derive(Debug, ThisError)]
@@ -162,6 +163,14 @@ impl StoreError {
         "rows",
         "other",
     ];
+
+    /// Logs it: damage as an error, because nothing mends it by itself, and all else as a warning.
+    pub fn log(&self) {
+        match self {
+            StoreError::Corrupt { .. } => error!("{self}"),
+            _ => warn!("{self}"),
+        }
+    }
 
     /// What the public reads: no path, and no words of another program.
     pub fn public(&self) -> &'static str {
