@@ -1,21 +1,23 @@
 //! The payment amounts of blocks that are not final, kept beside the history so that they need not be read again.
 //!
-//! The file may be lost, damaged or refused at any time: it costs reading blocks again, and nothing else. A node that prunes may
-//! have forgotten them by then.
+//! A file that is lost costs reading blocks again. A node that prunes may have forgotten them by then, and their prices are then
+//! not made. So the file is begun anew only if it is damaged, of another program or of another layout. After any other fault it
+//! stays as it is, and is tried again.
 
 mod codec;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bitcoin::{BlockHash, hashes::Hash as _};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, params};
 use satscope_oracle::past::BlockPayments;
 use thiserror::Error;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::fill_metrics::{RECENT_BYTES, RECENT_FAULTS};
 
@@ -25,16 +27,23 @@ const MOST_BYTES: u64 = 56 << 20;
 const MOST_PAGES: u32 = (64 << 20) / 4096;
 /// How long a statement waits for another process that looks at the file.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Time from a fault to the next try to open the file or to read it.
+const REST: Duration = Duration::from_secs(5);
 /// Number of the tables' layout.
 const LAYOUT: u32 = 1;
 /// "sats", so that a file of another program is known for what it is.
 const APPLICATION: u32 = 0x7361_7473;
 
-/// The file; without one, all is asked of the node.
+/// The file. While it cannot be used, all is asked of the node.
 #[derive(Debug)]
 pub struct Recent {
     path: PathBuf,
+    /// `None` while the file cannot be opened.
     connection: Option<Connection>,
+    /// The file is neither opened nor read before this; `None` after a try that worked.
+    rests_until: Option<Instant>,
+    /// Why the file could not be opened, read or written, for the log; `None` once it has been written again.
+    complaint: Option<String>,
 }
 
 /// Why the file was not usable.
@@ -48,6 +57,20 @@ enum Fault {
     Foreign,
 }
 
+impl Fault {
+    /// Whether nothing in the file can be of use, so that it may be deleted. A disk that is full or busy, or a file that may not be
+    /// written, says nothing of what is in the file.
+    fn is_beyond_use(&self) -> bool {
+        match self {
+            Fault::Block(..) | Fault::Foreign => true,
+            Fault::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            ),
+        }
+    }
+}
+
 impl Recent {
     /// The name of the file of a chain, in the state folder.
     pub fn file_name(history: &str) -> String {
@@ -57,57 +80,96 @@ impl Recent {
         }
     }
 
-    /// Opens the file, or begins it anew if it cannot be used.
+    /// Opens the file, or begins it anew if it is beyond use.
     pub fn open(path: &Path) -> Recent {
         let mut recent = Recent {
             path: path.to_owned(),
             connection: None,
+            rests_until: None,
+            complaint: None,
         };
-        match open(path) {
-            Ok(connection) => recent.connection = Some(connection),
-            Err(fault) => recent.begin_anew(&fault),
-        }
+        recent.open_again();
         recent
     }
 
     /// The payments of a block, if they were kept.
     pub fn get(&mut self, height: u32, hash: BlockHash) -> Option<BlockPayments> {
-        let found = get(self.connection.as_ref()?, height, hash);
+        let found = get(self.readable()?, height, hash);
         found.unwrap_or_else(|fault| {
-            self.begin_anew(&fault);
+            self.unread(&fault);
             None
         })
     }
 
     /// Whether the payments of each of these blocks were kept, in their order.
     pub fn has(&mut self, blocks: &[(u32, BlockHash)]) -> Vec<bool> {
-        let found = self
-            .connection
-            .as_ref()
-            .map(|connection| has(connection, blocks));
-        match found {
-            Some(Ok(found)) => found,
-            Some(Err(fault)) => {
-                self.begin_anew(&fault);
-                vec![false; blocks.len()]
-            }
-            None => vec![false; blocks.len()],
-        }
+        let found = self.readable().map(|connection| has(connection, blocks));
+        found
+            .and_then(|found| found.inspect_err(|fault| self.unread(fault)).ok())
+            .unwrap_or_else(|| vec![false; blocks.len()])
     }
 
     /// Keeps the payments of blocks in place of others of their heights, and lets those go that are below a height. Beyond
     /// `MOST_BYTES`, the lowest blocks are let go.
     pub fn keep(&mut self, lowest: u32, blocks: &[(u32, BlockHash, &BlockPayments)]) {
+        if self.connection.is_none() && self.readable().is_none() {
+            return;
+        }
         let Some(connection) = &mut self.connection else {
             return;
         };
         match keep(connection, lowest, blocks) {
-            Ok(bytes) => RECENT_BYTES.get().set(bytes as f64),
-            Err(fault) => self.begin_anew(&fault),
+            Ok(bytes) => {
+                RECENT_BYTES.get().set(bytes as f64);
+                if self.complaint.take().is_some() {
+                    info!("{}: recent blocks are kept again", self.path.display());
+                }
+            }
+            Err(fault) => self.met(&fault),
         }
     }
 
-    /// A file that cannot be used is taken away, and another begun; if there can be none, nothing is kept.
+    /// The open file, which is opened again if it was not open; `None` while it rests after a fault.
+    fn readable(&mut self) -> Option<&Connection> {
+        if self.rests_until.is_some_and(|until| Instant::now() < until) {
+            return None;
+        }
+        self.rests_until = None;
+        if self.connection.is_none() {
+            self.open_again();
+        }
+        self.connection.as_ref()
+    }
+
+    fn open_again(&mut self) {
+        match open(&self.path) {
+            Ok(connection) => self.connection = Some(connection),
+            Err(fault) => self.unread(&fault),
+        }
+    }
+
+    /// The file could not be opened or read: it rests, because each try may wait for [`PATIENCE`].
+    fn unread(&mut self, fault: &Fault) {
+        self.rests_until = Some(Instant::now() + REST);
+        self.met(fault);
+    }
+
+    /// Begins a file anew that is beyond use. After any other fault the file stays; the log says so once for each reason.
+    fn met(&mut self, fault: &Fault) {
+        if fault.is_beyond_use() {
+            return self.begin_anew(fault);
+        }
+        let words = fault.to_string();
+        if self.complaint.as_ref() != Some(&words) {
+            let path = self.path.display();
+            warn!(
+                "{path}: {words}: recent blocks are not kept for now; the file stays and is tried again"
+            );
+            self.complaint = Some(words);
+        }
+    }
+
+    /// Deletes the file and makes another; if that cannot be done, nothing is kept until it can.
     fn begin_anew(&mut self, fault: &Fault) {
         RECENT_FAULTS.get().increment(1);
         let path = self.path.display();
@@ -118,8 +180,15 @@ impl Recent {
             .map_err(|error| error.to_string())
             .and_then(|()| open(&self.path).map_err(|fault| fault.to_string()))
         {
-            Ok(connection) => self.connection = Some(connection),
-            Err(error) => warn!("{path}: {error}: recent blocks are not kept"),
+            Ok(connection) => {
+                self.connection = Some(connection);
+                self.rests_until = None;
+            }
+            Err(error) => {
+                warn!("{path}: {error}: recent blocks are not kept for now");
+                self.rests_until = Some(Instant::now() + REST);
+                self.complaint = Some(error);
+            }
         }
     }
 }
@@ -190,52 +259,62 @@ fn has(connection: &Connection, blocks: &[(u32, BlockHash)]) -> Result<Vec<bool>
     Ok(found.collect::<rusqlite::Result<Vec<bool>>>()?)
 }
 
-/// The bytes of amounts that are kept afterwards.
+/// The bytes of amounts that are kept afterwards. Room is made before anything is put in, so that the file does not reach
+/// [`MOST_PAGES`] on the way.
 fn keep(
     connection: &mut Connection,
     lowest: u32,
     blocks: &[(u32, BlockHash, &BlockPayments)],
 ) -> Result<u64, Fault> {
+    let new: BTreeMap<u32, (&BlockHash, Vec<u8>)> = blocks
+        .iter()
+        .filter(|(height, ..)| *height >= lowest)
+        .map(|(height, hash, payments)| (*height, (hash, codec::encode(payments))))
+        .collect();
     let transaction = connection.transaction()?;
+    let mut sizes = sizes(&transaction)?;
+    sizes.extend(
+        new.iter()
+            .map(|(height, (_, amounts))| (*height, amounts.len() as u64)),
+    );
+    let (from, bytes) = fitting(&sizes, lowest);
     let dropped = transaction
         .prepare_cached("DELETE FROM payments WHERE height < ?1")?
-        .execute([lowest])?;
-    for (height, hash, payments) in blocks.iter().filter(|(height, ..)| *height >= lowest) {
+        .execute([from])?;
+    for (height, (hash, amounts)) in new.range(from..) {
         transaction
             .prepare_cached(
                 "INSERT OR REPLACE INTO payments (height, hash, amounts) VALUES (?1, ?2, ?3)",
             )?
-            .execute(params![
-                height,
-                hash.as_byte_array(),
-                codec::encode(payments)
-            ])?;
+            .execute(params![height, hash.as_byte_array(), amounts])?;
     }
-    let (bytes, over) = make_room(&transaction)?;
     transaction.commit()?;
-    if dropped + over > 0 {
+    if dropped > 0 {
         connection.execute_batch("PRAGMA incremental_vacuum")?;
     }
     Ok(bytes)
 }
 
-/// Lets the lowest blocks go until the rest is no more than [`MOST_BYTES`]: what is left in bytes, and how many blocks went.
-fn make_room(transaction: &Transaction<'_>) -> Result<(u64, usize), Fault> {
-    let sum = |transaction: &Transaction<'_>| {
-        transaction
-            .prepare_cached("SELECT coalesce(sum(length(amounts)), 0) FROM payments")?
-            .query_row([], |row| row.get::<_, i64>(0))
-    };
-    let (mut bytes, mut went) = (sum(transaction)?.unsigned_abs(), 0);
-    while bytes > MOST_BYTES {
-        went += transaction
-            .prepare_cached(
-                "DELETE FROM payments WHERE height IN (SELECT height FROM payments ORDER BY height LIMIT 16)",
-            )?
-            .execute([])?;
-        bytes = sum(transaction)?.unsigned_abs();
+/// The bytes of each block's amounts, by height.
+fn sizes(transaction: &Transaction<'_>) -> Result<BTreeMap<u32, u64>, Fault> {
+    let mut statement =
+        transaction.prepare_cached("SELECT height, length(amounts) FROM payments")?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The lowest height from `lowest` on from which all blocks together take at most [`MOST_BYTES`], and their bytes.
+fn fitting(sizes: &BTreeMap<u32, u64>, lowest: u32) -> (u32, u64) {
+    let mut bytes = 0;
+    for (height, size) in sizes.range(lowest..).rev() {
+        if bytes + size > MOST_BYTES {
+            return (height + 1, bytes);
+        }
+        bytes += size;
     }
-    Ok((bytes, went))
+    (lowest, bytes)
 }
 
 #[cfg(test)]

@@ -75,6 +75,83 @@ fn a_damaged_or_foreign_file_is_begun_anew() {
 }
 
 #[test]
+fn a_full_disk_takes_nothing_that_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recent-main.sqlite");
+    let mut recent = Recent::open(&path);
+    put(&mut recent, 0, 0..100);
+    let limit = |recent: &Recent, pages: u32| {
+        let connection = recent.connection.as_ref().unwrap();
+        connection
+            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+            .unwrap();
+    };
+    limit(&recent, 1);
+    let large = payments(20_000);
+    for _ in 0..2 {
+        recent.keep(0, &[(100, hash(1), &large)]);
+        assert!(recent.complaint.as_ref().unwrap().contains("full"));
+    }
+    assert_eq!(recent.has(&[(0, hash(1)), (99, hash(1))]), [true, true]);
+    // There is room again.
+    limit(&recent, MOST_PAGES);
+    recent.keep(0, &[(100, hash(1), &large)]);
+    assert_eq!(recent.complaint, None);
+    assert_eq!(recent.get(0, hash(1)), Some(payments(30)));
+    assert_eq!(recent.get(100, hash(1)), Some(large));
+}
+
+#[test]
+fn a_file_that_another_process_holds_stays_and_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recent-main.sqlite");
+    let mut recent = Recent::open(&path);
+    put(&mut recent, 0, 7..8);
+    drop(recent);
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; DELETE FROM payments WHERE height < 0;")
+        .unwrap();
+    let mut recent = Recent::open(&path);
+    assert!(recent.complaint.is_some());
+    assert_eq!(recent.get(7, hash(1)), None);
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    assert_eq!(recent.get(7, hash(1)), None, "it rests");
+    recent.rests_until = None;
+    assert_eq!(recent.get(7, hash(1)), Some(payments(30)));
+    put(&mut recent, 0, 8..9);
+    assert_eq!(recent.complaint, None);
+}
+
+#[test]
+fn only_what_is_beyond_use_is_begun_anew() {
+    let sqlite = |code| {
+        Fault::Sqlite(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(code),
+            None,
+        ))
+    };
+    use rusqlite::ffi::{
+        SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR, SQLITE_NOTADB,
+        SQLITE_READONLY,
+    };
+    for code in [SQLITE_CORRUPT, SQLITE_NOTADB] {
+        assert!(sqlite(code).is_beyond_use(), "{code}");
+    }
+    for code in [
+        SQLITE_FULL,
+        SQLITE_BUSY,
+        SQLITE_READONLY,
+        SQLITE_IOERR,
+        SQLITE_CANTOPEN,
+    ] {
+        assert!(!sqlite(code).is_beyond_use(), "{code}");
+    }
+    assert!(Fault::Foreign.is_beyond_use());
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_keeps_nothing_and_stops_nothing() {
     let mut recent = Recent::open(Path::new("/proc/satscope/recent-main.sqlite"));
     put(&mut recent, 0, 7..8);
