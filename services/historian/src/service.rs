@@ -13,7 +13,7 @@ use satscope_proto::v1::{
     get_price_at_request::At, history_service_server::HistoryService,
 };
 use tokio::sync::Semaphore;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use tracing::warn;
 
 use crate::{
@@ -148,13 +148,25 @@ impl HistoryService for Service {
         _: Request<GetCoverageRequest>,
     ) -> Result<Response<GetCoverageResponse>, Status> {
         let history = self.archive.history();
+        let mut report = self.progress.report();
         let has = match history.clone() {
-            Some(history) => Some(ask("coverage", &self.long, history, Readers::coverage).await?),
+            Some(history) => {
+                match ask("coverage", &self.long, history, Readers::coverage).await {
+                    Ok(has) => Some(has),
+                    // The file cannot be read, which is an answer too: it says why.
+                    Err(status) if status.code() == Code::Internal => {
+                        let words = status.message().to_owned();
+                        report.unusable.get_or_insert(words);
+                        None
+                    }
+                    Err(status) => return Err(status),
+                }
+            }
             None => None,
         };
         let identity = history.as_ref().map(|open| open.readers().identity());
         let simulated = self.archive.is_simulated();
-        let coverage = wire::coverage(&self.progress.report(), identity, simulated, has.as_ref());
+        let coverage = wire::coverage(&report, identity, simulated, has.as_ref());
         Ok(Response::new(GetCoverageResponse {
             coverage: Some(coverage),
         }))

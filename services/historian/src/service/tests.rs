@@ -1,7 +1,6 @@
 use bitcoin::{BlockHash, hashes::Hash as _};
 use satscope_oracle::past::BlockPrice;
 use satscope_proto::v1::{self as proto, HistorianState, HistorySource};
-use tonic::Code;
 
 use super::*;
 use crate::{
@@ -232,4 +231,39 @@ async fn coverage_joins_what_is_reported_and_what_the_file_has() {
         (coverage.left_seconds, coverage.state()),
         (Some(9), HistorianState::Filling)
     );
+}
+
+#[tokio::test]
+async fn coverage_of_a_damaged_file_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = || Archive::new(Some(folder.path().to_owned()), true).unwrap();
+    let history = archive().open("regtest", hash(0)).unwrap();
+    let period = PeriodRow {
+        period: 0,
+        state: PeriodState::Final,
+        model: 1,
+        lock: Vec::new(),
+        disputed: false,
+    };
+    let rows: Vec<_> = (0..2016).map(block).collect();
+    history
+        .write(|writer| writer.put_period(&period, &rows))
+        .unwrap();
+    let path = history.readers().path().to_owned();
+    drop(history);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8 * 4096..].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+    let archive = archive();
+    archive.open("regtest", hash(0)).unwrap();
+    let service = Service::new(archive, Progress::default());
+    let coverage = service
+        .get_coverage(Request::new(GetCoverageRequest {}))
+        .await;
+    let coverage = coverage.unwrap().into_inner().coverage.unwrap();
+    assert_eq!(
+        (coverage.state(), coverage.detail.as_str()),
+        (HistorianState::Stuck, "the history's file is damaged")
+    );
+    assert_eq!(coverage.chain, "regtest");
 }
