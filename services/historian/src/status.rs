@@ -52,7 +52,7 @@ struct Period {
 /// What each file in a folder holds: those of nodes, then those of stand-ins.
 ///
 /// # Errors
-/// When a file cannot be read.
+/// When a file cannot be read, or is damaged anywhere.
 pub fn of_folder(folder: &Path) -> Result<Vec<Status>, StoreError> {
     let mut files = Store::files(folder, false)?;
     files.extend(Store::files(folder, true)?);
@@ -61,6 +61,7 @@ pub fn of_folder(folder: &Path) -> Result<Vec<Status>, StoreError> {
 
 fn of_file(file: &Path) -> Result<Status, StoreError> {
     let readers = Store::read(file)?;
+    readers.check()?;
     let minutes = readers.count_minutes()?;
     let coverage = Coverage {
         minutes,
@@ -226,7 +227,8 @@ mod tests {
             simulated: false,
         };
         let path = folder.path().join(Store::file_name("main", false));
-        let (mut writer, _) = Store::open(&path, &identity).unwrap();
+        let (mut writer, readers) = Store::open(&path, &identity).unwrap();
+        drop(readers);
         let period = PeriodRow {
             period: 167,
             state: PeriodState::Final,
@@ -259,5 +261,13 @@ mod tests {
             refused.to_string().contains("history-test.sqlite"),
             "{refused}"
         );
+        std::fs::remove_file(folder.path().join("history-test.sqlite")).unwrap();
+        // Three pages that what is told does not need.
+        drop(writer);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[10 * 4096..13 * 4096].fill(0);
+        std::fs::write(&path, bytes).unwrap();
+        let damaged = of_folder(folder.path()).unwrap_err();
+        assert!(matches!(damaged, StoreError::Corrupt { .. }), "{damaged}");
     }
 }
