@@ -148,7 +148,7 @@ impl<N: Node> Filler<N> {
     /// What did not work this time is tried again after a pause, if it may work then.
     fn put_off(&mut self, error: anyhow::Error) -> anyhow::Result<Duration> {
         if let Some(error) = error.downcast_ref::<NodeError>() {
-            match error.is_fault() {
+            match error.is_fault() || matches!(error, NodeError::Gone(_)) {
                 true => self.trouble.met(error),
                 false => debug!("{error}; the node is looked at again"),
             }
@@ -187,7 +187,8 @@ impl<N: Node> Filler<N> {
             return Ok(self.setting.every);
         };
         self.news.tip(&moment);
-        match file.follow(&moment).await? {
+        let progress = self.setting.progress.clone();
+        match telling(progress, &self.trouble, file.follow(&moment)).await? {
             Some(sight) => {
                 file.sight = Some(sight);
                 self.trouble.over();

@@ -54,6 +54,9 @@ pub enum NodeError {
     /// It has pruned a block.
     #[error("the node has pruned block {0}")]
     Pruned(u32),
+    /// It knows no hash of a block of its own chain. Bitcoin Core always does, and a stand-in only of the blocks that it has.
+    #[error("the node does not have block {0}, which the history was made of")]
+    Gone(u32),
     /// It gave another block, or one that is cut off: the same may be asked again.
     #[error("block {height}, {hash}: {error}")]
     Block {
@@ -78,6 +81,7 @@ impl NodeError {
             NodeError::Fault(error) => error.public(),
             NodeError::Changed(_) => "the node's chain has changed",
             NodeError::Pruned(_) => "the node has pruned a block",
+            NodeError::Gone(_) => "the node does not have the blocks that the history was made of",
             NodeError::Block { .. } => "the node's answer cannot be read",
         }
     }

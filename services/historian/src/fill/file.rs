@@ -75,13 +75,14 @@ impl<N: Node> File<N> {
             estimator: setting.estimator.clone(),
             stop: setting.stop.clone(),
         };
+        let chain = Chain::of(&chain_name, setting.archive.is_simulated());
         Ok(File {
-            chain: Chain::of(&chain_name, setting.archive.is_simulated()),
+            chain,
             chain_name,
             genesis,
             tools,
             ledger: Ledger::new(history, setting.progress.clone()),
-            known: Known::default(),
+            known: Known::of(chain),
             tail: Tail::default(),
             written: None,
             sight: None,

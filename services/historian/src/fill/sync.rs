@@ -1,10 +1,12 @@
 //! Where the node's chain leaves what the history has of it, and what of the history goes with that.
 
+use std::collections::BTreeMap;
+
 use bitcoin::BlockHash;
 use satscope_oracle::past::{AFTER, PERIOD_BLOCKS};
 use tracing::{info, warn};
 
-use super::{branch::Branch, ledger::Ledger, period::Tools};
+use super::{branch::Branch, ledger::Ledger, period::Tools, plan::Chain};
 use crate::{
     fill_metrics::REORGS,
     node::{Moment, Node, NodeError},
@@ -17,12 +19,22 @@ const COMPARED: u32 = 2 * PERIOD_BLOCKS;
 /// What is known of the node's chain.
 #[derive(Debug, Default)]
 pub struct Known {
+    /// Whether a stand-in makes the chain up.
+    is_made_up: bool,
     branch: Branch,
     /// The first block that the history has not, or has another one of; `None` until the history was compared.
     first_new: Option<u32>,
 }
 
 impl Known {
+    /// Nothing yet of this chain.
+    pub fn of(chain: Chain) -> Known {
+        Known {
+            is_made_up: chain.is_made_up,
+            ..Known::default()
+        }
+    }
+
     /// The newest headers.
     pub fn branch(&self) -> &Branch {
         &self.branch
@@ -71,16 +83,15 @@ impl Known {
         }
         let before: Vec<_> = spots(&self.branch);
         let branch = read(tools, moment, from).await?;
+        let mut heights = before.iter().map(|(height, _)| *height);
+        let shared = heights.find(|height| branch.at(*height).is_some());
         let leaves = branch.leaves(&before);
+        if shared.is_none() || leaves.is_some_and(|fork| Some(fork) <= shared) {
+            // All that can be compared is another: the history says how deep that goes.
+            self.first_new = None;
+            return self.begin(tools, ledger, moment, from).await;
+        }
         if let Some(fork) = leaves {
-            let fork = match before.first() {
-                // The whole branch is another: the history says how deep that goes.
-                Some((lowest, _)) if *lowest == fork => {
-                    self.first_new = None;
-                    return Box::pin(self.begin(tools, ledger, moment, from)).await;
-                }
-                _ => fork,
-            };
             leave(ledger, fork).await?;
             self.first_new = Some(self.first_new().min(fork));
         }
@@ -105,7 +116,9 @@ impl Known {
         if !reaches_down || next > moment.height {
             return Ok(false);
         }
-        let headers = tools.headers(next..moment.height + 1).await?;
+        let Some(headers) = or_gone(tools.headers(next..moment.height + 1).await)? else {
+            return Ok(false);
+        };
         let is_whole = headers.last().is_some_and(|last| last.hash == moment.hash);
         let follows = is_whole && self.branch.extend(&headers);
         if follows {
@@ -122,6 +135,9 @@ impl Known {
         moment: &Moment,
         from: u32,
     ) -> anyhow::Result<bool> {
+        if self.is_made_up {
+            return self.begin_made_up(tools, ledger, moment, from).await;
+        }
         let (stored, tip) = ledger
             .read(|readers| Ok((readers.periods()?, readers.tip()?)))
             .await?;
@@ -171,11 +187,84 @@ impl Known {
         self.first_new = Some(fork);
         Ok(true)
     }
+
+    /// Compares the history with a chain that a stand-in makes up. A stand-in that is started again has other blocks, and knows no
+    /// hash of a block below its lowest. So the history is compared from there on, and all its blocks go if the chain has none of
+    /// them.
+    async fn begin_made_up<N: Node>(
+        &mut self,
+        tools: &Tools<N>,
+        ledger: &Ledger,
+        moment: &Moment,
+        from: u32,
+    ) -> anyhow::Result<bool> {
+        let (stored, tip) = ledger
+            .read(|readers| Ok((readers.periods()?, readers.tip()?)))
+            .await?;
+        if let Some(tip) = tip
+            && let Some(hash) = or_gone(tools.hash_at(tip.height).await)?
+            && hash == Some(tip.hash)
+        {
+            self.branch = read(tools, moment, from).await?;
+            self.first_new = Some(tip.height + 1);
+            return Ok(true);
+        }
+        let hashes = ledger.read(|readers| readers.hashes_from(0)).await?;
+        let is_behind = hashes.contains(&(moment.height, moment.hash))
+            && tip.is_some_and(|tip| moment.height < tip.height);
+        if is_behind {
+            return Ok(false);
+        }
+        let seals = stored
+            .iter()
+            .filter_map(|stored| Some((stored.row.last_height(), stored.seal?.last_hash)));
+        let lowest = moment.lowest.unwrap_or(0);
+        let known: BTreeMap<u32, BlockHash> = seals
+            .chain(hashes)
+            .chain(tip.map(|tip| (tip.height, tip.hash)))
+            .filter(|(height, _)| *height >= lowest)
+            .collect();
+        let known: Vec<(u32, BlockHash)> = known.into_iter().collect();
+        let first = known.first().map(|(first, _)| *first);
+        let fork = or_gone(fork(tools, &known, moment).await)?.unwrap_or(first);
+        self.branch = read(tools, moment, from).await?;
+        let shared = known
+            .iter()
+            .rev()
+            .find(|(height, _)| fork.is_none_or(|fork| *height < fork));
+        self.first_new = Some(match (shared, fork) {
+            (Some(_), None) => tip.map_or(0, |tip| tip.height + 1),
+            // Blocks of final periods between the two have no hashes.
+            (Some((shared, _)), Some(_)) => {
+                leave(ledger, shared + 1).await?;
+                shared + 1
+            }
+            (None, _) if stored.is_empty() => 0,
+            (None, _) => {
+                REORGS.get().increment(1);
+                warn!(
+                    "the stand-in has none of the blocks that the history was made of: they go, and its own are read"
+                );
+                ledger.write(|writer| writer.reopen(0)).await?;
+                0
+            }
+        });
+        Ok(true)
+    }
 }
 
 fn spots(branch: &Branch) -> Vec<(u32, BlockHash)> {
     let headers = branch.of(0..u32::MAX).iter();
     headers.map(|header| (header.height, header.hash)).collect()
+}
+
+/// What the node says of a block; `None` if it does not have the block.
+fn or_gone<T>(answer: Result<T, NodeError>) -> Result<Option<T>, NodeError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(NodeError::Gone(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The headers from `from` to the node's best block.

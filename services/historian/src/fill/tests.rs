@@ -35,7 +35,17 @@ struct Running {
 
 impl Running {
     fn start(node: &FakeNode, folder: &std::path::Path, estimator: Sums) -> Running {
-        let archive = Archive::new(Some(folder.to_owned()), false).unwrap();
+        Running::start_on(node, folder, estimator, false)
+    }
+
+    /// The same on a node, or on a stand-in.
+    fn start_on(
+        node: &FakeNode,
+        folder: &std::path::Path,
+        estimator: Sums,
+        is_made_up: bool,
+    ) -> Running {
+        let archive = Archive::new(Some(folder.to_owned()), is_made_up).unwrap();
         let (progress, cpu) = (Progress::default(), Cpu::new(2).unwrap());
         let mut setting = Setting::new(node.clone(), archive.clone(), progress.clone(), cpu, 2);
         setting.estimator = Arc::new(estimator);
@@ -235,5 +245,83 @@ async fn a_node_that_goes_away_is_waited_for_and_what_was_read_is_kept() {
         asked < 4201 + 3 * (144 + 18) + 1,
         "{asked} blocks asked for"
     );
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stand_in_with_other_blocks_has_its_own_alone_however_long_its_past_is() {
+    let (long, folder) = (FakeNode::made_up(8100, 1500, 1), folder());
+    let start = |node: &FakeNode| Running::start_on(node, folder.path(), USUAL, true);
+    let running = start(&long);
+    running.follows(&long).await;
+    running.holds(&long, 2016..8101);
+    running.end().await;
+    // The same, further on, keeps what is there.
+    long.chain().asked.clear();
+    long.grow(30, 1);
+    let running = start(&long);
+    running.follows(&long).await;
+    running.holds(&long, 2016..8131);
+    assert!(long.chain().asked.iter().all(|height| *height > 6048 - 200));
+    running.end().await;
+    // Others, with a shorter past and a longer one, a lower and a higher tip.
+    for (tip, lowest, branch) in [
+        (8100, 7000, 2),
+        (9000, 8500, 3),
+        (8050, 1500, 4),
+        (300, 10, 5),
+    ] {
+        let other = FakeNode::made_up(tip, lowest, branch);
+        let running = start(&other);
+        running.follows(&other).await;
+        running
+            .until("all blocks", |report| {
+                report.wanted_blocks > 0 && report.read_blocks == report.wanted_blocks
+            })
+            .await;
+        let readers = running.history().readers().clone();
+        let open_from = (tip + 1 - 18) / 2016 * 2016;
+        let first = open_from.max(lowest).min(lowest.next_multiple_of(2016));
+        running.holds(&other, first..tip + 1);
+        assert_eq!(readers.price_of_height(first - 1).unwrap(), None);
+        assert_eq!(readers.price_of_height(tip + 1).unwrap(), None);
+        drop(readers);
+        running.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stand_in_that_is_exchanged_meanwhile_has_its_own_blocks_alone() {
+    let (node, folder) = (FakeNode::made_up(4300, 100, 1), folder());
+    let running = Running::start_on(&node, folder.path(), USUAL, true);
+    running.follows(&node).await;
+    let other = FakeNode::made_up(4310, 4200, 2);
+    std::mem::swap(&mut *node.chain(), &mut *other.chain());
+    running.follows(&node).await;
+    running.holds(&node, 4200..4311);
+    let readers = running.history().readers().clone();
+    assert_eq!(readers.price_of_height(4199).unwrap(), None);
+    drop(readers);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_the_blocks_of_the_history_is_said_to_have_none() {
+    let (node, folder) = (FakeNode::new(4300), folder());
+    let running = Running::start(&node, folder.path(), USUAL);
+    running.follows(&node).await;
+    running.end().await;
+    node.chain().first_known = 4301;
+    let running = Running::start(&node, folder.path(), USUAL);
+    running
+        .until("a word", |report| {
+            report.detail == "the node does not have the blocks that the history was made of"
+        })
+        .await;
+    assert_eq!(running.progress.report().doing, Doing::Waiting);
+    // What is in the file stays, and the node has the blocks again.
+    node.chain().first_known = 0;
+    running.holds(&node, 0..4301);
+    running.follows(&node).await;
     running.end().await;
 }

@@ -190,6 +190,7 @@ impl Node for CoreNode {
         match self.call("getblockhash", json!([height])).await {
             Ok(hash) => Ok(Some(hash)),
             Err(error) if error.is_beyond_tip() => Ok(None),
+            Err(error) if error.may_be_pruned() => Err(NodeError::Gone(height)),
             Err(error) => Err(error.into()),
         }
     }

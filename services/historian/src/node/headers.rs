@@ -48,8 +48,13 @@ pub async fn headers(rpc: &Rpc, heights: Range<u32>) -> Result<Vec<Header>, Node
 }
 
 async fn hashes(rpc: &Rpc, heights: Range<u32>) -> Result<Vec<BlockHash>, NodeError> {
+    let first = heights.start;
     let calls = heights.map(|height| ("getblockhash", json!([height])));
-    all(rpc, &calls.collect::<Vec<_>>(), "it has become shorter").await
+    let hashes = all(rpc, &calls.collect::<Vec<_>>(), "it has become shorter").await;
+    hashes.map_err(|error| match error {
+        NodeError::Fault(error) if error.may_be_pruned() => NodeError::Gone(first),
+        error => error,
+    })
 }
 
 /// The results of all calls, if the node has what each asks for.

@@ -23,6 +23,8 @@ pub struct Chain {
     blocks: Vec<(Header, BlockPayments)>,
     /// The lowest block that is not pruned.
     pub lowest: u32,
+    /// The lowest block whose hash it knows, as a stand-in's.
+    pub first_known: u32,
     /// Whether it answers with an error.
     pub is_away: bool,
     pub downloading: Option<f64>,
@@ -31,6 +33,16 @@ pub struct Chain {
 }
 
 impl FakeNode {
+    /// A stand-in with a chain of this many blocks above the first, which begins at a height and has only the first block in common
+    /// with one of another branch.
+    pub fn made_up(tip: u32, lowest: u32, branch: u8) -> FakeNode {
+        let node = FakeNode::new(0);
+        node.grow(tip, branch);
+        node.chain().lowest = lowest;
+        node.chain().first_known = lowest;
+        node
+    }
+
     /// A chain of this many blocks above the first.
     pub fn new(tip: u32) -> FakeNode {
         let node = FakeNode(Arc::default());
@@ -84,7 +96,7 @@ impl FakeNode {
     pub fn expected(&self, height: u32) -> (BlockHash, Option<u64>) {
         let chain = self.chain();
         let header = chain.blocks[height as usize].0;
-        let first = height.saturating_sub(BEFORE);
+        let first = height.saturating_sub(BEFORE).max(chain.first_known);
         let end = (height + AFTER + 1).min(chain.blocks.len() as u32);
         let around = &chain.blocks[first as usize..end as usize];
         let payments: Vec<BlockPayments> = around.iter().map(|(_, block)| block.clone()).collect();
@@ -119,6 +131,9 @@ impl Node for FakeNode {
 
     async fn hash_at(&self, height: u32) -> Result<Option<BlockHash>, NodeError> {
         let chain = self.answering()?;
+        if height > 0 && height < chain.first_known {
+            return Err(NodeError::Gone(height));
+        }
         Ok(chain
             .blocks
             .get(height as usize)
@@ -127,6 +142,9 @@ impl Node for FakeNode {
 
     async fn headers(&self, heights: Range<u32>) -> Result<Vec<Header>, NodeError> {
         let chain = self.answering()?;
+        if heights.start < chain.first_known {
+            return Err(NodeError::Gone(heights.start));
+        }
         let found = chain
             .blocks
             .get(heights.start as usize..heights.end as usize);
