@@ -13,7 +13,7 @@ use satscope_proto::v1::{
     get_price_at_request::At, history_service_server::HistoryService,
 };
 use tokio::sync::Semaphore;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 use tracing::warn;
 
 use crate::{
@@ -60,6 +60,20 @@ async fn ask<T: Send + 'static>(
     history: History,
     ask: impl FnOnce(&Readers) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Status> {
+    let answer = answer(question, places, history, ask).await?;
+    answer.map_err(|error| {
+        warn!("a question about the past cannot be answered: {error}");
+        Status::internal(error.public())
+    })
+}
+
+/// What the file says, once one of `places` is free.
+async fn answer<T: Send + 'static>(
+    question: &'static str,
+    places: &Arc<Semaphore>,
+    history: History,
+    ask: impl FnOnce(&Readers) -> Result<T, StoreError> + Send + 'static,
+) -> Result<Result<T, StoreError>, Status> {
     let began = Instant::now();
     let place = places.clone().acquire_owned().await;
     let place = place.map_err(|_| Status::unavailable("the historian ends"))?;
@@ -72,11 +86,7 @@ async fn ask<T: Send + 'static>(
         .await
         .map_err(|_| Status::internal("the question was not answered"))?;
     report::answered(question, began.elapsed());
-    answer.map_err(|error| {
-        report::failed(&error);
-        warn!("a question about the past cannot be answered: {error}");
-        Status::internal(error.public())
-    })
+    Ok(answer.inspect_err(report::failed))
 }
 
 #[tonic::async_trait]
@@ -151,16 +161,11 @@ impl HistoryService for Service {
         let mut report = self.progress.report();
         let has = match history.clone() {
             Some(history) => {
-                match ask("coverage", &self.long, history, Readers::coverage).await {
-                    Ok(has) => Some(has),
-                    // The file cannot be read, which is an answer too: it says why.
-                    Err(status) if status.code() == Code::Internal => {
-                        let words = status.message().to_owned();
-                        report.unusable.get_or_insert(words);
-                        None
-                    }
-                    Err(status) => return Err(status),
-                }
+                let found = answer("coverage", &self.long, history, Readers::coverage).await?;
+                // That the file cannot be read is an answer too. `upkeep` asks the same, and logs the reason.
+                let unread = found.as_ref().err().map(StoreError::public);
+                report.unusable = report.unusable.or(unread.map(str::to_owned));
+                found.ok()
             }
             None => None,
         };

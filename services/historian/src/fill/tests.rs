@@ -8,6 +8,7 @@ mod pruning;
 
 use std::{sync::Arc, time::Duration};
 
+use bitcoin::{BlockHash, hashes::Hash as _};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -246,6 +247,39 @@ async fn a_node_that_goes_away_is_waited_for_and_what_was_read_is_kept() {
         "{asked} blocks asked for"
     );
     running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_another_chain_is_refused_from_the_nodes_first_answer_on() {
+    let folder = folder();
+    let archive = Archive::new(Some(folder.path().to_owned()), false).unwrap();
+    let other = archive.open("regtest", BlockHash::all_zeros()).unwrap();
+    let path = other.readers().path().to_owned();
+    drop((archive, other));
+    let before = std::fs::read(&path).unwrap();
+    for downloading in [Some(0.42), None] {
+        let node = FakeNode::new(200);
+        node.chain().downloading = downloading;
+        node.chain().is_away = true;
+        let running = Running::start(&node, folder.path(), USUAL);
+        let served = running.archive.open_again().unwrap();
+        assert!(served.is_some(), "the node has not answered yet");
+        drop(served);
+        node.chain().is_away = false;
+        running
+            .until("a word", |report| {
+                report.detail == "the history's file is of another chain"
+            })
+            .await;
+        assert_eq!(running.progress.report().doing, Doing::Stuck);
+        for _ in 0..5 {
+            running.archive.open_again().unwrap_err();
+            assert!(running.archive.history().is_none());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        running.end().await;
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), before, "it stays as it was");
 }
 
 #[tokio::test(flavor = "multi_thread")]

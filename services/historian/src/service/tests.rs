@@ -1,6 +1,7 @@
 use bitcoin::{BlockHash, hashes::Hash as _};
 use satscope_oracle::past::BlockPrice;
 use satscope_proto::v1::{self as proto, HistorianState, HistorySource};
+use tonic::Code;
 
 use super::*;
 use crate::{

@@ -282,3 +282,22 @@ async fn pruned_gone_and_refused_are_told_apart() {
     let refused = node.payments(&headers[3..]).await.unwrap_err().to_string();
     assert!(refused.contains("getblock is not allowed"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_stand_in_that_knows_no_hash_of_a_block_says_so() {
+    let script = Script {
+        others: vec![
+            ("getblockhash", Other::Error(-1)),
+            ("getblockhash", Other::Error(-1)),
+            ("getblockhash", Other::Error(-8)),
+        ],
+        ..years()
+    };
+    let (node, _script) = self::node(script).await;
+    let gone = node.hash_at(7).await.unwrap_err();
+    assert!(matches!(gone, NodeError::Gone(7)), "{gone}");
+    let gone = node.headers(3..9).await.unwrap_err();
+    assert!(matches!(gone, NodeError::Gone(3)), "{gone}");
+    assert!(!gone.is_fault(), "it is not asked again at once");
+    assert_eq!(node.hash_at(7).await.unwrap(), None);
+}
