@@ -131,3 +131,53 @@ impl Upkeep {
         self.complaint = Some(words);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bitcoin::{BlockHash, hashes::Hash as _};
+    use satscope_kit::health::Readiness;
+
+    use super::*;
+    use crate::progress::Doing;
+
+    #[test]
+    fn a_file_that_the_node_has_disowned_is_waited_for_by_name_and_not_served() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = || Archive::new(Some(folder.path().to_owned()), true).unwrap();
+        let (own, other) = (BlockHash::hash(&[1]), BlockHash::hash(&[2]));
+        archive().open("regtest", own).unwrap();
+        let readiness = Readiness::default();
+        let mut upkeep = Upkeep {
+            archive: archive(),
+            progress: Progress::default(),
+            condition: readiness.condition("history", "the history's file"),
+            looked_through: None,
+            complaint: None,
+        };
+        let unmet = || {
+            let conditions = readiness.watch().borrow().clone();
+            let mut unmet = conditions.unmet();
+            unmet.next().map(|(name, why)| format!("{name}: {why:?}"))
+        };
+        upkeep.beat();
+        assert_eq!(unmet(), None, "the node has not said anything yet");
+        upkeep.archive.open("regtest", other).unwrap_err();
+        for _ in 0..2 {
+            upkeep.beat();
+            let why = unmet().unwrap();
+            assert!(
+                why.contains("history: ") && why.contains("of another chain"),
+                "{why}"
+            );
+            let report = upkeep.progress.report();
+            let expected = (Doing::Stuck, "the history's file is of another chain");
+            assert_eq!(report.shown(), expected);
+            assert!(upkeep.archive.history().is_none());
+        }
+        upkeep.archive.open("regtest", own).unwrap();
+        upkeep.beat();
+        assert_eq!(unmet(), None);
+        assert_eq!(upkeep.progress.report().unusable, None);
+    }
+}
