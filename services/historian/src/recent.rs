@@ -63,6 +63,12 @@ impl Fault {
     fn is_beyond_use(&self) -> bool {
         match self {
             Fault::Block(..) | Fault::Foreign => true,
+            // A value that its column cannot have.
+            Fault::Sqlite(
+                rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::InvalidColumnType(..),
+            ) => true,
             Fault::Sqlite(error) => matches!(
                 error.sqlite_error_code(),
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
@@ -215,7 +221,7 @@ fn open(path: &Path) -> Result<Connection, Fault> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application, layout, tables) {
         (0, 0, 0) => begin(&connection)?,
-        (APPLICATION, LAYOUT, _) => {}
+        (APPLICATION, LAYOUT, _) if has_table(&connection)? => {}
         _ => return Err(Fault::Foreign),
     }
     // What a power cut takes is read again.
@@ -225,6 +231,16 @@ fn open(path: &Path) -> Result<Connection, Fault> {
     connection.pragma_update(None, "cache_size", -1024)?;
     connection.pragma_update_and_check(None, "max_page_count", MOST_PAGES, |_| Ok(()))?;
     Ok(connection)
+}
+
+/// Whether the file has the table of this layout.
+fn has_table(connection: &Connection) -> Result<bool, Fault> {
+    let columns: u32 = connection.query_row(
+        "SELECT count(*) FROM pragma_table_info('payments') WHERE name IN ('height', 'hash', 'amounts')",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(columns == 3)
 }
 
 fn begin(connection: &Connection) -> Result<(), Fault> {

@@ -72,6 +72,18 @@ fn a_damaged_or_foreign_file_is_begun_anew() {
         .unwrap();
     drop(connection);
     assert_eq!(Recent::open(&path).get(7, hash(1)), None);
+    // One without its table, and one with a height that cannot be.
+    for spoil in [
+        "DROP TABLE payments",
+        "INSERT INTO payments VALUES (-1, x'', x'')",
+    ] {
+        put(&mut Recent::open(&path), 0, 7..8);
+        Connection::open(&path).unwrap().execute(spoil, []).unwrap();
+        let mut recent = Recent::open(&path);
+        put(&mut recent, 0, 8..9);
+        put(&mut recent, 0, 9..10);
+        assert_eq!(recent.get(9, hash(1)), Some(payments(30)), "{spoil}");
+    }
 }
 
 #[test]
