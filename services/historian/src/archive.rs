@@ -1,4 +1,4 @@
-//! The history that this process keeps: none until it is known whose it is, then one file.
+//! The open history of this process: none until its chain is known, then one file.
 //!
 //! The file's name has the chain in it, which the node tells. A file that is there already is opened at once if it is the only
 //! one of its kind, so that the past is served while the node is away. Once the node has told its chain, no other chain's file is
@@ -18,7 +18,7 @@ use crate::{
     store::{Identity, Readers, Store, StoreError, Writer},
 };
 
-/// Where the files are, and the one that is open. Clones share it.
+/// The folder of the files, and the open file. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Archive(Arc<Shared>);
 
@@ -38,11 +38,11 @@ struct State {
     refused: Option<String>,
 }
 
-/// The folder of the files.
+/// The folder of the files, and whether it outlives the process.
 #[derive(Debug)]
 enum Folder {
     Kept(PathBuf),
-    /// Removed at the end.
+    /// A temporary folder that is removed at the end.
     Passing(TempDir),
 }
 
@@ -54,12 +54,13 @@ pub struct History {
 }
 
 impl History {
-    /// Those that read.
+    /// The readers of the file.
     pub fn readers(&self) -> &Readers {
         &self.readers
     }
 
-    /// The one that writes, for one transaction: other parts of the historian wait for it meanwhile, for at most seconds.
+    /// Runs `work` on the file's writer, for one transaction. Other parts of the historian wait meanwhile, for some
+    /// seconds at most.
     pub fn write<T>(
         &self,
         work: impl FnOnce(&mut Writer) -> Result<T, StoreError>,
@@ -77,10 +78,11 @@ impl History {
 }
 
 impl Archive {
-    /// The files in a folder, of nodes or of stand-ins. Without a folder, they are kept in one that is removed at the end.
+    /// The files in a folder, of nodes or of stand-ins. Without a folder they are kept in a temporary one that is
+    /// removed at the end.
     ///
     /// # Errors
-    /// When there is no room for such a folder.
+    /// When the temporary folder cannot be made.
     pub fn new(folder: Option<PathBuf>, simulated: bool) -> anyhow::Result<Archive> {
         let folder = match folder {
             Some(folder) => Folder::Kept(folder),
@@ -98,7 +100,7 @@ impl Archive {
         })))
     }
 
-    /// The folder of the files, for what lies beside them.
+    /// The folder of the files, which other files lie in as well.
     pub fn folder(&self) -> &Path {
         match &self.0.folder {
             Folder::Kept(folder) => folder,
@@ -111,7 +113,7 @@ impl Archive {
         self.0.simulated
     }
 
-    /// The open file; `None` if it is not known yet whose history is kept, or the file cannot be opened.
+    /// The open file; `None` while its chain is not known, or if the file cannot be opened.
     pub fn history(&self) -> Option<History> {
         self.lock().open.clone()
     }
@@ -137,7 +139,7 @@ impl Archive {
         }
     }
 
-    /// The only file of its kind, and whose it is.
+    /// The only file of its kind, with its identity; `None` if there is none, or more than one.
     fn only(&self) -> Result<Option<(PathBuf, Identity)>, StoreError> {
         let files = Store::files(self.folder(), self.0.simulated)?;
         match <[PathBuf; 1]>::try_from(files) {

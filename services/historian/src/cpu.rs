@@ -1,4 +1,4 @@
-//! The threads that compute: as many as the historian has workers, at the lowest priority, apart from those that serve.
+//! The threads that compute prices: one for each worker, at the lowest priority, apart from the threads that serve.
 
 use std::{
     any::Any,
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 pub struct Cpu(Arc<ThreadPool>);
 
 impl Cpu {
-    /// So many threads.
+    /// A pool of `threads` threads, at least one.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -27,12 +27,12 @@ impl Cpu {
         Ok(Cpu(Arc::new(pool)))
     }
 
-    /// What `work` gives, which runs on one of the threads. A panic of `work` goes on here.
+    /// Runs `work` on one of the threads and returns its result. A panic of `work` continues in the caller.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let (done, outcome) = oneshot::channel();
         self.0.spawn(move || {
             let worked = catch_unwind(AssertUnwindSafe(work));
-            // Nobody waits for it any more once the process ends.
+            // The receiver is gone once the process ends.
             drop(done.send(worked));
         });
         match outcome.await {
@@ -43,8 +43,8 @@ impl Cpu {
     }
 }
 
-/// Gives this thread the lowest priority. On Linux, a "process" of that call is a thread (setpriority(2), "C library/kernel
-/// differences"); elsewhere it would be the whole program, which stays as it is.
+/// Gives this thread the lowest priority. On Linux a thread counts as the "process" of that call (setpriority(2), "C
+/// library/kernel differences"). Elsewhere the call would slow the whole program, so it is left out.
 fn yield_to_others() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, 19) {

@@ -1,7 +1,8 @@
 //! Fills the history: reads the past from the node, newest period first, and follows the node's tip.
 //!
-//! One task looks at the node every few seconds, brings the newest blocks up to date, starts a job for each period that is wanted,
-//! and writes what the jobs have read. Nothing but the history and the node says where to go on, so a process that is killed at any
+//! One task looks at the node every few seconds and brings the newest blocks up to date. It starts a job for each
+//! wanted period, and writes the results of the jobs. Its progress is kept in the history alone, so a process that is
+//! killed at any moment goes on after its last transaction.
 //! moment goes on where the last transaction left off.
 
 mod branch;
@@ -40,23 +41,23 @@ use reading::{Pauses, Trouble};
 
 /// Interval between looks at the node.
 const EVERY: Duration = Duration::from_secs(3);
-/// The same while it downloads the chain.
+/// Interval between looks at a node that downloads the chain.
 const EVERY_DOWNLOADING: Duration = Duration::from_secs(60);
 
-/// What the filler works with.
+/// The parts that the filler works with.
 #[derive(Debug)]
 pub struct Setting<N> {
     /// The node.
     pub node: N,
     /// The history's files.
     pub archive: Archive,
-    /// Where it says how far it is.
+    /// The report that the filler keeps up to date.
     pub progress: Progress,
     /// The threads that compute.
     pub cpu: Cpu,
-    /// What makes prices.
+    /// The estimator that makes prices.
     pub estimator: Arc<dyn Estimator>,
-    /// Periods that are read at a time.
+    /// Number of periods that are read at a time.
     pub workers: usize,
     /// Cancelled when the process ends.
     pub stop: CancellationToken,
@@ -65,7 +66,7 @@ pub struct Setting<N> {
 }
 
 impl<N: Node> Setting<N> {
-    /// The usual setting.
+    /// The setting of a real run.
     pub fn new(node: N, archive: Archive, progress: Progress, cpu: Cpu, workers: usize) -> Self {
         Setting {
             node,
@@ -126,7 +127,7 @@ impl<N: Node> Filler<N> {
         }
     }
 
-    /// The next job that is done; `None` once it is time to look at the node again.
+    /// Waits for the next finished job; `None` once it is time to look at the node again.
     async fn next_job(
         &mut self,
         until: tokio::time::Instant,
@@ -145,7 +146,7 @@ impl<N: Node> Filler<N> {
         }
     }
 
-    /// What did not work this time is tried again after a pause, if it may work then.
+    /// The pause before an error's cause is tried again; the error itself if trying again would not help.
     fn put_off(&mut self, error: anyhow::Error) -> anyhow::Result<Duration> {
         if let Some(error) = error.downcast_ref::<NodeError>() {
             match error.is_fault() || matches!(error, NodeError::Gone(_)) {
@@ -170,7 +171,7 @@ impl<N: Node> Filler<N> {
         }
     }
 
-    /// Looks at the node and does what is to be done; the pause until the next look.
+    /// Looks at the node, does the work that follows, and returns the pause until the next look.
     async fn look(&mut self) -> anyhow::Result<Duration> {
         let moment = self.setting.node.moment().await?;
         if let Some(verified) = moment.downloading {
@@ -224,7 +225,7 @@ impl<N: Node> Filler<N> {
         Ok(())
     }
 
-    /// Starts the jobs that there is room for, and brings the newest blocks up to date.
+    /// Starts wanted jobs as far as there are workers, and brings the newest blocks up to date.
     async fn go_on(&mut self) -> anyhow::Result<()> {
         let Some(file) = &mut self.file else {
             return Ok(());
@@ -265,7 +266,7 @@ impl<N: Node> Filler<N> {
                 telling(progress, &self.trouble, file.write(read)).await
             }
             Err(error) => {
-                // The next look at the node says whether it is still wanted.
+                // The next look at the node decides whether the period is still wanted.
                 info!("period {period} is not read now: {error}");
                 file.sight = None;
                 Ok(())
@@ -274,7 +275,7 @@ impl<N: Node> Filler<N> {
     }
 }
 
-/// Does something that waits for the node, and says meanwhile what keeps the node from answering.
+/// Awaits `doing`, which may wait for the node. Meanwhile the progress report says what keeps the node from answering.
 async fn telling<T>(progress: Progress, trouble: &Trouble, doing: impl Future<Output = T>) -> T {
     let telling = async {
         loop {

@@ -24,7 +24,7 @@ named_metrics! {
         "Periods whose prices and a neighbour's are over 5 % apart where they meet; both are served with low confidence.";
 }
 
-/// Begins all of them at zero, so that they appear before their first event.
+/// Registers counters at zero, so that they appear before their first event.
 pub fn start() {
     describe();
     for count in [

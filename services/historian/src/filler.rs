@@ -1,4 +1,4 @@
-//! The filler's beginning: which node it asks, and how much of the machine it takes.
+//! The start of the filler: the choice of its node, and its share of the machine.
 
 use std::{fs, thread};
 
@@ -23,18 +23,18 @@ use crate::{
     settings::Around,
 };
 
-/// The memory that one worker takes, in bytes: the payments of a period, and what its prices are made with.
+/// The memory that one worker takes, in bytes: the payments of a period, and the estimator's work on them.
 const WORKER_BYTES: u64 = 128 << 20;
 /// The share of the machine's memory that the workers take by default: one in this many parts.
 const MEMORY_PARTS: u64 = 4;
-/// Where Linux says how much memory there is, and how much of it this process's group may take.
+/// Linux's files of the machine's memory, and of the memory that this process's control group may take.
 const MEMORY: &str = "/proc/meminfo";
 const GROUP_MEMORY: &str = "/sys/fs/cgroup/memory.max";
 
 /// Starts to fill the history from the node that `around` names.
 ///
 /// # Errors
-/// When a login cannot be read, the node's files are found and cannot be used, or the system gives no thread.
+/// When a login cannot be read, the node's files are found but unusable, or the system gives no thread.
 pub async fn start(
     workers: Option<u32>,
     around: &Around,
@@ -62,7 +62,7 @@ pub async fn start(
     Ok(())
 }
 
-/// The RPC of the node; `None` if none is set, and none is to be looked for.
+/// The RPC of the node; `None` if none is set and the node's files are not to be looked for.
 fn rpc(set: &NodeSettings, is_set_elsewhere: bool) -> anyhow::Result<Option<Rpc>> {
     let auth = match set.login()? {
         None => Auth::None,
@@ -85,7 +85,7 @@ fn rpc(set: &NodeSettings, is_set_elsewhere: bool) -> anyhow::Result<Option<Rpc>
     Ok(choice.rpc)
 }
 
-/// As many workers as there are cores, and no more than a quarter of the memory has room for.
+/// The default number of workers: one for each core, but no more than fit in a quarter of the memory.
 fn usual_workers() -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let room = memory_bytes().map_or(1, |bytes| bytes / MEMORY_PARTS / WORKER_BYTES);
@@ -94,14 +94,14 @@ fn usual_workers() -> usize {
         .max(1)
 }
 
-/// The memory that this process may take, in bytes; `None` where the system does not say.
+/// The memory that this process may take, in bytes; `None` if the system does not tell.
 fn memory_bytes() -> Option<u64> {
     let memory = fs::read_to_string(MEMORY).ok()?;
     let line = memory
         .lines()
         .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    // "max" stands for no bound.
+    // The text "max" means that there is no limit; it does not parse as a number.
     let group = fs::read_to_string(GROUP_MEMORY).ok();
     let group = group.and_then(|text| text.trim().parse::<u64>().ok());
     Some(group.unwrap_or(u64::MAX).min(kilobytes * 1024))

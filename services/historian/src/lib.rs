@@ -1,7 +1,8 @@
-//! A price for every block, read from the node's blocks and kept.
+//! Keeps a price for every block, read from the node's blocks.
 //!
-//! The [`store`] is the history's file, and [`archive`] the one that this process has open. The service answers from it,
-//! [`minutes`] writes what the analyzer shows, and the filler what the node's blocks say; it tells [`progress`] how far it is.
+//! The [`store`] is the history's file, and the [`archive`] holds the open one. The service answers from it.
+//! [`minutes`] writes the analyzer's live estimates to it, and the filler the prices of the node's blocks. The filler
+//! tells its [`progress`].
 
 pub mod archive;
 mod cpu;
@@ -32,17 +33,17 @@ pub use settings::{Around, HistorianSettings};
 
 use crate::{archive::Archive, progress::Progress};
 
-/// Says what each metric of the historian means.
+/// Describes each metric of the historian to the recorder.
 pub fn describe_metrics() {
     report::describe();
     fill_metrics::describe();
 }
 
-/// Starts the historian; the address that it serves on.
+/// Starts the historian and returns the address that it serves on.
 ///
 /// # Errors
-/// When a port is taken, or a setting cannot be used. A node or an analyzer that cannot be reached, and a file that cannot be
-/// opened, are no errors: they are waited for.
+/// When a port is taken, or a setting cannot be used. An unreachable node or analyzer, or a file that cannot be opened,
+/// is no error, because the historian waits for it.
 pub async fn start(
     settings: HistorianSettings,
     around: Around,

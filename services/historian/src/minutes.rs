@@ -1,12 +1,12 @@
-//! Minutes: what the live estimates of each minute were, as they were shown.
+//! The live estimates of each minute, as they were shown, written to the history.
 //!
-//! The analyzer's updates are followed, and each estimate that is not stale is a sample of its minute of the event clock. A minute
-//! is written when it is over, every few seconds while it lasts, and at the end of the process. A historian that begins in the
-//! middle of a minute goes on with the row that an earlier one left.
+//! The analyzer's updates are followed, and each estimate that is not stale is a sample of its minute of the event
+//! clock. A minute is written when it is over, every few seconds before that, and at the end of the process. A
+//! historian that starts in the middle of a minute adds to the row that an earlier process left.
 //!
-//! Only the newest minute of the file changes. When the clock is set back, estimates of minutes that are in the file are left
-//! out: what was shown first stays. Minutes that the file does not have are written, so that a clock that was ahead, and was set
-//! right, costs none.
+//! Only the newest minute of the file changes. If the clock is set back, estimates of minutes that the file has are
+//! left out, so the prices shown first stay. Missing minutes are written, so that a clock that was ahead and is set
+//! right costs none.
 
 mod cell;
 #[cfg(test)]
@@ -39,10 +39,10 @@ use cell::{Before, Cell, Sample};
 
 /// Interval at which minutes are written.
 const EVERY: Duration = Duration::from_secs(10);
-/// Minutes that wait for a file that is not open, or cannot be written; the oldest of more are forgotten.
+/// Minutes that wait while no file is open or the file cannot be written; beyond this number the oldest are dropped.
 const WAITING: usize = 1440;
 
-/// What follows the analyzer. Clones share what they know.
+/// The follower of the analyzer. Clones share its minutes.
 #[derive(Clone, Debug)]
 pub struct Follower {
     archive: Archive,
@@ -50,23 +50,23 @@ pub struct Follower {
     minutes: Arc<Mutex<Minutes>>,
 }
 
-/// The minutes that are not over, or not written.
+/// The minutes that are not over or not yet written.
 #[derive(Debug, Default)]
 struct Minutes {
-    /// The minute that lasts.
+    /// The minute that is not over; `None` before the first sample.
     lasting: Option<Cell>,
     /// Minutes that are over, oldest first.
     over: VecDeque<Cell>,
-    /// Minutes that were begun.
+    /// Number of minutes begun so far; it numbers the cells.
     begun: u64,
-    /// The last update that was looked at.
+    /// Sequence of the newest update that was read.
     sequence: u64,
-    /// Why the last write left something out or failed, for the log.
+    /// Why the last write failed or left something out, for the log; `None` if it succeeded.
     complaint: Option<String>,
 }
 
 impl Follower {
-    /// Not connected yet.
+    /// A follower that is not connected yet.
     pub fn new(archive: Archive, condition: Condition) -> Follower {
         Follower {
             archive,
@@ -91,10 +91,10 @@ impl Follower {
         .await;
     }
 
-    /// Writes until `stop`, and once more then.
+    /// Writes minutes every [`EVERY`] until `stop`, and once more at the end.
     ///
     /// # Errors
-    /// When a thread for it dies. A file that cannot be written is no error: the minutes wait.
+    /// When the writing thread panics. A file that cannot be written is no error, because the minutes wait.
     pub async fn write(&self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut every = tokio::time::interval(EVERY);
         loop {
@@ -125,7 +125,7 @@ impl Follower {
 
     fn take(&self, update: &PriceUpdate) {
         let mut minutes = self.lock();
-        // The first update of a connection is the newest one, which may be known.
+        // The first update of a new connection may be one that was read before.
         if minutes.sequence == update.sequence {
             return;
         }
@@ -139,8 +139,8 @@ impl Follower {
         }
     }
 
-    /// Writes the minutes that are over, and the one that lasts. The lock is not held meanwhile, so that a slow disk holds up no
-    /// update.
+    /// Writes the minutes that are over, and the current one. The lock is not held during a write, so that a slow disk
+    /// delays no update.
     fn put(&self) {
         let Some(history) = self.archive.history() else {
             return;
@@ -172,11 +172,11 @@ impl Follower {
     }
 }
 
-/// What became of a minute that was to be written.
+/// The outcome of writing a minute.
 enum Outcome {
-    /// It is in the file, beside or on top of this.
+    /// The minute is in the file; with it comes the row that the file had before this process.
     Written(Before),
-    /// It does not belong into the file.
+    /// The minute does not belong in the file, for this reason.
     LeftOut(&'static str),
     /// The file cannot be written.
     Failed(StoreError),
@@ -214,7 +214,7 @@ fn put_cell(history: &History, cell: &Cell) -> Outcome {
     }
     match history.write(|writer| writer.put_minutes(&[cell.row()])) {
         Ok(()) => Outcome::Written(cell.before),
-        // It would be refused for ever.
+        // The same rows would be refused again and again.
         Err(error @ StoreError::Rows(_)) => {
             warn!("a minute is left out: {error}");
             Outcome::LeftOut("refused")
@@ -238,13 +238,13 @@ impl Minutes {
         }
     }
 
-    /// The minute that is to be written next, and whether it is over.
+    /// The next minute to write, and whether it is over.
     fn next(&self) -> Option<(Cell, bool)> {
         let over = self.over.front().map(|cell| (cell.clone(), true));
         over.or_else(|| self.lasting.clone().map(|cell| (cell, false)))
     }
 
-    /// A minute is in the file. If it lasts, or was not over when it was taken, it is written again.
+    /// Takes note that a minute was written. A minute that was not over then is written again later.
     fn wrote(&mut self, number: u64, before: Before, is_over: bool) {
         if is_over {
             self.forget(number);
@@ -261,7 +261,7 @@ impl Minutes {
         self.lasting.take_if(|cell| cell.number == number);
     }
 
-    /// Logs why minutes are left out or not written, once for each reason, and when that is over.
+    /// Logs why minutes are left out or not written, once for each reason, and when they are written again.
     fn complain(&mut self, complaint: Option<String>) {
         match (&complaint, &self.complaint) {
             (Some(new), old) if old.as_ref() != Some(new) => warn!("{new}"),

@@ -1,4 +1,4 @@
-//! The node as the historian sees it: its best block, headers by height, and the payments of blocks.
+//! The node as the historian needs it: its best block, headers by height, and the payments of blocks.
 
 mod bytes;
 pub mod core;
@@ -14,20 +14,20 @@ use thiserror::Error;
 
 pub use bytes::BlockError;
 
-/// A block of the best chain, as its header tells it.
+/// The header of a block on the best chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Its height.
     pub height: u32,
     /// Its hash.
     pub hash: BlockHash,
-    /// The hash of the block before it; all zeros of the chain's first block.
+    /// The hash of the block before it; all zeros for the chain's first block.
     pub previous: BlockHash,
     /// The time that its miner set, Unix seconds.
     pub time: u64,
 }
 
-/// How the node is.
+/// The node's state at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moment {
     /// Its chain, as `getblockchaininfo` names it.
@@ -36,19 +36,19 @@ pub struct Moment {
     pub height: u32,
     /// The hash of that block.
     pub hash: BlockHash,
-    /// How much of the network's chain it has verified, 0 to 1; `None` once its initial download is over.
+    /// The part of the network's chain that it has verified, 0 to 1; `None` once its initial download is over.
     pub downloading: Option<f64>,
-    /// The lowest block that it has, if it prunes.
+    /// The lowest block that it has; `None` if it does not prune.
     pub lowest: Option<u32>,
 }
 
-/// Why the node did not give what it was asked for.
+/// Why the node did not answer a question.
 #[derive(Debug, Error)]
 pub enum NodeError {
-    /// It cannot answer now: the same may be asked again.
+    /// It cannot answer now; the question may be asked again.
     #[error(transparent)]
     Fault(#[from] RpcError),
-    /// A block is not in its chain, or not any more: the chain has changed.
+    /// A block is not, or no longer, in its chain, because the chain has changed.
     #[error("the node's chain has changed: {0}")]
     Changed(String),
     /// It has pruned a block.
@@ -64,7 +64,7 @@ pub enum NodeError {
         height: u32,
         /// The block's hash.
         hash: BlockHash,
-        /// What is wrong with it.
+        /// The error in the block.
         error: BlockError,
     },
 }
@@ -75,7 +75,7 @@ impl NodeError {
         matches!(self, NodeError::Fault(_) | NodeError::Block { .. })
     }
 
-    /// What the public is told of it: no address, user or path, and no words of the node.
+    /// The words for the public: no address, user or path, and no words of the node.
     pub fn public(&self) -> &'static str {
         match self {
             NodeError::Fault(error) => error.public(),
@@ -87,15 +87,15 @@ impl NodeError {
     }
 }
 
-/// A node that can be asked. Each question is asked once more or several times while the node is busy, and no longer.
+/// A node that answers questions. While it is busy, each question is repeated a limited number of times.
 pub trait Node: Clone + Send + Sync + 'static {
-    /// How the node is now.
+    /// The node's state now.
     fn moment(&self) -> impl Future<Output = Result<Moment, NodeError>> + Send;
 
     /// The hash of the chain's first block.
     fn genesis(&self) -> impl Future<Output = Result<BlockHash, NodeError>> + Send;
 
-    /// The hash of the best chain's block at this height; `None` if the chain does not reach so high.
+    /// The hash of the best chain's block at this height; `None` if the chain is shorter.
     fn hash_at(
         &self,
         height: u32,
@@ -107,7 +107,7 @@ pub trait Node: Clone + Send + Sync + 'static {
         heights: Range<u32>,
     ) -> impl Future<Output = Result<Vec<Header>, NodeError>> + Send;
 
-    /// The payments of the first of these blocks: of one at least, and of as many as make an answer of a good size.
+    /// The payments of the first of these blocks: at least one block, and as many as fit in an answer of good size.
     fn payments(
         &self,
         blocks: &[Header],

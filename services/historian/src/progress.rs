@@ -1,4 +1,4 @@
-//! How far the historian has come. The filler and `upkeep` write it; the service and the metrics read it.
+//! The progress of the historian. The filler and `upkeep` write it; the service and the metrics read it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,7 +6,7 @@ use satscope_proto::v1::HistorianState;
 
 use crate::store::Tip;
 
-/// What the historian does.
+/// The state of the historian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Doing {
     /// It waits for the node.
@@ -29,7 +29,7 @@ impl Doing {
         (Doing::Stuck, "stuck"),
     ];
 
-    /// The state as gRPC has it.
+    /// The state as a message of the gRPC contract.
     pub fn message(self) -> HistorianState {
         match self {
             Doing::Waiting => HistorianState::Waiting,
@@ -40,20 +40,20 @@ impl Doing {
     }
 }
 
-/// How far the historian has come.
+/// The historian's report of its progress.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The node's chain, as `getblockchaininfo` names it; `None` until the node has answered.
     pub chain: Option<String>,
     /// The node's best block; `None` until the node has answered.
     pub tip: Option<Tip>,
-    /// Blocks that have been read, of `wanted_blocks`.
+    /// Number of blocks that have been read, of `wanted_blocks`.
     pub read_blocks: u64,
-    /// Blocks that are to be read in all; 0 until the node has answered.
+    /// Number of blocks that are to be read in all; 0 until the node has answered.
     pub wanted_blocks: u64,
     /// Seconds until all blocks are read, at the pace of the last minutes; `None` if the pace is unknown or no block is left.
     pub left_seconds: Option<u64>,
-    /// What the filler does.
+    /// The state of the filler.
     pub doing: Doing,
     /// One line for the public, without addresses or names: what the filler does or waits for.
     pub detail: String,
@@ -62,7 +62,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// What the historian does, and one line for the public. It is stuck while its file cannot be used, whatever the filler does.
+    /// The historian's state, and one line for the public. While its file cannot be used it is stuck, whatever the
+    /// filler does.
     pub fn shown(&self) -> (Doing, &str) {
         match &self.unusable {
             Some(why) => (Doing::Stuck, why),

@@ -21,17 +21,17 @@ use tracing::{info, warn};
 
 use crate::fill_metrics::{RECENT_BYTES, RECENT_FAULTS};
 
-/// The most that is kept, in bytes of encoded amounts.
+/// Most bytes of encoded amounts that are kept.
 const MOST_BYTES: u64 = 56 << 20;
-/// What the file may have in pages of 4,096 bytes: 64 MB.
+/// Most pages of 4,096 bytes that the file may have: 64 MB.
 const MOST_PAGES: u32 = (64 << 20) / 4096;
-/// How long a statement waits for another process that looks at the file.
+/// Time for which a statement waits for another process that reads the file.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Time from a fault to the next try to open the file or to read it.
 const REST: Duration = Duration::from_secs(5);
 /// Number of the tables' layout.
 const LAYOUT: u32 = 1;
-/// "sats", so that a file of another program is known for what it is.
+/// `PRAGMA application_id`: "sats", so that another program's file is recognised.
 const APPLICATION: u32 = 0x7361_7473;
 
 /// The file. While it cannot be used, all is asked of the node.
@@ -46,7 +46,7 @@ pub struct Recent {
     complaint: Option<String>,
 }
 
-/// Why the file was not usable.
+/// Why the file cannot be used.
 #[derive(Debug, Error)]
 enum Fault {
     #[error(transparent)]
@@ -78,7 +78,7 @@ impl Fault {
 }
 
 impl Recent {
-    /// The name of the file of a chain, in the state folder.
+    /// The name of the file, in the state folder, that belongs to a history's file.
     pub fn file_name(history: &str) -> String {
         match history.strip_prefix("history-") {
             Some(rest) => format!("recent-{rest}"),
@@ -98,7 +98,7 @@ impl Recent {
         recent
     }
 
-    /// The payments of a block, if they were kept.
+    /// The payments of a block; `None` if the file does not have them.
     pub fn get(&mut self, height: u32, hash: BlockHash) -> Option<BlockPayments> {
         let found = get(self.readable()?, height, hash);
         found.unwrap_or_else(|fault| {
@@ -107,7 +107,7 @@ impl Recent {
         })
     }
 
-    /// Whether the payments of each of these blocks were kept, in their order.
+    /// Whether the file has the payments of each of these blocks, in their order.
     pub fn has(&mut self, blocks: &[(u32, BlockHash)]) -> Vec<bool> {
         let found = self.readable().map(|connection| has(connection, blocks));
         found
@@ -115,8 +115,8 @@ impl Recent {
             .unwrap_or_else(|| vec![false; blocks.len()])
     }
 
-    /// Keeps the payments of blocks in place of others of their heights, and lets those go that are below a height. Beyond
-    /// `MOST_BYTES`, the lowest blocks are let go.
+    /// Keeps the payments of blocks, in place of others of their heights, and drops those below `lowest`. Above
+    /// [`MOST_BYTES`] in all, the lowest blocks are dropped.
     pub fn keep(&mut self, lowest: u32, blocks: &[(u32, BlockHash, &BlockPayments)]) {
         if self.connection.is_none() && self.readable().is_none() {
             return;
@@ -224,7 +224,7 @@ fn open(path: &Path) -> Result<Connection, Fault> {
         (APPLICATION, LAYOUT, _) if has_table(&connection)? => {}
         _ => return Err(Fault::Foreign),
     }
-    // What a power cut takes is read again.
+    // Blocks that a power cut removes are read again, so writes are not synced.
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "journal_size_limit", 1 << 20)?;

@@ -9,7 +9,7 @@ use crate::{
     store::{Coverage, StoreError},
 };
 
-/// Why an estimate was left out of its minute, by its label.
+/// The reasons for which an estimate or minute is left out, as labels.
 pub const LEFT_OUT: [&str; 4] = ["other_node", "older_minute", "no_history", "refused"];
 
 named_metrics! {
@@ -53,29 +53,29 @@ pub fn start() {
     }
 }
 
-/// The file could not be opened, read or written.
+/// Counts a failure to open, read or write the file, by its reason.
 pub fn failed(error: &StoreError) {
     STORE_FAILURES.of(&[("reason", error.label())]).increment(1);
 }
 
-/// An estimate went into no minute, for a reason of [`LEFT_OUT`].
+/// Counts an estimate or minute that was left out, for a reason of [`LEFT_OUT`].
 pub fn left_out(reason: &'static str) {
     ESTIMATES_LEFT_OUT.of(&[("reason", reason)]).increment(1);
 }
 
-/// The stream from the analyzer was lost.
+/// Counts a loss of the stream from the analyzer.
 pub fn upstream_lost() {
     UPSTREAM_LOST.get().increment(1);
 }
 
-/// A question was answered.
+/// Records the time that the answer to a question took.
 pub fn answered(question: &'static str, took: Duration) {
     ANSWER_SECONDS
         .of(&[("question", question)])
         .record(took.as_secs_f64());
 }
 
-/// How far the historian has come.
+/// Sets the metrics of the historian's progress.
 pub fn progress(report: &Report) {
     let (shown, _) = report.shown();
     for (doing, label) in Doing::ALL {
@@ -91,7 +91,7 @@ pub fn progress(report: &Report) {
     }
 }
 
-/// What the file has, and its size in bytes.
+/// Sets the metrics of the file's content, and of its size in bytes.
 pub fn file(coverage: &Coverage, bytes: u64, tip_height: Option<u32>) {
     BLOCKS.get().set(coverage.blocks as f64);
     MINUTE_ROWS.get().set(coverage.minutes as f64);

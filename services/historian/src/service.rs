@@ -1,7 +1,7 @@
-//! The gRPC service: prices of the past, and how far the historian has come.
+//! The gRPC service: prices of the past, and the historian's progress.
 //!
-//! SQLite is asked on threads of its own, at most as many questions at a time as it has connections. Questions about many rows
-//! have connections apart, so that they hold up no question about one.
+//! SQLite is asked on blocking threads, at most as many questions at a time as there are connections. Questions about
+//! many rows have connections of their own, so that they never delay a question about one row.
 
 mod wire;
 
@@ -23,7 +23,7 @@ use crate::{
     store::{Readers, StoreError},
 };
 
-/// The service.
+/// The gRPC service of the historian.
 #[derive(Debug)]
 pub struct Service {
     archive: Archive,
@@ -46,14 +46,15 @@ impl Service {
     /// The open history.
     ///
     /// # Errors
-    /// UNAVAILABLE while there is none.
+    /// UNAVAILABLE while none is open.
     fn history(&self) -> Result<History, Status> {
         let history = self.archive.history();
         history.ok_or_else(|| Status::unavailable("the history is not open yet"))
     }
 }
 
-/// Asks the file, once one of `places` is free. What was asked is not logged, because it says which moments somebody cares about.
+/// Asks the file, once one of `places` is free. The question's moment is not logged, because it would tell which
+/// moments a user cares about.
 async fn ask<T: Send + 'static>(
     question: &'static str,
     places: &Arc<Semaphore>,

@@ -1,4 +1,4 @@
-//! What the files of a folder hold, told to operators: `satscope history status`.
+//! The contents of a folder's files, shown to operators: `satscope history status`.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::dates::utc;
 use crate::store::{Coverage, PeriodState, Readers, Store, StoreError, StoredPeriod};
 
-/// What one file holds. Times are Unix seconds.
+/// The contents of one file. Times are Unix seconds.
 #[derive(Debug, Serialize)]
 pub struct Status {
     file: String,
@@ -23,7 +23,7 @@ pub struct Status {
     first_time: Option<u64>,
     last_height: Option<u32>,
     last_time: Option<u64>,
-    /// Every block from here to the last has been read.
+    /// The height from which every block up to the last has been read.
     since_height: Option<u32>,
     since_time: Option<u64>,
     settled_height: Option<u32>,
@@ -49,7 +49,7 @@ struct Period {
     digest: Option<String>,
 }
 
-/// What each file in a folder holds: those of nodes, then those of stand-ins.
+/// The contents of each file in a folder: first the files of nodes, then those of stand-ins.
 ///
 /// # Errors
 /// When a file cannot be read, or is damaged anywhere.
@@ -133,7 +133,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Status {
-    /// The same for people, in a few lines.
+    /// The status as a few lines of text.
     pub fn text(&self) -> String {
         let kind = match self.simulated {
             true => " of a stand-in",

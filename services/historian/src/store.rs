@@ -1,8 +1,8 @@
 //! The history's file: SQLite in WAL mode, with one writer and any number of readers.
 //!
-//! A write is one transaction, so that a process that is killed leaves whole ones only. `synchronous = NORMAL` means that a power
-//! cut may undo the last transactions, in order, and never a part of one: blocks are then read anew, and minutes since the last
-//! checkpoint are lost.
+//! A write is one transaction, so a process that is killed leaves no half write. With `synchronous = NORMAL` a power
+//! cut may undo the last transactions, in order, and never a part of one. Blocks are then read again; minutes since the
+//! last checkpoint are lost.
 
 mod candles;
 mod check;
@@ -49,11 +49,11 @@ impl Store {
         format!("history-{chain}{simulated}.sqlite")
     }
 
-    /// Opens the file of this history to write and to read it, and makes it if there is none. An older version is brought up to
-    /// [`VERSION`].
+    /// Opens the file of this history for writing and reading, and makes it if it is missing. A file of an older
+    /// version is brought up to [`VERSION`].
     ///
     /// # Errors
-    /// When the file is in use, another's, of a newer version, damaged, or cannot be written.
+    /// When the file is in use, of another chain, of a newer version or damaged, or cannot be written.
     pub fn open(path: &Path, identity: &Identity) -> Result<(Writer, Readers), StoreError> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| StoreError::of_system(path, &error))?;
@@ -64,26 +64,26 @@ impl Store {
         Ok((writer, readers))
     }
 
-    /// Opens a file to read it, beside a writer in another process or without one.
+    /// Opens a file for reading, whether or not another process writes it.
     ///
     /// # Errors
-    /// When there is no such file, or it is no history.
+    /// When the file is missing or no history.
     pub fn read(path: &Path) -> Result<Readers, StoreError> {
         Readers::open(path, Arc::default())
     }
 
-    /// Whose history a file is.
+    /// The identity of the history in a file.
     ///
     /// # Errors
-    /// When there is no such file, or it is no history.
+    /// When the file is missing or no history.
     pub fn identity(path: &Path) -> Result<Identity, StoreError> {
         Ok(Store::read(path)?.identity().clone())
     }
 
-    /// The files of histories in a folder, of nodes or of stand-ins, in the order of their names.
+    /// The history files in a folder, of nodes or of stand-ins, in the order of their names.
     ///
     /// # Errors
-    /// When the folder cannot be read; a folder that is not there has none.
+    /// When the folder cannot be read. A missing folder has no files.
     pub fn files(folder: &Path, simulated: bool) -> Result<Vec<PathBuf>, StoreError> {
         let listed = match fs::read_dir(folder) {
             Ok(listed) => listed,

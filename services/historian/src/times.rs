@@ -1,21 +1,22 @@
 //! The time of a block: the median of the header times around it.
 //!
-//! A header's time is the miner's own word and may go back by two hours. Core refuses a block whose time is not above the median of
-//! the eleven before it (`src/validation.cpp`, `ContextualCheckBlockHeader`), so the median of eleven blocks in a row never
-//! decreases from one block to the next.
+//! A header time is the miner's own claim and may go back by two hours. Core refuses a block whose time is not above
+//! the median of the eleven before it (`src/validation.cpp`, `ContextualCheckBlockHeader`). So the median of eleven
+//! blocks in a row never decreases from one block to the next.
 
 use std::ops::Range;
 
-/// Blocks on either side of a block that its time is the median of.
+/// Blocks on either side of a block whose header times its median is taken from.
 pub const AROUND: u32 = 5;
 
 /// The times of the blocks of these heights, Unix seconds, which never decrease.
 ///
-/// `header_times` are those of the blocks from `first` to the tip, or to at least [`AROUND`] blocks above `heights`, and from at
-/// least twice [`AROUND`] blocks below `heights` or from the chain's first block. The last [`AROUND`] blocks have no median yet: each
-/// takes the latest header time since the last median, which may change until there is one.
+/// `header_times` are those of the blocks from `first` on: to the tip, or to at least [`AROUND`] blocks above
+/// `heights`. They begin at least twice [`AROUND`] blocks below `heights`, or at the chain's first block. The last
+/// [`AROUND`] blocks have no median yet: each takes the latest header time since the last median, which may change
+/// until the block has a median.
 ///
-/// Heights that `header_times` do not have are left out.
+/// Heights without a header time are left out.
 pub fn of_blocks(first: u32, header_times: &[u64], heights: Range<u32>) -> Vec<u64> {
     let end = first.saturating_add(u32::try_from(header_times.len()).unwrap_or(u32::MAX));
     let medians_end = end.saturating_sub(AROUND).max(first);
@@ -27,7 +28,7 @@ pub fn of_blocks(first: u32, header_times: &[u64], heights: Range<u32>) -> Vec<u
     let start = heights.start.max(first);
     let medians = (start..heights.end.min(medians_end)).map(median_of);
     let mut times: Vec<u64> = medians.collect();
-    // From the last median on, whether or not its block was asked for.
+    // Runs from the last median on, even below `heights`.
     let mut latest = match medians_end > first {
         true => median_of(medians_end - 1),
         false => 0,
@@ -41,7 +42,7 @@ pub fn of_blocks(first: u32, header_times: &[u64], heights: Range<u32>) -> Vec<u
     times
 }
 
-/// The upper one of two in the middle, as Core takes it. Source: `src/chain.h`, `GetMedianTimePast`.
+/// The median; of two in the middle the upper one, as Core takes it. Source: `src/chain.h`, `GetMedianTimePast`.
 fn median(times: &[u64]) -> u64 {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();

@@ -17,18 +17,18 @@ use crate::{
 /// Interval between reports, and between tries to open a file.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// The file, and the findings about it.
+/// The file, and the results of looking at it.
 struct Upkeep {
     archive: Archive,
     progress: Progress,
     condition: Condition,
-    /// The file that was last found to be whole; `None` before.
+    /// The identity of the file that was last found undamaged; `None` before the first.
     looked_through: Option<Identity>,
     /// Why the file could not be used at the last beat, for the log; `None` if it could.
     complaint: Option<String>,
 }
 
-/// Opens the file that is there, and reports its figures until `stop`.
+/// Opens the folder's file, and reports its figures until `stop`.
 ///
 /// # Errors
 /// If the blocking thread panics.
@@ -102,7 +102,7 @@ impl Upkeep {
         self.progress.update(|report| report.unusable = None);
     }
 
-    /// Searches the file for damage, unless it was found to be whole before.
+    /// Searches the file for damage, unless it was searched before.
     fn look_through(&mut self, readers: &Readers) -> Result<(), StoreError> {
         if self.looked_through.as_ref() == Some(readers.identity()) {
             return Ok(());
@@ -113,7 +113,7 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Says what is wrong, in the log once for each reason.
+    /// Reports why the file cannot be used; logs each reason once.
     fn complain(&mut self, wrong: &StoreError) {
         if self.complaint != Some(wrong.to_string()) {
             wrong.log();

@@ -1,4 +1,4 @@
-//! The newest headers of the node's chain, and where it leaves what was known of it.
+//! The newest headers of the node's chain, and the comparison of known blocks with them.
 
 use std::ops::Range;
 
@@ -6,35 +6,35 @@ use bitcoin::BlockHash;
 
 use crate::{node::Header, times};
 
-/// Headers one after the other, the last of which is the node's best block.
+/// Consecutive headers, the last of which is the node's best block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Branch {
     headers: Vec<Header>,
 }
 
 impl Branch {
-    /// Of headers each of which is the child of the one before.
+    /// The branch of these headers, each of which must be the child of the one before.
     pub fn new(headers: Vec<Header>) -> Branch {
         Branch { headers }
     }
 
-    /// Height of the first; `None` if there is none.
+    /// Height of the first header; `None` if there is none.
     pub fn first_height(&self) -> Option<u32> {
         self.headers.first().map(|header| header.height)
     }
 
-    /// The best block.
+    /// The header of the best block.
     pub fn tip(&self) -> Option<&Header> {
         self.headers.last()
     }
 
-    /// The block at a height.
+    /// The header at a height; `None` if the branch does not have it.
     pub fn at(&self, height: u32) -> Option<&Header> {
         let at = height.checked_sub(self.first_height()?)?;
         self.headers.get(at as usize)
     }
 
-    /// The blocks of these heights, as far as they are known.
+    /// The headers of these heights, as far as the branch has them.
     pub fn of(&self, heights: Range<u32>) -> &[Header] {
         let Some(first) = self.first_height() else {
             return &[];
@@ -43,7 +43,7 @@ impl Branch {
         &self.headers[at(heights.start)..at(heights.end)]
     }
 
-    /// Adds blocks; whether they follow the best one.
+    /// Adds headers, and returns true, if they follow the best block.
     pub fn extend(&mut self, headers: &[Header]) -> bool {
         let follows = match (self.tip(), headers.first()) {
             (Some(tip), Some(first)) => first.previous == tip.hash,
@@ -55,7 +55,7 @@ impl Branch {
         follows
     }
 
-    /// Forgets the blocks below a height.
+    /// Drops the headers below a height.
     pub fn forget_below(&mut self, height: u32) {
         let known = self
             .headers
@@ -63,8 +63,8 @@ impl Branch {
         self.headers.drain(..known);
     }
 
-    /// The first block of `known` (height and hash, ascending) that this chain has not; `None` if it has all of them that are
-    /// among its heights.
+    /// The first block of `known` (height and hash, ascending) that is not in this chain. Blocks below the branch are
+    /// not compared. `None` if all others are in it.
     pub fn leaves(&self, known: &[(u32, BlockHash)]) -> Option<u32> {
         let differs = |(height, hash): &&(u32, BlockHash)| match self.at(*height) {
             Some(header) => header.hash != *hash,

@@ -1,22 +1,22 @@
-//! What makes prices of payments: the estimator of the past, and in tests something quicker.
+//! The estimator that makes prices of payments: the oracle's, and in tests a quicker one.
 
 use std::ops::Range;
 
 use satscope_oracle::past::{self, BlockPayments, BlockPrice, Blocks, Lock, Years};
 
-/// The payments of blocks one after the other.
+/// The payments of consecutive blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stretch {
     /// Height of the first.
     pub first_height: u32,
-    /// The years whose payments they are read as.
+    /// The years whose model the blocks are read by.
     pub years: Years,
-    /// The payments of each.
+    /// The payments of each block.
     pub blocks: Vec<BlockPayments>,
 }
 
 impl Stretch {
-    /// The payments of the block at a height; `None` of one that is not in the stretch.
+    /// The payments of the block at a height; `None` if it is not in the stretch.
     pub fn at(&self, height: u32) -> Option<&BlockPayments> {
         let at = height.checked_sub(self.first_height)?;
         self.blocks.get(at as usize)

@@ -1,5 +1,4 @@
-//! The history of one chain while it is filled: the blocks that the node has, the periods that are being read, and the blocks that
-//! are written.
+//! The history of one chain while it is filled: the node's chain, the running jobs, and the writes.
 
 use std::{
     collections::BTreeMap,
@@ -29,7 +28,7 @@ use crate::{
     times::AROUND,
 };
 
-/// The history of the node's chain, and what is known of that chain.
+/// The history of the node's chain, with the state of filling it.
 pub struct File<N> {
     pub(super) chain_name: String,
     pub(super) genesis: BlockHash,
@@ -47,7 +46,7 @@ pub struct File<N> {
 }
 
 impl<N: Node> File<N> {
-    /// Opens the history of the chain with this genesis block, and what was kept of its newest blocks.
+    /// Opens the history of the chain with this genesis block, and the file of its recent payments.
     pub(super) async fn open(
         setting: &Setting<N>,
         trouble: &Trouble,
@@ -118,7 +117,7 @@ impl<N: Node> File<N> {
         Ok(Some(sight))
     }
 
-    /// Starts jobs for the wanted periods until `workers` run.
+    /// Starts jobs for the wanted periods until `workers` jobs run.
     pub(super) fn start_jobs(&mut self, sight: Sight, plan: &Plan, workers: usize) {
         for period in &plan.wanted {
             if self.jobs.len() >= workers {
@@ -135,7 +134,7 @@ impl<N: Node> File<N> {
         }
     }
 
-    /// Writes the prices of the newest blocks up to the tip. Waits while the period before them is still wanted and no lock is
+    /// Writes the prices of the newest blocks up to the tip. Waits while the period before them is wanted and no lock is
     /// known without it.
     pub(super) async fn bring_up(
         &mut self,

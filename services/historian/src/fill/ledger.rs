@@ -1,4 +1,4 @@
-//! The history's file as the filler writes it: again, while there is no room for it or no permission.
+//! The filler's access to the history's file; writes are repeated while the disk is full or permission is missing.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     store::{Readers, StoreError, Writer},
 };
 
-/// The file, and the progress that tells when it cannot be written.
+/// The history's file, and the progress that reports a failing write.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     history: History,
@@ -21,15 +21,15 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Of an open history.
+    /// The ledger of an open history.
     pub fn new(history: History, progress: Progress) -> Ledger {
         Ledger { history, progress }
     }
 
-    /// Writes, and tries again until the file can be written.
+    /// Writes, and repeats the write until it succeeds.
     ///
     /// # Errors
-    /// When the rows are refused, or a thread dies; neither is to be expected.
+    /// When the rows are refused or a thread panics; neither is expected.
     pub async fn write(
         &self,
         work: impl Fn(&mut Writer) -> Result<(), StoreError> + Send + Sync + 'static,
@@ -65,7 +65,7 @@ impl Ledger {
         }
     }
 
-    /// Reads.
+    /// Reads from the history.
     ///
     /// # Errors
     /// When the file cannot be read.

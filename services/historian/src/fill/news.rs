@@ -1,4 +1,4 @@
-//! What the filler says of itself: to the gateway by [`Progress`], and in the log at most once a minute.
+//! The filler's reports: to the gateway by [`Progress`], and in the log at most once a minute.
 
 use std::{
     collections::BTreeMap,
@@ -25,12 +25,12 @@ use crate::{
     store::Tip,
 };
 
-/// Interval between lines of the log.
+/// Least interval between two lines of the log, milliseconds.
 const EVERY_MS: u64 = 60_000;
 /// Seconds of a day.
 const DAY: u64 = 86_400;
 
-/// The teller.
+/// The reporter of the filler.
 #[derive(Debug)]
 pub struct News {
     progress: Progress,
@@ -40,7 +40,7 @@ pub struct News {
 }
 
 impl News {
-    /// To be told by `progress`.
+    /// A reporter that writes to `progress`.
     pub fn new(progress: Progress) -> News {
         News {
             progress,
@@ -55,7 +55,7 @@ impl News {
         self.progress.update(change);
     }
 
-    /// The node's best block and chain.
+    /// Reports the node's best block and chain.
     pub fn tip(&self, moment: &Moment) {
         let tip = Tip {
             height: moment.height,
@@ -67,17 +67,17 @@ impl News {
         });
     }
 
-    /// The node is waited for.
+    /// Reports that the filler waits for the node.
     pub fn waiting(&mut self, why: &str) {
         self.say(Doing::Waiting, why.to_owned());
     }
 
-    /// The history cannot be written.
+    /// Reports that the history cannot be written.
     pub fn stuck(&mut self, why: &str) {
         self.say(Doing::Stuck, why.to_owned());
     }
 
-    /// How far the history is filled.
+    /// Reports how far the history is filled.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -133,14 +133,14 @@ impl News {
     }
 }
 
-/// "history since March 2021, 61 % filled, 3 h left".
+/// The report in words, such as "history since March 2021, 61 % filled, 3 h left".
 fn words(doing: Doing, since: Option<u64>, read: u64, wanted: u64, left: Option<u64>) -> String {
     let mut words = match since {
         Some(since) => format!("history since {}", month(since)),
         None => "no history yet".to_owned(),
     };
     if doing == Doing::Filling {
-        // Not 100 % before it is.
+        // 100 % is shown only once the history is filled.
         let percent = (100 * read).checked_div(wanted).unwrap_or(0).min(99);
         words.push_str(&format!(", {percent} % filled"));
         if let Some(left) = left {
@@ -150,7 +150,7 @@ fn words(doing: Doing, since: Option<u64>, read: u64, wanted: u64, left: Option<
     words
 }
 
-/// Seconds in the largest unit of which there is one at least.
+/// Seconds in words, rounded up to minutes, hours or days.
 fn span(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),

@@ -1,22 +1,23 @@
-//! How long the rest takes, at the pace of the last minutes.
+//! The time that the remaining blocks take, at the pace of the last minutes.
 
 use std::{collections::VecDeque, time::Duration};
 
-/// The stretch of time that the pace is taken from.
+/// The time over which the pace is measured.
 const SPAN: Duration = Duration::from_secs(600);
-/// The shortest stretch that says anything.
+/// The pace is unknown until samples span this time.
 const LEAST: Duration = Duration::from_secs(10);
 /// Time between two samples.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How many blocks were read by which moment.
+/// Samples of how many blocks had been read at which moment.
 #[derive(Debug, Default)]
 pub struct Pace {
     samples: VecDeque<(Duration, u64)>,
 }
 
 impl Pace {
-    /// Notes how many blocks are read at a moment, counted from any fixed one. Fewer than before begin the pace anew.
+    /// Records how many blocks are read at a moment, counted from any fixed one. A lower number than before restarts
+    /// the measurement.
     pub fn note(&mut self, at: Duration, read: u64) {
         if self
             .samples
@@ -41,7 +42,7 @@ impl Pace {
         }
     }
 
-    /// Seconds until `left` more blocks are read; `None` if none is left, or if it is not known.
+    /// Seconds until `left` more blocks are read; `None` if none is left or the pace is unknown.
     pub fn left_seconds(&self, left: u64) -> Option<u64> {
         let ((from, before), (to, after)) = (self.samples.front()?, self.samples.back()?);
         let (took, read) = (to.saturating_sub(*from), after - before);

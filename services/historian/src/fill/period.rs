@@ -1,4 +1,4 @@
-//! One period that is over: its blocks read, its lock found, its prices made.
+//! Reads one period that is over: its blocks, its lock and its prices.
 
 use std::{
     ops::Range,
@@ -21,17 +21,17 @@ use crate::{
     store::{BlockRow, PeriodRow, PeriodState},
 };
 
-/// Prices that are made before the work may end.
+/// Prices that are made between two checks whether the process ends.
 const PRICES_AT_ONCE: u32 = 504;
 
-/// What it takes to read blocks and to make prices of them. Clones share all.
+/// The means to read blocks and to make prices of them. Clones share all.
 #[derive(Clone, Debug)]
 pub struct Tools<N> {
-    /// Where payments come from.
+    /// The source of payments.
     pub reading: Reading<N>,
-    /// Where prices are made.
+    /// The threads that make prices.
     pub cpu: Cpu,
-    /// What makes them.
+    /// The estimator that makes them.
     pub estimator: Arc<dyn Estimator>,
     /// Cancelled when the process ends.
     pub stop: CancellationToken,
@@ -40,21 +40,21 @@ pub struct Tools<N> {
 /// A period that was read.
 #[derive(Debug)]
 pub struct ReadPeriod {
-    /// As it is written, not disputed.
+    /// The period's row, not disputed.
     pub row: PeriodRow,
-    /// Its blocks.
+    /// The rows of its blocks.
     pub rows: Vec<BlockRow>,
-    /// Its lock, if its payments show a price.
+    /// Its lock; `None` if its payments show no price.
     pub lock: Option<Lock>,
-    /// The last of the blocks that it rests on.
+    /// The header of the last block that its prices rest on.
     pub top: Header,
 }
 
 impl<N: Node> Tools<N> {
-    /// Reads a period that is over. `read` counts the blocks on the way.
+    /// Reads a period that is over. `read` counts its blocks as they are read.
     ///
     /// # Errors
-    /// When the node's chain changes meanwhile, or a block is pruned.
+    /// When the node's chain changes meanwhile, a block is pruned, or the process ends.
     pub async fn read_period(
         &self,
         sight: Sight,
@@ -100,7 +100,7 @@ impl<N: Node> Tools<N> {
         })
     }
 
-    /// The headers of these blocks; waits for a node that does not answer.
+    /// The headers of these blocks. Waits while the node does not answer.
     ///
     /// # Errors
     /// When the node's chain changes meanwhile.
@@ -109,7 +109,8 @@ impl<N: Node> Tools<N> {
             .await
     }
 
-    /// The hash of the best chain's block at a height, if it reaches so high; waits for a node that does not answer.
+    /// The hash of the best chain's block at a height; `None` if the chain is shorter. Waits while the node does not
+    /// answer.
     ///
     /// # Errors
     /// None that are to be expected.
@@ -155,7 +156,7 @@ impl<N: Node> Tools<N> {
     }
 }
 
-/// The prices of blocks, none without a lock; `None` if the process ends meanwhile.
+/// The prices of blocks, all of them `None` without a lock. Returns `None` if the process ends meanwhile.
 pub fn prices(
     estimator: &dyn Estimator,
     stretch: &Stretch,
@@ -179,7 +180,7 @@ pub fn prices(
     Some(prices)
 }
 
-/// The rows of blocks that `branch` has, without payments where `stretch` does not have them.
+/// The rows of the blocks that `branch` has. A block that `stretch` does not have gets 0 payments.
 pub fn rows(
     branch: &Branch,
     stretch: Option<&Stretch>,

@@ -1,4 +1,4 @@
-//! Which periods are read, and in which order: a function of the chain and of what the history has.
+//! The plan of the periods to read, and their order: a function of the chain and of the history's contents.
 
 use std::ops::Range;
 
@@ -6,24 +6,24 @@ use satscope_oracle::past::{AFTER, BEFORE, FIRST_PERIOD, PERIOD_BLOCKS, Years};
 
 use crate::store::{PeriodState, StoredPeriod};
 
-/// The chain of main, as `getblockchaininfo` names it.
+/// The name of Bitcoin's main chain in `getblockchaininfo`.
 const MAIN: &str = "main";
 
-/// What is fixed of a chain.
+/// The fixed properties of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chain {
     /// The first period that is read.
     pub first_period: u32,
-    /// Whether a stand-in makes it up. Its chain begins with the lowest block that it has.
+    /// Whether a stand-in makes it up. Such a chain begins with the lowest block that the stand-in has.
     pub is_made_up: bool,
-    /// Whether it is Bitcoin's, whose payments are told apart by the years.
+    /// Whether it is Bitcoin's main chain, whose payments are read by the model of their years.
     is_bitcoins: bool,
 }
 
 impl Chain {
-    /// The chain of this name. Bitcoin's own was used by too few people before [`FIRST_PERIOD`].
+    /// The chain of this name. Bitcoin's own is read from [`FIRST_PERIOD`] on, because too few people used it before.
     pub fn of(name: &str, is_made_up: bool) -> Chain {
-        // A stand-in of main has the payments of the years of its heights.
+        // A stand-in of the main chain has payments of the years of its heights.
         let is_bitcoins = name == MAIN;
         Chain {
             first_period: if is_bitcoins { FIRST_PERIOD } else { 0 },
@@ -32,7 +32,7 @@ impl Chain {
         }
     }
 
-    /// The years whose payments the blocks of a period are read as.
+    /// The years whose model the blocks of a period are read by.
     pub fn years(&self, period: u32) -> Years {
         match self.is_bitcoins {
             true => Years::of_height(period.saturating_mul(PERIOD_BLOCKS)),
@@ -41,19 +41,19 @@ impl Chain {
     }
 }
 
-/// What can be read of a chain now.
+/// The part of a chain that can be read now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sight {
     /// The chain.
     pub chain: Chain,
     /// The height of its best block.
     pub tip: u32,
-    /// The lowest block from which on the payments of all are to be had, from the node or from what was kept.
+    /// The lowest height from which the payments of all blocks are available, from the node or from the recent file.
     pub readable_from: u32,
 }
 
 impl Sight {
-    /// The first block of all.
+    /// The first block of the chain.
     fn begin(&self) -> u32 {
         match self.chain.is_made_up {
             true => self.readable_from,
@@ -61,7 +61,8 @@ impl Sight {
         }
     }
 
-    /// The periods that are over: the last block of each has [`AFTER`] blocks on top. Of a made-up chain, those that it begins before.
+    /// The periods that are over: the last block of each has [`AFTER`] blocks on top. A period in which a made-up chain
+    /// begins is left out.
     pub fn over(&self) -> Range<u32> {
         let end = (self.tip + 1).saturating_sub(AFTER) / PERIOD_BLOCKS;
         let end = end.max(self.chain.first_period);
@@ -72,17 +73,17 @@ impl Sight {
         self.chain.first_period.max(begun).min(end)..end
     }
 
-    /// The first block after these.
+    /// The first block after the periods that are over.
     pub fn open_from(&self) -> u32 {
         self.over().end * PERIOD_BLOCKS
     }
 
-    /// The lowest of the blocks that the price of a block rests on.
+    /// The lowest block that the price of the block at `height` rests on.
     pub fn rests_from(&self, height: u32) -> u32 {
         height.saturating_sub(BEFORE).max(self.begin())
     }
 
-    /// The first of the newest blocks that has all that its price rests on.
+    /// The first of the newest blocks for which all blocks that its price rests on are available.
     pub fn tail_from(&self) -> u32 {
         let first_whole = match self.readable_from == self.begin() {
             true => self.begin(),
@@ -97,25 +98,25 @@ impl Sight {
         self.rests_from(first)..first + PERIOD_BLOCKS + AFTER
     }
 
-    /// Whether all blocks that a period is read from are to be had.
+    /// Whether all blocks that a period is read from are available.
     pub fn is_readable(&self, period: u32) -> bool {
         let first = period * PERIOD_BLOCKS;
         first >= self.readable_from && self.blocks_of(period).start >= self.readable_from
     }
 }
 
-/// What is to be read.
+/// The periods to read, those that cannot be read, and the number of those that are done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// The periods to be read, the first one first: those that are missing, newest first, then those of another model.
+    /// The periods to read, in order: first the missing ones, newest first, then those of another model.
     pub wanted: Vec<u32>,
-    /// Periods that are over and not final, of which blocks are pruned.
+    /// Periods that are over and not final, and cannot be read because blocks are pruned.
     pub unreadable: Vec<u32>,
-    /// Periods that are final, of this model.
+    /// Number of final periods of this model.
     pub done: u32,
 }
 
-/// The plan for what is in sight, beside what the history has.
+/// The plan for the part of the chain in sight, given the stored periods.
 pub fn plan(sight: &Sight, stored: &[StoredPeriod], model: u32) -> Plan {
     let mut plan = Plan::default();
     let mut renewed = Vec::new();
@@ -128,7 +129,7 @@ pub fn plan(sight: &Sight, stored: &[StoredPeriod], model: u32) -> Plan {
         let is_readable = sight.is_readable(period);
         match closed {
             Some(closed) if closed.row.model == model => plan.done += 1,
-            // What cannot be read again stays as it is.
+            // A final period that cannot be read again stays as it is.
             Some(_) if is_readable => renewed.push(period),
             Some(_) => {}
             None if is_readable => plan.wanted.push(period),

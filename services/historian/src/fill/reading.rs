@@ -1,4 +1,4 @@
-//! Blocks read with patience: what was read is kept while the node is away, and asked for nowhere twice.
+//! Reads blocks with patience: a block that was read is kept while the node is away, and not asked for again.
 
 use std::{
     sync::{
@@ -20,10 +20,11 @@ use crate::{
     recent::Recent,
 };
 
-/// Blocks that are read one after the other; so many rows of them at a time.
+/// Blocks in a row, which are read one after the other; [`ROWS_AT_ONCE`] rows are read at a time.
 const ROW: usize = 126;
 const ROWS_AT_ONCE: usize = 2;
-/// The pauses before a node that does not answer is asked again: the first, and the longest; each is twice the one before it.
+/// The first and the longest pause before a node that does not answer is asked again; each pause is twice the one
+/// before it.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -32,7 +33,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 pub struct Pauses(u32);
 
 impl Pauses {
-    /// The next one.
+    /// The next pause.
     pub fn next(&mut self) -> Duration {
         let pause = FIRST_PAUSE * 2u32.saturating_pow(self.0);
         self.0 = (self.0 + 1).min(16);
@@ -40,22 +41,22 @@ impl Pauses {
     }
 }
 
-/// What keeps the node from answering; `None` while it answers. Clones share it.
+/// Why the node does not answer; `None` while it answers. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Trouble(Arc<Mutex<Option<&'static str>>>);
 
 impl Trouble {
-    /// What the public is told.
+    /// The reason in words for the public.
     pub fn public(&self) -> Option<&'static str> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The node has answered.
+    /// Records that the node has answered.
     pub fn over(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The node has not answered; logged when it is news.
+    /// Records that the node has not answered, and logs a reason that is new.
     pub fn met(&self, error: &NodeError) {
         NODE_FAULTS.get().increment(1);
         let public = error.public();
@@ -70,19 +71,20 @@ impl Trouble {
     }
 }
 
-/// Reads payments from the node, and from the file of recent ones.
+/// The reader of payments, from the node and from the file of recent ones.
 #[derive(Clone, Debug)]
 pub struct Reading<N> {
     /// The node.
     pub node: N,
-    /// What was kept.
+    /// The file of recent payments.
     pub recent: Arc<Mutex<Recent>>,
-    /// How the node is.
+    /// Why the node does not answer, if it does not.
     pub trouble: Trouble,
 }
 
 impl<N: Node> Reading<N> {
-    /// The payments of these blocks, in their order. Waits for a node that does not answer. `read` counts the blocks on the way.
+    /// The payments of these blocks, in their order. Waits while the node does not answer. `read` counts the blocks as
+    /// they are read.
     ///
     /// # Errors
     /// When a block has left the node's chain, or is pruned.
@@ -133,7 +135,7 @@ impl<N: Node> Reading<N> {
         Ok(payments)
     }
 
-    /// What was kept of each block.
+    /// The payments of each block in the file of recent ones; `None` for a block that it does not have.
     async fn kept(&self, blocks: &[Header]) -> Vec<Option<BlockPayments>> {
         let wanted: Vec<(u32, BlockHash)> = spots(blocks);
         self.with_recent(move |recent| {
@@ -145,7 +147,7 @@ impl<N: Node> Reading<N> {
         .await
     }
 
-    /// Keeps the payments of blocks, and lets those below a height go.
+    /// Keeps the payments of blocks in the file of recent ones, which drops blocks below `lowest`.
     pub async fn keep(&self, lowest: u32, blocks: &[Header], payments: &[BlockPayments]) {
         let pairs = spots(blocks).into_iter().zip(payments.iter().cloned());
         let kept: Vec<_> = pairs.filter(|((height, _), _)| *height >= lowest).collect();
@@ -160,7 +162,7 @@ impl<N: Node> Reading<N> {
         .await;
     }
 
-    /// The lowest of these blocks from which on all were kept; `None` if the last one was not.
+    /// The lowest of these blocks from which all are in the file of recent ones; `None` if the last one is not.
     pub async fn kept_from(&self, blocks: &[Header]) -> Option<u32> {
         let wanted = spots(blocks);
         self.with_recent(move |recent| {
@@ -172,7 +174,7 @@ impl<N: Node> Reading<N> {
         .await
     }
 
-    /// Works with the file on a thread that may wait.
+    /// Works with the file of recent payments on a blocking thread.
     async fn with_recent<T: Default + Send + 'static>(
         &self,
         work: impl FnOnce(&mut Recent) -> T + Send + 'static,

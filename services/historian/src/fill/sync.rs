@@ -1,4 +1,4 @@
-//! Where the node's chain leaves what the history has of it, and what of the history goes with that.
+//! Finds where the node's chain leaves the history, and reopens the periods that this touches.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,13 @@ use crate::{
 /// Blocks below the history's tip that are compared with the node's at the start: two periods.
 const COMPARED: u32 = 2 * PERIOD_BLOCKS;
 
-/// What is known of the node's chain.
+/// The known part of the node's chain, and the history's place in it.
 #[derive(Debug, Default)]
 pub struct Known {
     /// Whether a stand-in makes the chain up.
     is_made_up: bool,
     branch: Branch,
-    /// The first block that the history has not, or has another one of; `None` until the history was compared.
+    /// The lowest block that the history lacks or has differently; `None` until the history was compared.
     first_new: Option<u32>,
 }
 
@@ -40,20 +40,20 @@ impl Known {
         &self.branch
     }
 
-    /// The first block that the history has not, or has another one of.
+    /// The lowest block that the history lacks or has differently; 0 until the history was compared.
     pub fn first_new(&self) -> u32 {
         self.first_new.unwrap_or(0)
     }
 
-    /// The history has all blocks of the branch.
+    /// Records that the history has all blocks of the branch.
     pub fn all_written(&mut self) {
         if let Some(tip) = self.branch.tip() {
             self.first_new = Some(tip.height + 1);
         }
     }
 
-    /// Follows the node to its best block, with the headers from `from` on. Final periods that rest on blocks which the node has left
-    /// become open. False if the node is behind the history, which then stays as it is.
+    /// Follows the node to its best block, with the headers from `from` on. Final periods that rest on blocks which the
+    /// node has left are made open. Returns false if the node is behind the history, which then stays as it is.
     ///
     /// # Errors
     /// When the node cannot be asked, or its chain changes meanwhile.
@@ -70,7 +70,7 @@ impl Known {
             if tip.hash == moment.hash && self.first_new.is_some() {
                 return Ok(true);
             }
-            // It has become shorter, and may grow again as it was.
+            // The node's chain has become shorter, and may grow again as it was.
             if is_within && moment.height < tip.height {
                 return Ok(false);
             }
@@ -99,7 +99,7 @@ impl Known {
         Ok(true)
     }
 
-    /// Adds the blocks that follow the best one; whether the node's chain goes on so.
+    /// Adds the node's new blocks if they follow the branch's best block; returns whether they do.
     async fn extend<N: Node>(
         &mut self,
         tools: &Tools<N>,
@@ -168,7 +168,7 @@ impl Known {
         }
         let fork = match fork(tools, &known, moment).await? {
             Some(fork) if known.first().is_some_and(|(lowest, _)| *lowest < fork) => Some(fork),
-            // Down to the final periods, whose last blocks' hashes are left.
+            // The fork may lie below these blocks, so final periods are compared by their last blocks' hashes.
             fork => check_final(tools, ledger, &stored, moment.height)
                 .await?
                 .or(fork),
@@ -278,7 +278,7 @@ async fn read<N: Node>(tools: &Tools<N>, moment: &Moment, from: u32) -> Result<B
     }
 }
 
-/// The first of these blocks (ascending) that the node's chain has not.
+/// The first of these blocks (ascending) that is not in the node's chain.
 async fn fork<N: Node>(
     tools: &Tools<N>,
     known: &[(u32, BlockHash)],
@@ -295,8 +295,8 @@ async fn fork<N: Node>(
     Ok(branch.leaves(known))
 }
 
-/// The first block that may be another than one of the final periods', whose last blocks are compared with the node's, newest first;
-/// `None` if the newest is the node's. Periods above the node's best block are passed over.
+/// Compares the last blocks of the final periods with the node's, newest first. Returns the first block that may
+/// differ; `None` if the newest period's last block is the node's. Periods above the node's best block are skipped.
 async fn check_final<N: Node>(
     tools: &Tools<N>,
     ledger: &Ledger,
@@ -323,7 +323,7 @@ async fn check_final<N: Node>(
     Ok(fork)
 }
 
-/// Makes the final periods open that rest on a block from `fork` on.
+/// Reopens the final periods that rest on a block at or above `fork`.
 async fn leave(ledger: &Ledger, fork: u32) -> anyhow::Result<()> {
     REORGS.get().increment(1);
     info!("the node's chain is another from block {fork} on; what rests on that is read again");

@@ -1,7 +1,7 @@
-//! The newest blocks: those after the last period that is over, whose prices can still change.
+//! The newest blocks, after the last period that is over; their prices can still change.
 //!
-//! Their lock is the one of the period before, carried forward block by block. Where that period cannot be read, or shows no price,
-//! the newest blocks have a lock of their own, which is made anew whenever they have become half as many again.
+//! Their lock is that of the period before, carried forward block by block. If that period cannot be read or shows no
+//! price, they get a lock of their own. It is made anew each time that the number of blocks has grown by half.
 
 use std::{
     ops::Range,
@@ -23,39 +23,39 @@ use crate::{
     store::{BlockRow, PeriodRow, PeriodState, StoredPeriod, Tip},
 };
 
-/// Blocks whose prices are made and written at a time.
+/// Blocks whose prices are made and written in one go.
 const AT_ONCE: u32 = 504;
 
-/// What is known of the newest blocks between two steps.
+/// The state of the newest blocks between two steps.
 #[derive(Debug, Default)]
 pub struct Tail {
-    /// Their lock.
+    /// The lock of the newest blocks.
     lock: Option<Lock>,
-    /// How many blocks a lock of their own was made of; `None` if it was carried from a period.
+    /// Number of blocks that a lock of their own was made of; `None` if the lock was carried from a period.
     own: Option<u32>,
-    /// Whether this was read from the history.
+    /// Whether the lock was looked for in the history.
     is_loaded: bool,
     /// Whether the period before has been read since the last step.
     is_base_new: bool,
 }
 
-/// What is there at a step.
+/// The situation at a step.
 #[derive(Debug)]
 pub struct Step<'a> {
-    /// What can be read.
+    /// The part of the chain that can be read.
     pub sight: Sight,
-    /// The newest headers, from far enough below the newest blocks.
+    /// The newest headers, from well below the newest blocks.
     pub branch: &'a Branch,
     /// All periods of the history.
     pub stored: &'a [StoredPeriod],
-    /// The first block that the node has and the history has not, by number or by hash.
+    /// The lowest block that the history lacks or has differently.
     pub first_new: u32,
     /// The lowest block whose payments are kept.
     pub keep_from: u32,
 }
 
 impl Step<'_> {
-    /// The lock of the last period that is over, if it reaches up to the newest blocks.
+    /// The lock of the last period that is over, if it reaches the newest blocks.
     fn base(&self) -> Option<Lock> {
         let open_from = self.sight.open_from();
         if self.sight.rests_from(self.sight.tail_from()) >= open_from.saturating_add(AFTER) {
@@ -74,31 +74,31 @@ impl Step<'_> {
     }
 }
 
-/// How a step begins.
+/// The way in which a step begins.
 enum Begin {
-    /// With this block, and the lock so far carried on.
+    /// At this block, carrying the present lock on.
     Carried(u32, Lock),
-    /// With the first of the newest blocks, and the lock of the period before carried on.
+    /// At the first of the newest blocks, carrying on the lock of the period before.
     Base(Lock),
-    /// With the first of the newest blocks, and a lock of their own.
+    /// At the first of the newest blocks, making a lock of their own.
     Own,
-    /// With this block, without a lock.
+    /// At this block, without a lock.
     Bare(u32),
 }
 
 impl Tail {
-    /// The period before the newest blocks has been read: its lock may be another than the one that was carried.
+    /// Records that the period before has been read; its lock may differ from the one that was carried.
     pub fn base_is_new(&mut self) {
         self.is_base_new = true;
     }
 
-    /// Whether there is a lock to go on with, so that nothing waits for the period before.
+    /// Whether there is a lock to carry on, so that the newest blocks need not wait for the period before.
     pub fn has_lock(&mut self, step: &Step<'_>, model: u32) -> bool {
         self.load(step, model);
         self.lock.is_some()
     }
 
-    /// Brings the history up to the tip. Each write is a transaction after which the history is one of a shorter chain.
+    /// Brings the history up to the tip. After each transaction the history is that of a shorter chain, and consistent.
     ///
     /// # Errors
     /// When the node's chain changes meanwhile, or the history refuses a row.
@@ -111,7 +111,7 @@ impl Tail {
         self.load(step, tools.estimator.model());
         let start = step.sight.tail_from();
         if start > step.tip() {
-            // No block has all that its price rests on.
+            // No block has all the blocks that its price rests on.
             return self
                 .write(ledger, step, step.tip() + 1, Vec::new(), step.tip())
                 .await;
@@ -122,7 +122,7 @@ impl Tail {
                 if self.carry(tools, ledger, step, from, lock).await? {
                     return Ok(());
                 }
-                // The lock does not reach so far back, as after a deep re-org.
+                // The lock does not reach this far back, as after a deep reorg.
                 let base = step.base().map_or(Begin::Own, Begin::Base);
                 self.begin_anew(tools, ledger, step, base).await
             }
@@ -132,7 +132,7 @@ impl Tail {
         }
     }
 
-    /// Makes all of the newest blocks anew.
+    /// Makes the prices of all newest blocks anew.
     async fn begin_anew<N: Node>(
         &mut self,
         tools: &Tools<N>,
@@ -158,13 +158,13 @@ impl Tail {
         let found = step.stored.iter().find(|stored| stored.row.period == open);
         let of_model = found.filter(|found| found.row.model == model && found.blocks > 0);
         self.lock = of_model.and_then(|found| Lock::from_bytes(&found.row.lock));
-        // A lock of their own is made anew, because it is not known from how many blocks it was made.
+        // A lock of their own is made anew, because the number of blocks that it was made of is not stored.
         self.own = step.base().is_none().then_some(0);
         self.is_base_new = true;
     }
 
-    /// The first block without a row that counts. Rows with no price take the place of blocks that are not to be had between what
-    /// the history has of this period and what can be read, because its blocks have no gap.
+    /// The first block without a valid row. Blocks that are not available, between the history's blocks of this period
+    /// and the first readable one, get rows without a price, because a period's rows may have no gap.
     async fn fill_gap<N: Node>(
         &self,
         tools: &Tools<N>,
@@ -189,7 +189,7 @@ impl Tail {
         Ok(start)
     }
 
-    /// How to go on; `None` if nothing is to be done.
+    /// The way to go on; `None` if there is nothing to do.
     fn begin(&mut self, step: &Step<'_>, start: u32, next: u32) -> Option<Begin> {
         let base = step.base();
         let blocks = step.tip() + 1 - start;
@@ -215,7 +215,7 @@ impl Tail {
         })
     }
 
-    /// Carries the lock on from a block up to the tip; whether the blocks begin within the lock's.
+    /// Carries the lock on from a block up to the tip. Returns false if the lock does not reach the first block.
     async fn carry<N: Node>(
         &mut self,
         tools: &Tools<N>,
@@ -294,7 +294,8 @@ impl Tail {
         self.write(ledger, step, start, rows, tip).await
     }
 
-    /// The payments that the prices of these blocks rest on, which are kept; and the height of the last of them.
+    /// The payments that the prices of these blocks rest on, and the height of the last of them. The payments are also
+    /// kept as recent.
     async fn stretch<N: Node>(
         &self,
         tools: &Tools<N>,
@@ -356,7 +357,7 @@ impl Tail {
 }
 
 impl Step<'_> {
-    /// The blocks that are written next: up to the tip if the blocks after them would not be [`AFTER`] on top of them.
+    /// The blocks to write next. They go up to the tip if at most [`AFTER`] blocks would be left above them.
     fn at_once(&self, from: u32) -> Range<u32> {
         let (to, end) = (from.saturating_add(AT_ONCE), self.tip() + 1);
         from..if to.saturating_add(AFTER) >= end {
@@ -367,7 +368,7 @@ impl Step<'_> {
     }
 }
 
-/// The first block whose price rests on a block or on one above it.
+/// The first block whose price rests on a block at or above `next`.
 fn touched(next: u32) -> u32 {
     next.saturating_sub(AFTER)
 }
@@ -378,7 +379,7 @@ fn changed(what: String) -> anyhow::Error {
 
 type Carried = (Lock, Vec<Option<BlockPrice>>, Stretch);
 
-/// The lock carried on over these blocks, and the prices; `None` if the blocks do not begin within the lock's.
+/// The lock carried on over these blocks, and their prices; `None` if the lock does not reach the first block.
 async fn carried<N: Node>(
     tools: &Tools<N>,
     lock: Lock,

@@ -7,10 +7,10 @@ use crate::store::MinuteRow;
 
 /// Milliseconds of a minute.
 const MINUTE_MS: u64 = 60_000;
-/// The most dollars that an estimate may have.
+/// Dollars that an estimate must stay below.
 const MOST_USD: f64 = 1e13;
 
-/// A live estimate that was shown.
+/// A live estimate as it was shown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// The minute of the event clock in which it was shown, Unix seconds divided by 60.
@@ -21,7 +21,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The estimate of an update; `None` if the update has none, the estimate is stale, or it has no sense.
+    /// The estimate of an update; `None` if the update has none, or the estimate is stale or makes no sense.
     pub fn of(update: &PriceUpdate) -> Option<Sample> {
         let estimate = update.estimate.as_ref()?;
         let price = match estimate.stale {
@@ -50,35 +50,35 @@ fn price(estimate: &Estimate) -> Option<BlockPrice> {
         high_cents,
         confidence_thousandths: (estimate.confidence * 1000.0).round() as u16,
     };
-    // Less than half a cent is no price.
+    // A price under half a cent rounds to 0, which is no price.
     (low_cents > 0).then_some(price)
 }
 
-/// What the file had of a minute before this process wrote it.
+/// The file's row of a minute before this process wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
-    /// It was not looked at yet.
+    /// Not read yet.
     Unknown,
-    /// Nothing.
+    /// The file had no row.
     Nothing,
-    /// What an earlier process left.
+    /// The row that an earlier process left.
     Row(MinuteRow),
 }
 
 /// The samples of one minute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
-    /// Tells it from others of the same minute.
+    /// Distinguishes cells of the same minute.
     pub number: u64,
     /// The node's chain.
     pub chain: String,
-    /// What the file had before.
+    /// The file's row before this process.
     pub before: Before,
     samples: MinuteRow,
 }
 
 impl Cell {
-    /// A minute that begins with a sample.
+    /// A cell that begins with a sample.
     pub fn begin(number: u64, sample: &Sample) -> Cell {
         let cents = sample.price.price_cents;
         Cell {
@@ -101,17 +101,17 @@ impl Cell {
         self.samples.minute
     }
 
-    /// Whether a sample belongs to it.
+    /// Whether a sample belongs to this minute and chain.
     pub fn takes(&self, sample: &Sample) -> bool {
         self.minute() == sample.minute && self.chain == sample.chain
     }
 
-    /// Adds a sample that belongs to it.
+    /// Adds a sample of this minute and chain.
     pub fn add(&mut self, sample: &Sample) {
         self.samples = joined(&self.samples, &Cell::begin(self.number, sample).samples);
     }
 
-    /// The row of the minute, with what the file had before.
+    /// The row to write: the samples, added to the row that the file had before.
     pub fn row(&self) -> MinuteRow {
         match &self.before {
             Before::Unknown | Before::Nothing => self.samples,

@@ -1,4 +1,4 @@
-//! A raw block read where it lies: whether it is the one that was asked for, and the payments in it.
+//! A raw block, read in place: its hash is checked, and its payments are counted.
 
 use bitcoin::{BlockHash, hashes::Hash as _};
 use satscope_filter::{Filter, RawError, read_block};
@@ -10,13 +10,13 @@ use thiserror::Error;
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 80;
 
-/// What is wrong with the bytes of a block.
+/// Why the bytes of a block cannot be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum BlockError {
     /// They end within the header.
     #[error("{0} bytes; expected {HEADER_BYTES} of the header at least")]
     Short(usize),
-    /// They are another block.
+    /// They are those of another block.
     #[error("the node gave block {0} in its place")]
     Another(BlockHash),
     /// Its transactions cannot be read.
@@ -24,10 +24,10 @@ pub enum BlockError {
     Transactions(RawError),
 }
 
-/// The payments of the block of this hash.
+/// The payments in the raw block with this hash.
 ///
 /// # Errors
-/// When the bytes are another block, or no block.
+/// When the bytes are another block, or no block at all.
 pub fn payments(hash: BlockHash, bytes: &[u8]) -> Result<BlockPayments, BlockError> {
     let header = bytes.first_chunk::<HEADER_BYTES>();
     let found = hash_of(header.ok_or(BlockError::Short(bytes.len()))?);
@@ -51,7 +51,7 @@ pub fn hash_of(header: &[u8; HEADER_BYTES]) -> BlockHash {
     BlockHash::from_byte_array(Sha256::digest(Sha256::digest(header)).into())
 }
 
-/// Bytes that stand in JSON as hex, read without a copy of the hex.
+/// Bytes written as hex in JSON, decoded without a copy of the hex.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hex(pub Vec<u8>);
 
@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for Hex {
     }
 }
 
-/// The value of each letter; 0xff of one that is not hex.
+/// The value of each hex digit; 0xff for any other letter.
 const DIGITS: [u8; 256] = {
     let mut digits = [0xff; 256];
     let mut value = 0;

@@ -1,4 +1,4 @@
-//! Bitcoin Core, over JSON-RPC and, for blocks, over its REST interface where that is on.
+//! Bitcoin Core over JSON-RPC; blocks come over its REST interface if that is on.
 
 use std::{
     ops::Range,
@@ -27,13 +27,13 @@ use crate::{
     fill_metrics::{BLOCKS_READ, BYTES_READ, UNREADABLE},
 };
 
-/// Whether blocks are to be had over REST.
+/// States of the node's REST interface.
 mod rest {
-    /// Not known.
+    /// Not known yet.
     pub const UNKNOWN: u8 = 0;
     /// The node serves REST.
     pub const ON: u8 = 1;
-    /// It does not.
+    /// The node does not serve REST.
     pub const OFF: u8 = 2;
 }
 
@@ -43,14 +43,14 @@ pub struct CoreNode {
     rpc: Rpc,
     cpu: Cpu,
     weight: Arc<Weight>,
-    /// Answers with blocks that may be on their way or in memory at once.
+    /// Permits for answers with blocks, each of which is on its way or in memory.
     room: Arc<Semaphore>,
     rest: Arc<AtomicU8>,
 }
 
 impl CoreNode {
-    /// The node at `rpc`, whose blocks are read by `cpu`. At most `at_once` answers with blocks are held at once, each of which takes
-    /// some 20 MB while it is read.
+    /// The node at `rpc`, whose blocks are read by `cpu`. At most `at_once` answers with blocks are held at once; each
+    /// takes some 20 MB while it is read.
     pub fn new(rpc: Rpc, cpu: Cpu, at_once: usize) -> CoreNode {
         CoreNode {
             rpc,
@@ -68,13 +68,13 @@ impl CoreNode {
     ) -> Result<T, RpcError> {
         let answer = patiently(|| self.rpc.call(method, params.clone())).await;
         if answer.as_ref().is_err_and(|error| !error.is_absence()) {
-            // It may have been started again, with other settings.
+            // The node may have been restarted with other settings.
             self.rest.store(rest::UNKNOWN, Ordering::Relaxed);
         }
         answer
     }
 
-    /// Whether the node serves REST; asked once, and again after each fault.
+    /// Whether the node serves REST. The node is asked once, and again after each fault.
     async fn has_rest(&self) -> bool {
         #[derive(Deserialize)]
         struct ChainInfo {
@@ -98,7 +98,7 @@ impl CoreNode {
         is_on
     }
 
-    /// The first block, over REST; `None` if RPC is to be asked.
+    /// The first block, over REST; `None` if it must be asked for over RPC.
     async fn over_rest(&self, block: &Header) -> Option<Read> {
         if !self.has_rest().await {
             return None;
@@ -135,7 +135,7 @@ impl CoreNode {
             .await
     }
 
-    /// What was read, or why the first block was not.
+    /// The payments that were read; if there are none, why the first block was not read.
     async fn taken(&self, read: Read, first: &Header) -> Result<Vec<BlockPayments>, NodeError> {
         if !read.payments.is_empty() {
             self.weight.learn(read.payments.len(), read.largest);
@@ -149,7 +149,7 @@ impl CoreNode {
             Some(Failed::Node(error)) if error.is_absence() => {
                 NodeError::Changed(format!("block {height}, {hash}, is not to be had"))
             }
-            // It says so of a block that is pruned, and of others too.
+            // Core gives this error for a pruned block, but for others too, so the prune height decides.
             Some(Failed::Node(error)) if error.may_be_pruned() => {
                 let lowest = self.moment().await?.lowest;
                 match lowest.is_some_and(|lowest| height < lowest) {
@@ -199,8 +199,8 @@ impl Node for CoreNode {
         headers(&self.rpc, heights).await
     }
 
-    /// A block whose transactions cannot be read, however often it is asked for, counts as one without payments: the node has
-    /// verified it, and the prices around it rest on 162 others.
+    /// The payments of blocks. If a block's transactions cannot be read after several tries, it counts as one without
+    /// payments. The node has verified the block, and the prices around it rest on 162 others.
     async fn payments(&self, blocks: &[Header]) -> Result<Vec<BlockPayments>, NodeError> {
         let Some(first) = blocks.first() else {
             return Ok(Vec::new());
@@ -242,7 +242,7 @@ enum Failed {
     Block(BlockError),
 }
 
-/// The blocks of an answer up to the first that was not read.
+/// The blocks of an answer, up to the first that could not be read.
 #[derive(Debug, Default)]
 struct Read {
     payments: Vec<BlockPayments>,
@@ -273,7 +273,7 @@ impl Read {
     }
 }
 
-/// A passing fault of the first block is one of the whole answer.
+/// Reads an answer. A passing fault of the first block counts as a fault of the whole answer.
 fn read_answer(answer: Answer, calls: &[Call], hashes: &[BlockHash]) -> Result<Read, RpcError> {
     let blocks = answer.batch::<Hex>(calls)?;
     drop(answer);

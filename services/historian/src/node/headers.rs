@@ -1,4 +1,4 @@
-//! The headers of many blocks over RPC: hashes by height, then the raw headers, each held to the one before it.
+//! The headers of many blocks over RPC: hashes by height, then the raw headers, each checked against the one before it.
 
 use std::ops::Range;
 
@@ -57,7 +57,7 @@ async fn hashes(rpc: &Rpc, heights: Range<u32>) -> Result<Vec<BlockHash>, NodeEr
     })
 }
 
-/// The results of all calls, if the node has what each asks for.
+/// The results of all calls. A call whose block is absent gives [`NodeError::Changed`] with the words `changed`.
 async fn all<T: DeserializeOwned>(
     rpc: &Rpc,
     calls: &[Call],
@@ -65,7 +65,7 @@ async fn all<T: DeserializeOwned>(
 ) -> Result<Vec<T>, NodeError> {
     let answers = patiently(async || {
         let answers = rpc.batch(calls).await?;
-        // One answer that is a passing fault is one of the whole.
+        // A passing fault of one answer counts as a fault of the whole batch.
         let is_passing =
             |answer: &Result<T, RpcError>| answer.as_ref().is_err_and(RpcError::is_passing);
         match answers.iter().position(is_passing) {
@@ -86,7 +86,7 @@ async fn all<T: DeserializeOwned>(
     answers.into_iter().map(result).collect()
 }
 
-/// A raw header, which must be the one of this hash. Source: Core, `src/primitives/block.h`.
+/// Decodes a raw header, which must have this hash. Source: Core, `src/primitives/block.h`.
 fn read(height: u32, hash: BlockHash, raw: &[u8]) -> Result<Header, NodeError> {
     let unreadable = |reason: String| RpcError::Answer {
         method: "getblockheader",

@@ -1,13 +1,13 @@
-//! How many blocks are asked for at once, so that an answer has a good size whatever they weigh.
+//! The number of blocks to ask for at once, so that answers have a good size however large the blocks are.
 
 use std::sync::{Mutex, PoisonError};
 
 /// The size of an answer that is aimed at, in bytes of raw blocks.
 const GOOD_BYTES: usize = 4 << 20;
-/// The most blocks of one answer. At four million bytes each (BIP 141), as hex, they are 128 MB.
+/// Most blocks in one answer. At four million bytes each (BIP 141), as hex, they are 128 MB.
 const MOST_BLOCKS: usize = 16;
 
-/// What the last answers weighed.
+/// The sizes seen in the last answers.
 #[derive(Debug, Default)]
 pub struct Weight(Mutex<Seen>);
 
@@ -24,13 +24,13 @@ impl Default for Seen {
 }
 
 impl Weight {
-    /// How many blocks to ask for.
+    /// The number of blocks to ask for next.
     pub fn next(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).next
     }
 
-    /// Learns from an answer of so many blocks, the largest of which had this many bytes. Neighbours are of similar size, and the
-    /// number at most doubles, so that an answer is never much larger than what was seen.
+    /// Learns from an answer of `blocks` blocks, the largest of which had `largest` bytes. The number of blocks at most
+    /// doubles, and neighbours are of similar size, so an answer is never much larger than those before.
     pub fn learn(&self, blocks: usize, largest: usize) {
         let fitting = GOOD_BYTES / largest.max(1);
         let next = fitting.clamp(1, MOST_BLOCKS).min(2 * blocks.max(1));

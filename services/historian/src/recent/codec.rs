@@ -5,21 +5,21 @@ use thiserror::Error;
 
 /// The first byte: the number of this layout.
 const LAYOUT: u8 = 1;
-/// The most satoshi that there can be.
+/// All satoshi that can ever exist: 21 million bitcoin.
 const MOST_SATS: u64 = 2_100_000_000_000_000;
-/// The most distinct amounts that a block can have: an output takes nine bytes at least, of four million.
+/// Most distinct amounts in a block: an output takes at least nine bytes, and a block at most four million (BIP 141).
 const MOST_VALUES: u64 = 4_000_000 / 9;
 
-/// Why bytes are no payment amounts.
+/// Why bytes are not a block's payment amounts.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum CodecError {
-    /// They are of another layout.
+    /// They have another layout.
     #[error("layout {0}; expected {LAYOUT}")]
     Layout(u8),
     /// They end too early.
     #[error("the bytes end too early")]
     Short,
-    /// They go on after the last amount.
+    /// There are more bytes after the last amount.
     #[error("{0} bytes after the last amount")]
     Long(usize),
     /// A number is too large, or longer than it needs to be.
@@ -45,10 +45,10 @@ pub fn encode(payments: &BlockPayments) -> Vec<u8> {
     bytes
 }
 
-/// The payments that [`encode`] made bytes of.
+/// Decodes bytes that [`encode`] made.
 ///
 /// # Errors
-/// When the bytes are not what [`encode`] makes.
+/// When [`encode`] does not make such bytes.
 pub fn decode(bytes: &[u8]) -> Result<BlockPayments, CodecError> {
     let mut rest = bytes;
     match take(&mut rest)? {
@@ -60,7 +60,7 @@ pub fn decode(bytes: &[u8]) -> Result<BlockPayments, CodecError> {
     if count > MOST_VALUES {
         return Err(CodecError::Number);
     }
-    // No more is set aside than the bytes can hold.
+    // The capacity is limited by the bytes, of which each amount takes at least one.
     let mut values = Vec::with_capacity((count as usize).min(rest.len()));
     let mut before = 0u64;
     for at in 0..count {
@@ -80,7 +80,7 @@ pub fn decode(bytes: &[u8]) -> Result<BlockPayments, CodecError> {
     }
 }
 
-/// Seven bits a byte, the lowest first; the highest bit says that there are more.
+/// Writes a varint: seven bits a byte, the lowest first; the highest bit says that more follow.
 fn put(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);

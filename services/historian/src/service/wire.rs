@@ -1,4 +1,4 @@
-//! Questions and answers of the past as gRPC has them.
+//! Reads questions about the past from gRPC messages, and writes the answers.
 
 use satscope_oracle::past::MODEL;
 use satscope_proto::v1::{self as proto, HistorySource, get_price_at_request::At};
@@ -9,13 +9,13 @@ use crate::{
     store::{BlockState, Candle, Coverage, Identity, Kind, Price, Source, Span},
 };
 
-/// Seconds of the steps that candles have.
+/// The steps of candles, in seconds.
 const CANDLE_STEPS: [u64; 3] = [3600, 86_400, 604_800];
 
-/// The source that is asked for.
+/// The source that a question asks for.
 ///
 /// # Errors
-/// INVALID_ARGUMENT if there is none of that number.
+/// INVALID_ARGUMENT if no source has this number.
 pub fn source(number: i32) -> Result<Source, Status> {
     match HistorySource::try_from(number) {
         Ok(HistorySource::Unspecified) => Ok(Source::Auto),
@@ -27,10 +27,10 @@ pub fn source(number: i32) -> Result<Source, Status> {
     }
 }
 
-/// The moment that is asked for.
+/// The moment that a question asks for.
 ///
 /// # Errors
-/// INVALID_ARGUMENT if there is none, or a block's minute is asked for.
+/// INVALID_ARGUMENT if it is missing, or if it is a height and the source is minutes.
 pub fn moment(at: Option<At>, source: Source) -> Result<At, Status> {
     match (at, source) {
         (Some(At::Height(_)), Source::Minute) => Err(invalid(
@@ -43,10 +43,10 @@ pub fn moment(at: Option<At>, source: Source) -> Result<At, Status> {
     }
 }
 
-/// The span that is asked for.
+/// The span that a question asks for.
 ///
 /// # Errors
-/// INVALID_ARGUMENT if it ends before it begins.
+/// INVALID_ARGUMENT if the span ends before it begins.
 pub fn span(from: u64, to: u64, step: u64) -> Result<Span, Status> {
     match from <= to {
         true => Ok(Span { from, to, step }),
@@ -56,10 +56,10 @@ pub fn span(from: u64, to: u64, step: u64) -> Result<Span, Status> {
     }
 }
 
-/// The step of candles that is asked for.
+/// The step of candles that a question asks for.
 ///
 /// # Errors
-/// INVALID_ARGUMENT if there are no candles of that step.
+/// INVALID_ARGUMENT if no candles have this step.
 pub fn candle_step(step: u64) -> Result<u64, Status> {
     match CANDLE_STEPS.contains(&step) {
         true => Ok(step),
@@ -73,7 +73,7 @@ fn invalid(what: impl Into<String>) -> Status {
     Status::invalid_argument(what)
 }
 
-/// A price.
+/// A price as a message.
 pub fn price(price: &Price) -> proto::PastPrice {
     let (source, state, height, model) = match price.kind {
         Kind::Block {
@@ -107,7 +107,7 @@ pub fn price(price: &Price) -> proto::PastPrice {
     }
 }
 
-/// A cell.
+/// A candle as a message.
 pub fn candle(candle: &Candle) -> proto::Candle {
     let Some(blocks) = candle.blocks else {
         return proto::Candle {
@@ -137,7 +137,7 @@ fn block_state(state: BlockState) -> proto::BlockState {
     }
 }
 
-/// What the historian has: what it reports of itself, and what the open file has.
+/// The coverage as a message: the historian's report, and the contents of the open file.
 pub fn coverage(
     report: &Report,
     identity: Option<&Identity>,
@@ -148,7 +148,7 @@ pub fn coverage(
     let has = has.unwrap_or(&nothing);
     let chain = report.chain.as_ref();
     let chain = chain.or(identity.map(|identity| &identity.chain));
-    // Before the node has answered, what the file has is all that is known.
+    // Before the node has answered, only the file's contents are known.
     let (read_blocks, wanted_blocks) = match report.wanted_blocks {
         0 => (has.read, has.read),
         wanted => (report.read_blocks, wanted),

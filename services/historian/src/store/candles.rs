@@ -1,4 +1,4 @@
-//! Open, high, low and close of the blocks of each cell of time.
+//! Open, high, low and close of the block prices in each cell of time.
 
 use rusqlite::Connection;
 
@@ -12,29 +12,29 @@ const WEEK: u64 = 604_800;
 /// The first Monday after 1970-01-01, which was a Thursday, in Unix seconds.
 const MONDAY: u64 = 4 * 86_400;
 
-/// The blocks of a cell.
+/// A cell of time, with the prices of its blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candle {
     /// Unix seconds at which the cell begins.
     pub time: u64,
-    /// What its blocks say; `None` of an empty cell.
+    /// The prices of its blocks; `None` if the cell has no block with a price.
     pub blocks: Option<Ohlc>,
 }
 
-/// What the prices of some blocks did. Prices are US cents for one bitcoin.
+/// The course of some blocks' prices, in US cents for one bitcoin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ohlc {
-    /// The first.
+    /// The first price.
     pub open_cents: u64,
-    /// The highest.
+    /// The highest price.
     pub high_cents: u64,
-    /// The lowest.
+    /// The lowest price.
     pub low_cents: u64,
-    /// The last.
+    /// The last price.
     pub close_cents: u64,
-    /// Blocks with a price.
+    /// Number of blocks with a price.
     pub blocks: u32,
-    /// The least confidence, in thousandths.
+    /// The lowest confidence, in thousandths.
     pub confidence_thousandths: u16,
     /// The least final state; provisional, too, while blocks beside these are still to be read, which may lie in the same cell.
     pub state: BlockState,
@@ -43,13 +43,14 @@ pub struct Ohlc {
 /// The cells of a span.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Candles {
-    /// Oldest first, at most [`MOST_ROWS`], from the cell of the oldest price of the file to that of the newest; empty ones too.
+    /// Oldest first, at most [`MOST_ROWS`], from the cell of the file's oldest price to that of the newest, including
+    /// empty cells.
     pub candles: Vec<Candle>,
-    /// Whether these are all of the span; if not, they are its oldest.
+    /// Whether all cells of the span are here; if not, its oldest are.
     pub complete: bool,
 }
 
-/// The cells of a span. Cells that the span has a part of are whole. A week begins on Monday, 00:00 UTC.
+/// The cells that overlap a span, each whole. A week begins on Monday, 00:00 UTC.
 pub(super) fn candles(connection: &Connection, span: Span) -> rusqlite::Result<Candles> {
     let Span { from, to, step } = span;
     let all = match known(connection)? {
@@ -83,7 +84,7 @@ pub(super) fn candles(connection: &Connection, span: Span) -> rusqlite::Result<C
     })
 }
 
-/// The start of the cell that a time lies in. Times before the first Monday of 1970 are in the cell of that Monday.
+/// The start of the cell that a time lies in. Times before the first Monday of 1970 count to the week of that Monday.
 fn cell(time: u64, step: u64) -> u64 {
     let begins = if step == WEEK { MONDAY } else { 0 };
     let since = time.saturating_sub(begins);

@@ -1,4 +1,4 @@
-//! Whether rows can be true, before they are written.
+//! Checks of rows before they are written: whether they can be true.
 
 use satscope_oracle::past::{BlockPrice, PERIOD_BLOCKS};
 
@@ -7,10 +7,10 @@ use super::{
     rows::{BlockRow, MinuteRow, PeriodRow, PeriodState, Tip},
 };
 
-/// The most cents that are kept: what SQLite's integers and the differences between them hold with room to spare.
+/// Most cents that are kept: SQLite's integers, and differences between two such numbers, hold this with room to spare.
 const MOST_CENTS: u64 = 1 << 60;
 
-/// Checks blocks that are written together: one after the other from `first`, with times that never decrease.
+/// Checks blocks that are written together: consecutive heights from `first`, with times that never decrease.
 pub(super) fn blocks(first: u32, rows: &[BlockRow]) -> Result<(), StoreError> {
     let mut least_time = 0;
     for (row, height) in rows.iter().zip(first..) {
@@ -31,7 +31,7 @@ pub(super) fn blocks(first: u32, rows: &[BlockRow]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Checks a period against its blocks: all of them if it is final.
+/// Checks a period and its blocks. A final period must have all of them.
 pub(super) fn period(period: &PeriodRow, rows: &[BlockRow]) -> Result<(), StoreError> {
     let number = period.period;
     let first = match period.state {
@@ -55,7 +55,7 @@ pub(super) fn period(period: &PeriodRow, rows: &[BlockRow]) -> Result<(), StoreE
     Ok(())
 }
 
-/// Checks the newest blocks against the open periods that they lie in, and the node's best block.
+/// Checks the newest blocks against their open periods and the node's best block.
 pub(super) fn tail(rows: &[BlockRow], periods: &[PeriodRow], tip: Tip) -> Result<(), StoreError> {
     if let Some(closed) = periods
         .iter()
@@ -78,7 +78,7 @@ pub(super) fn tail(rows: &[BlockRow], periods: &[PeriodRow], tip: Tip) -> Result
     Ok(())
 }
 
-/// Checks a minute.
+/// Checks a minute's row.
 pub(super) fn minute(row: &MinuteRow) -> Result<(), StoreError> {
     let minute = row.minute;
     let refused = |what: &str| refused(format!("minute {minute}: {what}"));

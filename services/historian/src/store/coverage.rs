@@ -1,4 +1,4 @@
-//! What the file has, and from where on it has all.
+//! The file's contents, and the block from which they are complete.
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use satscope_oracle::past::PERIOD_BLOCKS;
@@ -14,28 +14,28 @@ pub struct Place {
     pub time: u64,
 }
 
-/// What the file has.
+/// The contents of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// The oldest block with a price.
     pub first: Option<Place>,
     /// The newest block with a price.
     pub last: Option<Place>,
-    /// The oldest block with a price from which on every block up to `last` has been read.
+    /// The oldest block with a price after which every block up to `last` has been read.
     pub since: Option<Place>,
-    /// Height of the node's best block, as it was written last.
+    /// Height of the node's best block, as last written.
     pub tip_height: Option<u32>,
-    /// Height of the last settled block that was read.
+    /// Height of the highest settled block that was read.
     pub settled_height: Option<u32>,
-    /// Height of the last final block.
+    /// Height of the highest final block.
     pub final_height: Option<u32>,
-    /// Blocks that were read.
+    /// Number of blocks that were read.
     pub read: u64,
-    /// Blocks with a price.
+    /// Number of blocks with a price.
     pub blocks: u64,
-    /// Final periods.
+    /// Number of final periods.
     pub final_periods: u64,
-    /// Minutes.
+    /// Number of minutes.
     pub minutes: u64,
     /// The oldest minute's start, Unix seconds.
     pub first_minute: Option<u64>,
@@ -43,7 +43,7 @@ pub struct Coverage {
     pub last_minute: Option<u64>,
 }
 
-/// What the file has; the minutes in it are counted elsewhere, because SQLite counts by reading all.
+/// The contents of the file. The number of minutes is given, because SQLite would count them by reading all.
 pub(super) fn coverage(connection: &Connection, minutes: u64) -> rusqlite::Result<Coverage> {
     let last = end_of(connection, "time DESC, height DESC")?;
     let (read, blocks, final_periods) = connection
@@ -81,8 +81,8 @@ pub(super) fn coverage(connection: &Connection, minutes: u64) -> rusqlite::Resul
     })
 }
 
-/// The oldest block with a price from which on all blocks up to `last` were read. Blocks of a period have no gap between them, so
-/// that a period whose first block was read joins on to the one before it if that one is whole.
+/// The oldest block with a price after which all blocks up to `last` were read. A period's blocks have no gap between
+/// them. So a period whose first block was read joins on to the period before it, if that one's last block was read.
 fn since(connection: &Connection, last: Place) -> rusqlite::Result<Option<Place>> {
     let mut statement = connection.prepare_cached(
         "SELECT period, blocks FROM periods WHERE period <= ?1 AND blocks > 0 ORDER BY period DESC",
@@ -121,14 +121,14 @@ fn lowest(connection: &Connection, from: u32) -> rusqlite::Result<Option<u32>> {
         .query_row([from], |row| row.get(0))
 }
 
-/// The highest block that was read up to a height.
+/// The highest block at or below a height that was read.
 fn highest(connection: &Connection, up_to: u32) -> rusqlite::Result<Option<u32>> {
     connection
         .prepare_cached("SELECT max(height) FROM blocks WHERE height <= ?1")?
         .query_row([up_to], |row| row.get(0))
 }
 
-/// The first block with a price in an order that the index by time has.
+/// The first block with a price, in an order that the index by time supports.
 fn end_of(connection: &Connection, order: &str) -> rusqlite::Result<Option<Place>> {
     let statement = format!(
         "SELECT height, time FROM blocks INDEXED BY blocks_by_time WHERE price_cents IS NOT NULL ORDER BY {order} LIMIT 1"

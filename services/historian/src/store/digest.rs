@@ -1,4 +1,4 @@
-//! What stands for a final period: a hash that two historians of the same chain and model have in common.
+//! The digest of a final period: a hash that two historians of the same chain and model have in common.
 
 use bitcoin::{BlockHash, hashes::Hash as _};
 use sha2::{Digest as _, Sha256};

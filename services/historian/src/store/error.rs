@@ -1,4 +1,4 @@
-//! What can be wrong with the history's file, each in a clear word.
+//! The errors of the history's file, each with what to do about it.
 
 use std::{
     io,
@@ -12,7 +12,7 @@ use tracing::{error, warn};
 /// Why the history cannot be read or written.
 #[derive(Debug, ThisError)]
 pub enum StoreError {
-    /// The disk has no room. What was written before is still there.
+    /// The disk has no room. Earlier writes are still there.
     #[error("{}: the disk is full; make room, and writing goes on by itself", .0.display())]
     Full(PathBuf),
     /// The file or its folder may not be written.
@@ -26,7 +26,7 @@ pub enum StoreError {
     Open {
         /// The file.
         path: PathBuf,
-        /// The system's word.
+        /// The system's message.
         reason: String,
     },
     /// The file is damaged.
@@ -38,7 +38,7 @@ pub enum StoreError {
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// What SQLite found.
+        /// SQLite's finding.
         reason: String,
     },
     /// Another process writes the file.
@@ -55,9 +55,9 @@ pub enum StoreError {
     OtherChain {
         /// The file.
         path: PathBuf,
-        /// Whose it is.
+        /// The chain that the file is of.
         has: String,
-        /// Whose it should be.
+        /// The chain that the node is of.
         wanted: String,
     },
     /// The file was written by a newer program.
@@ -71,35 +71,35 @@ pub enum StoreError {
         path: PathBuf,
         /// Its version.
         version: u32,
-        /// The newest that is known.
+        /// The newest version that this program knows.
         known: u32,
     },
-    /// The file is none of ours.
+    /// The file was not written by Satscope.
     #[error("{}: the file is no history of Satscope ({reason}); move it away, or set another state_dir", path.display())]
     NotOurs {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// Rows that cannot be true were to be written; nothing was.
+    /// Rows that cannot be true were to be written; nothing was written.
     #[error("rows refused: {0}")]
     Rows(String),
-    /// Rows of a final period were to be changed; nothing was.
+    /// Rows of a final period were to be changed; nothing was changed.
     #[error("rows refused: period {0} is final; reopen it first")]
     FinalPeriod(u32),
-    /// Something else.
+    /// Any other error.
     #[error("{}: {source}", path.display())]
     Other {
         /// The file.
         path: PathBuf,
-        /// SQLite's word.
+        /// SQLite's error.
         source: Error,
     },
 }
 
 impl StoreError {
-    /// What an error of SQLite says of the file at `path`.
+    /// The error of the file at `path` for an error of SQLite.
     pub(super) fn of(path: &Path, error: Error) -> StoreError {
         let path = path.to_owned();
         let reason = error.to_string();
@@ -119,7 +119,7 @@ impl StoreError {
         }
     }
 
-    /// What an error of the system says of the file at `path`.
+    /// The error of the file at `path` for an error of the system.
     pub(super) fn of_system(path: &Path, error: &io::Error) -> StoreError {
         let path = path.to_owned();
         match error.kind() {
@@ -134,7 +134,7 @@ impl StoreError {
         }
     }
 
-    /// The label in metrics.
+    /// The error's label in metrics.
     pub fn label(&self) -> &'static str {
         match self {
             StoreError::Full(_) => "full",
@@ -150,7 +150,7 @@ impl StoreError {
         }
     }
 
-    /// Each label.
+    /// All labels.
     pub const LABELS: [&str; 10] = [
         "full",
         "read_only",
@@ -189,7 +189,7 @@ impl StoreError {
     }
 }
 
-/// An error of a value that a column cannot have, which only damage explains.
+/// An SQLite error for a value that a column cannot hold; only damage explains it.
 pub(super) fn impossible(what: impl Into<String>) -> Error {
     let code = ffi::Error::new(ffi::SQLITE_CORRUPT);
     Error::SqliteFailure(code, Some(what.into()))

@@ -7,15 +7,15 @@ use super::{error::impossible, rows::MinuteRow};
 
 /// The highest confidence of a block whose period is disputed, in thousandths.
 const MOST_DISPUTED: u16 = 490;
-/// A minute's price stands for this many seconds from the minute's start on. Where no minute stands, provisional blocks do.
+/// A minute's price stands for this many seconds from the minute's start. When no minute stands, provisional blocks do.
 const MINUTE_STANDS_SECONDS: u64 = 600;
-/// Blocks above the last settled one that are looked at.
+/// Most blocks above the last settled one that are read.
 const MOST_PROVISIONAL: u32 = 64;
 
-/// Which series prices come from.
+/// The series that prices come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Settled blocks; after the last of them minutes, and provisional blocks where no minute was kept for ten minutes.
+    /// Settled blocks, then minutes; provisional blocks where no minute was kept for ten minutes.
     Auto,
     /// Blocks.
     Block,
@@ -23,12 +23,12 @@ pub enum Source {
     Minute,
 }
 
-/// How far the price of a block can still change; the least final first.
+/// The state of a block's price: whether it can still change, the least final first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BlockState {
     /// It has fewer than [`AFTER`] blocks on top.
     Provisional,
-    /// It has as many, or more.
+    /// It has [`AFTER`] blocks on top, or more.
     Settled,
     /// Its period is final.
     Final,
@@ -41,20 +41,20 @@ pub struct Price {
     pub time: u64,
     /// The price; a minute's is its last.
     pub price: BlockPrice,
-    /// Payments of the block, or samples of the minute.
+    /// Number of payments of the block, or of samples of the minute.
     pub count: u64,
-    /// What it is the price of.
+    /// The block or minute that the price belongs to.
     pub kind: Kind,
 }
 
-/// What a price belongs to.
+/// The kind of a price: of a block or of a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A block.
     Block {
         /// Its height.
         height: u32,
-        /// How far its price can still change.
+        /// Whether its price can still change.
         state: BlockState,
         /// Number of the model that read it.
         model: u32,
@@ -67,11 +67,11 @@ pub enum Kind {
 pub(super) struct Line<'a> {
     pub(super) connection: &'a Connection,
     pub(super) source: Source,
-    /// Blocks up to this height are settled or final; `None` if none are.
+    /// The height up to which blocks are settled or final; `None` if none are.
     pub(super) settled: Option<u32>,
-    /// Of source [`Source::Auto`]: time of the last settled block that has a price.
+    /// For [`Source::Auto`]: time of the last settled block that has a price.
     pub(super) last_settled_time: Option<u64>,
-    /// Of source [`Source::Auto`]: provisional blocks that stand where no minute does, oldest first.
+    /// For [`Source::Auto`]: the provisional blocks at whose time no minute stands, oldest first.
     pub(super) provisional: Vec<Price>,
 }
 
@@ -123,7 +123,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Of source [`Source::Auto`]: the newest price before a time and after the last settled block.
+    /// For [`Source::Auto`]: the newest price before `end` and after the last settled block.
     fn unsettled_before(&self, end: u64) -> rusqlite::Result<Option<Price>> {
         let last = self.last_settled_time;
         if last.is_some_and(|last| end <= last) {
@@ -163,7 +163,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The price of a block.
+/// The price of the block at a height; `None` if the file has none.
 pub(super) fn of_height(connection: &Connection, height: u32) -> rusqlite::Result<Option<Price>> {
     let settled = settled_height(connection)?;
     let mut statement = connection.prepare_cached(&blocks_by_height("b.height = ?1"))?;
@@ -172,7 +172,7 @@ pub(super) fn of_height(connection: &Connection, height: u32) -> rusqlite::Resul
         .optional()
 }
 
-/// Blocks up to this height are settled or final; `None` if none are.
+/// The height up to which blocks are settled or final; `None` if none are.
 pub(super) fn settled_height(connection: &Connection) -> rusqlite::Result<Option<u32>> {
     let below_tip = tip_height(connection)?.and_then(|tip| tip.checked_sub(AFTER));
     Ok(below_tip.max(final_height(connection)?))
@@ -199,7 +199,7 @@ pub(super) fn final_height(connection: &Connection) -> rusqlite::Result<Option<u
 const COLUMNS: &str = "b.height, b.time, b.price_cents, b.low_less_cents, b.high_more_cents, b.confidence, b.payments, b.model,
     coalesce(p.state, 0), coalesce(p.disputed, 0)";
 
-/// A question for blocks with a price, by height.
+/// A query for blocks with a price, by height.
 fn blocks_by_height(rest: &str) -> String {
     format!(
         "SELECT {COLUMNS} FROM blocks b LEFT JOIN periods p ON p.period = b.height / 2016
@@ -207,7 +207,7 @@ fn blocks_by_height(rest: &str) -> String {
     )
 }
 
-/// A question for blocks with a price, by time. The index is named, because nothing else answers in microseconds.
+/// A query for blocks with a price, by time. It names the index, because no other plan answers in microseconds.
 pub(super) fn blocks_by_time(rest: &str) -> String {
     format!(
         "SELECT {COLUMNS} FROM blocks b INDEXED BY blocks_by_time LEFT JOIN periods p ON p.period = b.height / 2016
@@ -215,7 +215,7 @@ pub(super) fn blocks_by_time(rest: &str) -> String {
     )
 }
 
-/// A block with a price.
+/// A block's price, read from a row.
 pub(super) fn block(row: &Row<'_>, settled: Option<u32>) -> rusqlite::Result<Price> {
     let height: u32 = row.get(0)?;
     let cents = number(row, 2)?;
@@ -247,7 +247,7 @@ pub(super) fn block(row: &Row<'_>, settled: Option<u32>) -> rusqlite::Result<Pri
     })
 }
 
-/// A question for minutes, with the columns that [`minute_row`] reads.
+/// A query for minutes, with the columns that [`minute_row`] reads.
 pub(super) fn minutes(rest: &str) -> String {
     format!(
         "SELECT minute, close_cents, open_more_cents, high_more_cents, low_less_cents, upper_more_cents, lower_less_cents,
@@ -256,7 +256,7 @@ pub(super) fn minutes(rest: &str) -> String {
     )
 }
 
-/// A minute.
+/// A minute, read from a row.
 pub(super) fn minute_row(row: &Row<'_>) -> rusqlite::Result<MinuteRow> {
     let close = number(row, 1)?;
     let open = close.checked_add_signed(row.get(2)?);
@@ -275,7 +275,7 @@ pub(super) fn minute_row(row: &Row<'_>) -> rusqlite::Result<MinuteRow> {
     })
 }
 
-/// The last price of a minute.
+/// The last price of a minute, read from a row.
 pub(super) fn minute(row: &Row<'_>) -> rusqlite::Result<Price> {
     let row = minute_row(row)?;
     Ok(Price {
@@ -324,7 +324,7 @@ fn minute_before(
 ) -> rusqlite::Result<Option<Price>> {
     let statement = minutes("WHERE minute < ?1 AND minute > ?2 ORDER BY minute DESC LIMIT 1");
     let mut statement = connection.prepare_cached(&statement)?;
-    // A minute begins before `end` if its number is below this, and after `after` if it is above that.
+    // A minute begins before `end` if its number is below `below`, and after `after` if its number is above `above`.
     let below = signed(end.div_ceil(60));
     let above = after.map_or(-1, |after| signed(after / 60));
     statement.query_row([below, above], minute).optional()
@@ -337,7 +337,7 @@ fn minute_time_from(connection: &Connection, from: u64) -> rusqlite::Result<Opti
     Ok(found.optional()?.map(|minute| minute * 60))
 }
 
-/// Blocks above the last settled one where no minute stands, oldest first.
+/// The blocks above the last settled one at whose time no minute stands, oldest first.
 fn provisional(connection: &Connection, settled: Option<u32>) -> rusqlite::Result<Vec<Price>> {
     let statement = blocks_by_height(&format!(
         "b.height > ?1 ORDER BY b.height DESC LIMIT {MOST_PROVISIONAL}"
@@ -358,7 +358,7 @@ fn provisional(connection: &Connection, settled: Option<u32>) -> rusqlite::Resul
     Ok(standing)
 }
 
-/// A whole number that is never below 0.
+/// A whole number that is never negative.
 pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| impossible("a number below 0"))
@@ -369,7 +369,7 @@ fn less(cents: u64, by: u64) -> rusqlite::Result<u64> {
     found.ok_or_else(|| impossible("a price below 0"))
 }
 
-/// A time as SQLite has it; what is beyond the end of its integers is that end.
+/// A time as SQLite's integer; a larger time becomes the largest integer.
 pub(super) fn signed(time: u64) -> i64 {
     i64::try_from(time).unwrap_or(i64::MAX)
 }

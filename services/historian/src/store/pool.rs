@@ -1,4 +1,4 @@
-//! Connections that read, a fixed number of them; a caller waits for a free one.
+//! A fixed number of reading connections; a caller waits for a free one.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
 
-/// How long a reader waits for a file that is being brought up.
+/// Time for which a reader waits while the file is brought up to a new version.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Memory for pages that each connection may take, in kibibytes.
 const PAGES_KIB: i64 = 2048;
@@ -26,7 +26,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// So many connections of a file.
+    /// A pool of `connections` connections to a file.
     pub(super) fn open(path: &Path, connections: usize) -> Result<Pool, StoreError> {
         let free: Result<Vec<_>, _> = (0..connections).map(|_| open(path)).collect();
         Ok(Pool {
@@ -41,14 +41,14 @@ impl Pool {
         &self.path
     }
 
-    /// Asks on a free connection, as of one moment.
+    /// Asks on a free connection. All that one question reads is of the same moment.
     pub(super) fn ask<T>(
         &self,
         question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let held = self.take();
         let answer = held.connection().and_then(|connection| {
-            // Ends with the answer: nothing is written, so it makes no difference how.
+            // The transaction ends with the answer. It writes nothing, so it may end in any way.
             let moment = connection.unchecked_transaction()?;
             question(&moment)
         });
@@ -66,7 +66,7 @@ impl Pool {
     }
 }
 
-/// A connection on loan; given back when it is dropped, after a panic too.
+/// A connection on loan. It is given back when this is dropped, even after a panic.
 struct Held<'a> {
     pool: &'a Pool,
     connection: Option<Connection>,

@@ -1,4 +1,4 @@
-//! What is asked of the history's file.
+//! The questions that the history's file answers.
 
 use std::{
     fs,
@@ -28,7 +28,7 @@ const QUICK: usize = 4;
 /// Connections for questions about many rows, which take up to a second.
 const LONG: usize = 2;
 
-/// Those that read. Clones share their connections.
+/// The readers of the file. Clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Readers(Arc<Shared>);
 
@@ -37,14 +37,14 @@ struct Shared {
     identity: Identity,
     quick: Pool,
     long: Pool,
-    /// Minutes in the file, as the writer counts them.
+    /// Number of minutes in the file, as the writer counts them.
     minutes: Arc<AtomicU64>,
 }
 
 impl Readers {
-    /// Questions about one row that are answered at a time.
+    /// Number of questions about one row that are answered at a time.
     pub const QUICK: usize = QUICK;
-    /// Questions about many rows that are answered at a time.
+    /// Number of questions about many rows that are answered at a time.
     pub const LONG: usize = LONG;
 
     pub(super) fn open(path: &Path, minutes: Arc<AtomicU64>) -> Result<Readers, StoreError> {
@@ -62,7 +62,7 @@ impl Readers {
         })))
     }
 
-    /// Whose history this is.
+    /// The identity of this history.
     pub fn identity(&self) -> &Identity {
         &self.0.identity
     }
@@ -83,7 +83,7 @@ impl Readers {
         })
     }
 
-    /// The price of a block. `None` if it was not read, or shows none.
+    /// The price of a block. `None` if the block was not read or shows no price.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -113,7 +113,7 @@ impl Readers {
             .ask(|connection| candles::candles(connection, span))
     }
 
-    /// What the file has.
+    /// The contents of the file.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -148,7 +148,7 @@ impl Readers {
         })
     }
 
-    /// One period. `None` if it is not there.
+    /// One period. `None` if the file does not have it.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -160,7 +160,7 @@ impl Readers {
         })
     }
 
-    /// The hash of a block of an open period, or of the last block of a final one. `None` of other blocks.
+    /// The hash of a block of an open period, or of the last block of a final one. `None` for other blocks.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -182,7 +182,8 @@ impl Readers {
         })
     }
 
-    /// The heights from `height` on whose blocks have a hash, and the hashes, oldest first: those of open periods.
+    /// The heights from `height` on that have a hash, with the hashes, lowest first. Only blocks of open periods have
+    /// one.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -198,7 +199,7 @@ impl Readers {
         })
     }
 
-    /// The node's best block, as it was written last. `None` if it never was.
+    /// The node's best block, as last written. `None` if it never was.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -227,7 +228,7 @@ impl Readers {
         })
     }
 
-    /// Whether there is that minute.
+    /// Whether the file has this minute.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -239,7 +240,7 @@ impl Readers {
         })
     }
 
-    /// Looks through the whole file for damage. Takes about a second for 100 MB.
+    /// Searches the whole file for damage. Takes about a second for 100 MB.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if there is any.
@@ -250,7 +251,7 @@ impl Readers {
             .ask(|connection| Ok(schema::quick_check(connection, path)))?
     }
 
-    /// Bytes of the file, and of what is not in it yet.
+    /// Size of the file and of its write-ahead log, in bytes.
     ///
     /// # Errors
     /// When the file is gone.
@@ -259,7 +260,7 @@ impl Readers {
         let main = fs::metadata(path).map_err(|error| StoreError::of_system(path, &error))?;
         let mut beside = path.as_os_str().to_owned();
         beside.push("-wal");
-        // There is none beside a file that nobody writes.
+        // A file that no process writes has no write-ahead log.
         Ok(main.len() + fs::metadata(beside).map_or(0, |beside| beside.len()))
     }
 }

@@ -1,9 +1,9 @@
-//! What the history's file holds, row by row.
+//! The rows of the history's file.
 
 use bitcoin::BlockHash;
 use satscope_oracle::past::{BlockPrice, PERIOD_BLOCKS};
 
-/// Whose history a file is.
+/// The identity of a file's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The chain, as `getblockchaininfo` names it.
@@ -23,7 +23,7 @@ pub struct Tip {
     pub hash: BlockHash,
 }
 
-/// A block that was read.
+/// The row of a block that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockRow {
     /// Its height.
@@ -34,7 +34,7 @@ pub struct BlockRow {
     pub hash: BlockHash,
     /// Its price; `None` if its payments show none.
     pub price: Option<BlockPrice>,
-    /// Its payments.
+    /// Number of its payments.
     pub payments: u32,
     /// Number of the model that read it.
     pub model: u32,
@@ -43,14 +43,14 @@ pub struct BlockRow {
 /// Whether the rows of a period can still change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeriodState {
-    /// They can.
+    /// The rows can still change.
     Open,
     /// All blocks of the period were read with the period's own lock, and its last block has
     /// [`AFTER`](satscope_oracle::past::AFTER) blocks on top.
     Final,
 }
 
-/// A period, as it is written.
+/// The row of a period, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeriodRow {
     /// Its number: the height of its first block is this many times [`PERIOD_BLOCKS`].
@@ -85,17 +85,17 @@ impl PeriodRow {
 /// A period, as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPeriod {
-    /// What was written.
+    /// The row that was written.
     pub row: PeriodRow,
-    /// Blocks of it that were read.
+    /// Number of its blocks that were read.
     pub blocks: u32,
-    /// Blocks of it that have a price.
+    /// Number of its blocks that have a price.
     pub priced: u32,
-    /// What a final period has beside; `None` of an open one.
+    /// The seal of a final period; `None` for an open one.
     pub seal: Option<Seal>,
 }
 
-/// What stands for all rows of a final period.
+/// The seal of a final period, which stands for all its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seal {
     /// SHA-256 of its rows, as [`digest`](super::digest()) makes it.

@@ -1,7 +1,7 @@
-//! The tables of the history's file: how they are made, brought from one version to the next, and checked.
+//! The tables of the history's file: made, brought from one version to the next, and checked.
 //!
-//! Prices lie in the tables as a price and small differences from it, because small integers take fewer bytes. The views give
-//! them plainly; `docs/history.md` describes both.
+//! The tables hold a price and its small differences to others, because small integers take fewer bytes. The views give
+//! prices plainly; `docs/history.md` describes both.
 
 use std::path::Path;
 
@@ -16,13 +16,13 @@ use super::{
 /// `PRAGMA application_id` of a history: "SATH".
 const APPLICATION: u32 = 0x5341_5448;
 
-/// Each step takes a file from the version of its place in this list to the next one.
+/// The step at each index takes a file from the version of that number to the next.
 const STEPS: [&str; 1] = [include_str!("version1.sql")];
 
 /// The version that this program writes.
 pub const VERSION: u32 = STEPS.len() as u32;
 
-/// Whose history a file says that it is. `None` if the file is new and empty.
+/// The identity that a file states. `None` if the file is new and empty.
 ///
 /// # Errors
 /// When the file is no history, is of a newer version, or is damaged.
@@ -79,15 +79,15 @@ fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
     }
 }
 
-/// Whether a file may become, or is, this history's.
+/// Checks that a file is of this history, or is empty and may become so.
 ///
 /// # Errors
-/// When it is no history, another's, or of a newer version.
+/// When the file is no history, of another chain, or of a newer version.
 pub fn check(connection: &Connection, path: &Path, wanted: &Identity) -> Result<(), StoreError> {
     check_identity(identity(connection, path)?, wanted, path)
 }
 
-/// Looks through the whole file for damage.
+/// Searches the whole file for damage.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] if there is any.
@@ -107,7 +107,7 @@ pub fn quick_check(connection: &Connection, path: &Path) -> Result<(), StoreErro
 /// Makes the tables in a new file, or brings those of an older version to [`VERSION`], in one transaction.
 ///
 /// # Errors
-/// When the file is another's, is of a newer version, or cannot be written.
+/// When the file is of another chain, is of a newer version, or cannot be written.
 pub fn bring_up(
     connection: &mut Connection,
     path: &Path,
@@ -173,10 +173,10 @@ fn described(identity: &Identity) -> String {
     )
 }
 
-/// A hash out of a column.
+/// The block hash in a column.
 ///
 /// # Errors
-/// When the column is no hash.
+/// When the bytes are not a hash.
 pub fn hash(bytes: &[u8]) -> rusqlite::Result<BlockHash> {
     BlockHash::from_slice(bytes).map_err(|_| impossible("a hash that is not 32 bytes"))
 }

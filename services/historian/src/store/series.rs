@@ -4,7 +4,7 @@ use rusqlite::{Connection, Params, Row};
 
 use super::lookup::{Kind, Line, Price, Source, block, blocks_by_time, minute, minutes, signed};
 
-/// Prices or cells that one answer has at most.
+/// Most prices or cells in one answer.
 pub const MOST_ROWS: usize = 5000;
 
 /// A span of time.
@@ -14,7 +14,7 @@ pub struct Span {
     pub from: u64,
     /// The second after its last.
     pub to: u64,
-    /// Seconds of a step; steps begin at whole multiples. 0 for no steps.
+    /// Seconds of a step; steps begin at whole multiples. 0 gives every price.
     pub step: u64,
 }
 
@@ -23,9 +23,9 @@ pub struct Span {
 pub struct Series {
     /// Oldest first, at most [`MOST_ROWS`].
     pub prices: Vec<Price>,
-    /// Time of the first price that is a minute's.
+    /// Time of the first price that is of a minute; `None` if none is.
     pub minutes_from: Option<u64>,
-    /// Whether these are all of the span; if not, they are its oldest.
+    /// Whether all prices of the span are here; if not, its oldest are.
     pub complete: bool,
 }
 
@@ -50,7 +50,8 @@ pub(super) fn series(
     })
 }
 
-/// The newest price of each step, one more than [`MOST_ROWS`] at most. Two seeks a step, however many prices it has.
+/// The newest price of each step, at most one more than [`MOST_ROWS`]. Each step takes two seeks, however many prices
+/// it has.
 fn stepped(line: &Line<'_>, span: Span, step: u64) -> rusqlite::Result<Vec<Price>> {
     let mut prices = Vec::new();
     let mut from = span.from;
@@ -65,7 +66,7 @@ fn stepped(line: &Line<'_>, span: Span, step: u64) -> rusqlite::Result<Vec<Price
     Ok(prices)
 }
 
-/// All prices, one more than [`MOST_ROWS`] at most.
+/// All prices, or at least the oldest [`MOST_ROWS`] and one more.
 fn every(line: &Line<'_>, span: Span) -> rusqlite::Result<Vec<Price>> {
     let Span { from, to, .. } = span;
     let highest = match (line.source, line.settled) {

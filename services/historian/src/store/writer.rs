@@ -24,18 +24,18 @@ use super::{
     schema,
 };
 
-/// How long a write waits for a reader that copies the file, or for a checkpoint.
+/// Time for which a write waits for a reader that copies the file, or for a checkpoint.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The size to which the file of what is not checkpointed is cut back, in bytes.
+/// The size in bytes to which the write-ahead log is cut back after a checkpoint.
 const WAL_BYTES: u32 = 8 << 20;
 
-/// The one that writes. Another process is kept out for its life.
+/// The writer of the file. It keeps other processes from writing until it is dropped.
 #[derive(Debug)]
 pub struct Writer {
     connection: Connection,
     path: PathBuf,
     identity: Identity,
-    /// Minutes in the file, for those that read it.
+    /// Number of minutes in the file, shared with the readers.
     minutes: Arc<AtomicU64>,
     _lock: File,
 }
@@ -50,7 +50,7 @@ impl Writer {
         let of = |error| StoreError::of(path, error);
         let mut connection = Connection::open(path).map_err(of)?;
         connection.busy_timeout(PATIENCE).map_err(of)?;
-        // Before anything is written: a file that is another's stays as it is.
+        // Checked before anything is written, so that another history's file stays as it is.
         schema::check(&connection, path, identity)?;
         let mode: String = connection
             .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
@@ -78,17 +78,17 @@ impl Writer {
         })
     }
 
-    /// Whose history this is.
+    /// The identity of this history.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// Writes a period in one transaction: its row, and its blocks in place of all that were there. A final period gets its digest
-    /// and the hash of its last block, and its blocks' hashes are not kept.
+    /// Writes a period in one transaction: its row, and its blocks in place of all that the file had. A final period
+    /// gets its digest and the hash of its last block; the hashes of its other blocks are not kept.
     ///
     /// # Errors
-    /// When the rows cannot be true, an open period would take the place of a final one, or the file cannot be written; nothing is
-    /// then changed.
+    /// When the rows cannot be true, an open period would take the place of a final one, or the file cannot be written;
+    /// nothing is then changed.
     pub fn put_period(&mut self, period: &PeriodRow, rows: &[BlockRow]) -> Result<(), StoreError> {
         check::period(period, rows)?;
         let genesis = self.identity.genesis;
@@ -112,8 +112,9 @@ impl Writer {
         })
     }
 
-    /// Writes the newest blocks in one transaction: in place of every row at or above `from_height`, with the node's best block.
-    /// `periods` are the open periods that the rows lie in; those of rows that go, and are not among them, go too.
+    /// Writes the newest blocks in one transaction, in place of every row at or above `from_height`, with the node's
+    /// best block. `periods` are the open periods that the rows lie in. Other periods that begin at or above
+    /// `from_height` are removed.
     ///
     /// # Errors
     /// When the rows cannot be true, a final period would lose rows, or the file cannot be written; nothing is then changed.
@@ -139,8 +140,8 @@ impl Writer {
         })
     }
 
-    /// Makes the periods with blocks at or above `from_height` open again, and takes these blocks away. Blocks below stay, without
-    /// hashes where their period was final.
+    /// Reopens the periods with blocks at or above `from_height`, and removes these blocks. Blocks below stay; those of
+    /// a period that was final have no hashes.
     ///
     /// # Errors
     /// When the file cannot be written; nothing is then changed.
@@ -155,7 +156,7 @@ impl Writer {
         })
     }
 
-    /// Writes minutes, each in place of the one that was there, in one transaction.
+    /// Writes minutes in one transaction, each in place of the file's row of that minute.
     ///
     /// # Errors
     /// When the rows cannot be true, or the file cannot be written; nothing is then changed.
@@ -180,7 +181,7 @@ impl Writer {
         self.write(|transaction| put_tip(transaction, tip))
     }
 
-    /// Says whether a period's lock and a neighbour's disagree; does nothing if the period is not there.
+    /// Sets whether a period's lock and a neighbour's disagree. Does nothing if the file does not have the period.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -193,7 +194,8 @@ impl Writer {
         })
     }
 
-    /// Brings all that was written into the main file, so that it outlives a power cut, and can be copied alone.
+    /// Moves all writes from the log into the main file, so that they outlive a power cut and the file can be copied
+    /// alone.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -225,7 +227,7 @@ impl Writer {
         })
     }
 
-    /// Lets the file grow no further than `bytes` in tests, as a full disk does.
+    /// Limits the file to this many pages in tests, as a full disk does.
     #[cfg(test)]
     pub(super) fn limit_pages(&self, pages: u32) {
         let limited =
@@ -235,7 +237,8 @@ impl Writer {
     }
 }
 
-/// An orderly end leaves all in the main file, even if readers outlive the writer: they cannot bring it there.
+/// An orderly end moves all writes into the main file, even if readers outlive the writer, because readers cannot do
+/// it.
 impl Drop for Writer {
     fn drop(&mut self) {
         if let Err(error) = self.checkpoint() {
@@ -256,8 +259,8 @@ impl From<rusqlite::Error> for Refused {
     }
 }
 
-/// Keeps other processes out. A lock on the file itself would not do, because SQLite's own locks are lost with any other handle
-/// on it. Source: fcntl(2), "Record locking".
+/// Keeps other writing processes out by a lock on a file beside the history. A lock on the history itself would not do,
+/// because closing any other handle on it would release SQLite's own locks. Source: fcntl(2), "Record locking".
 fn lock(path: &Path) -> Result<File, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -272,7 +275,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Refuses to touch the final periods with blocks of these heights.
+/// Fails if a period with blocks of these heights is final.
 fn refuse_final(transaction: &Transaction<'_>, from: u32, to: u32) -> Result<(), Refused> {
     let found = transaction
         .prepare_cached(
@@ -286,7 +289,7 @@ fn refuse_final(transaction: &Transaction<'_>, from: u32, to: u32) -> Result<(),
     }
 }
 
-/// Takes away the blocks at or above a height, and the periods that begin there.
+/// Removes the blocks at or above a height, and the periods that begin there or above.
 fn cut(transaction: &Transaction<'_>, from_height: u32) -> Result<(), Refused> {
     transaction
         .prepare_cached("DELETE FROM blocks WHERE height >= ?1")?
@@ -340,7 +343,7 @@ fn put_period_row(transaction: &Transaction<'_>, period: &PeriodRow) -> Result<(
     Ok(())
 }
 
-/// Counts the blocks of a period, which must have no gap between them.
+/// Counts the blocks of a period for its row; refuses a gap between them.
 fn count(transaction: &Transaction<'_>, period: u32) -> Result<(), Refused> {
     let first = period.saturating_mul(PERIOD_BLOCKS);
     let last = first.saturating_add(PERIOD_BLOCKS - 1);
@@ -369,7 +372,7 @@ fn put_tip(transaction: &Transaction<'_>, tip: Tip) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Writes a minute; 1 if it was not there before, else 0.
+/// Writes a minute. Returns 1 if the file did not have it, else 0.
 fn put_minute(transaction: &Transaction<'_>, row: &MinuteRow) -> Result<u64, Refused> {
     let is_there = transaction
         .prepare_cached("SELECT 1 FROM minutes WHERE minute = ?1")?
