@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod candles;
 mod faults;
 mod made;
 mod measures;
