@@ -33,7 +33,7 @@ export function bannerOf(alert) {
 }
 
 /**
- * The answer to a reader who has set an alert.
+ * The answer to the setting of an alert.
  * @param {Alert} alert
  * @param {number | null} change of the price in an hour, as a share of one
  */

@@ -163,7 +163,7 @@ impl Node {
         }
     }
 
-    /// Counts and logs a message that is none of Core's, and so cannot be kept.
+    /// Counts and logs a message that cannot be kept, because it is not one of Core's.
     fn leave_out(&mut self, error: &FrameError) {
         let reason = error.label();
         left_out(reason);

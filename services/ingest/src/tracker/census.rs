@@ -6,7 +6,7 @@ use bitcoin::Txid;
 
 use super::transaction::Place;
 
-/// The counts. The set has the standard library's keyed hash, because anybody can make txids that are alike.
+/// The counts. The set has the standard library's keyed hash, because attackers can make txids that are alike.
 #[derive(Debug)]
 pub(super) struct Census {
     mempool: usize,

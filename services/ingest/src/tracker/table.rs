@@ -2,7 +2,7 @@
 //!
 //! The entries lie close together in pieces of equal size, and a hash table holds only their numbers. So a new one is written
 //! beside the one before it, growing moves eight bytes an entry, and unused memory is given back. The hash is keyed, because
-//! anybody can make txids that are alike.
+//! attackers can make txids that are alike.
 
 use bitcoin::{Txid, hashes::Hash as _};
 use hashbrown::HashTable;
