@@ -2,7 +2,7 @@
 
 use satscope_oracle::past::PERIOD_BLOCKS;
 
-use super::made::{APART, BEGAN, Made, block, blocks, cents, minute, period, price, time, tip};
+use super::made::{APART, BEGAN, Made, block, blocks, minute, period, price, time, tip};
 use crate::store::{BlockState, Kind, MOST_ROWS, PeriodState, Place, Price, Series, Source, Span};
 
 fn height(price: Option<Price>) -> Option<u32> {
