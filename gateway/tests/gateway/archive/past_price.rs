@@ -151,11 +151,15 @@ async fn no_price_is_made_up_of_a_time_that_is_still_to_be_read() {
     historian.covers(|coverage| {
         coverage.wanted_blocks = 900_000;
         coverage.since_time = Some(MARCH);
+        coverage.tip_height = coverage.last_height;
+        coverage.state = HistorianState::Filling.into();
     });
     let between = format!("{path}?timestamp={}", MARCH - 86_400);
     assert_eq!(detail_of(&gateway, &between, 503).await, not_read);
-    let told = format!("{path}?timestamp={}", old.time + 3600);
+    let told = format!("{path}?timestamp={}", old.time + 1200);
     assert_eq!(json_of(&gateway, &told).await["prices"][0]["USD"], 40_000);
+    let later = format!("{path}?timestamp={}", old.time + 3600);
+    assert_eq!(detail_of(&gateway, &later, 503).await, not_read);
     let future = format!("{path}?timestamp=4000000000");
     assert_eq!(
         json_of(&gateway, &future).await["prices"][0]["USD"],

@@ -93,11 +93,14 @@ impl Coverage {
     }
 
     /// Whether a block at or shortly before `time`, Unix seconds, may still have to be read. Only a historian that follows the node
-    /// has read all that there is; any other has read what lies between `since_time` and its newest price.
+    /// has read all that there is. Any other has read what lies between `since_time` and its newest price; one that fills in the
+    /// past has also read what is newer, if that price is of the node's best block.
     pub fn may_be_unread_at(&self, time: u64) -> bool {
-        let read = self.since_time.zip(self.last_time);
-        let is_read = read.is_some_and(|(since, last)| (since..=last).contains(&time));
-        self.state != Doing::Following && !is_read
+        let is_at_tip = self.last_height.is_some() && self.last_height == self.tip_height;
+        let is_newest_read = self.state == Doing::Filling && is_at_tip;
+        let is_since = self.since_time.is_some_and(|since| since <= time);
+        let is_until = is_newest_read || self.last_time.is_some_and(|last| time <= last);
+        self.state != Doing::Following && !(is_since && is_until)
     }
 
     /// Whether the chain is Bitcoin's: a test network may be begun anew, and a simulated chain is another at each start.
@@ -196,10 +199,23 @@ mod tests {
         assert_eq!(read.ends(), Some((5, 60)));
         assert!(read.detail.starts_with("lineone [0mx"));
         assert_eq!(read.detail.chars().count(), LONGEST_WORDS);
+        let at_tip = v1::Coverage {
+            last_height: Some(9),
+            tip_height: Some(9),
+            ..good()
+        };
         let unread = |coverage: &Coverage, times: [u64; 4]| {
             times.map(|time| coverage.may_be_unread_at(time))
         };
         assert_eq!(unread(&read, [5, 6, 9, 10]), [true, false, false, true]);
+        let waits = v1::Coverage {
+            state: v1::HistorianState::Waiting.into(),
+            ..at_tip.clone()
+        };
+        let at_tip = coverage(at_tip).unwrap();
+        assert_eq!(unread(&at_tip, [5, 6, 9, 10]), [true, false, false, false]);
+        let waits = coverage(waits).unwrap();
+        assert_eq!(unread(&waits, [5, 6, 9, 10]), [true, false, false, true]);
         let spoilt: [fn(&mut v1::Coverage); 6] = [
             |c| c.state = 0,
             |c| c.state = 99,
