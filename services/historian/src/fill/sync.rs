@@ -10,7 +10,7 @@ use super::{branch::Branch, ledger::Ledger, period::Tools, plan::Chain};
 use crate::{
     fill_metrics::REORGS,
     node::{Moment, Node, NodeError},
-    store::{PeriodState, StoredPeriod},
+    store::{PeriodState, StoredPeriod, Tip},
 };
 
 /// Blocks below the history's tip that are compared with the node's at the start: two periods.
@@ -135,12 +135,13 @@ impl Known {
         moment: &Moment,
         from: u32,
     ) -> anyhow::Result<bool> {
-        if self.is_made_up {
-            return self.begin_made_up(tools, ledger, moment, from).await;
-        }
         let (stored, tip) = ledger
             .read(|readers| Ok((readers.periods()?, readers.tip()?)))
             .await?;
+        if self.is_made_up {
+            let known = (stored, tip);
+            return self.begin_made_up(tools, ledger, moment, from, known).await;
+        }
         let Some(tip) = tip else {
             self.branch = read(tools, moment, from).await?;
             self.first_new = Some(
@@ -151,9 +152,7 @@ impl Known {
             return Ok(true);
         };
         if tools.reading.node.hash_at(tip.height).await? == Some(tip.hash) {
-            self.branch = read(tools, moment, from).await?;
-            self.first_new = Some(tip.height + 1);
-            return Ok(true);
+            return self.go_on(tools, moment, from, tip).await;
         }
         let lowest = tip.height.saturating_sub(COMPARED);
         let mut known = ledger
@@ -188,6 +187,19 @@ impl Known {
         Ok(true)
     }
 
+    /// Goes on after the history's best block, which the node's chain has.
+    async fn go_on<N: Node>(
+        &mut self,
+        tools: &Tools<N>,
+        moment: &Moment,
+        from: u32,
+        tip: Tip,
+    ) -> anyhow::Result<bool> {
+        self.branch = read(tools, moment, from).await?;
+        self.first_new = Some(tip.height + 1);
+        Ok(true)
+    }
+
     /// Compares the history with a chain that a stand-in makes up. A stand-in that is started again has other blocks, and knows no
     /// hash of a block below its lowest. So the history is compared from there on, and all its blocks go if the chain has none of
     /// them.
@@ -197,17 +209,13 @@ impl Known {
         ledger: &Ledger,
         moment: &Moment,
         from: u32,
+        (stored, tip): (Vec<StoredPeriod>, Option<Tip>),
     ) -> anyhow::Result<bool> {
-        let (stored, tip) = ledger
-            .read(|readers| Ok((readers.periods()?, readers.tip()?)))
-            .await?;
         if let Some(tip) = tip
             && let Some(hash) = or_gone(tools.hash_at(tip.height).await)?
             && hash == Some(tip.hash)
         {
-            self.branch = read(tools, moment, from).await?;
-            self.first_new = Some(tip.height + 1);
-            return Ok(true);
+            return self.go_on(tools, moment, from, tip).await;
         }
         let hashes = ledger.read(|readers| readers.hashes_from(0)).await?;
         let is_behind = hashes.contains(&(moment.height, moment.hash))
