@@ -126,10 +126,8 @@ async fn is_for_ever(historian: &Historian, own: Block) -> bool {
         told.is_some_and(|(_, block)| is_final(block))
     };
     let period = own.height / PERIOD_BLOCKS;
-    let is_of_bitcoin =
-        async || (historian.coverage().await).is_ok_and(|coverage| coverage.is_of_bitcoin());
     is_final(own)
-        && is_of_bitcoin().await
+        && (historian.coverage().await).is_ok_and(|coverage| coverage.is_of_bitcoin())
         && (period <= FIRST_PERIOD || is_final_at(period - 1).await)
         && is_final_at(period + 1).await
 }
