@@ -62,15 +62,22 @@
     if (notice) notice.textContent = "Some of the page's files could not be loaded; it tries again by itself";
     const repairs = Number(remembered(REPAIRS) ?? "0");
     const isRemembered = remember(REPAIRS, String(repairs + 1));
-    /** @type {NodeListOf<HTMLLinkElement>} */
-    const links = document.querySelectorAll('link[rel="stylesheet"], link[rel="modulepreload"]');
-    /** @type {NodeListOf<HTMLScriptElement>} */
-    const scripts = document.querySelectorAll('script[type="module"]');
-    const addresses = [...[...links].map(({ href }) => href), ...[...scripts].map(({ src }) => src)];
-    await Promise.all(addresses.map(fetchPatiently));
+    await Promise.all(addresses().map(fetchPatiently));
     // The first times at once; a page that is still broken then waits ever longer.
     await pause(isRemembered ? Math.min(LONGEST_WAIT_MS, repairs < 3 ? 0 : 1000 * 2 ** (repairs - 3)) : LONGEST_WAIT_MS);
     loadAgain();
+  }
+
+  /** The addresses of the page's style sheets and modules, also of those that `js/first.js` has not yet asked for. */
+  function addresses() {
+    const parts = [document, ...[...document.querySelectorAll("template")].map(({ content }) => content)];
+    return parts.flatMap((part) => {
+      /** @type {NodeListOf<HTMLLinkElement>} */
+      const links = part.querySelectorAll('link[rel="stylesheet"], link[rel="modulepreload"]');
+      /** @type {NodeListOf<HTMLScriptElement>} */
+      const scripts = part.querySelectorAll('script[type="module"]');
+      return [...[...links].map(({ href }) => href), ...[...scripts].map(({ src }) => src)];
+    });
   }
 
   /**
@@ -116,13 +123,16 @@
     show(fragment);
   }
   showTheme();
-  // What fails to load tells only its element, so that this is heard on the way down.
-  const onError = (/** @type {Event} */ { target }) => {
-    isBroken ||= target instanceof HTMLScriptElement || (target instanceof HTMLLinkElement && target.rel === "stylesheet");
-  };
-  addEventListener("error", onError, true);
-  addEventListener("load", () => {
-    if (isBroken) void repair();
-    else remember(REPAIRS, null);
-  });
+  // Only the element of a file is told whether it was loaded, so this listens on the way down to it.
+  addEventListener("error", ({ target }) => {
+    const isNeeded = target instanceof HTMLScriptElement || (target instanceof HTMLLinkElement && target.rel === "stylesheet");
+    if (!isNeeded || isBroken) return;
+    isBroken = true;
+    // Before that, index.html may not be there as a whole, and other files may fail as well.
+    if (document.readyState === "complete") void repair();
+  }, true);
+  addEventListener("load", ({ target }) => {
+    if (target === document && isBroken) void repair();
+    if (target instanceof HTMLScriptElement && target.src.endsWith("js/main.js") && !isBroken) remember(REPAIRS, null);
+  }, true);
 })();

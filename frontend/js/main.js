@@ -1,8 +1,8 @@
 // Puts the page together: messages and gestures change the state, and each change asks for a frame that shows it.
 
 import { byId } from "./base/dom.js";
+import { connection, held } from "./first.js";
 import { SeriesAsker } from "./link/archive.js";
-import { Connection } from "./link/connection.js";
 import { readMessage } from "./link/message.js";
 import { amountsWhile, coverageWhile, pastEstimates, resetDelayMs, restOfPoints } from "./link/rest.js";
 import { Wake } from "./link/wake.js";
@@ -173,9 +173,7 @@ for (const move of ["pointermove", "pointerdown", "pointerup", "pointercancel", 
   addEventListener(move, (event) => renewal.touch(clockNow(), "buttons" in event && event.buttons !== 0), { passive: true, capture: true });
 }
 
-const socketAddress = new URL("ws/mempool", document.baseURI);
-socketAddress.protocol = socketAddress.protocol === "https:" ? "wss:" : "ws:";
-const connection = new Connection(socketAddress.href, {
+const isWhole = held.handTo({
   after: () => state.sequence,
   onMessage,
   onLink(link) {
@@ -190,8 +188,8 @@ const connection = new Connection(socketAddress.href, {
     changed();
   },
 });
+if (!isWhole) connection.renew("the page took too long to load");
 
-connection.open();
 setUpScreen(query.has("kiosk"), query.has("compact"));
 listenToControls(state, viewChanged);
 listenToTheme(state, viewChanged);

@@ -22,7 +22,6 @@ export class Frames {
   #isRequested = false;
   #allWanted = false;
   #frontWanted = false;
-  #isPriceShown = false;
   /** The range of the frame before. The axis jumps to the prices of another range, and does not glide. */
   #range = 0;
   /** When the frame before was drawn, in seconds of the page's own clock; minus infinity if no frame was to follow at once. */
@@ -87,7 +86,7 @@ export class Frames {
     const isGliding = this.#axis.towards(followedPrices(state), clock, isStill || isOtherRange);
     const dotClock = isStill ? Infinity : clock;
     if (this.#allWanted || isGliding) {
-      if (!this.#drawAll(dotClock)) return;
+      this.#drawAll(dotClock);
     } else this.#drawMoved(dotClock);
     this.#drawnAt = clock;
     const isFlying = hasDots(state.view) && clock - state.points.newestArrival < ARRIVES_IN;
@@ -96,21 +95,13 @@ export class Frames {
     if (isMoving) this.#schedule();
   }
 
-  /** @param {number} dotClock @returns {boolean} whether the plot was drawn as well */
+  /** @param {number} dotClock */
   #drawAll(dotClock) {
     const state = this.#state;
     for (const show of this.#views) show(state);
-    // The price is shown one frame before the plot, because preparing the plot would hold the price up.
-    const isFirst = !this.#isPriceShown && state.estimate !== null;
-    this.#isPriceShown ||= isFirst;
-    if (isFirst) {
-      this.#schedule();
-      return false;
-    }
     this.#chart.show(state, this.#axis.at, dotClock);
     [this.#allWanted, this.#frontWanted] = [false, false];
     showTooltip(state, this.#chart.layout);
-    return true;
   }
 
   /** Draws only the dots that still fly in, and the dot or price under the pointer. @param {number} dotClock */

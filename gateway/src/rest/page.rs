@@ -2,6 +2,8 @@
 //! others lie under `assets/BUILD/`, where their content never changes, so that browsers keep them without asking.
 //! Every address in the page is relative, because a proxy may serve the page under a path of its own.
 
+mod modules;
+
 use std::{
     collections::HashMap,
     sync::{Arc, LazyLock},
@@ -32,9 +34,9 @@ const INDEX: &str = "index.html";
 /// when the page was installed.
 const AT_THE_ROOT: [&str; 4] = [".html", ".js", ".webmanifest", ".png"];
 
-/// Mark in the document that is replaced by the list of modules, so that browsers fetch them before an importing module
-/// has come.
-const MODULES: &str = "<!-- modulepreload -->";
+/// The modules that the document names, in the order in which they run. For each, the document has a mark that is
+/// replaced by the list of modules that it needs, so that browsers fetch them before an importing module has come.
+const ENTRIES: [&str; 2] = ["js/first.js", "js/main.js"];
 
 /// Line of the document that is replaced by the tags that tell other sites how to show a link to the page.
 const OPEN_GRAPH: &str = "  <!-- open graph -->\n";
@@ -163,11 +165,14 @@ impl Served {
 
 /// The document with its files' addresses in this build, with a line for each module, and with `tags` if there are any.
 fn document(index: &str, files: &[File], build: &str, tags: Option<&str>) -> String {
-    let modules = files.iter().filter(|file| file.name.starts_with("js/"));
-    let lines: Vec<String> = modules
-        .map(|File { name, .. }| format!("<link rel=\"modulepreload\" href=\"{name}\">"))
-        .collect();
-    let index = index.replacen(MODULES, &lines.join("\n  "), 1);
+    let mut index = index.to_owned();
+    let mut preloaded = Vec::new();
+    for entry in ENTRIES {
+        let needed = modules::needed_by(entry, files, &preloaded);
+        let lines: Vec<String> = needed.iter().map(|name| preload(name)).collect();
+        index = index.replacen(&mark(entry), &lines.join("\n  "), 1);
+        preloaded.extend(needed);
+    }
     let index = files.iter().fold(index, |index, File { name, .. }| {
         index.replace(
             &format!("\"{name}\""),
@@ -176,6 +181,16 @@ fn document(index: &str, files: &[File], build: &str, tags: Option<&str>) -> Str
     });
     let tags = tags.map_or(String::new(), |tags| format!("  {tags}\n"));
     index.replacen(OPEN_GRAPH, &tags, 1)
+}
+
+/// The document's mark for the modules that `entry` needs.
+fn mark(entry: &str) -> String {
+    format!("<!-- modulepreload {entry} -->")
+}
+
+/// The line that has a browser fetch a module.
+fn preload(name: &str) -> String {
+    format!("<link rel=\"modulepreload\" href=\"{name}\">")
 }
 
 /// The file's path in a build, relative to the page.
@@ -296,13 +311,22 @@ mod tests {
     fn each_module_is_preloaded_once() {
         let index = index();
         for file in FILES.iter().filter(|file| file.name.starts_with("js/")) {
-            let line = format!(
-                "<link rel=\"modulepreload\" href=\"assets/{}/{}\">",
-                *BUILD, file.name
-            );
+            let line = preload(&address(&file.name, &BUILD));
             assert_eq!(index.matches(&line).count(), 1, "{line}");
         }
-        assert!(!index.contains(MODULES));
+        for entry in ENTRIES {
+            assert!(!index.contains(&mark(entry)), "{entry}");
+        }
+    }
+
+    #[test]
+    fn few_modules_come_before_the_first_price() {
+        let first = modules::needed_by(ENTRIES[0], &FILES, &[]);
+        let all = FILES.iter().filter(|file| file.name.starts_with("js/"));
+        assert!(3 * first.len() < all.count(), "{first:?}");
+        let index = index();
+        let before = index.split("<template id=\"rest\">").next().unwrap();
+        assert_eq!(before.matches("modulepreload").count(), first.len());
     }
 
     #[test]
