@@ -129,6 +129,8 @@ async fn everything(engine: Engine) -> Option<Stage> {
     panels::the_converter_follows_the_price(&mut stage).await;
     what("alerts");
     panels::an_alert_fires_once_and_never_on_a_stale_price(&mut stage).await;
+    what("an alert on a move, and a notification");
+    panels::a_move_in_an_hour_fires_and_notifies(&mut stage).await;
     what("themes");
     panels::a_link_does_not_change_the_readers_theme(&stage).await;
     what("the list of keys");

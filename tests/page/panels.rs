@@ -114,6 +114,50 @@ pub async fn an_alert_fires_once_and_never_on_a_stale_price(stage: &mut Stage) {
     stage.browser.until(age::FRESH).await;
 }
 
+/// Has the browser's notifications written down and not shown, as if the reader had allowed them.
+const NOTIFICATIONS: &str = "(window.told = [], window.Notification = class extends EventTarget {
+    static permission = 'granted';
+    constructor(title, { body }) { super(); window.told.push(`${title} / ${body}`); }
+})";
+
+pub async fn a_move_in_an_hour_fires_and_notifies(stage: &mut Stage) {
+    let browser = &stage.browser;
+    browser.until_text("change-from", "from $").await;
+    browser.value(NOTIFICATIONS).await;
+    browser.click("open-alerts").await;
+    browser
+        .until_text("alert-notify-why", "The browser notifies you too")
+        .await;
+    let set = format!(
+        "((kind) => {{ kind.value = 'moved'; kind.dispatchEvent(new Event('change', {{ bubbles: true }})); {}; document.getElementById('alert-form').requestSubmit(); }})(document.getElementById('alert-kind'))",
+        typed("alert-level", "5")
+    );
+    browser.value(&set).await;
+    let words = "You will be told once the price has moved by 5 % in an hour.";
+    browser.until_text("alert-note", words).await;
+    browser.press(Key::Escape).await;
+    stage.script.play(Vec::new(), |update| {
+        update.estimate = Some(estimate(PRICE * 0.9, 0.9));
+    });
+    let browser = &stage.browser;
+    let news = "The price has moved by 5 % in an hour";
+    let whole = format!("{news}: it was $45,000 at ");
+    browser.until_text("fired-text", &whole).await;
+    let told = format!(
+        "window.told.length === 1 && window.told[0].startsWith('{news} / {whole}')"
+    );
+    browser.until(&told).await;
+    browser.click("fired-close").await;
+    browser.click("open-alerts").await;
+    browser
+        .value("document.querySelector('[data-does=remove]').click()")
+        .await;
+    browser.press(Key::Escape).await;
+    stage.script.play(Vec::new(), age::all_is_well);
+    stage.go("").await;
+    stage.browser.until(age::FRESH).await;
+}
+
 pub async fn a_link_does_not_change_the_readers_theme(stage: &Stage) {
     let browser = &stage.browser;
     let theme = "document.documentElement.dataset.theme";

@@ -179,7 +179,7 @@ export function drawHiddenPrice(context, layout, price, estimate, theme) {
   drawThrough(context, layout, y);
   context.restore();
   const awayFromEstimate = (estimate !== null && price < estimate ? 1.25 : -1.25) * theme.em;
-  const words = isRoomy(layout) ? "hidden price" : "hidden";
+  const words = isRoomy(layout) ? "hidden price now" : "hidden";
   const text = `${words} ${formatUsd(price)}`;
   const x = layout.parts[0].left + 8;
   context.textAlign = "left";

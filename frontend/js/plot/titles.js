@@ -1,4 +1,4 @@
-// The title of each part: its content, its time, and the number of payments of each state.
+// The title of each part: its content, its time, and the number of amounts of each state.
 
 import { formatAge, formatCount, formatDay, formatLocalTime, formatMoment } from "../base/format.js";
 import { isRoomy } from "./layout.js";
@@ -11,7 +11,7 @@ import { isRoomy } from "./layout.js";
 /** @typedef {{ text: string, colour: string, bold: boolean }} Words */
 
 const NAMES = { confirmed: "Confirmed", mempool: "Mempool" };
-const LONG = { confirmed: "confirmed", mempool: "in the mempool" };
+const LONG = { confirmed: "amounts confirmed", mempool: "in the mempool" };
 const NONE = { confirmed: "none confirmed yet", mempool: "no payments yet" };
 
 /** Spans above these many seconds are told in days, and in years. */
@@ -62,7 +62,7 @@ function wordsOf(part, counts, series, isRoomy, theme) {
     const counted = formatCount(counts[state]);
     return [
       { text: [NAMES[state], span].filter(Boolean).join(", "), colour: theme[state], bold: true },
-      { text: isRoomy ? `${counted} payments` : counted, colour: theme.muted, bold: false },
+      { text: isRoomy ? `${counted} amounts` : counted, colour: theme.muted, bold: false },
     ];
   }
   /** @type {Words[]} */
