@@ -2,14 +2,50 @@
 
 use std::time::Instant;
 
-use metrics::{Counter, counter, describe_counter, describe_gauge, gauge};
+use metrics::Counter;
 use satscope_bitcoin::frame::{FrameError, Topic};
-use satscope_kit::logging::LogLimiter;
+use satscope_kit::{logging::LogLimiter, named_metrics};
 use satscope_log::{Counters, Event, Hop, NodeStatus, RemovalReason, Simulation};
 use smallvec::SmallVec;
 use tracing::warn;
 
 use crate::tracker::FirstSight;
+
+named_metrics! {
+    Counter TRANSACTIONS = "satscope_ingest_transactions_total",
+        "Distinct transactions met since the start, those read back at the start included, by what the filter said and why.";
+    Counter REMOVED = "satscope_ingest_removed_total",
+        "Accepted transactions that left the mempool unconfirmed, or a window that was full, by reason.";
+    Counter BLOCKS = "satscope_ingest_blocks_total", "Blocks connected and disconnected.";
+    Counter MALFORMED = "satscope_ingest_malformed_total",
+        "Messages that could not be read, by reason.";
+    Counter ZMQ_GAPS = "satscope_ingest_zmq_gaps_total",
+        "Times that a topic's counter showed lost messages.";
+    Counter UNREAD_BLOCKS = "satscope_ingest_unread_blocks_total",
+        "Blocks whose transactions could not be learned.";
+    Counter RESYNCS = "satscope_ingest_resyncs_total",
+        "Times that the node was asked for what was missed, by outcome.";
+    Counter CLOCK_STEPS = "satscope_ingest_clock_steps_total",
+        "Times that the system clock was set by over 2 s, by direction.";
+    Counter ENTRY_TIMES_ASKED = "satscope_ingest_entry_times_asked_total",
+        "Transactions whose entry time was asked of the node because their receipt may not be their stamp.";
+    Gauge JOURNAL_BYTES = "satscope_ingest_journal_bytes", "Size of the journal of what was seen.";
+    Counter JOURNAL_FAILURES = "satscope_ingest_journal_failures_total",
+        "Times that the journal, or a new file for it, could not be written.";
+    Gauge JOURNAL_WRITTEN = "satscope_ingest_journal_written",
+        "1 while each change is written to the journal, else 0: a restart then loses stamps.";
+    Counter POLLS = "satscope_ingest_polls_total",
+        "Times that the node was read over RPC while its ZMQ was away, by outcome.";
+    Counter COMPARISONS = "satscope_ingest_comparisons_total",
+        "Times that the mempool was compared with the node's, by what was compared and outcome.";
+    Gauge MEMPOOL_TRANSACTIONS = "satscope_ingest_mempool_transactions",
+        "Transactions in the node's mempool.";
+    Gauge WINDOW_TRANSACTIONS = "satscope_ingest_window_transactions",
+        "Accepted transactions of the last three hours.";
+    Gauge QUEUE_MESSAGES = "satscope_ingest_queue_messages",
+        "Messages waiting between ZMQ and the tracker.";
+    Gauge SUBSCRIBERS = "satscope_ingest_subscribers", "Streams of transactions being served.";
+}
 
 /// The counts since the start.
 #[derive(Debug)]
@@ -62,7 +98,7 @@ impl Metrics {
                 FirstSight::Filtered(None) => ("filtered", "restored"),
                 FirstSight::BeforeWindow => ("filtered", "before_window"),
             };
-            let counter = counter!("satscope_ingest_transactions_total", "outcome" => outcome, "reason" => reason);
+            let counter = TRANSACTIONS.of(&[("outcome", outcome), ("reason", reason)]);
             self.sights.push((sight, counter));
             self.sights.len() - 1
         });
@@ -72,7 +108,7 @@ impl Metrics {
     /// Counts accepted transactions that left before their stamps were known, by reason.
     pub fn left_unpublished(&self, reasons: &[RemovalReason]) {
         for reason in reasons {
-            counter!("satscope_ingest_removed_total", "reason" => reason.as_str()).increment(1);
+            REMOVED.of(&[("reason", reason.as_str()])).increment(1);
         }
     }
 
@@ -81,14 +117,14 @@ impl Metrics {
         for (_, event) in events {
             match event {
                 Event::Removed(_, reason) => {
-                    counter!("satscope_ingest_removed_total", "reason" => reason.as_str())
+                    REMOVED.of(&[("reason", reason.as_str()]))
                         .increment(1);
                 }
                 Event::BlockConnected(..) => {
-                    counter!("satscope_ingest_blocks_total", "change" => "connected").increment(1);
+                    BLOCKS.of(&[("change", "connected")]).increment(1);
                 }
                 Event::BlockDisconnected(..) => {
-                    counter!("satscope_ingest_blocks_total", "change" => "disconnected")
+                    BLOCKS.of(&[("change", "disconnected")])
                         .increment(1);
                 }
                 Event::Accepted(..) | Event::Status(_) => {}
@@ -99,7 +135,7 @@ impl Metrics {
     /// Counts a message that cannot be read, and logs it at most once a second for its reason.
     pub fn malformed(&mut self, error: &FrameError) {
         let reason = error.label();
-        counter!("satscope_ingest_malformed_total", "reason" => reason).increment(1);
+        MALFORMED.of(&[("reason", reason)]).increment(1);
         if let Some(held_back) = self.limiter.pass(reason, Instant::now()) {
             warn!(reason, held_back, "left out a message: {error}");
         }
@@ -108,7 +144,7 @@ impl Metrics {
     /// Counts a message from a stand-in that has not yet said the time, and logs it at most once a second.
     pub fn before_clock(&mut self) {
         let reason = "no_clock";
-        counter!("satscope_ingest_malformed_total", "reason" => reason).increment(1);
+        MALFORMED.of(&[("reason", reason)]).increment(1);
         if let Some(held_back) = self.limiter.pass(reason, Instant::now()) {
             warn!(
                 reason,
@@ -130,47 +166,47 @@ impl Metrics {
 
     /// Counts a loss of messages of a topic.
     pub fn gap(&self, topic: Topic) {
-        counter!("satscope_ingest_zmq_gaps_total", "topic" => topic.name()).increment(1);
+        ZMQ_GAPS.of(&[("topic", topic.name()])).increment(1);
     }
 
     /// Counts a step of the system clock by `step_ms`.
     pub fn clock_step(&self, step_ms: i64) {
         let direction = if step_ms < 0 { "back" } else { "forward" };
-        counter!("satscope_ingest_clock_steps_total", "direction" => direction).increment(1);
+        CLOCK_STEPS.of(&[("direction", direction)]).increment(1);
     }
 
     /// Counts the transactions whose entry times were asked for because their stamps depend on them.
     pub fn asked(&self, transactions: usize) {
-        counter!("satscope_ingest_entry_times_asked_total").increment(transactions as u64);
+        ENTRY_TIMES_ASKED.get().increment(transactions as u64);
     }
 
     /// Counts a block whose transactions could not be learned.
     pub fn unread_block(&self) {
-        counter!("satscope_ingest_unread_blocks_total").increment(1);
+        UNREAD_BLOCKS.get().increment(1);
     }
 
     /// Counts a resync that has ended.
     pub fn resync(&self, succeeded: bool) {
         let outcome = if succeeded { "succeeded" } else { "failed" };
-        counter!("satscope_ingest_resyncs_total", "outcome" => outcome).increment(1);
+        RESYNCS.of(&[("outcome", outcome)]).increment(1);
     }
 
     /// Counts a poll: a reading of the node while its ZMQ was away.
     pub fn polled(&self, succeeded: bool) {
         let outcome = if succeeded { "succeeded" } else { "failed" };
-        counter!("satscope_ingest_polls_total", "outcome" => outcome).increment(1);
+        POLLS.of(&[("outcome", outcome)]).increment(1);
     }
 
     /// Counts a comparison of the picture with the node's.
     pub fn compared(&self, what: &'static str, is_equal: bool) {
         let outcome = if is_equal { "equal" } else { "different" };
-        counter!("satscope_ingest_comparisons_total", "what" => what, "outcome" => outcome)
+        COMPARISONS.of(&[("what", what), ("outcome", outcome)])
             .increment(1);
     }
 
     /// Sets the number of messages that wait.
     pub fn queue(&self, messages: usize) {
-        gauge!("satscope_ingest_queue_messages").set(messages as f64);
+        QUEUE_MESSAGES.get().set(messages as f64);
     }
 
     /// Notes the chain that the node is on, and warns if it is new and not main.
@@ -183,7 +219,7 @@ impl Metrics {
 
     /// Sets the number of transactions in the window.
     pub fn active(&self, active: usize) {
-        gauge!("satscope_ingest_window_transactions").set(active as f64);
+        WINDOW_TRANSACTIONS.get().set(active as f64);
     }
 
     /// The status at this beat.
@@ -195,7 +231,7 @@ impl Metrics {
     ) -> NodeStatus {
         self.counters.mempool = mempool as u64;
         self.counters.uptime_ms = (self.started.elapsed().as_millis() as u64).max(1);
-        gauge!("satscope_ingest_mempool_transactions").set(mempool as f64);
+        MEMPOOL_TRANSACTIONS.get().set(mempool as f64);
         NodeStatus {
             hops,
             counters: self.counters,
@@ -207,130 +243,53 @@ impl Metrics {
 
 /// Registers metrics at zero so that they appear before their first event.
 fn begin_at_zero() {
-    gauge!("satscope_ingest_subscribers").set(0);
+    SUBSCRIBERS.get().set(0);
     for topic in [Topic::RawTx, Topic::Sequence] {
-        counter!("satscope_ingest_zmq_gaps_total", "topic" => topic.name()).increment(0);
+        ZMQ_GAPS.of(&[("topic", topic.name()])).increment(0);
     }
     for reason in RemovalReason::ALL {
-        counter!("satscope_ingest_removed_total", "reason" => reason.as_str()).increment(0);
+        REMOVED.of(&[("reason", reason.as_str()])).increment(0);
     }
     for outcome in ["succeeded", "failed"] {
-        counter!("satscope_ingest_resyncs_total", "outcome" => outcome).increment(0);
+        RESYNCS.of(&[("outcome", outcome)]).increment(0);
     }
     for change in ["connected", "disconnected"] {
-        counter!("satscope_ingest_blocks_total", "change" => change).increment(0);
+        BLOCKS.of(&[("change", change)]).increment(0);
     }
-    counter!("satscope_ingest_unread_blocks_total").increment(0);
-    counter!("satscope_ingest_entry_times_asked_total").increment(0);
+    UNREAD_BLOCKS.get().increment(0);
+    ENTRY_TIMES_ASKED.get().increment(0);
     for direction in ["back", "forward"] {
-        counter!("satscope_ingest_clock_steps_total", "direction" => direction).increment(0);
+        CLOCK_STEPS.of(&[("direction", direction)]).increment(0);
     }
 }
 
 /// Registers the count of the journal's failures at zero.
 pub fn journal_begins() {
-    counter!("satscope_ingest_journal_failures_total").increment(0);
+    JOURNAL_FAILURES.get().increment(0);
 }
 
 /// Notes that the journal is written, and has this length in bytes.
 pub fn journal_written(bytes: u64) {
-    gauge!("satscope_ingest_journal_written").set(1);
-    gauge!("satscope_ingest_journal_bytes").set(bytes as f64);
+    JOURNAL_WRITTEN.get().set(1);
+    JOURNAL_BYTES.get().set(bytes as f64);
 }
 
 /// Notes that the journal is not written.
 pub fn journal_lost() {
-    gauge!("satscope_ingest_journal_written").set(0);
+    JOURNAL_WRITTEN.get().set(0);
 }
 
 /// Counts a failure to write the journal, or a new file for it.
 pub fn journal_failed() {
-    counter!("satscope_ingest_journal_failures_total").increment(1);
+    JOURNAL_FAILURES.get().increment(1);
 }
 
 /// Counts a subscriber that came.
 pub fn subscribed() {
-    gauge!("satscope_ingest_subscribers").increment(1.0);
+    SUBSCRIBERS.get().increment(1.0);
 }
 
 /// Counts a subscriber that left.
 pub fn unsubscribed() {
-    gauge!("satscope_ingest_subscribers").decrement(1.0);
-}
-
-/// Says what each metric means.
-pub fn describe() {
-    describe_counter!(
-        "satscope_ingest_transactions_total",
-        "Distinct transactions met since the start, those read back at the start included, by what the filter said and why."
-    );
-    describe_counter!(
-        "satscope_ingest_removed_total",
-        "Accepted transactions that left the mempool unconfirmed, or a window that was full, by reason."
-    );
-    describe_counter!(
-        "satscope_ingest_blocks_total",
-        "Blocks connected and disconnected."
-    );
-    describe_counter!(
-        "satscope_ingest_malformed_total",
-        "Messages that could not be read, by reason."
-    );
-    describe_counter!(
-        "satscope_ingest_zmq_gaps_total",
-        "Times that a topic's counter showed lost messages."
-    );
-    describe_counter!(
-        "satscope_ingest_unread_blocks_total",
-        "Blocks whose transactions could not be learned."
-    );
-    describe_counter!(
-        "satscope_ingest_resyncs_total",
-        "Times that the node was asked for what was missed, by outcome."
-    );
-    describe_counter!(
-        "satscope_ingest_clock_steps_total",
-        "Times that the system clock was set by over 2 s, by direction."
-    );
-    describe_counter!(
-        "satscope_ingest_entry_times_asked_total",
-        "Transactions whose entry time was asked of the node because their receipt may not be their stamp."
-    );
-    describe_gauge!(
-        "satscope_ingest_journal_bytes",
-        metrics::Unit::Bytes,
-        "Size of the journal of what was seen."
-    );
-    describe_counter!(
-        "satscope_ingest_journal_failures_total",
-        "Times that the journal, or a new file for it, could not be written."
-    );
-    describe_gauge!(
-        "satscope_ingest_journal_written",
-        "1 while each change is written to the journal, else 0: a restart then loses stamps."
-    );
-    describe_counter!(
-        "satscope_ingest_polls_total",
-        "Times that the node was read over RPC while its ZMQ was away, by outcome."
-    );
-    describe_counter!(
-        "satscope_ingest_comparisons_total",
-        "Times that the mempool was compared with the node's, by what was compared and outcome."
-    );
-    describe_gauge!(
-        "satscope_ingest_mempool_transactions",
-        "Transactions in the node's mempool."
-    );
-    describe_gauge!(
-        "satscope_ingest_window_transactions",
-        "Accepted transactions of the last three hours."
-    );
-    describe_gauge!(
-        "satscope_ingest_queue_messages",
-        "Messages waiting between ZMQ and the tracker."
-    );
-    describe_gauge!(
-        "satscope_ingest_subscribers",
-        "Streams of transactions being served."
-    );
+    SUBSCRIBERS.get().decrement(1.0);
 }
