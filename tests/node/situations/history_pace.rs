@@ -6,13 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bitcoin::{BlockHash, Transaction};
+use bitcoin::{
+    BlockHash, ScriptBuf, Transaction, Witness,
+    opcodes::{OP_TRUE, all::OP_DROP},
+    script::Builder,
+};
 use satscope_kit::clock::unix_ms;
 use serde_json::{Value, json};
 
 use crate::{
     bitcoind::Bitcoind,
-    coins::{Coin, output, spend},
+    coins::{Coin, output, paying, spend},
     historian::Historian,
     support::{metrics::Scrape, wait::until},
 };
@@ -20,19 +24,34 @@ use crate::{
 /// Large blocks, and the transactions of each, of some 250 bytes.
 const LARGE: usize = 300;
 const TRANSACTIONS: usize = 4300;
+/// The bytes of a signature and a public key, which a payment's witness has on main.
+const SIGNED: [u8; 107] = [7; 107];
 /// Blocks until a coinbase may be spent.
 const MATURITY: u32 = 100;
 /// The least share of the pace of `getblock` that the historian must have.
 const LEAST_SHARE: f64 = 0.6;
 
+/// A script that takes any item of a witness for a signature.
+fn signed() -> ScriptBuf {
+    Builder::new()
+        .push_opcode(OP_DROP)
+        .push_opcode(OP_TRUE)
+        .into_script()
+}
+
 /// A block's payments: each spends the change of the one before.
 fn payments(coinbase: Coin, seed: u64) -> Vec<Transaction> {
+    let signed = signed();
+    let change_script = ScriptBuf::new_p2wsh(&signed.wscript_hash());
     let mut coin = coinbase;
     let mut payments = Vec::with_capacity(TRANSACTIONS);
     for number in 0..TRANSACTIONS as u64 {
         let paid = 1000 + (seed * 7919 + number * 104_729) % 900;
-        let outputs = vec![output(paid), output(coin.value_sats - paid - 10)];
-        let payment = spend(2, &[coin], outputs);
+        let change = paying(coin.value_sats - paid - 10, &change_script);
+        let mut payment = spend(2, &[coin], vec![output(paid), change]);
+        if number > 0 {
+            payment.input[0].witness = Witness::from_slice(&[&SIGNED[..], signed.as_bytes()]);
+        }
         coin = Coin::of(&payment, 1);
         payments.push(payment);
     }
