@@ -10,7 +10,7 @@ fn main() {
         .filter(|commit| !commit.is_empty());
     let commit = given.map(|commit| commit.chars().take(12).collect());
     let commit = commit.or_else(|| {
-        // What names the commit: HEAD, the branch that it is on, and where branches are packed.
+        // The files that name the commit: HEAD, the branch that it is on, and the list of packed branches.
         let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
         for name in ["HEAD", "packed-refs"].into_iter().chain(branch.as_deref()) {
             let path = git(&["rev-parse", "--git-path", name]);
@@ -26,7 +26,7 @@ fn main() {
     );
 }
 
-/// What git says; nothing where there is no git or no repository.
+/// The output of git, trimmed; `None` if git is missing or fails, such as outside a repository, or prints nothing.
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
     let said = String::from_utf8(output.stdout).ok()?;

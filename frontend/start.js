@@ -1,6 +1,6 @@
-// Sets the theme before the first paint, and loads the page again when some of its files were refused. Behind one balancer,
-// a gateway of another build does not have them. This script lies at the same address in every build; it fetches each file
-// until a gateway of the right build answers, and then the browser has them all in its cache.
+// Sets the theme before the first paint, and loads the page again when some of its files were refused. A gateway of another
+// build behind the same balancer does not have them. This script lies at the same address in every build. It fetches each
+// file until a gateway of the right build answers, so that the browser has all of them in its cache.
 
 (() => {
   /** Refusals after which a file is given up, because the gateway that named it may be gone. */
@@ -42,7 +42,7 @@
   /** @param {number} ms */
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms * (0.5 + Math.random() / 2)));
 
-  /** Until it is there, or was refused `MOST_REFUSALS` times. @param {string} address */
+  /** Fetches a file again and again until it comes or was refused `MOST_REFUSALS` times. @param {string} address */
   async function fetchPatiently(address) {
     for (let refusals = 0; refusals < MOST_REFUSALS; ) {
       try {
@@ -51,7 +51,7 @@
         refusals += 1;
         await pause(PAUSE_MS);
       } catch {
-        // No gateway answers: a page that is loaded again now would be the browser's own page of errors.
+        // No gateway answers: loading the page again now would show the browser's own error page.
         await pause(20 * PAUSE_MS);
       }
     }
@@ -81,8 +81,8 @@
   }
 
   /**
-   * Goes to this page's own address. A reload would ask for each file again where the browser has it already, and an
-   * address with a fragment would load nothing: the fragment is kept apart.
+   * Goes to this page's own address. A reload would ask for each file again although the browser has it. Going to an
+   * address with a fragment would load nothing, so the fragment is kept apart.
    */
   function loadAgain() {
     const address = location.pathname + location.search;

@@ -1,4 +1,4 @@
-//! What each fuzz target does with its input: reads it as the parts do, and holds what was read to what must be so.
+//! The fuzz targets. Each reads its input as the parts do, and asserts what must hold for everything that is read.
 //!
 //! A panic is a finding. `fuzz_targets/` gives these functions to libFuzzer; `tests/fuzz_corpus.rs` gives them the
 //! corpus, without a fuzzer.
@@ -64,7 +64,7 @@ fn parts(mut input: &[u8]) -> Vec<Vec<u8>> {
     parts
 }
 
-/// The bytes of a transaction or of a block. What is read in place is what the `bitcoin` crate reads.
+/// The bytes of a transaction or of a block. The reader in place and the `bitcoin` crate must read the same.
 pub fn transaction(input: &[u8]) {
     let in_place = RawTransaction::read(input);
     match deserialize::<Transaction>(input) {

@@ -38,7 +38,7 @@ impl Running {
             .enable_all()
             .build()
             .unwrap();
-        // Port 9 of this address is nobody's: the gateway goes on without an analyzer.
+        // Nothing listens on port 9 of this address, so the gateway runs without an analyzer.
         let flags = [
             "gateway",
             "--gateway-listen=127.0.0.1:0",

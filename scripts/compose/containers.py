@@ -21,7 +21,8 @@ def is_healthy(container):
 def started_in_order(project):
     """Each of the services that wait for one another started after the one before it."""
     found = inspected(*(project.container(service) for service in project.services))
-    # Without its end, a fraction of a second is less than a longer one that begins with it.
+    # Without the Z, texts are in the order of time: `.12` comes before `.123`, but `.12Z` would
+    # come after `.123Z`.
     moments = [container["State"]["StartedAt"].removesuffix("Z") for container in found]
     for moment, container in zip(moments, found):
         note(f"{moment} {container['Name']}")

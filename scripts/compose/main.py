@@ -52,7 +52,7 @@ def main(binary):
         print(*said, f"compose-check: {error}", sep="\n", file=sys.stderr)
         return 1
     finally:
-        # What is begun is finished: a second signal must not leave an engine or a mount behind.
+        # The clean-up runs to its end: a second signal must not leave an engine or a mount behind.
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         engine.clean_up()

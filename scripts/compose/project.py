@@ -12,7 +12,7 @@ class Project:
     def __init__(self, work):
         self.name = f"satscope-check-{os.getpid()}"
         self.command = (os.environ.get("COMPOSE") or "docker-compose").split()
-        # Those that start one after the other, and those that nothing waits for.
+        # Services that start one after the other, and services that no other waits for.
         self.services = ["simulator", "ingest", "analyzer", "gateway", "balancer"]
         self.others = ["historian", "prometheus"]
         self.gateways = 3

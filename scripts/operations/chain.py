@@ -17,7 +17,7 @@ import yaml
 from checks import ROOT, Failure, get, require, within
 
 PARTS = ("ingest", "analyzer", "historian", "gateway")
-# Of the past that the historian reads: a period of 2,016 blocks takes 14.
+# Days of the past that the historian reads: a period of 2,016 blocks takes 14.
 HISTORY_DAYS = 40
 # A second between scrapes, so that rates are there soon.
 SCRAPE_SECONDS = 1
@@ -178,7 +178,8 @@ class Watcher:
         try:
             while received := self.socket.recv(65536):
                 self.bytes += len(received)
-                # Asked or not (RFC 6455, 5.5.3): the gateway wants to hear of it.
+                # A pong needs no ping before it (RFC 6455, 5.5.3), and the gateway closes a client
+                # that it does not hear from.
                 if time.monotonic() - said > self.PONG_SECONDS:
                     self.socket.sendall(self.PONG)
                     said = time.monotonic()

@@ -99,7 +99,8 @@ def each_panel_has_data(chain):
               for panel in panels() for target in panel["targets"]]
 
     def unanswered():
-        # A quantile is of what happens between two scrapes.
+        # Questions are asked again and again, because a quantile has data only if something happens
+        # between two scrapes.
         chain.ask()
         return [f"{title}: {expression}" for title, expression in wanted if not numbers(chain, expression)]
 
@@ -146,7 +147,8 @@ def is_quiet(chain):
         return [f"{rule['name']} is {rule['state']}: {rule.get('lastError', rule['health'])}" for rule in found]
 
     try:
-        # What was not there at the first evaluation, such as a price, may be pending until the next.
+        # An alert on something that was missing at the first evaluation, such as a price, may be
+        # pending until the next.
         within(30, "quiet", lambda: not odd())
     except Failure as failure:
         raise Failure("\n".join(odd())) from failure

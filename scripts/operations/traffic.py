@@ -14,7 +14,7 @@ from pathlib import Path
 
 from chain import PARTS, Chain
 
-# Long enough for a block or two, which say of thousands of payments that they are confirmed.
+# Long enough for a block or two, each of which confirms thousands of payments.
 SECONDS = 600
 RATE = 7
 SUBSCRIPTIONS = 100

@@ -111,7 +111,7 @@ def boot(checks, machine):
     lines = result.read_text().splitlines() if result.exists() else []
     console = machine.with_name("machine.log").read_text(errors="replace")[-2000:]
     checks.run("the machine came up", require, lines, console)
-    # What stands under a failure, up to the next check, is its log.
+    # The lines below a failure, up to the next check, are its log.
     for block in re.split(r"^(?=ok |FAILED )", "\n".join(lines), flags=re.MULTILINE):
         if block:
             word, _, what = block.partition(" ")

@@ -36,7 +36,7 @@ is_ready() {
     is "$1" ActiveState active && is "$1" StatusText ready
 }
 
-# drop_in UNIT NAME: what is read becomes part of its [Service].
+# drop_in UNIT NAME: adds the lines on standard input to the [Service] of the unit.
 drop_in() {
     mkdir -p "/etc/systemd/system/$1.service.d"
     { echo "[Service]" && cat; } >"/etc/systemd/system/$1.service.d/$2.conf"
@@ -49,7 +49,7 @@ has_price() {
     grep --quiet '"price":[1-9]' <&3
 }
 
-# What the kernel says of the process.
+# is_confined UNIT: whether the kernel reports no root, no capabilities, no new privileges and a filter of system calls.
 is_confined() {
     local status
     status=$(cat "/proc/$(property "$1" MainPID)/status")
@@ -61,7 +61,8 @@ keeps_its_state() {
     [[ -s /var/lib/satscope/journal && $(stat --format %a /var/lib/private/satscope) == 700 ]]
 }
 
-# UNIT FOLDER: the historian of the unit reads blocks into a file there, and its threads that compute have the lowest priority.
+# keeps_a_history UNIT FOLDER: the historian of the unit reads blocks into a file there, and its threads that compute have the
+# lowest priority.
 keeps_a_history() {
     local file=$2/history-main-simulated.sqlite
     within 60 test -s "$file" && [[ $(stat --format %a "$file") == 600 ]] || return 1
@@ -70,7 +71,7 @@ keeps_a_history() {
         grep --quiet --line-regexp 19
 }
 
-# A process that does nothing any more is ended by the watchdog, and comes back.
+# comes_back_when_hung: the watchdog ends a process that does nothing any more, and systemd starts it again.
 comes_back_when_hung() {
     local hung
     echo WatchdogSec=2 | drop_in satscope watchdog

@@ -44,8 +44,9 @@ function inOurSigns(text) {
 }
 
 /**
- * The decimal sign; empty if the number has no decimals. Of two different signs the last is it; a sign that comes twice
- * separates thousands. In a number such as `1.234`, the sign separates thousands unless it is the reader's decimal sign.
+ * The decimal sign; empty if the number has no decimals. Of two different signs, the last one separates decimals; a sign that
+ * comes twice separates thousands. In a number such as `1.234`, the sign separates thousands unless it is the reader's decimal
+ * sign.
  * @param {string} marks
  */
 function decimalSignOf(marks) {
@@ -59,8 +60,8 @@ function decimalSignOf(marks) {
 }
 
 /**
- * Whether whole digits are grouped as people group them: three in the last group, two or three in each before it. No groups will
- * do as well.
+ * Whether whole digits are grouped as people group them: three in the last group, two or three in each before it. Digits
+ * without groups count as grouped too.
  * @param {string} whole
  * @param {string} sign a regular expression for the sign between groups
  */

@@ -13,7 +13,8 @@ export function byId(id) {
 }
 
 /**
- * Writes text, never HTML, and only when it differs, so that nothing is laid out again for nothing.
+ * Writes text, never HTML, and only when it differs, so that the browser does not lay out the page
+ * again without need.
  * @param {HTMLElement} element
  * @param {string} text
  */

@@ -42,9 +42,9 @@ function dates(name, options) {
 const USD = /** @type {const} */ ({ style: "currency", currency: "USD", currencyDisplay: "narrowSymbol" });
 
 /**
- * A price in US dollars: whole dollars, and cents below $1,000 where a dollar is more than the doubt.
+ * A price in US dollars: whole dollars, and cents below $1,000, because a dollar is more than the doubt there.
  * @param {number} usd
- * @param {boolean} [cents] in any case
+ * @param {boolean} [cents] whether cents are written above $1,000 too
  */
 export function formatUsd(usd, cents = false) {
   return cents || usd < 1000 ? numbers("cents", USD).format(usd) : formatRoundUsd(usd);
@@ -137,8 +137,8 @@ export function formatAge(seconds) {
 }
 
 /**
- * A moment as a local time of day: `14:30` or `14:30:07`. Of 24 hours in every locale, because UTC stands beside it, and the
- * plot has no room for more.
+ * A moment as a local time of day: `14:30` or `14:30:07`. It counts 24 hours in every locale, because UTC stands beside it,
+ * and the plot has no room for more.
  * @param {number} timestamp Unix seconds
  * @param {boolean} [withSeconds]
  */

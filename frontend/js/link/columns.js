@@ -7,7 +7,10 @@
 /** The media type to ask for. */
 export const COLUMNS = "application/vnd.satscope.points";
 
-/** A longer answer, in bytes, is not a gateway's: twice the bytes of the most points that a page holds. */
+/**
+ * The longest answer that is read, in bytes. It is twice what the most points of a page take, so a longer answer is not a
+ * gateway's.
+ */
 const MOST_BYTES = 8_000_000;
 
 const MAGIC = "satscope";

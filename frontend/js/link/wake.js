@@ -1,6 +1,10 @@
-// Finds that the machine has slept: the wall clock went on meanwhile, the page's own clock stands still in some browsers.
+// Finds out whether the machine has slept. The wall clock goes on during sleep; the page's own clock stands still in some
+// browsers.
 
-/** The wall clock this many seconds ahead of the page's own since the last look: the machine slept, or the clock was set. */
+/**
+ * If the wall clock gains more than this many seconds on the page's own between two looks, the machine slept or the clock
+ * was set.
+ */
 const GAP_SECONDS = 5;
 
 export class Wake {

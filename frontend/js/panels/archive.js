@@ -24,7 +24,10 @@ export function archiveOf(coverage) {
   return parts.length > 0 ? `history ${parts.join(" · ")}` : "";
 }
 
-/** A guess at a time, in whole hours or days where it is long. @param {number} seconds */
+/**
+ * A guessed duration in words: whole hours from one hour on, whole days from two days on.
+ * @param {number} seconds
+ */
 function formatLeft(seconds) {
   if (seconds < 3600) return formatAge(Math.max(60, seconds));
   if (seconds < 2 * DAY_SECONDS) return `${Math.round(seconds / 3600)} h`;

@@ -11,7 +11,8 @@ const list = byId("hops");
 const UNKNOWN_HOPS = ["node", "ingest", "analyzer", "gateway"].map((name) => ({ name, state: "unknown", detail: "" }));
 
 /**
- * All hops, this browser's own last; while it is cut off, it cannot know of the others.
+ * All hops, this browser's own last. While the browser is cut off, the states of the others are
+ * unknown.
  * @param {State} state
  * @returns {Hop[]}
  */

@@ -8,7 +8,10 @@ import { WINDOW_SECONDS } from "../state/points.js";
 /** @typedef {import("../link/message.js").Hop} Hop */
 /** @typedef {import("../state/age.js").Reason} Reason */
 
-/** The least confidence of payments that agree on one price, by how many there are. Source: `confidence` in the oracle's `reading.rs`. */
+/**
+ * The least confidence of payments that agree on one price, by the number of these payments. Source: `confidence` in the
+ * oracle's `reading.rs`.
+ */
 const AGREED = [
   { payments: 1000, confidence: 0.8 },
   { payments: 100, confidence: 0.3 },
@@ -17,7 +20,10 @@ const AGREED = [
 /** Fewer payments than this in a whole window are too few for confidence. */
 const ENOUGH_PAYMENTS = 1000;
 
-/** A window that spans this share of `WINDOW_SECONDS` is full: the oldest block that is read back may be that much younger. */
+/**
+ * A window that spans this share of `WINDOW_SECONDS` counts as full, because the oldest block in it may be younger than its
+ * start.
+ */
 const FULL = 0.85;
 
 /** @type {Record<string, string>} */

@@ -24,7 +24,7 @@ import { drawTitles } from "./titles.js";
 /** @typedef {import("./dots.js").Renderer} Renderer */
 /** @typedef {CanvasRenderingContext2D} Context */
 
-/** Graphics contexts that may be lost before the plain canvas is the safer choice. */
+/** The number of lost graphics contexts after which dots are drawn on the plain canvas. */
 const MOST_LOSSES = 3;
 
 /** The axis while there has been no price. */
@@ -35,7 +35,7 @@ export class Chart {
   layout = null;
   #canvases;
   #contexts;
-  /** `null` before the first dots, because the graphics card wakes up slowly. @type {Renderer | null} */
+  /** `null` before the first dots, because starting the graphics card takes time. @type {Renderer | null} */
   #renderer = null;
   #plain;
   #losses = 0;
@@ -113,7 +113,7 @@ export class Chart {
     this.#renderer.draw(points, this.layout, lookOf(this.#counts, this.layout, view, clock), this.#theme);
   }
 
-  /** How the dots are drawn; empty before the first. */
+  /** The kind of renderer that draws the dots; empty before the first dots. */
   get renderer() {
     return this.#renderer?.kind ?? "";
   }
@@ -142,7 +142,7 @@ export class Chart {
     this.#onChange();
   }
 
-  /** One canvas pixel for each of the screen's, measured in CSS pixels. */
+  /** Gives the canvases one pixel for each pixel of the screen; drawing still measures in CSS pixels. */
   #fitPixels() {
     const ratio = window.devicePixelRatio || 1;
     if (ratio === this.#ratio) return;

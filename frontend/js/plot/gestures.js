@@ -138,7 +138,7 @@ function onWheel(chart, event, hands) {
 /**
  * @param {KeyboardEvent} event
  * @param {Hands} hands
- * @returns {boolean} whether it was one of ours
+ * @returns {boolean} whether the key means something on the plot
  */
 function onKey(event, hands) {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
@@ -257,7 +257,7 @@ function zoom(hands, factor, about, axes) {
  * @param {Hands} hands
  * @param {number} dx CSS pixels
  * @param {number} dy
- * @param {Place | null} from where it began: which part goes along; all when it is not said
+ * @param {Place | null} from where the pan began, so that only that part moves; `null` to move all parts
  */
 function pan(hands, dx, dy, from) {
   const layout = hands.layout();

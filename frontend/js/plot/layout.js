@@ -161,7 +161,7 @@ export function priceAt({ top, bottom, low, high, isLog }, y) {
 }
 
 /**
- * The part at a place; the last one is as good as any beside all.
+ * The part at a place; the last part if the place lies beside all of them.
  * @param {Layout} layout
  * @param {number} x CSS pixels
  * @returns {Part}

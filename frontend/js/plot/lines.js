@@ -13,7 +13,7 @@ import { drawThrough, isRoomy, within, xOf, yOf } from "./layout.js";
 /** Estimates further apart than this many seconds are not joined: in between there was none. */
 const GAP_SECONDS = 420;
 
-/** Nor are those whose logarithms are further apart than this: the price has locked on elsewhere. */
+/** Estimates whose logarithms are further apart than this are not joined either, because the price has locked on elsewhere. */
 const ELSEWHERE = 0.095;
 
 /**

@@ -32,7 +32,7 @@ const USUAL_HEIGHT = 420;
 /** Dots at rest cover no more than this share of their part, so that where they pile up still stands out. */
 const COVERED = 0.24;
 
-/** Opacity of a dot that has room, and the least of one that has none. */
+/** Opacity of a dot that has room, and the least opacity of crowded dots. */
 const OPAQUE = 0.8;
 const FAINT = 0.25;
 

@@ -9,7 +9,10 @@ const PULL = 0.15;
 /** A way shorter than this share of the axis's span counts as done. */
 const DONE = 0.002;
 
-/** Frames by which the machine is judged, and the mean time of one, in seconds, from which on motion only costs. */
+/**
+ * The number of frames by which the machine is judged, and the mean time of a frame, in seconds, above which it is too
+ * slow.
+ */
 const JUDGED = 12;
 const TOO_SLOW = 0.055;
 

@@ -21,7 +21,7 @@ const BROKEN = ["connecting", "disconnected"];
 export function ageOf({ estimate, estimateAt, timestampAt, clock }) {
   if (!estimate) return null;
   if (estimate.ageSeconds !== null) return estimate.ageSeconds + clock - estimateAt;
-  // A gateway that does not tell the age tells it by the event clock, which stands still while upstream is silent.
+  // Without a measured age, the age is counted by the event clock, which stands still while upstream is silent.
   const told = estimate.newestPaymentAgeSeconds;
   return told === null ? null : told + clock - timestampAt;
 }

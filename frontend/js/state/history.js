@@ -14,21 +14,24 @@ const NEAR_SECONDS = 300;
 export class History {
   /** @type {Past[]} oldest first */
   #held = [];
-  /** Estimates up to this stamp are of a clock that was set since, and go when others are fetched; Unix seconds. */
+  /**
+   * Estimates up to this stamp, Unix seconds, are of a clock that was set since. They are dropped when new ones are
+   * fetched.
+   */
   #turnedAt = -Infinity;
 
-  /** All, oldest first. */
+  /** All estimates, oldest first. */
   get entries() {
     return this.#held;
   }
 
-  /** The stamp of the oldest; infinity when there is none. */
+  /** The stamp of the oldest estimate, Unix seconds; infinity if there is none. */
   get since() {
     return this.#held[0]?.timestamp ?? Infinity;
   }
 
   /**
-   * Takes the newest estimate. Those after it are of a clock that has since been set back, and go.
+   * Takes the newest estimate. Estimates with later stamps are dropped, because they are of a clock that was set back.
    * @param {number} timestamp the event clock, Unix seconds
    * @param {import("../link/message.js").Estimate} estimate
    */
@@ -47,7 +50,7 @@ export class History {
     while ((this.#held.at(-1)?.timestamp ?? -Infinity) > timestamp) this.#held.pop();
   }
 
-  /** Forgets all. */
+  /** Forgets all estimates. */
   clear() {
     this.#held = [];
     this.#turnedAt = -Infinity;
@@ -75,7 +78,7 @@ export class History {
   }
 
   /**
-   * The estimate nearest to a moment; none when it is too far away.
+   * The estimate nearest to a moment; `null` if it is over `NEAR_SECONDS` away.
    * @param {number} timestamp
    * @returns {Past | null}
    */

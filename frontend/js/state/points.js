@@ -19,7 +19,10 @@ export const MOST_POINTS = 200_000;
 /** Seconds that a point may lie after the event clock: the picture by REST can be ahead of the socket. */
 const MOST_AHEAD = 60;
 
-/** The number dropped at once at the bound, so that it costs one sort in a thousand points and not one in each message. */
+/**
+ * The number of points dropped at once at the bound. Dropping sorts the points, so it sorts once for this many new points and
+ * not at each message.
+ */
 const TRIMMED_AT_ONCE = 1000;
 
 /** Room at the start; it doubles when it is full. */
@@ -66,7 +69,8 @@ export class Points {
   /** @type {Spread} */
   #spread = { placeOf: (timestamp) => timestamp };
   /**
-   * Changes since the last reset by ids, kept until the rest of the picture has come: that is fetched apart and may be older.
+   * Changes since the last reset by ids, kept until the rest of the picture has come, because the rest is fetched apart and may
+   * be older.
    * @type {Map<string, Heard> | null}
    */
   #sinceReset = null;
@@ -197,8 +201,8 @@ export class Points {
   }
 
   /**
-   * Puts the points of the picture that have no id. One that is held already is not put again, and one that was removed or
-   * went back to the mempool since is that; of several alike, each stands for one.
+   * Adds the points of the picture that have no id. A point that is held already is not added again, and a change heard since
+   * applies to it. Held points, changes and points of the picture are matched one to one at each spot.
    * @param {Pictured[]} points
    * @param {Set<string>} named the ids in the picture
    * @param {number} sequence the picture's

@@ -1,4 +1,5 @@
-//! Writes the corpus to begin from: what our own code sends and writes, and some of it broken.
+//! Writes the fuzzers' first inputs: messages and files as our own code makes them, and broken
+//! ones.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
