@@ -72,8 +72,8 @@ pub fn is_known(request: &HeaderMap, tag: &str) -> bool {
         .is_some_and(|(known, tag)| !known.precondition_passes(&tag))
 }
 
-/// The entity tag; weak, because both encodings of a body have the same. `None` if `tag` has letters that a tag may
-/// not.
+/// The entity tag; weak, because both encodings of a body have the same tag. `None` if `tag` has characters that an
+/// entity tag may not have.
 fn entity_tag(tag: &str) -> Option<ETag> {
     format!("W/\"{tag}\"").parse().ok()
 }

@@ -32,7 +32,7 @@ const ENCODERS: usize = 2;
 /// An answer, ready to be sent.
 #[derive(Debug)]
 pub struct Answer {
-    /// Changes with the body.
+    /// The entity tag, which changes with the body.
     pub tag: String,
     /// Version of the data that the answer is made of; compared with [`Wanted::version`].
     pub version: u64,
@@ -45,7 +45,7 @@ pub struct Answer {
 /// The requirement on an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// An answer of another epoch is dropped.
+    /// Epoch of the answer; an answer of another epoch is dropped.
     pub epoch: u64,
     /// Least version of an answer that is up to date. `None` if any answer is up to date that is younger than the
     /// shortest time between two makings.
@@ -80,7 +80,7 @@ struct Held {
     run: Run,
 }
 
-/// The newest making of an answer.
+/// The newest attempt to make an answer.
 #[derive(Clone, Debug)]
 struct Run {
     begins_at: Instant,
@@ -122,7 +122,7 @@ impl<Q: Clone + Eq + Hash> MadeOnce<Q> {
 
     /// The answer to a question: the kept one while it is up to date, else the result of a task that runs `make` and
     /// then the encoder that `make` gives. If the task fails, or takes longer than the shortest time between two
-    /// makings, it is the last good answer.
+    /// makings, the client gets the last good answer.
     ///
     /// # Errors
     /// With the reason if the answer could not be made and there is no older one.

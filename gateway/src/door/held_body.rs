@@ -43,8 +43,9 @@ impl hyper::body::Body for HeldBody {
         Pin::new(&mut self.body).poll_frame(context)
     }
 
-    /// Never true. The connection drops a body that says so together with its last piece, before that piece is written.
-    /// Otherwise it asks for one more piece first, once its buffer has room again, and only then drops the body.
+    /// Always false. A connection drops a body that reports its end together with its last piece, before it has written
+    /// that piece. After `false` it asks for one more piece, once its buffer has room again, and only then drops the
+    /// body.
     fn is_end_stream(&self) -> bool {
         false
     }

@@ -37,7 +37,7 @@ impl FromStr for Origins {
 /// Reads an origin as browsers write it: scheme and host in lower case, no path.
 fn read(text: &str) -> Result<HeaderValue, String> {
     let uri = text.parse::<Uri>().ok();
-    // Only letters that a host has; so none that would end a directive of a Content Security Policy.
+    // Only characters that a host may have, so none that would end a directive of a Content Security Policy.
     let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
     let origin = uri.filter(|uri| {
         let web = matches!(uri.scheme_str(), Some("http" | "https"));

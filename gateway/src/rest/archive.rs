@@ -43,7 +43,7 @@ pub use candles::candles;
 pub use coverage::coverage;
 pub use past_price::historical_price;
 
-/// Answers that are kept, and made, at a time. One of 5,000 prices is 0.7 MB, and all together are below 30 MB.
+/// Most answers that are kept or being made. One of 5,000 prices is 0.7 MB, and all together are below 30 MB.
 const QUESTIONS: usize = 32;
 /// Accepts any answer of the last second.
 const OF_THIS_SECOND: Wanted = Wanted {
@@ -67,7 +67,8 @@ enum Question {
 pub struct Archive {
     historian: Historian,
     answers: Arc<MadeOnce<Question>>,
-    /// Apart from the others, so that a flood of questions cannot make the historian seem to be away.
+    /// The answer about coverage, kept apart from the others so that a flood of questions cannot make the historian
+    /// seem to be away.
     coverage: Arc<MadeOnce<()>>,
     last_coverage: LastCoverage,
 }
@@ -83,8 +84,8 @@ impl Archive {
         }
     }
 
-    /// The answer of `make` and of the encoder that it gives, made at most once a second for each question. While the
-    /// historian gives none, it is an older one with its age.
+    /// The answer that `make` and its encoder give, made at most once a second for each question. While the historian
+    /// does not answer, a client gets an older answer with its age.
     async fn answer<M, F, E>(
         &self,
         question: Question,
@@ -131,7 +132,7 @@ fn unanswered(reason: &str) -> Problem {
     Problem::later(no_answer(reason))
 }
 
-/// The words that the historian does not answer; `reason` calls the historian "it".
+/// The sentence that the historian does not answer; `reason` calls the historian "it".
 fn no_answer(reason: &str) -> String {
     format!("the historian has no answer: {reason}")
 }

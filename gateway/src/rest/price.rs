@@ -1,4 +1,4 @@
-//! The price for programs without a socket.
+//! The present price by REST, for programs without a socket.
 
 use std::time::Duration;
 

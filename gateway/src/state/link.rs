@@ -72,8 +72,8 @@ impl Link {
         }
     }
 
-    /// Why the analyzer counts as lost at `now` without a loss having been noticed; `None` if it does not. Its last
-    /// update is old and nothing has followed, because this process or the machine stood still.
+    /// Why the analyzer counts as lost at `now` although no loss was noticed; `None` if it does not count as lost.
+    /// Its last update is old and nothing has followed, because this process or the machine stood still.
     pub fn silent(&self, now: Steady) -> Option<String> {
         let Analyzer::Heard { at } = self.analyzer else {
             return None;

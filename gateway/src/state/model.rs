@@ -20,14 +20,15 @@ use super::{
 
 /// Time for which a point is shown, by the event clock, milliseconds.
 const WINDOW_MS: u64 = 3 * 3600 * 1000;
-/// A price further than this from the one before has locked on elsewhere, as in the analyzer: ln 1.1.
+/// If the logarithms of two prices differ by more than this, ln 1.1, the price has locked on elsewhere. The analyzer
+/// has the same bound.
 const ELSEWHERE: f64 = 0.095;
 /// An event clock that goes back further than this, milliseconds, was set, so the stamps that clients hold are of
 /// another clock.
 const BACK_MS: u64 = 60_000;
-/// Bytes that are more than a point takes in a message.
+/// Upper bound for the bytes that a point takes in a message.
 const POINT_BYTES: usize = 160;
-/// More changes than this become a reset, as those of a deep reorg.
+/// Most changes in a difference; more of them, as after a deep reorg, become a reset.
 const CHANGES: usize = 20_000;
 
 /// The writer's knowledge beside the snapshot.

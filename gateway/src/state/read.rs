@@ -122,7 +122,7 @@ fn read_estimate(estimate: &v1::Estimate, time_ms: u64) -> Result<Estimate, Stri
              got time_ms {time_ms}, {estimate:?}"
         ));
     }
-    // An analyzer of an earlier version gives neither of the two.
+    // An analyzer of an earlier version gives neither `as_of_ms` nor `age_ms`.
     let (as_of_ms, age_ms) = match estimate.as_of_ms {
         0 => (time_ms, time_ms.saturating_sub(evidence.newest_payment_ms)),
         as_of_ms => (as_of_ms, estimate.age_ms),
@@ -144,7 +144,7 @@ fn read_estimate(estimate: &v1::Estimate, time_ms: u64) -> Result<Estimate, Stri
     })
 }
 
-/// A state that is unknown here is of a newer analyzer. It is read as connected, because the update has come.
+/// Reads a hop. A state that only a newer analyzer knows is read as connected, because the update has come.
 fn read_hop(hop: v1::Hop) -> Hop {
     let state = match hop.state() {
         v1::HopState::Connecting => HopState::Connecting,

@@ -124,7 +124,7 @@ impl Snapshot {
             return None;
         }
         let gone = added.iter().filter(|key| self.points.get(key).is_none());
-        // A point that is sent whole may have had another stamp before.
+        // A missing key may be that of a point with another stamp before, which is sent whole and was not removed.
         let gone = gone.filter(|key| !told.contains(key.id.as_ref()));
         let changes = changed.iter().chain(gone).map(|key| {
             let held = self.points.get(key);
@@ -167,8 +167,8 @@ impl Snapshot {
         })
     }
 
-    /// The snapshot to answer from at `now`: this one, unless the analyzer has been silent for too long without a loss
-    /// having been noticed.
+    /// The snapshot to answer from at `now`: this one, unless the analyzer has been silent for too long and no loss
+    /// was noticed.
     pub fn judged_at(self: &Arc<Self>, now: Steady) -> Arc<Snapshot> {
         let lost = self.link.silent(now).and_then(|reason| self.lost(&reason));
         lost.map_or_else(|| self.clone(), Arc::new)

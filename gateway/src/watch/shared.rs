@@ -18,7 +18,7 @@ use crate::{
 
 /// Number of points in a greeting.
 const GREETING: usize = 500;
-/// Bytes that are less than any change takes: a message is not put together if its changes cannot fit.
+/// Lower bound for the bytes of a change: a message is not put together if its changes cannot fit.
 const CHANGE_BYTES: usize = 24;
 /// Most catch-up messages of one snapshot that hold exactly the missed updates. Further clients get one of a few
 /// messages that go back a little further, because a repeated point does no harm. So the number of messages stays

@@ -101,7 +101,7 @@ impl End {
     }
 }
 
-/// Serves a client after its handshake, which has everything up to `after`, until the conversation ends.
+/// Serves a client from its handshake until the conversation ends. The client already has everything up to `after`.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     after: Option<Sequence>,
@@ -163,8 +163,8 @@ struct Client<S> {
     /// The newest update of which the client has everything.
     seen: Option<Sequence>,
     ping_every: Duration,
-    /// It differs from client to client, because thousands that came together would otherwise be pinged at the same
-    /// moment.
+    /// Time until the first ping. It differs from client to client, because thousands that came together would
+    /// otherwise be pinged at the same moment.
     first_ping_after: Duration,
     /// Time for the client to take the next frame, and to answer a ping.
     stuck_after: Duration,

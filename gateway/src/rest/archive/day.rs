@@ -9,7 +9,7 @@ use super::{
 
 /// Length of the day, seconds.
 const DAY: u64 = 86_400;
-/// Length of a step, seconds, of which at most one price is asked for; so a day has at most 288.
+/// Length of a step, seconds. At most one price is asked for in each step, so a day has at most 288 prices.
 const STEP: u64 = 300;
 
 /// A price of the past in US dollars.

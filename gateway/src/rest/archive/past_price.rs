@@ -27,8 +27,8 @@ use crate::{
 const USD: &str = "USD";
 /// 2010-07-19, Unix seconds: clients take an element of this time, with a price of 0, for "no price at that time".
 const BEFORE_ALL_PRICES: u64 = 1_279_497_600;
-/// A block this much older than the time that is asked for, in seconds, may be followed by one that is still to be read: one gap
-/// between blocks in twenty is as long.
+/// If the newest known block is this much older than the time that is asked for, in seconds, another block may be unread. One
+/// gap between blocks in twenty is as long.
 const LONG_AGO: u64 = 30 * 60;
 
 /// The time, currency and fields that a client asks for.

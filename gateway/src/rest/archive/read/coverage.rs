@@ -1,4 +1,4 @@
-//! What the historian says of itself, checked: what it does, what it has, and how far it has come.
+//! The historian's report on itself, checked: its state, its prices and its progress.
 
 use satscope_proto::v1;
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub enum Doing {
     Away,
 }
 
-/// What the historian has, and how far it has come. What is `None` is not known, or there is none.
+/// The historian's prices and its progress. A field is `None` if it is unknown, or if there is no such block or price.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Coverage {
     state: Doing,
@@ -81,7 +81,7 @@ impl Coverage {
         both.reduce(|(first, last), (begin, end)| (first.min(begin), last.max(end)))
     }
 
-    /// What was known, of a historian that does not answer any more; `detail` says so in one line for the public.
+    /// The last known coverage of a historian that does not answer any more; `detail` says so in one line for the public.
     #[must_use]
     pub fn away(&self, detail: &str) -> Coverage {
         Coverage {
@@ -109,7 +109,7 @@ impl Coverage {
     }
 }
 
-/// Reads what the historian says of itself.
+/// Reads the historian's report on itself.
 ///
 /// # Errors
 /// If it does not say what it is doing, or its numbers contradict one another.
