@@ -1,4 +1,5 @@
-//! The accuracy that was reached, as floors: what falls below them fails. `docs/ACCURACY.md` has the figures themselves.
+//! The accuracy that was reached, as floors: a lower accuracy fails the tests. `docs/ACCURACY.md` has the figures
+//! themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::report::{Format, Report};
 use crate::summary::Summary;
 use crate::{blocks, history, outputs, periods};
 
-/// The folder of shared data; none, and said so, where it is missing.
+/// The folder of shared data; `None`, after printing SKIPPED, if it is missing.
 fn data() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let folder = std::env::var_os("SATSCOPE_DATA").map_or(beside, PathBuf::from);
@@ -41,7 +42,7 @@ fn within(summary: &Summary, name: &str, least: f64, most: f64) {
     );
 }
 
-/// How the blocks of a folder are read, as these options have them.
+/// The accuracy with which the blocks of a folder are read under these options.
 fn blocks_of(data: &Path, folder: &str, arguments: &[&str]) -> Summary {
     let args = BlocksArgs {
         dirs: vec![data.join(folder)],

@@ -59,7 +59,7 @@ impl WantedUrl {
 /// The node that is asked, and how it was chosen.
 #[derive(Debug)]
 pub struct Choice {
-    /// Its RPC; `None` if none is set, and none is to be looked for.
+    /// Its RPC; `None` if no RPC is set and the node's files are not looked for.
     pub rpc: Option<Rpc>,
     /// Its files.
     pub files: Files,

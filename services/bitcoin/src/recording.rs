@@ -103,13 +103,13 @@ pub struct MempoolEntry {
     pub vsize: u64,
 }
 
-/// A recording that cannot be used, and where.
+/// An error in a recording, with its file and line.
 #[derive(Debug, Error)]
 #[error("{}, line {line}: {what}", path.display())]
 pub struct RecordingError {
     /// The file.
     pub path: PathBuf,
-    /// Counts from 1; 0 when it could not be opened.
+    /// The line, counted from 1; 0 if the file could not be opened.
     pub line: u64,
     /// What was wrong, and what was expected.
     pub what: String,

@@ -44,7 +44,7 @@ pub struct Rpc {
     /// As it is shown.
     url: String,
     auth: Auth,
-    /// The login that the node refused last, as a hash of this key.
+    /// The login that the node refused last, hashed with `key`.
     refused: Arc<Mutex<Option<u64>>>,
     key: RandomState,
 }
@@ -206,7 +206,7 @@ impl Rpc {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the body piece by piece into one buffer, because a large mempool's would be held twice otherwise.
+    /// Reads the body piece by piece into one buffer, because a large mempool's body would be held twice otherwise.
     async fn body(
         &self,
         method: &'static str,

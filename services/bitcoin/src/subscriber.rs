@@ -139,8 +139,8 @@ impl Links {
         Ok(())
     }
 
-    /// Waits for at most `POLL_MS` and passes on the messages and notices that have come. False if the queue's other end is
-    /// gone.
+    /// Waits for at most `POLL_MS` and passes on the messages and notices that have come. Returns false if the queue's other
+    /// end is gone.
     fn pass_on(&self, queue: &mpsc::Sender<Incoming>) -> Result<bool, SubscribeError> {
         if self.open.is_empty() {
             std::thread::sleep(Duration::from_millis(POLL_MS.unsigned_abs()));
@@ -230,7 +230,7 @@ impl Link {
         self.subscription.endpoint.clone()
     }
 
-    /// False if the queue's other end is gone.
+    /// Passes on the notices of the connection. Returns false if the queue's other end is gone.
     fn pass_on_events(&self, queue: &mpsc::Sender<Incoming>) -> Result<bool, SubscribeError> {
         while let Some(parts) = self.take(&self.monitor)? {
             let event = parts
@@ -249,7 +249,7 @@ impl Link {
         Ok(true)
     }
 
-    /// False if the queue's other end is gone.
+    /// Passes on at most `most` messages. Returns false if the queue's other end is gone.
     fn pass_on_messages(
         &self,
         queue: &mpsc::Sender<Incoming>,
@@ -267,8 +267,8 @@ impl Link {
         Ok(true)
     }
 
-    /// Puts a message into the queue, or drops it if the queue has been full for `WAIT_FOR_ROOM`. False if the queue's other
-    /// end is gone.
+    /// Puts a message into the queue, or drops it if the queue has been full for `WAIT_FOR_ROOM`. Returns false if the queue's
+    /// other end is gone.
     fn put(&self, queue: &mpsc::Sender<Incoming>, mut message: Incoming) -> bool {
         loop {
             match queue.try_send(message) {

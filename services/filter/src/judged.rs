@@ -1,4 +1,4 @@
-//! The parts of a transaction that the filter looks at, whichever way it was read.
+//! A view of a transaction for the filter, which hides how the transaction was read.
 
 use bitcoin::{Script, Transaction, hashes::Hash as _};
 
@@ -11,13 +11,13 @@ pub struct Spent<'a> {
     pub vout: u32,
 }
 
-/// A transaction, as far as the filter looks at it.
+/// The parts of a transaction that the filter looks at.
 pub trait Judged {
     /// Whether it creates new coins.
     fn is_coinbase(&self) -> bool;
-    /// How many outputs of others it spends.
+    /// The number of its inputs.
     fn input_count(&self) -> usize;
-    /// How many outputs it has.
+    /// The number of its outputs.
     fn output_count(&self) -> usize;
     /// The outputs that it spends.
     fn spends(&self) -> impl Iterator<Item = Spent<'_>>;

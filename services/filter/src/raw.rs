@@ -1,6 +1,7 @@
 //! A transaction that is read in place: nothing is copied, and nothing allocated.
 //!
-//! The layout is that of Core's `src/primitives/transaction.h`; the same bytes are refused that the `bitcoin` crate refuses.
+//! The layout is that of Core's `src/primitives/transaction.h`; the reader refuses the bytes that the `bitcoin` crate
+//! refuses, and no others.
 
 use bitcoin::hashes::Hash as _;
 use bitcoin::{Script, Txid};
@@ -150,13 +151,13 @@ impl<'a> RawTransaction<'a> {
         self.carries_data
     }
 
-    /// How many outputs of others it spends.
+    /// The number of its inputs.
     #[must_use]
     pub fn input_count(&self) -> usize {
         usize::try_from(self.inputs.count).unwrap_or(usize::MAX)
     }
 
-    /// How many outputs it has.
+    /// The number of its outputs.
     #[must_use]
     pub fn output_count(&self) -> usize {
         usize::try_from(self.outputs.count).unwrap_or(usize::MAX)

@@ -156,8 +156,8 @@ impl Archive {
         self.folder().join(name)
     }
 
-    /// Opens the file of a chain, as the node tells it; if another one is open, that one is closed. From then on, no file of another
-    /// chain is opened, also if this one cannot be. To be called off the async threads.
+    /// Opens the file of a chain, as the node tells it; if another one is open, that one is closed. From then on, no file of
+    /// another chain is opened, even if this one cannot be opened. To be called off the async threads.
     ///
     /// # Errors
     /// When it cannot be opened. The reason is logged once for each change.

@@ -1,9 +1,8 @@
 //! Fills the history: reads the past from the node, newest period first, and follows the node's tip.
 //!
 //! One task looks at the node every few seconds and brings the newest blocks up to date. It starts a job for each
-//! wanted period, and writes the results of the jobs. Its progress is kept in the history alone, so a process that is
+//! wanted period, and writes the results of the jobs. The history alone keeps the progress, so a process that is
 //! killed at any moment goes on after its last transaction.
-//! moment goes on where the last transaction left off.
 
 mod branch;
 mod estimator;
@@ -159,7 +158,7 @@ impl<N: Node> Filler<N> {
         match error.downcast_ref::<StoreError>() {
             Some(StoreError::Rows(_) | StoreError::FinalPeriod(_)) | None => Err(error),
             Some(store) => {
-                // Why a file is not opened, the archive has logged.
+                // The archive has logged why a file is not opened.
                 let words = store.to_string();
                 if self.setting.archive.history().is_some() && self.complaint != Some(words) {
                     store.log();
@@ -176,7 +175,7 @@ impl<N: Node> Filler<N> {
         let moment = self.setting.node.moment().await?;
         if let Some(verified) = moment.downloading {
             let percent = (100.0 * verified).clamp(0.0, 100.0);
-            // Before its download is over too, a node may be of another chain than the file that is open.
+            // Even a node that still downloads may be of another chain than the open file.
             self.open(&moment).await?;
             self.news.tip(&moment);
             self.news

@@ -5,8 +5,8 @@
 //! historian that starts in the middle of a minute adds to the row that an earlier process left.
 //!
 //! Only the newest minute of the file changes. If the clock is set back, estimates of minutes that the file has are
-//! left out, so the prices shown first stay. Missing minutes are written, so that a clock that was ahead and is set
-//! right costs none.
+//! left out, so the prices shown first stay. Missing minutes are still written, so no minute is lost when a clock that
+//! was ahead is set right.
 
 mod cell;
 #[cfg(test)]

@@ -54,10 +54,11 @@ pub enum NodeError {
     /// It has pruned a block.
     #[error("the node has pruned block {0}")]
     Pruned(u32),
-    /// It knows no hash of a block of its own chain. Bitcoin Core always does, and a stand-in only of the blocks that it has.
+    /// It knows no hash of a block of its own chain. Bitcoin Core knows all of them; a stand-in knows only those of the
+    /// blocks that it has.
     #[error("the node does not have block {0}, which the history was made of")]
     Gone(u32),
-    /// It gave another block, or one that is cut off: the same may be asked again.
+    /// It gave another block, or one that is cut off; the same question may be asked again.
     #[error("block {height}, {hash}: {error}")]
     Block {
         /// The block's height.

@@ -34,7 +34,7 @@ const LAYOUT: u32 = 1;
 /// `PRAGMA application_id`: "sats", so that another program's file is recognised.
 const APPLICATION: u32 = 0x7361_7473;
 
-/// The file. While it cannot be used, all is asked of the node.
+/// The file. While it cannot be used, all payments are asked of the node.
 #[derive(Debug)]
 pub struct Recent {
     path: PathBuf,
@@ -154,13 +154,14 @@ impl Recent {
         }
     }
 
-    /// The file could not be opened or read: it rests, because each try may wait for [`PATIENCE`].
+    /// Records that the file could not be opened or read, and lets the file rest, because each try may wait for [`PATIENCE`].
     fn unread(&mut self, fault: &Fault) {
         self.rests_until = Some(Instant::now() + REST);
         self.met(fault);
     }
 
-    /// Begins a file anew that is beyond use. After any other fault the file stays; the log says so once for each reason.
+    /// Handles a fault. A file that is beyond use is begun anew; after any other fault the file stays, and the log says so once
+    /// for each reason.
     fn met(&mut self, fault: &Fault) {
         if fault.is_beyond_use() {
             return self.begin_anew(fault);
@@ -275,8 +276,8 @@ fn has(connection: &Connection, blocks: &[(u32, BlockHash)]) -> Result<Vec<bool>
     Ok(found.collect::<rusqlite::Result<Vec<bool>>>()?)
 }
 
-/// The bytes of amounts that are kept afterwards. Room is made before anything is put in, so that the file does not reach
-/// [`MOST_PAGES`] on the way.
+/// Puts payments in, and returns the bytes of amounts that the file then has. Room is made before anything is put in, so that
+/// the file does not reach [`MOST_PAGES`] on the way.
 fn keep(
     connection: &mut Connection,
     lowest: u32,

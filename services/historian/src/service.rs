@@ -68,7 +68,7 @@ async fn ask<T: Send + 'static>(
     })
 }
 
-/// What the file says, once one of `places` is free.
+/// The file's answer, once one of `places` is free.
 async fn answer<T: Send + 'static>(
     question: &'static str,
     places: &Arc<Semaphore>,
@@ -163,7 +163,7 @@ impl HistoryService for Service {
         let has = match history.clone() {
             Some(history) => {
                 let found = answer("coverage", &self.long, history, Readers::coverage).await?;
-                // That the file cannot be read is an answer too. `upkeep` asks the same, and logs the reason.
+                // A file that cannot be read gets an answer too. `upkeep` asks the same, and logs the reason.
                 let unread = found.as_ref().err().map(StoreError::public);
                 report.unusable = report.unusable.or(unread.map(str::to_owned));
                 found.ok()

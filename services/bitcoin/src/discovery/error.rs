@@ -173,11 +173,11 @@ impl fmt::Display for LineFault {
 /// The fault of a known key's value. It never holds the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueFault {
-    /// No chain of that name.
+    /// Not the name of a chain.
     Chain,
-    /// No TCP port.
+    /// Not a TCP port.
     Port,
-    /// No host, or a port that is none.
+    /// Not a host, or a host with a port that is not one.
     Host,
     /// A relative path, which Core reads from the node's working folder.
     RelativePath,

@@ -154,7 +154,7 @@ fn choose<'a>(
     }
 }
 
-/// How many values at the start of a source the last negation in it takes away, itself among them.
+/// The number of values at the start of a source that its last negation takes away, the negation included.
 fn negations(source: &[Value]) -> usize {
     let last = source.iter().rposition(Value::is_negated);
     last.map_or(0, |index| index + 1)

@@ -17,7 +17,7 @@ use crate::{
     frame::Frame,
 };
 
-/// The most that a crash may cost.
+/// Interval between writes to the disk; a crash costs the messages of this time at most.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const REPORT_EVERY: Duration = Duration::from_secs(60);
 /// The pause before the disk is tried again, and how long it may still take once it is time to stop.
@@ -154,7 +154,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Does something with the writer until it succeeds.
+    /// Repeats `act` on the writer until it succeeds, or until the disk is given up after a stop.
     fn trying<T>(
         &mut self,
         mut act: impl FnMut(&mut Writer) -> Result<T, WriteError>,

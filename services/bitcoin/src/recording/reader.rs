@@ -24,7 +24,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens a recording, plain or gzip: the first bytes tell.
+    /// Opens a recording, plain or gzip, as its first bytes show.
     ///
     /// # Errors
     /// When the file cannot be opened or read.
@@ -45,7 +45,7 @@ impl Reader {
         let start = source
             .fill_buf()
             .map_err(|error| RecordingError::unopened(path, &error))?;
-        // A file that was cut behind its first byte is gzip too.
+        // A file that was cut after the first byte of a gzip file counts as gzip too.
         let gzip = start.starts_with(&GZIP_MAGIC) || start == &GZIP_MAGIC[..1];
         let lines: Box<dyn BufRead + Send> = match gzip {
             true => Box::new(BufReader::with_capacity(
@@ -103,7 +103,7 @@ impl Reader {
         Ok(None)
     }
 
-    /// Where and how the file ends in the middle, if it does and has been read up to there.
+    /// The place where the file ends in the middle of a line or member; `None` if it does not, or is not read up to there yet.
     pub fn torn(&self) -> Option<&RecordingError> {
         self.torn.as_ref()
     }

@@ -74,7 +74,7 @@ impl Series {
         self.began_ms
     }
 
-    /// Takes the files that were found to end in the middle since the last call, and where. The files after them are read on.
+    /// Returns the errors of the files that ended in the middle since the last call. The files after them are still read.
     pub fn take_torn(&mut self) -> Vec<RecordingError> {
         std::mem::take(&mut self.torn)
     }

@@ -168,7 +168,7 @@ impl Writer {
         })
     }
 
-    /// Goes on with a file, if it is one of ours and in order up to its end or to where it was cut.
+    /// Continues a file if Satscope wrote it, and if it is intact up to its end or to the place where it was cut.
     fn resume(&mut self, path: &Path) -> Result<(), WriteError> {
         let failed = |error| WriteError {
             path: path.to_path_buf(),

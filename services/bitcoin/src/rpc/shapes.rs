@@ -16,7 +16,7 @@ fn unix_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Er
     }
 }
 
-/// `getblockchaininfo`, as far as it is used.
+/// The fields of `getblockchaininfo` that are used.
 #[derive(Clone, Debug, Deserialize)]
 pub struct BlockchainInfo {
     /// "main", "test", "testnet4", "signet" or "regtest".
@@ -40,7 +40,7 @@ pub struct BlockchainInfo {
     pub verification_progress: f64,
 }
 
-/// `getnetworkinfo`, as far as it is used.
+/// The fields of `getnetworkinfo` that are used.
 #[derive(Clone, Debug, Deserialize)]
 pub struct NetworkInfo {
     /// Version 29.1 is 290100. Source: Core, `src/clientversion.h`.
@@ -53,7 +53,7 @@ pub struct NetworkInfo {
     pub local_relay: bool,
 }
 
-/// The relaying of a node that does not mention it.
+/// The value of `localrelay` for a node that does not report it.
 fn is_told() -> bool {
     true
 }
@@ -67,7 +67,7 @@ pub struct MempoolListing {
     pub mempool_sequence: u64,
 }
 
-/// `getmempoolinfo`, as far as it is used.
+/// The fields of `getmempoolinfo` that are used.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct MempoolInfo {
     /// How many transactions there are.
@@ -77,12 +77,12 @@ pub struct MempoolInfo {
     pub loaded: bool,
 }
 
-/// The state of a node before Core 0.19, which does not mention it.
+/// The value of `loaded` for a node before Core 0.19, which does not report it.
 fn is_loaded() -> bool {
     true
 }
 
-/// `getmempoolentry`, as far as it is used.
+/// The fields of `getmempoolentry` that are used.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct MempoolEntry {
     /// When it entered, Unix seconds.
@@ -116,7 +116,7 @@ pub struct Notification {
     pub hwm: Option<i64>,
 }
 
-/// `getblockheader`, as far as it is used.
+/// The fields of `getblockheader` that are used.
 #[derive(Clone, Debug, Deserialize)]
 pub struct BlockHeader {
     /// The block itself.

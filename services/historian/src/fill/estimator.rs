@@ -9,7 +9,7 @@ use satscope_oracle::past::{self, BlockPayments, BlockPrice, Blocks, Lock, Years
 pub struct Stretch {
     /// Height of the first.
     pub first_height: u32,
-    /// The years whose model the blocks are read by.
+    /// The years whose model reads the blocks.
     pub years: Years,
     /// The payments of each block.
     pub blocks: Vec<BlockPayments>,

@@ -16,7 +16,8 @@ pub struct Chain {
     pub first_period: u32,
     /// Whether a stand-in makes it up. Such a chain begins with the lowest block that the stand-in has.
     pub is_made_up: bool,
-    /// Whether it is Bitcoin's main chain, whose payments are read by the model of their years.
+    /// Whether it is Bitcoin's main chain, whose payments are read with the model of their years; those of other chains
+    /// are read with the present one.
     is_bitcoins: bool,
 }
 
@@ -32,7 +33,7 @@ impl Chain {
         }
     }
 
-    /// The years whose model the blocks of a period are read by.
+    /// The years whose model reads the blocks of a period.
     pub fn years(&self, period: u32) -> Years {
         match self.is_bitcoins {
             true => Years::of_height(period.saturating_mul(PERIOD_BLOCKS)),
@@ -53,7 +54,8 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// The first block of the chain.
+    /// The height of the chain's first block; for a chain that a stand-in makes up, of its lowest block that can be
+    /// read.
     fn begin(&self) -> u32 {
         match self.chain.is_made_up {
             true => self.readable_from,

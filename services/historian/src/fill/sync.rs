@@ -27,7 +27,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// Nothing yet of this chain.
+    /// The state in which nothing of this chain is known yet.
     pub fn of(chain: Chain) -> Known {
         Known {
             is_made_up: chain.is_made_up,
@@ -87,7 +87,7 @@ impl Known {
         let shared = heights.find(|height| branch.at(*height).is_some());
         let leaves = branch.leaves(&before);
         if shared.is_none() || leaves.is_some_and(|fork| Some(fork) <= shared) {
-            // All that can be compared is another: the history says how deep that goes.
+            // No block of the old branch is left to compare with, so the whole history is compared with the node's chain.
             self.first_new = None;
             return self.begin(tools, ledger, moment, from).await;
         }
@@ -242,7 +242,7 @@ impl Known {
             .find(|(height, _)| fork.is_none_or(|fork| *height < fork));
         self.first_new = Some(match (shared, fork) {
             (Some(_), None) => tip.map_or(0, |tip| tip.height + 1),
-            // Blocks of final periods between the two have no hashes.
+            // Blocks of final periods between the shared block and the fork have no hashes, so they are left too.
             (Some((shared, _)), Some(_)) => {
                 leave(ledger, shared + 1).await?;
                 shared + 1
@@ -266,7 +266,7 @@ fn spots(branch: &Branch) -> Vec<(u32, BlockHash)> {
     headers.map(|header| (header.height, header.hash)).collect()
 }
 
-/// What the node says of a block; `None` if it does not have the block.
+/// The node's answer about a block; `None` if it does not have the block.
 fn or_gone<T>(answer: Result<T, NodeError>) -> Result<Option<T>, NodeError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),

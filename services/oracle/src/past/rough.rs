@@ -99,7 +99,8 @@ pub(crate) fn favoured(
     together.favoured(background)
 }
 
-/// The evidence of blocks for each price, placed as at the last of them.
+/// The evidence of several blocks for each price of the last of them. The path has moved between the blocks, so the
+/// earlier evidence is moved with it.
 #[derive(Debug, Default)]
 struct Together {
     nats: Vec<f64>,
