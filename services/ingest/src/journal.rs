@@ -48,8 +48,8 @@ const SUCCESSOR: &str = "journal.new";
 pub const LOCK: &str = "journal.lock";
 /// A file below this size is not begun anew because of its size.
 pub const LEAST_BYTES: u64 = 16 << 20;
-/// The most bytes of changes that are added to the new file as it takes the old one's place; of more, the thread adds them
-/// before.
+/// The most bytes of changes that are added to the new file at the moment at which it takes the old one's place. If there are
+/// more, the thread adds them first.
 const LAST_BYTES: usize = 1 << 20;
 
 /// The node that a journal is about; a journal about another node is of no use.
@@ -91,11 +91,11 @@ pub struct Journal<R, D: Disk = Folder> {
     worker: Worker<D::File>,
     /// Whether the stamps in the file are outdated, because the clock was set.
     is_outdated: bool,
-    /// The size in bytes beyond which it is begun anew.
+    /// The size in bytes beyond which the file is begun anew.
     limit: u64,
     next_sync: Option<Instant>,
     retry: Retry,
-    /// The log lines about changes that are not written, and about new files that are not.
+    /// The log lines about changes that are not written, and about new files that failed.
     loss: Complaint,
     complaint: Complaint,
     records: PhantomData<fn(R)>,

@@ -52,14 +52,14 @@ named_metrics! {
 pub struct Metrics {
     started: Instant,
     counters: Counters,
-    /// The counters of first sights; there are no more than reasons.
+    /// The counters of first sights: one for each outcome that has occurred.
     sights: Vec<(FirstSight, Counter)>,
     chain: String,
     limiter: LogLimiter,
 }
 
 impl Metrics {
-    /// Begins at 0 and describes the metrics.
+    /// Registers all metrics, with counters at 0.
     pub fn start() -> Metrics {
         describe();
         begin_at_zero();

@@ -279,7 +279,8 @@ impl Task {
         }
     }
 
-    /// Lets no receipt become a stamp until the node has been read. A node that cannot be asked is still believed by its pace.
+    /// Lets no receipt become a stamp until the node has been read. For a node that cannot be asked, the pace of its
+    /// transactions still decides.
     fn fall_behind(&mut self) {
         if !matches!(self.gate, Gate::Alone(_)) {
             self.set_gate(Gate::Behind);

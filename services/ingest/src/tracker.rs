@@ -45,7 +45,7 @@ use table::Table;
 pub use transaction::Place;
 use transaction::{Seen, Told, Verdict, outpoints};
 
-/// The state.
+/// The tracker: the picture of the node, and the decisions that have not been taken out yet.
 #[derive(Debug)]
 pub struct Tracker {
     filter: Filter,
@@ -245,7 +245,7 @@ impl Tracker {
         self.is_journaled = true;
     }
 
-    /// Judges a transaction if its content was not known. Returns whether its txid was not known either.
+    /// Judges a transaction if its content was not known. Returns whether its txid was new.
     fn sight(
         &mut self,
         txid: Txid,
@@ -321,7 +321,7 @@ impl Tracker {
         self.removal(&txid, reason, now_ms);
     }
 
-    /// Publishes the reason why a transaction has left, which is gone already.
+    /// Publishes the reason why a transaction has left; the transaction has already got its place `Gone`.
     fn removal(&mut self, txid: &Txid, reason: RemovalReason, now_ms: u64) {
         let Some(seen) = self.seen.get(txid) else {
             return;

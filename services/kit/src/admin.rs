@@ -40,7 +40,7 @@ pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Co
 /// The audience of the texts in `/readyz`.
 #[derive(Clone, Copy, Debug)]
 pub enum Audience {
-    /// Operators, on a port of theirs.
+    /// Operators, on a port of their own.
     Operators,
     /// The public.
     Public,

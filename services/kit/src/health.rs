@@ -21,7 +21,7 @@ pub fn describe_metrics() {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     Met,
-    /// Met, and not as well as it could be.
+    /// Met, but not as well as it could be.
     Impaired(Fault),
     Unmet {
         /// The thing that is waited for, for whatever reason.
@@ -60,7 +60,7 @@ impl Conditions {
         })
     }
 
-    /// The conditions that are met, and not as well as they could be: the name of each, and why.
+    /// The conditions that are met, but not as well as they could be: the name of each, and why.
     pub fn impaired(&self) -> impl Iterator<Item = (&'static str, &Fault)> {
         self.states.iter().filter_map(|(name, state)| match state {
             State::Impaired(why) => Some((*name, why)),
@@ -132,7 +132,7 @@ impl Condition {
         self.set(State::Met);
     }
 
-    /// Marks the condition as met, and not as well as it could be, for the reason `why`.
+    /// Marks the condition as met, but not as well as it could be, for the reason `why`.
     pub fn impaired(&self, why: Fault) {
         self.set(State::Impaired(why));
     }

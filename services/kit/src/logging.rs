@@ -40,7 +40,8 @@ pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
 pub struct LogLimiter(HashMap<&'static str, (Instant, u64)>);
 
 impl LogLimiter {
-    /// `Some(held back since the last)` when a line for `reason` may be written now.
+    /// The number of lines held back since the last one for `reason`; `None` if no line may be written
+    /// now.
     pub fn pass(&mut self, reason: &'static str, now: Instant) -> Option<u64> {
         match self.0.get_mut(reason) {
             Some((last, held)) if now.duration_since(*last) < Duration::from_secs(1) => {

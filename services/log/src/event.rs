@@ -9,7 +9,7 @@ pub type Txid = [u8; 32];
 /// A block's hash: 32 bytes in the order in which a hash is computed.
 pub type BlockHash = [u8; 32];
 
-/// Where in the log an entry stands. Positions of different epochs cannot be compared.
+/// The place of an entry in the log. Positions of different epochs cannot be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
     /// New at each start of the writer.
@@ -21,7 +21,7 @@ pub struct Position {
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Where it stands.
+    /// Its place in the log.
     pub position: Position,
     /// Its stamp, Unix milliseconds.
     pub time_ms: u64,
@@ -77,7 +77,7 @@ pub struct Accepted {
     pub first_seen_ms: u64,
     /// The outputs that may be payments, in satoshi, in the transaction's order.
     pub values_sats: Values,
-    /// How many outputs of others it spends.
+    /// The number of its inputs.
     pub input_count: u32,
     /// Whether it was first met in a block: its stamp is the earlier of the block's header time and its receipt.
     pub met_in_block: bool,

@@ -30,7 +30,7 @@ const MAIN: &str = "main";
 /// The method that only tells ingest where the node publishes.
 const LISTING: &str = "getzmqnotifications";
 
-/// The finding about an RPC that could not be asked anything.
+/// The finding about the RPC when its first question had no answer.
 pub fn no_answer(choice: &Choice, failure: &Failure, url: &str) -> Finding {
     let fault = failure.fault(url);
     if failure.code() == Some(IN_WARMUP) {

@@ -20,7 +20,7 @@ pub enum State {
     Ok,
     /// Not known, because something else is in the way.
     Unknown,
-    /// Satscope works, and not as well as it could.
+    /// Satscope works, but not as well as it could.
     Warning {
         /// The line to add, or the setting to change.
         what_to_do: String,

@@ -110,7 +110,7 @@ pub async fn unlisted(endpoints: &Endpoints, in_files: &[ZmqPublisher]) -> Findi
     }
 }
 
-/// A warning about the topics. It is no more, because ingest asks for the mempool over RPC meanwhile.
+/// A warning about the topics. It is only a warning, because ingest asks for the mempool over RPC meanwhile.
 fn polled(what: impl Display, what_to_do: impl AsRef<str>) -> Finding {
     Finding::warning(
         TOPICS,
@@ -166,7 +166,7 @@ fn heard(used: &[Subscription]) -> String {
     format!("{}, reached from here", places.join(", "))
 }
 
-/// The lines of the node's files.
+/// The `zmqpub` lines of the node's files, as one text.
 fn listed(lines: &[ZmqPublisher]) -> String {
     let lines = lines
         .iter()

@@ -54,7 +54,7 @@ pub struct Complaint {
 }
 
 impl Complaint {
-    /// `Some(held back since the last)` if a line may be written now.
+    /// The number of lines held back since the last one; `None` if no line may be written now.
     pub fn pass(&mut self, now: Instant) -> Option<u64> {
         let is_recent = |last: Instant| now.saturating_duration_since(last) < BETWEEN_LINES;
         if self.last.is_some_and(is_recent) {
@@ -66,7 +66,7 @@ impl Complaint {
         Some(std::mem::take(&mut self.held_back))
     }
 
-    /// Whether a line was written since the trouble was over the last time.
+    /// Whether a line was written about the trouble that goes on now.
     pub fn is_open(&self) -> bool {
         self.is_open
     }

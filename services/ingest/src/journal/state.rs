@@ -25,7 +25,7 @@ pub enum State<F> {
     },
 }
 
-/// Whether a power cut leaves a file its name.
+/// Whether a file's name outlives a power cut.
 #[derive(Debug)]
 pub enum Name<F> {
     /// The name outlives a power cut, or the thread is syncing the folder.
@@ -42,7 +42,8 @@ pub struct Renewal {
     pub is_given_up: Arc<AtomicBool>,
     /// Whether the file that it replaces is outdated.
     pub was_outdated: bool,
-    /// Whether all but the tail has been written; the file in use has had nothing of that tail synced.
+    /// Whether all but the tail has been written. From then on the file in use is not synced, so the tail need not be synced in
+    /// the new file before it takes the old one's place.
     pub is_drafted: bool,
 }
 

@@ -58,7 +58,7 @@ pub struct Draft<F> {
 /// The outcome of a job.
 #[derive(Debug)]
 pub enum Report<F> {
-    /// The new file, on the disk as far as it was given, under the name [`SUCCESSOR`]; after a failure, that file is removed.
+    /// The new file under the name [`SUCCESSOR`], with all bytes of the job on the disk; after a failure, the file is removed.
     Written(Result<Writer<F>, Failure>),
     /// The file in use is on the disk as far as it was written when the job began.
     Synced(io::Result<()>),
@@ -72,10 +72,10 @@ pub enum Failure {
     NoRoom {
         /// Bytes that must be free.
         needed: u64,
-        /// Bytes that are.
+        /// Bytes that are free.
         free: u64,
     },
-    /// More was appended meanwhile than is kept in memory.
+    /// More changes were appended meanwhile than are kept in memory.
     #[error("so much was appended while a new one was written that it was given up")]
     GivenUp,
     /// The file in use may not be on the disk, although it was written.

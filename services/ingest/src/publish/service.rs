@@ -1,7 +1,7 @@
 //! The gRPC service: it sends each subscriber the log from its last position on, and the mempool's txids.
 //!
 //! A subscriber that does not read holds the one message that waits for it, and its share of a copy of the window or of the
-//! mempool. After [`satscope_kit::grpc`]'s time its connection is cut.
+//! mempool. Its connection is cut after the time that [`satscope_kit::grpc`] allows.
 
 mod mempool;
 mod window;
@@ -128,7 +128,7 @@ async fn serve(store: &Store, after: Option<Position>, messages: &Messages) -> R
                     "too slow: what follows the last position is no longer held; begin again from the window",
                 ));
             }
-            // The clock was set, so that every stamp has changed.
+            // Every stamp has changed, because the clock was set.
             match send_window(store, messages).await? {
                 Some(begun) => position = begun,
                 None => return Ok(()),

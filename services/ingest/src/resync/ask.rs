@@ -34,7 +34,7 @@ pub enum Question {
         tip: BlockHash,
         /// The known blocks, oldest first.
         known: Vec<BlockHash>,
-        /// Ingest's clock, Unix milliseconds: header times are by no node's clock.
+        /// Ingest's clock, Unix milliseconds, because the node's clock says nothing about header times.
         now_ms: u64,
     },
     /// A missed block whose header is known, and the height below which the node may have pruned blocks.
@@ -249,7 +249,7 @@ async fn header_of_window(
     Ok(header.filter(|header| header.time * 1000 + WINDOW_MS > now_ms))
 }
 
-/// `None` if the node answers that it does not have what was asked for; other errors are passed on.
+/// The answer; `None` if the node says that it does not have the thing asked for. Other errors are passed on.
 fn if_known<T>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
     match answer {
         Ok(found) => Ok(Some(found)),
@@ -301,8 +301,8 @@ pub async fn fetch_block(rpc: &Rpc, hash: BlockHash) -> Result<FetchedBlock, Rpc
     block(rpc, &header(rpc, hash).await?).await
 }
 
-/// When each transaction entered the mempool by the node's clock, Unix milliseconds. `None` for one that has left since; its
-/// `R` or its block settles it.
+/// When each transaction entered the mempool by the node's clock, Unix milliseconds. `None` for a transaction that has left
+/// since; its `R` or its block settles it.
 pub async fn entry_times(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<u64>>, RpcError> {
     let entries = entries(rpc, txids).await?;
     let entered_ms = |entry: Option<Entry>| Some(entry?.entered_ms);

@@ -300,7 +300,7 @@ impl Reading {
         let Stage::Contents { wanted, at } = &mut self.stage else {
             return Next::GoOn;
         };
-        // Weighed, because an answer is bounded in bytes.
+        // The batch is limited by weight, because an answer is bounded in bytes.
         let mut room = BATCH_WEIGHT;
         let fits = |txid: &&Txid| {
             let weight = self.weights.get(*txid).copied();

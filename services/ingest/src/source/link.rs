@@ -41,7 +41,7 @@ enum Zmq {
     Lost,
 }
 
-/// How far the picture is the node's.
+/// How far the picture agrees with the node's.
 #[derive(Debug)]
 enum Sync {
     /// Something is missing, and the node cannot be asked; `why` says what.
@@ -212,7 +212,7 @@ impl Link {
         self.is_healthy() && matches!(self.sync, Sync::InStep { .. })
     }
 
-    /// Whether a fresh price can come of this link: it is heard, or polled.
+    /// Whether this link can give a fresh price, because the node is heard or polled.
     pub fn is_alive(&self) -> bool {
         self.is_healthy() || self.poll.succeeded
     }

@@ -87,7 +87,7 @@ impl Endpoints {
     }
 }
 
-/// What the node says of where it publishes.
+/// The node's answer about where it publishes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Listing {
     /// The node has not been asked since the connection began.

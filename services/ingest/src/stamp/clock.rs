@@ -10,7 +10,7 @@ const SAME_CLOCK_MS: i64 = 2000;
 const SAMPLES: usize = 5;
 const BETWEEN_SAMPLES_MS: u64 = 5000;
 
-/// By how much stamps must move so that they are by the clocks as they are now, milliseconds.
+/// The distances, in milliseconds, by which stamps must move to agree with the present setting of the clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shift {
     /// Receipts of this process.
@@ -21,8 +21,8 @@ pub struct Shift {
     pub entered_ms: i64,
     /// Entry times of transactions that were passed over as older than the window.
     pub unread_ms: i64,
-    /// Told stamps and entry times before this moment, Unix milliseconds, do not move, because the clock was set otherwise
-    /// then.
+    /// Told stamps and entry times before this moment, Unix milliseconds, do not move, because they come from an earlier
+    /// setting of the clock.
     pub since_ms: u64,
 }
 
@@ -100,8 +100,8 @@ impl NodeClock {
     }
 
     /// The shift after ingest's clock was set by `step_ms`. Stamps since the machine's start (`booted_ms`, by the clock before
-    /// the step) keep their age. Whether the node's clock was set too is learned anew; a clock that was known to differ was
-    /// not.
+    /// the step) keep their age. Whether the node's clock was set too is learned anew. If the two clocks were known to differ,
+    /// the node's counts as not set.
     pub fn was_set(&mut self, step_ms: i64, booted_ms: u64) -> Shift {
         self.samples.clear();
         self.sampled_ms = 0;

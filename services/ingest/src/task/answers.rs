@@ -213,7 +213,8 @@ impl Task {
         self.beat();
     }
 
-    /// Ends a reading that has failed. A node that refuses or does not answer is believed by its pace, as one without RPC.
+    /// Ends a reading that has failed. If the node refuses or does not answer, its transactions are judged by their pace,
+    /// as without RPC.
     pub(super) fn fail_reading(&mut self, why: Fault, failure: Failure) {
         let Some(reading) = self.reading.take() else {
             return;

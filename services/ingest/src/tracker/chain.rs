@@ -14,8 +14,8 @@ use crate::stamp::{Blocks, Gate, Stamp};
 
 /// The least number of blocks that are kept, however old, so that they can be disconnected again.
 const MIN_BLOCKS: usize = 16;
-/// The longest time that a block may come after its header's time, milliseconds. Source: `MAX_FUTURE_BLOCK_TIME` of Core, the
-/// other way.
+/// The longest time that a block may come after its header's time, milliseconds. The limit is that of Core's
+/// `MAX_FUTURE_BLOCK_TIME`, applied to header times in the past.
 const LATE_MS: u64 = 2 * 60 * 60 * 1000;
 /// The most blocks that are kept. Three hours hold about 18, and a node that is catching up sends hundreds in that time.
 const MOST_BLOCKS: usize = 200;
@@ -76,14 +76,14 @@ impl Tracker {
         }
     }
 
-    /// The doubted block, of which a reading must tell whether it is still in the chain; `None` if there is none.
+    /// The doubted block; a reading must tell whether it is still in the chain. `None` if there is none.
     pub fn doubted_block(&self) -> Option<BlockHash> {
         let is_doubted = |known: &&ChainBlock| known.standing == Standing::Doubted;
         let doubted = self.chain.iter().find(is_doubted)?;
         Some(BlockHash::from_byte_array(doubted.block.hash))
     }
 
-    /// Drops the run, because a connection begins or has ended, and no run goes on over that.
+    /// Drops the run, because a connection begins or has ended, and no run goes on from one connection to the next.
     pub fn connection_began(&mut self) {
         self.run.clear();
     }
@@ -199,7 +199,7 @@ impl Tracker {
         }
     }
 
-    /// Those of `txids` of which only the `rawtx` has come, or that had left before they were stamped.
+    /// The transactions of `txids` of which only the `rawtx` has come, or that had left before they were stamped.
     pub(super) fn announced(&self, txids: &[Txid]) -> Vec<Txid> {
         let is_announced = |txid: &&Txid| {
             let seen = self.seen.get(txid);

@@ -103,7 +103,8 @@ impl Tracker {
         }
     }
 
-    /// When the oldest block that left and is still to be read has left, Unix milliseconds; `None` if there is none.
+    /// The moment at which the oldest block that is still to be read left the chain, Unix milliseconds; `None` if there is
+    /// none.
     pub(super) fn unread_since_ms(&self) -> Option<u64> {
         let is_unread =
             |undated: &&Undated| undated.change == Change::Left && undated.met.is_none();
@@ -312,7 +313,7 @@ impl Tracker {
         known.block.time_ms = time_ms.unwrap_or(undated.received_ms);
         known.is_dated = time_ms.is_some();
         known.block.height = known.block.height.or(height);
-        // Of an old block, or one of unknown time, only the hash is kept, and the transactions that were known before it.
+        // Of a block that is old, or of unknown time, only the hash and the transactions known before it are kept.
         let seen = &self.seen;
         known.txids.retain(|txid| seen.get(txid).is_some());
         known.standing = Standing::Known;

@@ -84,7 +84,8 @@ impl Tracker {
         self.departures.push(txid, now_ms);
     }
 
-    /// Publishes the removal of a transaction that comes back, if it was not published yet. It stands before the return.
+    /// Publishes the removal of a transaction that comes back, if it was not published yet. The removal stands before the
+    /// return in the log.
     pub(super) fn comes_back(&mut self, txid: &Txid, now_ms: u64) {
         if self.departures.take(txid) {
             self.removal(txid, RemovalReason::Unknown, now_ms);

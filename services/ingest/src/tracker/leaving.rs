@@ -62,7 +62,7 @@ impl Tracker {
             return None;
         }
         let forgotten = self.forgotten_of(&known.txids);
-        // From now on the entry times of these transactions are those of the re-org.
+        // Transactions without a stamp get the block's time below, because the re-org sets their entry times anew.
         let asked = self.asked_of(&known.txids);
         for txid in &known.txids {
             self.put(*txid, Place::Pending, now_ms);
@@ -91,7 +91,8 @@ impl Tracker {
         Some(known)
     }
 
-    /// Takes back a block that will not be told, so that its transactions are in no block of the log or the journal.
+    /// Withdraws a block that will not be published, so that its transactions are in no block of the log or the
+    /// journal.
     pub(super) fn take_back(&mut self, known: &ChainBlock, now_ms: u64) {
         let accepted = self.accepted_of(&known.txids);
         if !accepted.is_empty() {

@@ -1,5 +1,5 @@
-//! The tracker held against a simple model of a node: whatever the node does, whenever it is asked and however far behind
-//! its messages are, the tracker ends with the model's mempool and window, and no stamp is of another time than it was.
+//! Tests of the tracker against a simple model of a node. Whatever the node does, whenever it is asked, and however far
+//! behind its messages are, the tracker ends with the model's mempool and window, and every stamp is true.
 #![allow(clippy::unwrap_used)]
 
 mod answers;

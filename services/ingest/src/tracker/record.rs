@@ -50,7 +50,7 @@ pub enum Content {
     Accepted {
         /// The outputs that may be payments, in satoshi.
         values_sats: Values,
-        /// The number of outputs of others that it spends.
+        /// The number of its inputs.
         input_count: u32,
         /// The outputs that it spends.
         spends: Spends,

@@ -13,9 +13,9 @@ pub enum ConfigError {
     /// A key that no setting has.
     #[error("{name} in {origin}: no such setting{hint}")]
     Unknown {
-        /// As it was written.
+        /// The key as it was written.
         name: String,
-        /// Where.
+        /// The place where it was written.
         origin: String,
         /// "; did you mean …?", or nothing.
         hint: String,
@@ -25,14 +25,14 @@ pub enum ConfigError {
     Value {
         /// The setting.
         key: String,
-        /// As it was written.
+        /// The value as it was written.
         value: String,
         /// A flag, a variable or a file.
         origin: String,
-        /// What it could have been.
+        /// The form or the values that the setting accepts.
         expected: String,
     },
-    /// Settings whose values can be read, and that cannot be used: together, or on this machine.
+    /// Settings whose values can be read, but that cannot be used together or on this machine.
     #[error("{0}")]
     Unusable(String),
     /// A command line that does not parse, or a file that cannot be read.

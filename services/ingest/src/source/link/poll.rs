@@ -13,8 +13,8 @@ pub const PAUSE_BEFORE_POLL: Duration = Duration::from_secs(1);
 const POLL_SHARE: u32 = 9;
 /// The longest pause after the first poll, which reads all that the later ones need not ask for again.
 pub const PAUSE_AFTER_FIRST_POLL: Duration = Duration::from_secs(60);
-/// A poll is slow, and tells of no moment any more, once it has taken `SLOW_POLL_TIMES` as long as the one before it: after
-/// `SLOW_POLL` at the earliest, and `SLOWEST_POLL` at the latest.
+/// A poll counts as slow, and the result of the one before it as old, once it has taken `SLOW_POLL_TIMES` as long as the one
+/// before it: after `SLOW_POLL` at the earliest, and `SLOWEST_POLL` at the latest.
 const SLOW_POLL: Duration = Duration::from_secs(5);
 const SLOWEST_POLL: Duration = Duration::from_secs(60);
 const SLOW_POLL_TIMES: u32 = 3;
@@ -47,7 +47,7 @@ impl Link {
         may_be_polled && !self.is_healthy() && self.poll.not_before <= now && self.may_be_asked(now)
     }
 
-    /// The node was polled, or could not be, since `began`.
+    /// Records the end of a poll that began at `began`, and sets when the next one may begin.
     pub fn polled(&mut self, succeeded: bool, began: Instant, now: Instant) {
         if succeeded {
             self.forgive();
@@ -68,7 +68,8 @@ impl Link {
         };
     }
 
-    /// A poll goes on since `began`. Once it is slow, what the last one told is old.
+    /// Records that a poll that began at `began` still goes on. Once it is slow, the result of the poll before it counts as
+    /// old.
     pub fn polling(&mut self, began: Instant, now: Instant) {
         let patience = self.poll.took * SLOW_POLL_TIMES;
         if now - began > patience.clamp(SLOW_POLL, SLOWEST_POLL) {

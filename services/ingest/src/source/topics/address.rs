@@ -16,15 +16,15 @@ pub fn connectable(host: &str, address: &str) -> Option<String> {
     (!(is_loopback(bound) && is_elsewhere)).then(|| format!("tcp://{bound}:{port}"))
 }
 
-/// Whether what is published at `address` can be what is heard at `endpoint`: the same path, or the same port of hosts that may
-/// be the same machine.
+/// Whether a subscriber to `endpoint` may hear the messages published at `address`: the same path, or the same port of hosts
+/// that may be the same machine.
 pub fn may_be_same(address: &str, endpoint: &str) -> bool {
     match (host_and_port(address), host_and_port(endpoint)) {
         (Some((bound, port)), Some((host, at))) => {
             let may_be_host = bound == host
                 || is_wildcard(bound)
                 || (is_loopback(bound) && is_loopback(host))
-                // Of a name, only a resolver knows what machine it is.
+                // Only a resolver knows which machine a name stands for.
                 || ip(host).is_none();
             port == at && may_be_host
         }

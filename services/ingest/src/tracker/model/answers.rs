@@ -1,4 +1,4 @@
-//! What the node answers to a reading, as it is when it is asked.
+//! The model's answers to a reading.
 
 use bitcoin::{BlockHash, Txid};
 use satscope_bitcoin::rpc::{BlockHeader, BlockchainInfo, MempoolListing};
@@ -7,7 +7,7 @@ use satscope_log::WINDOW_MS;
 use super::node::{Mined, Node};
 use crate::resync::ask::{Branch, Entry, Moment, Question, Step};
 
-/// What the node answers to a reading.
+/// The answer of the node, in its state now, to a question of a reading.
 pub fn answer_of(question: Question, node: &Node) -> Step {
     match question {
         Question::Moment { .. } => Step::Moment(Moment {

@@ -1,4 +1,4 @@
-//! A node: its mempool, its blocks, its clock, and what it says of them.
+//! The model of a node: its mempool, its blocks, its clock, and its messages.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,16 +18,16 @@ use crate::tracker::{
     made::{height_script, spending},
 };
 
-/// What the node says.
+/// A message of the node, or an incident of the connection to it.
 #[derive(Clone, Debug)]
 pub enum Word {
     RawTx(Transaction),
     Sequence(SequenceEvent),
-    /// The whole of the newest block, of each step the last.
+    /// The whole block, sent only for the last block of a step.
     RawBlock(BlockHash),
-    /// Its sockets and counters begin anew.
+    /// The node's sockets and counters begin anew.
     Begin,
-    /// Some words were lost, as the counter of the next one shows.
+    /// Some messages were lost, as the counter of the next one shows.
     Lost,
 }
 
@@ -43,7 +43,7 @@ pub struct Mined {
 }
 
 impl Mined {
-    /// As the node answers it.
+    /// The block as the node answers it.
     pub fn fetched(&self) -> FetchedBlock {
         FetchedBlock {
             hash: self.hash,
@@ -62,9 +62,9 @@ impl Mined {
 /// When a transaction was first seen, Unix milliseconds.
 #[derive(Clone, Debug)]
 pub struct Truth {
-    /// From the earliest to the latest that anything tells but a re-org's entry times.
+    /// The earliest and the latest time that any source gives, apart from entry times that a re-org set.
     pub told_ms: RangeInclusive<u64>,
-    /// Its entry time was set anew when its block was disconnected.
+    /// When its entry time was set anew, because its block was disconnected.
     pub reset_ms: Option<u64>,
 }
 
@@ -80,18 +80,18 @@ impl Truth {
 #[derive(Clone, Debug)]
 pub struct Node {
     pub now_ms: u64,
-    /// With entry times, Unix milliseconds.
+    /// The transactions of the mempool with their entry times, Unix milliseconds.
     pub mempool: BTreeMap<Txid, (Transaction, u64)>,
     evicted: Vec<Transaction>,
     pub chain: Vec<Mined>,
-    /// Those of other branches too.
+    /// All blocks, those of other branches too.
     pub blocks: HashMap<BlockHash, Mined>,
-    /// All that it has said.
+    /// All messages and incidents so far.
     pub words: Vec<Word>,
     /// The number that the next `A` or `R` will have.
     pub number: u64,
     pub truth: BTreeMap<Txid, Truth>,
-    /// What has been in a mempool.dat.
+    /// Transactions that have been in a mempool.dat.
     pub loaded: BTreeSet<Txid>,
     pub is_downloading: bool,
     pub is_loading: bool,
@@ -118,7 +118,7 @@ impl Default for Node {
 }
 
 impl Node {
-    /// The newest block's hash; of a chain without blocks, one that nobody has.
+    /// The newest block's hash; all zeros, which no block has, if the chain is empty.
     pub fn tip(&self) -> BlockHash {
         self.chain
             .last()
@@ -143,7 +143,7 @@ impl Node {
         truth.also(&told_ms);
     }
 
-    /// Enters now, with the entry time of now.
+    /// Puts a transaction into the mempool, with the present second as its entry time.
     fn enter(&mut self, transaction: Transaction) {
         let entered_ms = self.now_ms - self.now_ms % 1000;
         self.note(transaction.compute_txid(), entered_ms..=self.now_ms);
@@ -201,7 +201,7 @@ impl Node {
         self.chain.push(block);
     }
 
-    /// Does a step, after a moment.
+    /// Does a step, 10 ms after the one before.
     pub fn act(&mut self, step: &Step) {
         self.now_ms += 10;
         let connected = self.chain.len();
@@ -279,7 +279,7 @@ impl Node {
         self.connect(chosen, time_ms);
     }
 
-    /// What was in the abandoned blocks is in the new ones, comes back to the mempool, or conflicts with them and leaves
+    /// Replaces the newest blocks. Their transactions are mined in the new blocks, come back to the mempool, or leave
     /// without a message.
     fn reorganise(&mut self, depth: usize, share: usize) {
         let mut freed = Vec::new();
@@ -319,7 +319,7 @@ impl Node {
         }
     }
 
-    /// Its mempool.dat has the entry times; of what conflicts with nothing, all is loaded.
+    /// Starts the node again, which loads its whole mempool.dat; the transactions keep their entry times.
     fn restart(&mut self, off_ms: u64) {
         self.now_ms += off_ms;
         self.words.push(Word::Begin);

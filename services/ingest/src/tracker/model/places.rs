@@ -1,5 +1,5 @@
-//! Mempool and window at every moment of a node that is heard from and asked at other ones, as by a reader that is answered
-//! at once; and so from a journal.
+//! Tests of the mempool and the window. A node is heard from any moment on and asked at any other; the reader gets each answer
+//! at once, and may be restarted from its journal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::{
     tracker::{Outbox, Place, Record, Tracker, Wanted, transaction::Seen},
 };
 
-/// The tracker and what its events add up to.
+/// The tracker, and the window that its events add up to.
 struct Reader {
     tracker: Tracker,
     gate: Gate,
@@ -40,7 +40,7 @@ impl Reader {
         }
     }
 
-    /// Takes what the tracker decided. A run that began before the connection: the node is asked, which has moved on meanwhile.
+    /// Takes the tracker's outbox. A block whose run began before the connection is asked of the node, which may have moved on.
     fn apply(&mut self, node: &Node) {
         let out = self.tracker.take_outbox(Outbox::default());
         for (_, event) in &out.events {
@@ -72,7 +72,7 @@ impl Reader {
         self.apply(node);
     }
 
-    /// As a reading does it.
+    /// Makes the picture equal to the node's, as a reading does.
     fn ask(&mut self, node: &Node) {
         let now_ms = self.now_ms;
         let known = self.tracker.known_blocks();
@@ -99,7 +99,7 @@ impl Reader {
         self.apply(node);
     }
 
-    /// Another process on the same journal.
+    /// Replaces the reader with one that restores the same journal.
     fn restart(&mut self) {
         let mut next = Reader::new();
         next.now_ms = self.now_ms;
@@ -160,7 +160,7 @@ proptest! {
         expect(&reader, &node)?;
     }
 
-    /// Connected at some message, asked at a later moment, with the messages in between still to come.
+    /// The reader connects at some message and gets an answer of a later moment, before it hears all messages in between.
     #[test]
     fn a_connection_at_any_message_with_the_answer_of_any_later_moment(
         steps in prop::collection::vec(step_of_places(), 1..40),
@@ -179,7 +179,7 @@ proptest! {
         expect(&reader, node)?;
     }
 
-    /// Killed after some message and started again at a later one, with the journal and the node's answer.
+    /// The reader is killed after some message and starts again at a later one, with the journal and the node's answer.
     #[test]
     fn a_killed_process_comes_back_with_its_own_stamps(
         steps in prop::collection::vec(step_of_places(), 1..40),

@@ -1,5 +1,5 @@
-//! A reader of the node: the tracker with its gate, asked and answered as the ingest task does it, and what its events add
-//! up to.
+//! The reader of the model: the tracker with its gate, asked and answered as in the ingest task, and the window of its
+//! events.
 
 mod asking;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 use asking::Asked;
 
-/// How a reader hears its node.
+/// The way in which a reader hears its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manner {
     pub has_rpc: bool,
@@ -25,7 +25,7 @@ pub struct Manner {
     pub is_ordered: bool,
 }
 
-/// The reader. Its clock is the node's, plus what it was set by.
+/// The reader. Its clock is the node's, plus the steps by which it was set.
 pub struct Reader {
     manner: Manner,
     pub tracker: Tracker,
@@ -41,9 +41,9 @@ pub struct Reader {
     reading: Option<Reading>,
     reading_number: u64,
     wants_reading: bool,
-    /// With the receipt by the node's clock, Unix milliseconds.
+    /// Messages that wait for the end of a reading, each with its receipt by the node's clock, Unix milliseconds.
     held: VecDeque<(Word, u64)>,
-    /// What was published since it was last looked at: the stamps.
+    /// The stamps of the transactions published since the last check.
     pub published: Vec<(Txid, u64)>,
 }
 
@@ -80,7 +80,7 @@ impl Reader {
         self.now_ms.saturating_add_signed(self.set_ms)
     }
 
-    /// Another process on the same journal.
+    /// Replaces the reader with one that restores the same journal.
     pub fn restart(&mut self) {
         let mut next = Reader::new(self.manner, self.now_ms);
         next.set_ms = self.set_ms;
@@ -93,7 +93,7 @@ impl Reader {
         *self = next;
     }
 
-    /// Its clock is set by so much, milliseconds.
+    /// Sets its clock on by `step_ms`, or back if that is negative.
     pub fn set_clock(&mut self, step_ms: i64, node: &Node) {
         self.publish();
         self.set_ms += step_ms;
@@ -114,7 +114,7 @@ impl Reader {
         }
     }
 
-    /// Hears a word, at the moment at which the node said it.
+    /// Hears a message at the moment at which the node sent it.
     pub fn hear(&mut self, word: &Word, node: &Node) {
         self.now_ms = self.now_ms.max(node.now_ms);
         if matches!(word, Word::Begin) {
@@ -191,7 +191,7 @@ impl Reader {
         self.wants_reading || self.reading.is_some() || !self.asked.is_empty()
     }
 
-    /// Takes what the tracker decided, as journal and log do.
+    /// Takes the tracker's outbox, as the journal and the log do.
     fn publish(&mut self) {
         let out = self.tracker.take_outbox(Outbox::default());
         let now_ms = self.now_ms();
@@ -213,7 +213,7 @@ impl Reader {
         }
     }
 
-    /// The states of what is in the window.
+    /// The states of the transactions in the window.
     pub fn states(&self) -> BTreeMap<Txid, State> {
         let states = self.window.iter().map(|tracked| {
             let txid = Txid::from_byte_array(tracked.accepted.txid);
@@ -222,7 +222,7 @@ impl Reader {
         states.collect()
     }
 
-    /// The stamps of what is in the window, Unix milliseconds.
+    /// The stamps of the transactions in the window, Unix milliseconds.
     pub fn stamps(&self) -> BTreeMap<Txid, u64> {
         let stamps = self.window.iter().map(|tracked| {
             let txid = Txid::from_byte_array(tracked.accepted.txid);

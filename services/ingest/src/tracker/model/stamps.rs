@@ -1,4 +1,5 @@
-//! Stamps, whatever the node does and however it is heard: nothing is told to be newer or older than it was.
+//! Tests of the stamps: whatever the node does and however it is heard, no transaction is stamped as newer or older than
+//! it was.
 
 use std::collections::BTreeMap;
 
@@ -13,32 +14,32 @@ use super::{
     step::{HOUR_MS, Step, step},
 };
 
-/// How far a stamp may be from what the node tells: an entry time is a whole second.
+/// The greatest distance of a stamp from the node's own time: an entry time is a whole second.
 const SLACK_MS: u64 = 1000;
-/// Beyond the slack, this near to the window's end it is left open whether a payment is in it.
+/// A payment whose stamp is this near to the window's end, beyond the slack, may be in the window or not.
 const EDGE_MS: u64 = 5000;
 
-/// How the reader fares at a step of the node.
+/// The reader's fate during a step of the node.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
-    /// It hears all of it.
+    /// It hears all messages.
     Hears,
-    /// Of what is said, all from this share on is lost.
+    /// It hears the first messages, up to this share; the rest is lost.
     Misses(f64),
-    /// It is dead meanwhile, and starts again on its journal.
+    /// It is dead during the step, and starts again from its journal.
     Dies,
-    /// Its connection is cut before, and begins anew.
+    /// Its connection is cut before the step, and begins anew.
     Reconnects,
 }
 
-/// A step, and how the reader fares.
+/// A step of the node, and the reader's fate during it.
 #[derive(Clone, Debug)]
 struct Scene {
     step: Step,
     fate: Fate,
-    /// Questions that are answered after it, and which.
+    /// The open questions that the node answers after the step, by index.
     answers: Vec<usize>,
-    /// One that is refused.
+    /// The question that the node refuses, by index.
     refused: Option<usize>,
     beats: bool,
 }
@@ -63,15 +64,15 @@ fn scene() -> impl Strategy<Value = Scene> {
     )
 }
 
-/// A node, its reader, and which re-orgs the reader did not hear of.
+/// A node and its reader.
 struct Play {
     node: Node,
     reader: Reader,
     manner: Manner,
     has_missed: bool,
-    /// The node did not answer a question: something may be left out.
+    /// Whether the node refused a question, so that transactions may be missing.
     is_refused: bool,
-    /// Its clock is the node's, so that stamps can be compared.
+    /// Whether the reader's clock is the node's, so that stamps can be compared.
     is_compared: bool,
 }
 
@@ -88,7 +89,7 @@ impl Play {
     }
 
     fn act(&mut self, scene: &Scene) -> Result<(), TestCaseError> {
-        // Where a reading comes before the block that has left, it tells the entry times, which the re-org has set anew.
+        // A reading that comes before the block that has left gives the entry times that the re-org has set anew.
         let is_behind = !self.reader.is_in_step()
             || self.reader.is_busy()
             || matches!(scene.fate, Fate::Reconnects);
@@ -99,7 +100,7 @@ impl Play {
         }
         let said = self.node.words.len();
         self.node.act(&scene.step);
-        // Of an import that is mostly lost, a node that cannot be asked cannot tell what it was.
+        // Without RPC, a reader that loses most of an import cannot tell that it was one.
         let is_import = matches!(scene.step, Step::Import(_));
         let words: Vec<Word> = self.node.words[said..].to_vec();
         match scene.fate {
@@ -143,7 +144,8 @@ impl Play {
         self.check_published()
     }
 
-    /// Over two endpoints, what each says comes in its own order, and `sequence` last.
+    /// Hears messages in their order. Over two endpoints, each endpoint keeps its own order, and those of `sequence`
+    /// come last.
     fn hear(&mut self, words: &[Word]) {
         let is_first = |word: &&Word| self.manner.is_ordered || !matches!(word, Word::Sequence(_));
         let (first, last): (Vec<&Word>, Vec<&Word>) = words.iter().partition(is_first);
@@ -167,7 +169,7 @@ impl Play {
 
     fn check_published(&mut self) -> Result<(), TestCaseError> {
         let published = std::mem::take(&mut self.reader.published);
-        // A node that cannot be asked and loads a few at an ordinary pace is not told from one that receives them.
+        // Without RPC, a node that loads a few transactions at an ordinary pace looks like one that receives them.
         let is_open = |txid: &Txid| !self.manner.has_rpc && self.node.loaded.contains(txid);
         let compared = published
             .into_iter()
@@ -184,7 +186,7 @@ impl Play {
         Ok(())
     }
 
-    /// Nothing happens until all questions are answered.
+    /// Lets 200 seconds pass, in which all questions are answered.
     fn settle(&mut self) -> Result<(), TestCaseError> {
         self.node.is_downloading = false;
         self.node.is_loading = false;
@@ -199,7 +201,7 @@ impl Play {
         Ok(())
     }
 
-    /// What must be in the window, and what may be.
+    /// The transactions that must be in the window, and those that may be.
     fn expected(&self) -> (BTreeMap<Txid, State>, BTreeMap<Txid, State>) {
         let since_ms = self.node.now_ms - WINDOW_MS;
         let all = self.node.window().into_iter();
@@ -248,7 +250,7 @@ fn with_rpc() -> impl Strategy<Value = Manner> {
     })
 }
 
-/// The same cases each time, so that a landing does not hang on chance; another seed is another search.
+/// The seed is fixed, so that a test does not fail by chance; another seed makes another search.
 fn cases() -> ProptestConfig {
     ProptestConfig {
         cases: 3000,
@@ -276,7 +278,7 @@ proptest! {
         play.check_window()?;
     }
 
-    /// What it says may be less than all, and never wrong.
+    /// Without RPC, transactions may be missing, but no stamp is wrong.
     #[test]
     fn without_rpc_every_stamp_is_true(
         is_ordered in any::<bool>(),
@@ -289,7 +291,7 @@ proptest! {
         play.settle()?;
     }
 
-    /// Whatever the clock is set by, what is in the window keeps its age; and the picture comes to be the node's.
+    /// However far the clock is set, payments in the window keep their age, and the picture becomes equal to the node's.
     #[test]
     fn a_clock_that_is_set_changes_no_age(
         manner in with_rpc(),
@@ -305,7 +307,7 @@ proptest! {
         play.is_compared = false;
         play.reader.set_clock(step_s * 1000, &play.node);
         let after = play.reader.stamps();
-        // What it was told has left may still be in the log for a moment.
+        // A transaction that was reported to have left may still be in the log for a moment.
         let mempool = play.reader.mempool();
         let mined = |txid: &Txid| play.node.chain.iter().any(|block| block.txids().any(|one| one == *txid));
         let since_ms = play.node.now_ms - WINDOW_MS;

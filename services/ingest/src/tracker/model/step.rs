@@ -1,4 +1,4 @@
-//! What happens at a node, one step after another, as proptest chooses it.
+//! The steps of a node, as proptest chooses them.
 
 use proptest::prelude::*;
 
@@ -6,15 +6,15 @@ const MINUTE_MS: u64 = 60_000;
 pub const HOUR_MS: u64 = 60 * MINUTE_MS;
 pub const DAY_MS: u64 = 24 * HOUR_MS;
 
-/// What happens at the node; the numbers choose among what there is.
+/// A step of the node; the numbers choose among the transactions and blocks that it has.
 #[derive(Clone, Debug)]
 pub enum Step {
     Enter,
     Replace(usize),
     Evict(usize),
     EnterAgain(usize),
-    /// Mines some of the mempool, perhaps something that conflicts with one of the others, and perhaps something that was
-    /// never in it. The header's time lies `ahead_s` seconds from now.
+    /// Mines some of the mempool, perhaps a transaction that conflicts with one of the others, and perhaps one that was
+    /// never in the mempool. The header's time lies `ahead_s` seconds from now.
     Mine {
         share: usize,
         conflict: bool,

@@ -24,7 +24,7 @@ pub enum Asked {
 }
 
 impl Reader {
-    /// The next half second, at the node's clock.
+    /// Lets the next beat come, at the node's clock.
     pub fn beat(&mut self, node: &Node) {
         self.now_ms = self.now_ms.max(node.now_ms);
         if self.reading.is_none() {
