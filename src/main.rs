@@ -1,4 +1,5 @@
-//! Satscope: a live BTC/USD price, read out of Bitcoin's own transactions. Command line to part.
+//! Satscope: a live BTC/USD price, read out of Bitcoin's own transactions. This file starts the part that the command line
+//! names.
 
 mod check;
 mod cli;

@@ -10,7 +10,7 @@ use hashbrown::DefaultHashBuilder;
 
 use crate::event::Txid;
 
-/// A key.
+/// The key of one table.
 #[derive(Clone, Debug, Default)]
 pub struct TxidKey(DefaultHashBuilder);
 

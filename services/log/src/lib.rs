@@ -2,7 +2,7 @@
 //!
 //! Ingest writes the [`EventLog`] and the analyzer reads it; both keep the same [`Window`], so that a reader that resumes, or
 //! begins again from a whole window, ends with the writer's window, transaction by transaction. [`Replay`] lets a reader of the
-//! updates that are made from it resume. There is no clock here: time comes with the events.
+//! updates resume that are made from the log. There is no clock here: time comes with the events.
 
 mod event;
 mod keyed;

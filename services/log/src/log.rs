@@ -54,7 +54,7 @@ impl EventLog {
                 self.bytes -= oldest.event.bytes();
             }
         }
-        // The room of a start's thousands of entries at once is not kept for ever.
+        // The memory for the thousands of entries of a start is not kept for ever.
         if self.entries.capacity() > 8 * self.entries.len().max(LEAST_ROOM) {
             self.entries.shrink_to(2 * self.entries.len());
         }

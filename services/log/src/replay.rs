@@ -54,7 +54,7 @@ impl<S: Copy + PartialOrd, Id: Clone + Ord> Replay<S, Id> {
         }
     }
 
-    /// Whether it has not begun.
+    /// Whether nothing was remembered or begun yet.
     pub fn is_new(&self) -> bool {
         self.complete_after.is_none() && self.updates.is_empty()
     }

@@ -103,7 +103,7 @@ struct Odds {
     most: f64,
     /// The chance that there is no such peak, divided by the highest likelihood.
     without: f64,
-    /// The logarithm of that chance, without the division: no price gets less added.
+    /// The logarithm of that chance before the division, which is the least that is added to a price.
     least: f64,
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct Chain {
 #[derive(Debug, Clone, Copy)]
 struct Step {
     stay: f64,
-    /// The chance of a move to the bin above; the move to the bin below has the same.
+    /// The chance of a move to the bin above; the move to the bin below has the same chance.
     aside: f64,
     /// A jump to a bin at a distance has this chance, times [`Step::decay`] to the power of that distance.
     jump: f64,
@@ -45,7 +45,8 @@ struct Step {
 /// Buffers for intermediate results, reused from minute to minute.
 #[derive(Debug, Clone, Default)]
 struct Room {
-    /// The weight that jumps to each bin from all bins below it, then from all above it, before [`Step::jump`].
+    /// The weight that jumps to each bin from all bins below it, then from all above it; not yet multiplied by
+    /// [`Step::jump`].
     from_below: Vec<f64>,
     from_above: Vec<f64>,
     /// The weights of the next minute.

@@ -15,7 +15,7 @@ pub(crate) const SATS_PER_BTC: f64 = 1e8;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
     lowest_usd: f64,
-    /// Logarithm of the satoshi that payers reckon to one dollar at the lowest price.
+    /// Logarithm of the satoshi that payers count as one dollar at the lowest price.
     dollar: f64,
 }
 

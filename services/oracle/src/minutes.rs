@@ -35,7 +35,7 @@ pub(crate) struct Minutes {
     minutes: BTreeMap<u64, Minute>,
     /// The number of amounts in each bin of amount.
     histogram: Vec<u32>,
-    /// The minutes that are held together.
+    /// The minutes whose evidence is held as one sum.
     stack: Stack,
 }
 
@@ -61,12 +61,12 @@ impl Minutes {
             .map(|(&minute, held)| (minute, held))
     }
 
-    /// The minutes that are held together.
+    /// The minutes whose evidence is held as one sum.
     pub(crate) fn stack(&self) -> &Stack {
         &self.stack
     }
 
-    /// Holds the minutes of `range` together. Returns whether they are unchanged since the last call.
+    /// Holds the evidence of the minutes of `range` as one sum. Returns whether they are unchanged since the last call.
     pub(crate) fn hold_together(&mut self, range: &Range<u64>) -> bool {
         let before = self.stack.minutes().clone();
         if before != *range {
@@ -85,7 +85,7 @@ impl Minutes {
         !self.stack.take_has_changed()
     }
 
-    /// Moves the evidence of each minute that is held together by its drift: how far above its last place the price lay
+    /// Moves the evidence of each minute in the sum by the minute's drift: how far above its last place the price lay
     /// then, in bins.
     pub(crate) fn settle(&mut self, drifts: &[isize]) {
         let held = self.minutes.range(self.stack.minutes().clone());

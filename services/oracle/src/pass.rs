@@ -124,7 +124,8 @@ impl View<'_> {
         self.say(held, share, on_grid, said, |nats, said| *nats = said);
     }
 
-    /// Adds to `sums` the evidence of minutes for each price, in nats, if the price lay `drifts` bins above it in them.
+    /// Adds to `sums` the evidence of minutes for each price, in nats, if the price of each minute lay the minute's
+    /// `drifts` bins above it.
     pub(crate) fn add(&self, sums: &mut [f64], minutes: &Range<u64>, drifts: &[isize]) {
         for ((_, held), drift) in self.minutes.within(minutes).zip(drifts) {
             let (to, from) = grid::moved(*drift);

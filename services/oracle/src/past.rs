@@ -61,7 +61,7 @@ impl BlockPayments {
     }
 }
 
-/// The years whose model a block is read by.
+/// The years whose model reads a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Years(u64);
 
@@ -85,7 +85,7 @@ impl Years {
 pub struct Blocks<'a> {
     /// Height of the first.
     pub first_height: u32,
-    /// The years whose model the blocks are read by.
+    /// The years whose model reads the blocks.
     pub years: Years,
     /// The payments of each block.
     pub blocks: &'a [BlockPayments],

@@ -175,7 +175,7 @@ impl Bundle {
         true
     }
 
-    /// Removes bytes; of those before and those behind them, the fewer are moved.
+    /// Removes a range of bytes. It moves the bytes before the range or those behind it, whichever are fewer.
     fn cut(&mut self, bytes: Range<usize>) {
         if bytes.start - self.front < self.bytes.len() - bytes.end {
             let moved = self.front + bytes.len();

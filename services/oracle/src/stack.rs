@@ -12,7 +12,7 @@ use crate::grid::{self, PRICE_BINS, VALUE_BINS};
 use crate::kernel::{Kernel, STEPS_PER_NAT};
 use crate::minute::Minute;
 
-/// The evidence of the minutes that are held together.
+/// The sum of the evidence of several minutes.
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
     /// The minutes since 1970 that are in the stack, as far as they have an amount.

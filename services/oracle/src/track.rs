@@ -47,8 +47,8 @@ pub(crate) struct Settled {
     minutes: Range<u64>,
     background: Arc<Background>,
     pass: Pass,
-    /// The evidence of all these minutes for each price, in nats, if the price moved as the best one did; placed as at
-    /// the last of them.
+    /// The evidence of all these minutes for each price of the last of them, in nats, if the price moved as the best
+    /// one did.
     together: Vec<f64>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn forward(
     let used = used(now);
     minutes.within(&used).next()?;
     let (old, new) = parts(minutes, &used);
-    // If the older minutes are too few to be a background, all minutes are.
+    // If the older minutes are too few to be a background, the background is that of all minutes.
     let have_stayed = minutes.hold_together(if old.is_empty() { &used } else { &old });
     let settled = match kept.take() {
         Some(kept) if kept.minutes == old && have_stayed => kept,
@@ -99,8 +99,8 @@ pub(crate) fn forward(
     Some(posterior)
 }
 
-/// The minutes that count, up to the current one. They begin with whole tens of minutes, so that no payment leaves them
-/// before the next ten begins.
+/// The minutes that count, up to the current one. They begin at a whole multiple of ten minutes, so that no payment
+/// leaves them before the next ten begins.
 fn used(now: u64) -> Range<u64> {
     let first = now + SLOT_MINUTES - now % SLOT_MINUTES;
     first.saturating_sub(WINDOW_MS / MINUTE_MS)..now + 1
@@ -122,7 +122,7 @@ fn parts(minutes: &Minutes, used: &Range<u64>) -> (Range<u64>, Range<u64>) {
 }
 
 impl Settled {
-    /// Reads these minutes, which are held together. If the range is empty, the minutes held together give only the
+    /// Reads these minutes, whose evidence is held as one sum. If the range is empty, the sum gives only the
     /// background.
     fn new(minutes: &mut Minutes, range: Range<u64>) -> Self {
         let background = Background::new(
@@ -173,8 +173,8 @@ impl Settled {
     }
 }
 
-/// The evidence of the minutes that are held together for each price, in nats, if the price lay `drifts` bins above it
-/// in them.
+/// The evidence, in nats, of the minutes in the sum for each price, if the price of each minute lay the minute's
+/// `drifts` bins above it.
 fn together(minutes: &Minutes, background: &Background, drifts: &[isize]) -> Vec<f64> {
     let temperature = minutes.kernel().model.temperature;
     let mut values = BTreeMap::new();

@@ -123,8 +123,8 @@ impl Player {
         }
     }
 
-    /// Holds at `time` (Unix seconds) until told to go on, and then goes on from the time that the clock shows. Returns how
-    /// many seconds that is later than `time`.
+    /// Holds at `time` (Unix seconds) until told to go on, and then goes on from the time that the clock shows. Returns by
+    /// how many seconds that time is later than `time`.
     ///
     /// # Errors
     /// When the publisher has ended.

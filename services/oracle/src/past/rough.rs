@@ -20,9 +20,9 @@ const MOST_NATS: f64 = 30.0;
 /// The price at each of some blocks, as whole bins.
 pub(crate) type Path = Vec<usize>;
 
-/// The path of the most probable price through the blocks, and the price that they favour together if it moved so. The
-/// path stays near its last place as long as that is possible, because a price a whole factor off moves just as the
-/// right one does.
+/// The path of the most probable price through the blocks, and the price that they favour together if the price moved
+/// along this path. The path stays near its last place as long as that is possible, because a price a whole factor off
+/// moves just as the right one does.
 pub(crate) fn path(
     kernel: &Kernel,
     blocks: &[BlockPayments],

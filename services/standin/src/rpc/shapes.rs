@@ -43,13 +43,14 @@ pub(super) fn blockchain_info(chain: &Chain) -> Value {
         "chainwork": chainwork(bits, tip.height),
         "size_on_disk": 0,
         "pruned": true,
-        // Of blocks that a recording did not show, only hashes are known, as with a node that prunes.
+        // Blocks that a recording did not show are known by their hashes only, as on a node that prunes.
         "pruneheight": chain.lowest_whole(),
         "warnings": [],
     })
 }
 
-/// A header's fields; those that a recording never showed are left out.
+/// A header's fields. If a recording never showed the header, the fields that only the header gives are
+/// left out.
 pub(super) fn header(chain: &Chain, block: &Block, active: bool) -> Map<String, Value> {
     let bits = bits(chain, block);
     let confirmations = if active {

@@ -79,16 +79,17 @@ const ALL_AMOUNTS: [(f64, f64); 17] = [
 /// The spread of some payers' quotes around the price.
 #[derive(Clone, Copy, Debug)]
 pub struct Quotes {
-    /// How far the amounts lie above those of the price, as a logarithm.
+    /// The mean logarithm of the ratio between the amounts paid and those at the price; above 0 if payers pay
+    /// more.
     pub offset: f64,
-    /// Standard deviation of the logarithm.
+    /// The standard deviation of that logarithm.
     pub deviation: f64,
 }
 
-/// The sums of a time.
+/// The sums that people pay in some years.
 #[derive(Clone, Copy, Debug)]
 pub struct Sums {
-    /// How much likelier round sums are than now: up to $10, up to $200, and larger ones.
+    /// How much likelier round sums are than in [`Sums::NOW`]: up to $10, up to $200, and larger ones.
     pub strengths: [f64; 3],
     /// The quotes that most payers go by.
     pub quotes: Quotes,
@@ -96,9 +97,9 @@ pub struct Sums {
     pub loose_quotes: Quotes,
     /// Share of the payers with loose quotes.
     pub loose: f64,
-    /// The median of all amounts, as a share of that of now.
+    /// The median of all amounts, as a share of the median in [`Sums::NOW`].
     pub typical: f64,
-    /// How much wider than now the amounts are spread, as a factor of their logarithm; 1 is as now.
+    /// The factor by which the logarithms of amounts are spread more widely than in [`Sums::NOW`].
     pub spread: f64,
 }
 
@@ -177,7 +178,7 @@ impl Sums {
         self.strengths[class]
     }
 
-    /// An amount of now, in dollars, moved and spread as those of this time.
+    /// An amount of [`Sums::NOW`], in dollars, changed to the median and the spread of these sums.
     fn reshaped(&self, usd: f64) -> f64 {
         if self.typical == 1.0 && self.spread == 1.0 {
             return usd;

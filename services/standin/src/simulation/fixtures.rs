@@ -1,7 +1,7 @@
-//! The fixtures in `tests/fixtures/`: what the whole chain is tested with where no recording of a real node is at hand.
+//! The fixtures in `tests/fixtures/`: the data that the whole chain is tested with if there is no recording of a real node.
 //!
-//! `SATSCOPE_WRITE_FIXTURES=1 cargo test --release --workspace --locked --lib fixtures` writes them anew. Without the variable, each
-//! is held against what is made here, so that they cannot be changed by hand.
+//! `SATSCOPE_WRITE_FIXTURES=1 cargo test --release --workspace --locked --lib fixtures` writes them anew. Without the variable,
+//! each file is compared with a newly made one, so that no file can be changed by hand.
 
 mod blocks;
 mod kinds;
@@ -9,14 +9,14 @@ mod recording;
 
 use std::path::{Path, PathBuf};
 
-/// What one BTC costs in all of them, USD.
+/// The price of one BTC in all fixtures, USD.
 const PRICE_USD: f64 = 60_000.0;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
 }
 
-/// Holds a file against what it should be, or writes it.
+/// Compares a file with its newly made content, after `read` has unpacked both; or writes the file.
 fn hold(name: &str, made: &[u8], read: impl Fn(&[u8]) -> Vec<u8>) {
     let path = folder().join(name);
     if std::env::var_os("SATSCOPE_WRITE_FIXTURES").is_some() {
@@ -31,7 +31,7 @@ fn hold(name: &str, made: &[u8], read: impl Fn(&[u8]) -> Vec<u8>) {
     );
 }
 
-/// For a file that is what it is.
+/// The `read` of a file that is not packed.
 fn as_it_is(bytes: &[u8]) -> Vec<u8> {
     bytes.to_vec()
 }

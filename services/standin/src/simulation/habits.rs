@@ -17,7 +17,7 @@ const HEIGHT_INSCRIPTIONS: u32 = 767_430;
 pub enum Kind {
     /// One payer pays one payee: the sum and the change, from coins that have rested.
     Payment,
-    /// The same from coins that came in just before.
+    /// A payment from coins that came in just before.
     PaymentOn,
     /// One output from one or a few inputs.
     Sweep,

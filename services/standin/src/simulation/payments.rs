@@ -102,7 +102,7 @@ impl Payments {
         self.coins.forget(txid);
     }
 
-    /// Starts a new block: no unconfirmed chain goes on over it.
+    /// Starts a new block: all outputs so far count as confirmed.
     pub fn block_mined(&mut self) {
         self.coins.settle();
     }

@@ -1,4 +1,4 @@
-//! Holds the simulation against real blocks, so that reading its price is no easier than life.
+//! Compares the simulation with real blocks, because its price should be no easier to read than the real one.
 //!
 //! Measured on the blocks of 2023 and later and on as many simulated ones: of the outputs that pass the filter, the
 //! share near a round dollar sum at the known price; of all outputs, the share whose exact value repeats; and the

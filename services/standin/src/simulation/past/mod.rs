@@ -34,7 +34,7 @@ const ROOT: u64 = 19;
 const BLOCKS: u64 = 1 << 32;
 /// Blocks that a thread makes before it looks for more work, or for the end.
 const CHUNK: usize = 64;
-/// The time between a payment and its block: this at least, the mean on average in addition, and an hour at most.
+/// The time between a payment and its block: the least, plus a random time with this mean, but at most an hour.
 const LEAST_WAIT_SECONDS: f64 = 60.0;
 const MEAN_WAIT_SECONDS: f64 = 600.0;
 const MOST_WAIT_SECONDS: f64 = 3600.0;

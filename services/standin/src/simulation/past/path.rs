@@ -7,7 +7,8 @@ use crate::simulation::market::normal;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 /// Standard deviation of the logarithm over a day.
 const DAILY_VOLATILITY: f64 = 0.03;
-/// Days before the start at which the walk has come to a tenth of the start's power of ten, times [`BELOW_POWER`].
+/// Days before the start on which the price is [`BELOW_POWER`] times the start's power of ten, so that the walk
+/// crosses that power.
 const POWER_CROSSED_DAYS: usize = 400;
 /// The price on that day, as a share of the largest power of ten that is no larger than the price at the start.
 const BELOW_POWER: f64 = 0.8;
@@ -27,9 +28,9 @@ const OLDER: [(usize, f64); 9] = [
 /// The price at each moment before the start.
 #[derive(Debug)]
 pub struct Path {
-    /// At the start, USD for one BTC.
+    /// The price at the start, USD for one BTC.
     price_usd: f64,
-    /// By days before the start, the logarithm of the price over that at the start.
+    /// For each day before the start, the logarithm of the ratio of its price to that at the start.
     days: Vec<f64>,
 }
 
