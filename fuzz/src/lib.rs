@@ -151,7 +151,8 @@ fn assert_frame_survives(t: f64, frame: Frame) {
     assert_eq!(again.event, Event::Frame(frame));
 }
 
-/// An HTTP answer: a byte says what it is read as, another how many calls were made, the rest is the body.
+/// An HTTP answer. The first byte chooses the type that it is read as, the second the number of calls; the rest is
+/// the body.
 pub fn rpc_answer(input: &[u8]) {
     let [kind, calls, body @ ..] = input else {
         return;

@@ -56,7 +56,7 @@ impl Door {
         })
     }
 
-    /// Time for a client to take what it is sent, and to answer a ping.
+    /// Time for a client to take the next data, and to answer a ping.
     pub fn stuck_after(&self) -> Duration {
         self.limits.stuck_after()
     }

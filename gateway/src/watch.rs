@@ -28,7 +28,7 @@ pub struct Watch {
     door: Door,
     watchers: Arc<Watchers>,
     limits: Arc<WatchSettings>,
-    /// Time for a client to take what it is sent, and to answer a ping.
+    /// Time for a client to take the next data, and to answer a ping.
     stuck_after: Duration,
 }
 

@@ -21,7 +21,7 @@ class Failure(Exception):
     """Why a check failed."""
 
 
-# What a check may end with: its own Failure, a command or connection that fails, an answer of another shape than expected.
+# The exceptions that make a check fail: its own Failure, a failed command or connection, an answer of an unexpected shape.
 FAULTS = (
     Failure, OSError, subprocess.SubprocessError, http.client.HTTPException, LookupError, TypeError, ValueError,
 )

@@ -45,7 +45,8 @@ class Engine:
             f"--pidfile={self.work}/docker.pid", "-H", os.environ["DOCKER_HOST"],
         ]
         with open(self.work / "dockerd.log", "wb") as log:
-            # In a session of its own: Ctrl-C must leave the engine up until its containers are removed.
+            # The engine runs in a session of its own, because Ctrl-C must leave it up until its
+            # containers are removed.
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )

@@ -22,7 +22,7 @@ PORTS = {
     "PROMETHEUS_PORT": "9090",
     "GRAFANA_PORT": "3000",
 }
-# What is tested is docker-compose.yml as it stands, without the settings of this machine.
+# The checks test docker-compose.yml as it stands, without the settings of this machine.
 UNSET = ("NODE_LOGIN", "INGEST_USER", "HISTORIAN_MEMORY", "COMPOSE_PROFILES", "REVISION")
 # The exit codes of a shell that a signal ends: 128 and the signal's number.
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)

@@ -20,7 +20,8 @@ def quantile(part, metric, by):
     return f"histogram_quantile({part}, sum by (le, {by}) (rate({metric}_bucket{RATE})))"
 
 
-# Row, then its panels: title, what it tells, unit, columns of 24, and queries with their legends.
+# Each row with its panels: kind, title, explanation, unit, width in 24ths, and queries with their
+# legends.
 STAT, LINES = Stat, TimeSeries
 ROWS = [
     ("Overview", [

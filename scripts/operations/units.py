@@ -11,8 +11,8 @@ from checks import ROOT, require, run
 FOLDER = ROOT / "deploy/systemd"
 MOST_EXPOSED = 2.0
 MACHINE_SECONDS = 300
-# What a unit sets for itself. All other lines of [Service] are repeated in each, because a unit that is copied alone must
-# be as hardened as the others.
+# The keys that a unit sets for itself. All other lines of [Service] are repeated in each, because a unit that is copied
+# alone must be as hardened as the others.
 OWN = {"ExecStart", "Environment", "MemoryMax", "CPUWeight", "IOWeight", "LimitNOFILE", "StateDirectory", "StateDirectoryMode"}
 # The system calls that a unit may make beyond those of all.
 CALLS = {

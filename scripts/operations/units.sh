@@ -117,7 +117,7 @@ cat >/etc/systemd/system/node.service <<'UNIT'
 ExecStart=/usr/local/bin/satscope simulate --history 3600
 Environment=SATSCOPE_STANDIN_RPC_USER=satscope SATSCOPE_STANDIN_RPC_PASSWORD_FILE=/etc/satscope/rpc-password
 UNIT
-# As with a real node, but for the time: the stand-in's is its own.
+# The settings are those for a real node, plus `node_is_standin`, because a stand-in has its own time.
 printf 'rpc_url = "http://127.0.0.1:8332"\nrpc_user = "satscope"\nnode_is_standin = true\n' >/etc/satscope/satscope.toml
 
 check "the steps of docs/operations.md install it" bash -e /check/install

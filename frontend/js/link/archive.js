@@ -22,7 +22,8 @@ import { Fetched } from "./rest.js";
  * @property {number} from Unix seconds
  * @property {number} to
  * @property {number} stepSeconds 0 if all prices are given
- * @property {number | null} minutesFrom from when on prices are of minutes, Unix seconds; `null` if all are of blocks
+ * @property {number | null} minutesFrom time of the first price that is of a minute, Unix seconds; `null` if all are
+ * of blocks
  * @property {PastPrice[]} prices oldest first
  */
 /**

@@ -22,7 +22,7 @@ const lines = ["price", "amount", "seen"].map((name) => {
   return line;
 });
 
-/** Between the dot and its words, in CSS pixels. */
+/** The distance between the dot and its words, in CSS pixels. */
 const AWAY = 14;
 
 /**

@@ -183,7 +183,7 @@ export class WebglDots {
 
 /**
  * @param {WebGL2RenderingContext} gl
- * @returns {WebGLProgram | null} `null` when the card does not take it
+ * @returns {WebGLProgram | null} `null` if the graphics card refuses the shaders
  */
 function linked(gl) {
   const program = gl.createProgram();

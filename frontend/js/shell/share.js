@@ -61,7 +61,7 @@ async function showEmbedding() {
     const { headers } = await fetch("?compact", { method: "HEAD", cache: "no-store" });
     setText(byId("share-allowed"), allowedWords(headers.get("content-security-policy") ?? ""));
   } catch {
-    // Without an answer the general sentence stays.
+    // If no answer comes, the general sentence stays.
   }
 }
 

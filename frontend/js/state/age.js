@@ -8,7 +8,7 @@ import { formatAge } from "../base/format.js";
  * @typedef {"gateway_lost" | "gateway_silent" | import("../link/message.js").StaleReason} Reason
  */
 
-/** Silence of an open socket, in seconds, from which on the price is stale. The gateway sends at least every 5 s. */
+/** Seconds of silence on an open socket after which the price is stale. The gateway sends at least every 5 s. */
 const QUIET_SECONDS = 7;
 
 /** Hop states in which nothing new comes through. */

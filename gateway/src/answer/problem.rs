@@ -19,7 +19,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem; `detail` says what was wrong with this very request, and what was expected.
+    /// A problem; `detail` names the fault of this request, and the expected form.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Problem {
             status,

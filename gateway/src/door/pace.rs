@@ -1,4 +1,5 @@
-//! The pace at which one address may open connections: a burst is served at once, and those beyond it in turn.
+//! The pace at which one address may open connections: the connections of a burst are served at once, further ones one
+//! by one.
 
 use std::{
     collections::HashMap,

@@ -119,7 +119,7 @@ impl DoorSettings {
         Duration::from_secs(self.gateway_head_seconds.into())
     }
 
-    /// Time for a client to take what it is sent, and to answer a ping.
+    /// Time for a client to take the next data, and to answer a ping.
     pub fn stuck_after(&self) -> Duration {
         Duration::from_secs(self.gateway_stuck_seconds.into())
     }

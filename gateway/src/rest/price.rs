@@ -45,7 +45,7 @@ pub async fn prices(State(rest): State<Rest>) -> Response {
     struct Prices {
         /// The event clock when the estimate was made, Unix seconds.
         time: u64,
-        /// For one BTC, in whole dollars as at mempool.space.
+        /// The price of one BTC in whole dollars, as at mempool.space.
         #[serde(rename = "USD")]
         usd: u64,
     }

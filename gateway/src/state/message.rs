@@ -167,7 +167,7 @@ pub struct Stats {
     pub is_counted: bool,
     /// Distinct transactions that ingest has met, including those that it read back at its start.
     pub total_received: u64,
-    /// Those of them that the filter rejected.
+    /// Received transactions that the filter rejected.
     pub total_filtered: u64,
     /// Accepted transactions in the window.
     pub active_in_window: u64,

@@ -102,7 +102,7 @@ fn last_event(headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
 
 struct Watcher {
     newest: watch::Receiver<Arc<Shared>>,
-    /// The newest update of which the client has everything.
+    /// The newest update that the client has completely.
     seen: Option<Sequence>,
     watchers: Arc<Watchers>,
     permit: Option<RequestPermit>,

@@ -55,7 +55,7 @@ pub struct Outgoing {
 pub struct Written {
     /// The JSON text.
     pub text: Bytes,
-    /// The newest update of which the client has everything after this message; `None` before the first update.
+    /// The newest update that the client has completely after this message; `None` before the first update.
     pub sequence: Option<Sequence>,
 }
 

@@ -160,7 +160,7 @@ fn config(largest: u32) -> WebSocketConfig {
 
 struct Client<S> {
     socket: WebSocketStream<RateLimited<S>>,
-    /// The newest update of which the client has everything.
+    /// The newest update that the client has completely.
     seen: Option<Sequence>,
     ping_every: Duration,
     /// Time until the first ping. It differs from client to client, because thousands that came together would

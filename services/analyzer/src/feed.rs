@@ -23,7 +23,7 @@ use crate::{
 pub use news::Told;
 use news::{Whole, as_they_are, oldest_first};
 
-/// What is kept for subscribers that return: five minutes at two updates a second, and ten times the dots that these
+/// Bounds of the record for subscribers that return: five minutes at two updates a second, and ten times the dots that these
 /// usually touch.
 const KEPT: Bounds = Bounds {
     updates: 600,

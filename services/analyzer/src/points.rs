@@ -68,7 +68,7 @@ impl Dot {
     }
 }
 
-/// What is new about the dots since the last update.
+/// The news about the dots since the last update.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct News {
     /// Whether all dots were made anew.

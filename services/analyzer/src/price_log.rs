@@ -30,7 +30,7 @@ pub struct Priced {
     pub stale: Option<StaleReason>,
 }
 
-/// What has been logged so far.
+/// The state of the price's log lines.
 #[derive(Debug, Default)]
 pub struct PriceLog {
     first: Told<()>,

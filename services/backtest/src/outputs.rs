@@ -165,7 +165,7 @@ impl Backtest {
     fn output(&self, day: &mut Day, output: &Output) {
         let arrival = output.arrival_unix_s;
         if let Some(newest) = day.newest {
-            // From a day after the last output on, no estimates are made until the next output.
+            // Once a day has passed since the last output, no estimates are made until the next one.
             while (day.next as f64) < arrival.min(newest + DAY_SECONDS as f64) {
                 self.estimate(day);
                 day.next += self.every;

@@ -44,7 +44,7 @@ pub(crate) struct PeriodsArgs {
 #[derive(Debug, Default)]
 pub(crate) struct Summaries {
     pub(crate) all: Summary,
-    /// By year.
+    /// The accuracy of each year.
     pub(crate) years: BTreeMap<u64, Year>,
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn summarise(
     let (decks, unread) = decks(args, progress)?;
     let mut summaries = Summaries::default();
     let decks: Vec<(u64, Deck)> = decks.into_iter().collect();
-    // As many periods at a time as there are cores, because each takes tens of megabytes.
+    // At most one period for each core is read at a time, because each takes tens of megabytes.
     for together in decks.chunks(rayon::current_num_threads()) {
         let rows = together.par_iter().map(|(year, deck)| {
             progress.show(&format!("the period of {year}"));

@@ -31,7 +31,7 @@ pub enum BlockFileError {
         offset: usize,
         /// The file's size in bytes.
         length: usize,
-        /// What was wrong there.
+        /// The fault at that place.
         what: String,
     },
     /// A folder without block files.

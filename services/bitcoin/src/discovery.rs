@@ -136,9 +136,9 @@ pub struct ZmqPublisher {
 pub enum Prune {
     /// All blocks.
     Off,
-    /// Those that no `pruneblockchain` call has removed.
+    /// The blocks that no `pruneblockchain` call has removed.
     Manual,
-    /// The newest ones.
+    /// The newest blocks.
     Automatic {
         /// The size that the block files are kept below, in MiB.
         target_mib: u64,

@@ -60,7 +60,7 @@ impl Topic {
 /// One message, with its body unread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What it is about.
+    /// The topic that the message belongs to.
     pub topic: Topic,
     /// The content, as the topic defines it.
     pub body: Vec<u8>,

@@ -47,7 +47,7 @@ pub const DISCONNECTED: &str = "disconnected";
 pub struct Record {
     /// Seconds since the recording's start.
     pub t: f64,
-    /// What happened then.
+    /// The event at that time.
     pub event: Event,
 }
 
@@ -70,7 +70,7 @@ pub enum Event {
     Checkpoint(Checkpoint),
     /// Something that the recorder did or found out.
     Note {
-        /// What it was.
+        /// The kind of incident, such as [`CONNECTED`].
         text: String,
         /// All fields of the line.
         fields: Map<String, Value>,
@@ -111,7 +111,7 @@ pub struct RecordingError {
     pub path: PathBuf,
     /// The line, counted from 1; 0 if the file could not be opened.
     pub line: u64,
-    /// What was wrong, and what was expected.
+    /// The fault, and the expected form.
     pub what: String,
 }
 

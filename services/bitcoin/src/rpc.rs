@@ -39,9 +39,9 @@ const LONGEST_ANSWER: usize = 256 << 20;
 #[derive(Clone)]
 pub struct Rpc {
     http: reqwest::Client,
-    /// As it was given, perhaps with a login.
+    /// The URL as it was given, perhaps with a login.
     target: String,
-    /// As it is shown.
+    /// The URL as it is shown, without a login.
     url: String,
     auth: Auth,
     /// The login that the node refused last, hashed with `key`.

@@ -176,7 +176,7 @@ struct Link {
     subscription: Subscription,
     socket: Socket,
     monitor: Socket,
-    /// Since when the queue has been full.
+    /// The moment since which the queue has been full; `None` if it is not full.
     full_since: Cell<Option<Instant>>,
 }
 

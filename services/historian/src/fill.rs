@@ -274,7 +274,7 @@ impl<N: Node> Filler<N> {
     }
 }
 
-/// Awaits `doing`, which may wait for the node. Meanwhile the progress report says what keeps the node from answering.
+/// Awaits `doing`, which may wait for the node. Meanwhile the progress report says why the node does not answer.
 async fn telling<T>(progress: Progress, trouble: &Trouble, doing: impl Future<Output = T>) -> T {
     let telling = async {
         loop {

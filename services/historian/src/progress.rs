@@ -16,7 +16,7 @@ pub enum Doing {
     Filling,
     /// It has all blocks and follows the tip.
     Following,
-    /// It cannot write what it reads.
+    /// It cannot write the blocks that it reads.
     Stuck,
 }
 

@@ -58,8 +58,8 @@ enum Fault {
 }
 
 impl Fault {
-    /// Whether nothing in the file can be of use, so that it may be deleted. A disk that is full or busy, or a file that may not be
-    /// written, says nothing of what is in the file.
+    /// Whether the file's content is useless, so that the file may be deleted. A full or busy disk, or a missing permission,
+    /// says nothing about the content.
     fn is_beyond_use(&self) -> bool {
         match self {
             Fault::Block(..) | Fault::Foreign => true,

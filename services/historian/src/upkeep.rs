@@ -121,7 +121,7 @@ impl Upkeep {
         self.tell(wrong);
     }
 
-    /// Says what is wrong to operators and to the public.
+    /// Reports the fault to operators and to the public.
     fn tell(&mut self, wrong: &StoreError) {
         let words = wrong.to_string();
         self.condition

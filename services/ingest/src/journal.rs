@@ -67,7 +67,7 @@ pub enum JournalError {
     /// The folder or a file in it cannot be used.
     #[error("state_dir: {}: {what}; expected a folder that can be written, or none", path.display())]
     Io {
-        /// What cannot be used.
+        /// The file or folder that cannot be used.
         path: PathBuf,
         /// Why.
         what: io::Error,

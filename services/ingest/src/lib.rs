@@ -65,7 +65,7 @@ pub async fn start(settings: IngestSettings, context: &Context) -> anyhow::Resul
     let address = listener.local_addr().context("the bound address")?;
     let room = usize::try_from(settings.window_bytes).unwrap_or(usize::MAX);
     let store = Arc::new(Store::new(unix_ms(), room));
-    // The journal is read before the service starts, so that the first subscriber already gets what it holds.
+    // The journal is read before the service starts, so that the first subscriber already gets its content.
     let task = task(&settings, store.clone(), context).await?;
     let (queries, questions) = mpsc::channel(QUERIES);
     let service = service::Service::new(store, queries, context.tasks.stop());
@@ -112,7 +112,8 @@ async fn task(
     Ok(task)
 }
 
-/// A folder that cannot be used is a setting's fault; one that is in use may be free when the process is started again.
+/// The error for a journal that cannot be kept. It counts as a bad setting, unless the folder is in use, because a folder in
+/// use may be free at the next start.
 fn unusable(error: JournalError) -> anyhow::Error {
     match error {
         JournalError::InUse(_) => error.into(),

@@ -9,7 +9,7 @@ use satscope_kit::config::{NodeLogin, without_login};
 
 use crate::IngestSettings;
 
-/// The RPC of the node; `None` if none is set, and none is to be looked for.
+/// The RPC of the node; `None` if no RPC is set and the node's files are not looked for.
 ///
 /// # Errors
 /// As [`choose`].

@@ -59,7 +59,7 @@ pub struct Source {
     endpoints: Endpoints,
     /// The endpoints and topics that the subscriber's thread connects to.
     subscribed: watch::Sender<Vec<Subscription>>,
-    /// The readiness condition that tells operators how the node's ZMQ is.
+    /// The readiness condition that tells operators the state of the node's ZMQ.
     condition: Condition,
     counters: TopicCounters,
     recorder: Recorder,

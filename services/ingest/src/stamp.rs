@@ -60,7 +60,7 @@ pub enum Gate {
     Alone(Calm),
     /// Something was missed that is still to be read from the node.
     Behind,
-    /// The node is in its initial download: what it sends is old.
+    /// The node is in its initial download, and sends old transactions.
     Downloading,
     /// In step, while the node is loading its mempool.dat.
     Loading,

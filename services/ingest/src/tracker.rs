@@ -240,7 +240,7 @@ impl Tracker {
         self.out.events.push((now_ms, Event::Status(status)));
     }
 
-    /// From now on, changes are noted for a journal.
+    /// Has changes noted for a journal from now on.
     pub fn begin_journal(&mut self) {
         self.is_journaled = true;
     }

@@ -57,7 +57,7 @@ pub fn load<C: CommandFactory + FromArgMatches>() -> Result<Loaded<C>, ConfigErr
     load_arguments(std::env::args_os().collect())
 }
 
-/// As [`load`], with other arguments than the process's own.
+/// Reads the settings as [`load`] does, from other arguments than the process's own.
 ///
 /// # Errors
 /// As [`load`].

@@ -25,7 +25,7 @@ pub struct Entry {
     pub position: Position,
     /// Its stamp, Unix milliseconds.
     pub time_ms: u64,
-    /// What happened.
+    /// The event itself.
     pub event: Event,
 }
 
@@ -165,9 +165,9 @@ pub struct NodeStatus {
 /// Counts since ingest's start, but for the mempool's size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Distinct transactions met, coinbases left out; those read back at the start too.
+    /// Distinct transactions met, without coinbases, but with those read back at the start.
     pub received: u64,
-    /// Those of them that the filter left out.
+    /// Received transactions that the filter left out.
     pub filtered: u64,
     /// Transactions believed to be in the mempool now.
     pub mempool: u64,
@@ -193,9 +193,9 @@ pub enum HopState {
     Connecting,
     /// All is well.
     Connected,
-    /// Connected, and catching up with what was missed.
+    /// Connected, and catching up with missed messages.
     Resyncing,
-    /// Connected, but without something that it needs to be exact.
+    /// Connected, but something that it needs to be exact is missing.
     Degraded,
     /// Was connected; is being retried.
     Disconnected,

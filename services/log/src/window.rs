@@ -72,7 +72,7 @@ struct ByAge {
 const TABLES_BYTES: usize = (size_of::<(ByAge, State)>() + size_of::<ByTxid>()) * 3 / 2;
 
 impl Window {
-    /// Takes one event in, and returns what it changed. A transaction that is too old at `now_ms` does not enter.
+    /// Takes one event in, and returns its changes. A transaction that is too old at `now_ms` does not enter.
     pub fn apply(&mut self, event: &Event, now_ms: u64) -> Changes {
         match event {
             Event::Accepted(accepted, state) => {

@@ -210,7 +210,8 @@ fn vertex(scores: &[f64], best: usize) -> f64 {
     }
 }
 
-/// The confidence: by the number of payments, in the specification's bands, and lower the nearer the best rival comes.
+/// The confidence. It grows with the number of payments, within fixed bands, and is lower the nearer the best rival
+/// comes.
 fn confidence(payments: u64, margin: f64) -> f64 {
     let (from, to, low, high) = match payments {
         0..100 => (0.0, 100.0, 0.0, 0.3),

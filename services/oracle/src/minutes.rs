@@ -31,7 +31,7 @@ pub(crate) struct Minutes {
     kernel: Arc<Kernel>,
     /// The amounts that were seen, by ten minutes since 1970.
     slots: BTreeMap<u64, Slot>,
-    /// By minute since 1970; only minutes that hold an amount.
+    /// The minutes that hold an amount, by their number since 1970.
     minutes: BTreeMap<u64, Minute>,
     /// The number of amounts in each bin of amount.
     histogram: Vec<u32>,

@@ -131,8 +131,8 @@ pub(crate) fn probability(log_odds: f64) -> f64 {
 
 /// The confidence in a price that is right with probability `clear` and rests on payments that may be old.
 ///
-/// The number of payments gives a band (the specification's); clear and fresh evidence gives the place in it. An
-/// ambiguous or stale price falls below the band, and so does one that rests on fewer than `least_trusted` payments.
+/// The number of payments gives a band (see [`band`]); clear and fresh evidence gives the place in it. An ambiguous or stale
+/// price falls below the band, and so does one that rests on fewer than `least_trusted` payments.
 fn confidence(used: Used, least_trusted: u64, clear: f64, now_ms: u64) -> f64 {
     let age = now_ms.saturating_sub(used.newest_payment_ms) as f64 / STALE_MS;
     if clear < CLEAR || age >= 1.0 || used.payments < least_trusted {
@@ -151,7 +151,7 @@ pub(crate) fn placed(payments: u64, clear: f64) -> f64 {
     confidence(used, 0, clear, 0)
 }
 
-/// The range of confidence that this number of payments can give (the specification's bands).
+/// The range of confidence that this number of payments can give.
 fn band(payments: u64) -> RangeInclusive<f64> {
     match payments {
         0..100 => 0.0..=0.3,

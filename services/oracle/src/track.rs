@@ -55,9 +55,9 @@ pub(crate) struct Settled {
 /// The probability of each price at `now_ms`, Unix milliseconds; `None` if the window has no amount. The value `kept`
 /// from one call to the next saves work and changes nothing.
 ///
-/// A pass that begins with the wrong one of two prices a whole factor apart does not find back, because no motion leads
-/// from one to the other. So all minutes are also added up, each counted alike. If their sum favours another price than
-/// the pass ends with, the pass is made again near that price.
+/// A pass that begins with the wrong one of two prices a whole factor apart does not come back to the right one,
+/// because no motion leads from one to the other. So all minutes are also added up, each counted alike. If their sum
+/// favours another price than the pass ends with, the pass is made again near that price.
 pub(crate) fn forward(
     minutes: &mut Minutes,
     kept: &mut Option<Settled>,

@@ -40,7 +40,7 @@ pub struct Block {
     pub time: u32,
     /// `None` if a recording never shows it.
     pub header: Option<Header>,
-    /// In the block's order, the coinbase first; `None` when pruned or never seen.
+    /// The transactions in the block's order, the coinbase first; `None` if they were pruned or never seen.
     pub txs: Option<Vec<Arc<Tx>>>,
 }
 
@@ -190,7 +190,7 @@ impl Chain {
         (next.previous == block.hash).then_some(next.hash)
     }
 
-    /// The height from which on all blocks up to the tip have their transactions; above the tip if the tip has none.
+    /// The lowest height such that all blocks from it up to the tip have their transactions; above the tip if the tip has none.
     pub fn lowest_whole(&self) -> u32 {
         let end = self.tip().height + 1;
         let blocks = self.active.iter().rev().zip(1..);

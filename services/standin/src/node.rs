@@ -15,7 +15,7 @@ pub enum State {
     Waiting,
     /// Messages go out.
     Playing,
-    /// It holds at a checkpoint, or because it was told to, until it is told to go on.
+    /// It holds, at a checkpoint or after `standinhold`, until `standincontinue`.
     Held,
     /// Nothing is answered: a recording is between the node's stop and its next start, or a simulation's past is being made.
     Down,

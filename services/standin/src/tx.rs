@@ -17,7 +17,8 @@ pub struct Tx {
     pub spends: Box<[OutPoint]>,
     /// How many outputs it has.
     pub outputs: u32,
-    /// In satoshi; `None` for replayed transactions, whose bytes do not have their inputs' values.
+    /// The fee in satoshi; `None` for replayed transactions, whose bytes do not have their inputs'
+    /// values.
     pub fee_sats: Option<u64>,
     /// Whether it signals that it may be replaced (BIP 125).
     pub replaceable: bool,

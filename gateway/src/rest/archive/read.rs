@@ -195,7 +195,7 @@ fn origin(told: &v1::PastPrice) -> Result<Origin, Refusal> {
 /// Prices of a span of time, oldest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// At most [`MOST`].
+    /// The prices, at most [`MOST`].
     pub prices: Vec<Price>,
     /// Time of the first price that is of a minute, Unix seconds; `None` if all are of blocks.
     pub minutes_from: Option<u64>,

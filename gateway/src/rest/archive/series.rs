@@ -20,7 +20,7 @@ use crate::{
     rest::{past::Form, query::Query},
 };
 
-/// The steps, seconds, from which one is chosen if the client names none that fits.
+/// The steps, seconds, among which the gateway chooses if the client names no step that fits.
 const STEPS: [u64; 11] = [
     60, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, WEEK,
 ];
@@ -47,7 +47,8 @@ pub struct Asked {
 /// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Span {
-    /// From the first of these Unix seconds, and before the second; `None` stands for the oldest or newest price.
+    /// The time from the first of these Unix seconds up to, and without, the second; `None` stands for the oldest
+    /// or newest price.
     Between(Option<u64>, Option<u64>),
     /// This many seconds before the newest price.
     Last(u64),

@@ -1,4 +1,5 @@
-//! What a subscriber is sent: either the changes that it missed, or all dots in a copy that subscribers share.
+//! The news for one subscriber: either the changes that it missed, or all dots in a copy that subscribers
+//! share.
 
 use std::{collections::HashMap, ops::Deref, sync::Arc, time::Duration};
 

@@ -10,9 +10,10 @@ const LONGEST_MEMBER: u64 = 64 << 20;
 /// How a file of gzip members ends.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// In order.
+    /// The file is intact.
     Whole,
-    /// In the middle of a member: everything before it is good, and these are the whole lines that it still gives.
+    /// The file ends in the middle of a member. Everything before that member is good, and some whole lines can
+    /// still be read from it.
     Torn {
         /// Bytes of the file up to the member's start.
         good_bytes: u64,

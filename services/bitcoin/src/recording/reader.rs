@@ -34,7 +34,7 @@ impl Reader {
         Reader::over(BufReader::with_capacity(BUFFER, file), path)
     }
 
-    /// As [`Reader::open`], with other bytes than a file's; errors call them `path`.
+    /// Reads a recording from bytes that need not be a file's, as [`Reader::open`] does; errors name them `path`.
     ///
     /// # Errors
     /// When they cannot be read.

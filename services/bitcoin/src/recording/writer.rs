@@ -23,7 +23,7 @@ const ENDING: &str = ".jsonl.gz";
 /// Bytes of text after which a member is closed early.
 const MEMBER_BYTES: u64 = 4 << 20;
 
-/// The limits of what is kept.
+/// The limits on the size of the recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The bytes at which a file is closed and another begun.

@@ -79,7 +79,7 @@ pub enum RpcError {
     Answer {
         /// The call.
         method: &'static str,
-        /// What is wrong with it.
+        /// The fault of the answer.
         reason: String,
     },
 }

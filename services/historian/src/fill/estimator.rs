@@ -28,13 +28,13 @@ pub trait Estimator: Send + Sync + std::fmt::Debug + 'static {
     /// Number of the model.
     fn model(&self) -> u32;
 
-    /// As [`Lock::of_period`].
+    /// Decides the lock of a period, as [`Lock::of_period`] does.
     fn lock(&self, stretch: &Stretch) -> Option<Lock>;
 
-    /// As [`Lock::carried`].
+    /// Carries a lock forward, as [`Lock::carried`] does.
     fn carried(&self, lock: &Lock, stretch: &Stretch) -> Option<Lock>;
 
-    /// As [`past::prices`].
+    /// Makes the prices of blocks, as [`past::prices`] does.
     fn prices(
         &self,
         stretch: &Stretch,

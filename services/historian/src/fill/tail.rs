@@ -76,13 +76,13 @@ impl Step<'_> {
 
 /// The way in which a step begins.
 enum Begin {
-    /// At this block, carrying the present lock on.
+    /// The step begins at this block, and carries the present lock on.
     Carried(u32, Lock),
-    /// At the first of the newest blocks, carrying on the lock of the period before.
+    /// The step begins at the first of the newest blocks, and carries on the lock of the period before.
     Base(Lock),
-    /// At the first of the newest blocks, making a lock of their own.
+    /// The step begins at the first of the newest blocks, and makes a lock of their own.
     Own,
-    /// At this block, without a lock.
+    /// The step begins at this block, without a lock.
     Bare(u32),
 }
 

@@ -172,7 +172,7 @@ impl StoreError {
         }
     }
 
-    /// What the public reads: no path, and no words of another program.
+    /// The text for the public: no path, and no words of another program.
     pub fn public(&self) -> &'static str {
         match self {
             StoreError::Full(_) => "the disk of the history is full",

@@ -17,7 +17,7 @@ pub const FILES: &str = "node_files";
 /// The finding about the login.
 pub const LOGIN: &str = "login";
 
-/// What to do about a node that is not there.
+/// The advice if the node is not there.
 pub const START: &str = "start the node, with server=1 in its bitcoin.conf";
 
 /// The finding, [`FILES`] or [`LOGIN`], that an error in choosing the node belongs to.
@@ -162,7 +162,7 @@ fn of_text(name: &'static str, text: &str, otherwise: &str) -> Finding {
     Finding::wrong(name, what, remedy)
 }
 
-/// The two parts of an error text of this project that has both: what is wrong, and what to do.
+/// The two parts of one of our own error texts: the fault and the advice; `None` if the text does not have both.
 fn parts(text: &str) -> Option<(&str, &str)> {
     let ends = ["; ", ". "].map(|end| text.find(end));
     let end = ends.into_iter().flatten().min()?;

@@ -13,12 +13,12 @@ pub struct Finding {
     state: State,
 }
 
-/// The state of the thing. Only a state that must be mended says what to do, so that neither can be without the other.
+/// The state of the thing. The states that need mending, and no others, hold the advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// As it should be.
+    /// The thing is as it should be.
     Ok,
-    /// Not known, because something else is in the way.
+    /// The state cannot be known, because another fault comes first.
     Unknown,
     /// Satscope works, but not as well as it could.
     Warning {
@@ -71,12 +71,12 @@ impl Finding {
         }
     }
 
-    /// What was looked at, in snake_case; it never changes.
+    /// The name of the thing, in snake_case; it never changes.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What was found, in one line.
+    /// The result, in one line.
     pub fn said(&self) -> &str {
         &self.said
     }
@@ -86,7 +86,7 @@ impl Finding {
         &self.state
     }
 
-    /// What to do before Satscope works; `None` if it is not wrong.
+    /// The advice without which Satscope does not work; `None` if the thing is not wrong.
     pub fn to_fix(&self) -> Option<&str> {
         match &self.state {
             State::Wrong { what_to_do } => Some(what_to_do),

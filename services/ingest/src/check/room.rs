@@ -13,8 +13,8 @@ use crate::{IngestSettings, journal};
 /// The finding about the journal.
 pub const JOURNAL: &str = "journal";
 
-/// A journal is begun anew at twice the size of its beginning, while the old one is still there: three times the size of all
-/// records.
+/// The room that a journal needs, as a multiple of the size of all records. It grows to twice that size, and then a new
+/// journal of that size is written beside it.
 const TIMES: u64 = 3;
 const MEGABYTE: u64 = 1_000_000;
 

@@ -43,7 +43,7 @@ pub async fn reach(used: &[Subscription]) -> BTreeSet<String> {
     let stop = CancellationToken::new();
     let ending = stop.clone().drop_guard();
     let mut up = BTreeSet::new();
-    // It ends by itself once `stop` is cancelled, or at once if libzmq cannot use an endpoint.
+    // The thread ends by itself once `stop` is cancelled, or at once if libzmq cannot use an endpoint.
     drop(tokio::task::spawn_blocking(move || {
         receive(fixed(silent), &queue, &stop)
     }));

@@ -40,7 +40,7 @@ pub trait Disk: Send + Sync + 'static {
     /// When it cannot be opened.
     fn open(&self, name: &str) -> io::Result<Self::File>;
 
-    /// Gives a file a name, which no other file has from then on.
+    /// Renames the file `from` to `to`, in place of a file of that name.
     ///
     /// # Errors
     /// When the folder cannot be written.

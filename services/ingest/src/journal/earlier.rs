@@ -51,7 +51,7 @@ impl<R: Serialize + DeserializeOwned> Earlier<R> {
         Earlier::open_on(Arc::new(disk), folder, owner, each)
     }
 
-    /// Keeps the journal from now on; `known` is all that is known at `time_ms`. It is written to a new file, which takes the
+    /// Keeps the journal from now on; `known` is all that is known at `time_ms`, and is written to a new file, which takes the
     /// place of the old one. Until then, and if that fails, the old file is appended to.
     ///
     /// # Errors

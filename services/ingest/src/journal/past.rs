@@ -61,8 +61,7 @@ impl Damage {
     }
 }
 
-/// Reads all whole frames of `owner`, hands their records to `each`, and logs what is damaged. `name` is the file's, for the
-/// log.
+/// Reads all whole frames of `owner`, hands their records to `each`, and logs the damage. `name` is the file's, for the log.
 pub fn read<R: DeserializeOwned>(
     source: impl Read,
     name: &str,

@@ -20,7 +20,7 @@ pub enum State<F> {
     Written { file: Writer<F>, name: Name<F> },
     /// Changes are not written. The file, if there is one, ends before the first change that is missing.
     Lost {
-        /// Since when.
+        /// The moment since which changes are missing.
         since: Instant,
     },
 }

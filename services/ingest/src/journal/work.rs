@@ -87,7 +87,7 @@ pub enum Failure {
     /// The disk refused.
     #[error("{doing}: {error}")]
     Io {
-        /// What was being done.
+        /// The action that failed.
         doing: &'static str,
         /// The disk's answer.
         error: io::Error,

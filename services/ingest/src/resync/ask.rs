@@ -59,15 +59,15 @@ pub struct Entry {
 /// The node's answer to a [`Question`].
 #[derive(Debug)]
 pub enum Step {
-    /// To [`Question::Moment`].
+    /// The answer to [`Question::Moment`].
     Moment(Moment),
-    /// To [`Question::Branch`].
+    /// The answer to [`Question::Branch`].
     Branch(Branch),
-    /// To [`Question::Block`]; `None` if the node does not have it (any more).
+    /// The answer to [`Question::Block`]; `None` if the node does not have the block (any more).
     Block(Option<FetchedBlock>),
-    /// To [`Question::EntryTimes`]; those that have left are left out.
+    /// The answer to [`Question::EntryTimes`], without transactions that have left.
     EntryTimes(Vec<Entry>),
-    /// To [`Question::Contents`]; those that have left are left out.
+    /// The answer to [`Question::Contents`], without transactions that have left.
     Contents(Vec<Transaction>),
 }
 
@@ -224,7 +224,7 @@ async fn branch(
     Ok(Branch { missing, abandoned })
 }
 
-/// Those of the `known` blocks, oldest first, that the node has in another branch; `None` if it does not have one of them.
+/// The `known` blocks that the node has in another branch, oldest first; `None` if it does not have one of them.
 async fn off_chain(rpc: &Rpc, known: &[BlockHash]) -> Result<Option<Vec<BlockHash>>, RpcError> {
     let mut on_chain = known.len();
     while let Some(newest) = known[..on_chain].last() {
@@ -322,15 +322,15 @@ async fn entries(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<Entry>>, RpcErr
     Ok(txids.iter().zip(entries).map(read).collect())
 }
 
-/// The transactions of the mempool by these ids; those that have left since they were listed are left out.
+/// The transactions of the mempool by these ids, without those that have left since they were listed.
 async fn contents(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Transaction>, RpcError> {
     let read = |hex: String| decode("getrawtransaction", &hex);
     let contents = each(rpc, "getrawtransaction", txids, read).await?;
     Ok(contents.into_iter().flatten().collect())
 }
 
-/// The node's answer for each of `txids`, through `read`; `None` if the node does not have it (any more). Any other error fails
-/// the whole batch, which is asked for again while the error is passing.
+/// The node's answer for each of `txids`, through `read`; `None` if the node does not have the thing (any more). Any other
+/// error fails the whole batch, which is asked for again while the error is passing.
 async fn each<T: DeserializeOwned, U>(
     rpc: &Rpc,
     method: &'static str,

@@ -43,14 +43,14 @@ struct Open {
 /// The node's answer about its mempool.
 #[derive(Debug)]
 pub enum Answer {
-    /// To [`Kind::Count`].
+    /// The answer to [`Kind::Count`].
     Count {
         /// Transactions in its mempool.
         theirs: usize,
         /// The node's tip; `None` once it is known here.
         tip: Option<BlockHash>,
     },
-    /// To [`Kind::Txids`].
+    /// The answer to [`Kind::Txids`].
     Txids(Vec<Txid>),
 }
 
@@ -124,7 +124,7 @@ impl Comparison {
         }
     }
 
-    /// The outcome of the open comparison, once it is certain; the error says what differs.
+    /// The outcome of the open comparison, once it is certain; the error names the difference.
     pub fn verdict(
         &mut self,
         tracker: &mut Tracker,

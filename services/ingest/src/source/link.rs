@@ -44,7 +44,7 @@ enum Zmq {
 /// How far the picture agrees with the node's.
 #[derive(Debug)]
 enum Sync {
-    /// Something is missing, and the node cannot be asked; `why` says what.
+    /// Something is missing, and the node cannot be asked; `why` names it.
     Alone { why: Fault },
     /// Something is missing, and the node must be read.
     Wanted { not_before: Instant },

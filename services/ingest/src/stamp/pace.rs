@@ -53,7 +53,7 @@ impl Pace {
         }
     }
 
-    /// Moves what was counted by `step_ms`, because the clock was set.
+    /// Moves the times of the counted `A` by `step_ms`, because the clock was set.
     pub(super) fn shift(&mut self, step_ms: i64) {
         self.began_ms = self.began_ms.saturating_add_signed(step_ms);
         for (slot, _) in &mut self.slots {

@@ -191,7 +191,7 @@ impl Tracker {
         }
     }
 
-    /// Those of `txids` that are not stamped.
+    /// The transactions of `txids` that are not stamped.
     pub(super) fn open_of(&self, txids: &[Txid]) -> Vec<Txid> {
         let is_open = |txid: &&Txid| {
             let seen = self.seen.get(txid);

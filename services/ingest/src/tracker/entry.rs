@@ -31,7 +31,7 @@ pub(super) fn is_ahead(entered_ms: u64, now_ms: u64) -> bool {
 pub(super) struct Opened {
     txid: Txid,
     received_ms: u64,
-    /// The moment from which on to ask for its entry time, Unix milliseconds; `None` if the pace decides on its stamp.
+    /// The earliest moment to ask for its entry time, Unix milliseconds; `None` if the pace decides on its stamp.
     asks: Option<u64>,
 }
 
@@ -192,7 +192,7 @@ impl Tracker {
         newest_first.find(|known| known.txids.contains(txid))
     }
 
-    /// Those of `txids` that have no stamp and whose entry times would be asked for.
+    /// The transactions of `txids` that have no stamp yet and would get it from their entry times.
     pub(super) fn asked_of(&self, txids: &[Txid]) -> Vec<Txid> {
         let open = self.open_of(txids);
         let waits = |opened: &&Opened| opened.asks.is_none();

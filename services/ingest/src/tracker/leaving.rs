@@ -105,7 +105,7 @@ impl Tracker {
         }
     }
 
-    /// Those of `txids` that are not known, or of which only the `rawtx` has come.
+    /// The transactions of `txids` that are not known, or of which only the `rawtx` has come.
     fn forgotten_of(&self, txids: &[Txid]) -> Vec<Txid> {
         let is_forgotten = |txid: &&Txid| {
             let seen = self.seen.get(txid);

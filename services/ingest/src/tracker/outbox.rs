@@ -37,7 +37,7 @@ pub struct Outbox {
     pub records: Vec<Record>,
     /// The outcomes of first sights.
     pub sights: Vec<FirstSight>,
-    /// The reasons why accepted transactions left that were never published.
+    /// The reasons for which accepted but never published transactions left.
     pub unpublished: Vec<RemovalReason>,
     /// The questions to the node.
     pub wanted: Vec<Wanted>,

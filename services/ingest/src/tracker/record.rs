@@ -10,7 +10,7 @@ use crate::stamp::Stamp;
 /// A change to the picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Record {
-    /// A transaction became known, or its stamp or content did.
+    /// A transaction, its stamp or its content became known.
     Seen {
         /// Its id.
         #[serde(with = "hash")]
@@ -21,7 +21,7 @@ pub enum Record {
         stamp: Stamp,
         /// Where it is.
         place: Place,
-        /// Since when it is there, Unix milliseconds.
+        /// The moment at which it came there, Unix milliseconds.
         since_ms: u64,
         /// The part of its content that is kept.
         content: Content,

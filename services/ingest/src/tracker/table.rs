@@ -117,7 +117,7 @@ impl Table {
 
     /// Takes out the entries for which `keep` is false.
     pub fn retain(&mut self, mut keep: impl FnMut(&mut Seen) -> bool) {
-        // From the end, so that the entry that takes a removed one's place has been asked about already.
+        // The loop begins at the end, so that the entry that takes a removed one's place has been checked already.
         for number in (0..self.len()).rev() {
             if !keep(&mut self.entry_mut(number).1) {
                 self.take_out(number);

@@ -7,9 +7,9 @@ use super::{Secret, Sources, is_setting, value::without_login, variable};
 /// One setting of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// As in `satscope.toml`.
+    /// The key in `satscope.toml`.
     pub key: String,
-    /// As text; empty when not set; masked when secret.
+    /// The value as text; empty if it is not set, masked if it is secret.
     pub value: String,
     /// "flag", the variable's name, the file's path, or "default".
     pub source: String,
@@ -72,9 +72,9 @@ fn row(key: &str, matches: &ArgMatches, sources: &Sources) -> Row {
 /// One setting, for the documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// As in `satscope.toml`.
+    /// The key in `satscope.toml`.
     pub key: String,
-    /// What it means, in one line.
+    /// Its meaning, in one line.
     pub help: String,
     /// Each default, empty if none, with the commands that have it.
     pub defaults: Vec<(String, Vec<String>)>,

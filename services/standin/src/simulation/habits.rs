@@ -40,13 +40,13 @@ pub enum Kind {
 /// How people of one time use Bitcoin.
 #[derive(Debug)]
 pub struct Habits {
-    /// How many of 1000 transactions are of each kind.
+    /// The number of transactions in 1000 that are of each kind.
     pub kinds: [(Kind, u32); 10],
-    /// Of 1000 payments, how many are of a round dollar sum.
+    /// The number of payments in 1000 that are of a round dollar sum.
     pub round_dollars: u32,
-    /// Of 1000 payments, how many are of a round bitcoin sum.
+    /// The number of payments in 1000 that are of a round bitcoin sum.
     pub round_bitcoin: u32,
-    /// Of 1000 payments, how many are of a sum that others paid exactly, too.
+    /// The number of payments in 1000 that are of a sum that others paid exactly, too.
     pub repeated: u32,
     /// Fees that services take off the sums of a payout, as shares. One of these is drawn for a batch.
     pub payout_fees: &'static [f64],

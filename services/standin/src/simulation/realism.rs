@@ -20,7 +20,8 @@ const LADDER: [f64; 37] = [
     1000.0, 1500.0, 2000.0, 3000.0, 5000.0, 10_000.0,
 ];
 
-/// What is measured of a block, and how far the simulation's median may be from that of real blocks, as a factor.
+/// The measures of a block, each with the largest factor by which the simulation's median may differ from that of
+/// real blocks.
 const MEASURES: [(&str, f64); 7] = [
     ("outputs within 0.5 % of a round dollar sum", 1.15),
     ("outputs within 0.25 % of a round dollar sum", 1.3),

@@ -8,17 +8,17 @@ use super::{LARGEST, Refusal};
 /// The most characters of the historian's own words that are shown.
 const LONGEST_WORDS: usize = 200;
 
-/// What the historian is doing.
+/// The state of the historian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Doing {
-    /// It waits for the node.
+    /// The historian waits for the node.
     Waiting,
     /// It reads the past.
     Filling,
     /// It has all blocks and follows the tip.
     Following,
-    /// It cannot write what it reads.
+    /// The historian cannot write the blocks that it reads.
     Stuck,
     /// It does not answer; the gateway says so in its place.
     Away,
@@ -92,9 +92,9 @@ impl Coverage {
         }
     }
 
-    /// Whether a block at or shortly before `time`, Unix seconds, may still have to be read. Only a historian that follows the node
-    /// has read all that there is. Any other has read what lies between `since_time` and its newest price; one that fills in the
-    /// past has also read what is newer, if that price is of the node's best block.
+    /// Whether a block at or shortly before `time`, Unix seconds, may still have to be read. Only a historian that follows the
+    /// node has read all that there is. Any other has read the blocks between `since_time` and its newest price. If it fills in
+    /// the past and that price is of the node's best block, it has read the newer ones too.
     pub fn may_be_unread_at(&self, time: u64) -> bool {
         let is_at_tip = self.last_height.is_some() && self.last_height == self.tip_height;
         let is_newest_read = self.state == Doing::Filling && is_at_tip;
@@ -112,7 +112,7 @@ impl Coverage {
 /// Reads the historian's report on itself.
 ///
 /// # Errors
-/// If it does not say what it is doing, or its numbers contradict one another.
+/// If the report has no state, or its numbers contradict one another.
 pub fn coverage(told: v1::Coverage) -> Result<Coverage, Refusal> {
     let state = match told.state() {
         v1::HistorianState::Unspecified => return Err("a coverage without a state"),

@@ -72,7 +72,7 @@ impl Link {
         }
     }
 
-    /// Without RPC, the topics that have not been heard are named beside what is missing.
+    /// The fault together with the topics that have not been heard, if there is no RPC to ask about them.
     fn with_topics(&self, why: &Fault) -> Fault {
         match self.topics.unheard(&self.used) {
             Some(unheard) => Fault::new(
