@@ -99,7 +99,7 @@ export function listenToAlerts(state, book, { onChange, onSet, onOpen }) {
     change((alerts) => (isRemoval ? withoutAlert(alerts, id) : setAgain(alerts, id, readingOf(state))));
     const alert = state.alerts.find((alert) => alert.id === id);
     setText(note, isRemoval || !alert ? "Removed." : setWords(alert, readingOf(state)?.change ?? null));
-    // The button that was clicked is gone.
+    // The clicked button is gone, so the focus goes to the field.
     level.focus();
   });
   byId("fired-close").addEventListener("click", () => change(allSeen));

@@ -75,7 +75,10 @@ export class Archive {
     this.failure = "";
   }
 
-  /** Makes every range count as old, so that it is asked for again when it is shown. The answers stay until then. */
+  /**
+   * Makes every range count as old, so that it is asked for again when it is shown. Until the new answer comes, the old one is
+   * shown.
+   */
   expire() {
     for (const held of this.#ranges.values()) held.at = Math.min(held.at, -1e9);
   }

@@ -30,8 +30,8 @@ const UNSENT: u32 = 64 * 1024;
 const SEND_BUFFER: usize = 128 * 1024;
 /// Most refused connections that are told the reason at once; the others are just closed.
 const FAREWELLS: usize = 64;
-/// Most of the [`FAREWELLS`] for one address, because telling costs nearly as much as answering, and others are to be
-/// told too.
+/// Most of the [`FAREWELLS`] for one address, because a refusal with a reason costs nearly as much as an answer, and
+/// some are kept for other addresses.
 const FAREWELLS_PER_ADDRESS: u32 = 8;
 
 /// Serves connections until the gateway stops and the last watcher has left (`all_gone`), and then until the last

@@ -96,7 +96,7 @@ impl State {
         self.expire();
     }
 
-    /// Sets the event clock to `time_ms`, Unix milliseconds, which may be back.
+    /// Sets the event clock to `time_ms`, Unix milliseconds, which may lie before its present time.
     pub fn set_clock(&mut self, time_ms: u64) {
         self.time_ms = time_ms;
         self.repeat();

@@ -17,15 +17,15 @@ pub enum BlockFileError {
     /// The file or folder cannot be read.
     #[error("{}: {error}", path.display())]
     Read {
-        /// Which one.
+        /// The file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The system's answer.
         error: io::Error,
     },
     /// The bytes are no block.
     #[error("{}: byte {offset} of {length}: {what}; expected the bytes of one block", path.display())]
     Content {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Where reading stopped.
         offset: usize,

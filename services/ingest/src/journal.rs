@@ -69,7 +69,7 @@ pub enum JournalError {
     Io {
         /// The file or folder that cannot be used.
         path: PathBuf,
-        /// Why.
+        /// The system's answer.
         what: io::Error,
     },
     /// Another process writes there.

@@ -54,7 +54,8 @@ pub struct Window {
     blocks: VecDeque<Block>,
 }
 
-/// A transaction that is found by its txid, whose hash is kept so that growing need not look at each.
+/// A transaction in the table by txid, with the hash of its txid, so that the table grows without a look at each
+/// transaction.
 #[derive(Clone, Debug)]
 struct ByTxid {
     hash: u64,

@@ -261,7 +261,7 @@ impl Chain {
         frames
     }
 
-    /// Takes the tip away, if there is a block below it to stand on.
+    /// Takes the tip away, unless it is the only block.
     pub fn disconnect(&mut self) -> Option<(Arc<Block>, Frames)> {
         if self.active.len() < 2 {
             return None;

@@ -72,7 +72,7 @@ impl Historian {
             .await
     }
 
-    /// The price at `at`, from which `asked_for` takes the wanted part; `None` if there is none.
+    /// The part that `asked_for` takes of the price at `at`; `None` if there is no price.
     async fn price<A>(
         &self,
         at: At,

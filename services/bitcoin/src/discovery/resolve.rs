@@ -147,7 +147,7 @@ fn blocks_dir(
     Ok(base.join(chain.folder()).join("blocks"))
 }
 
-/// `rpcport` goes before a port in `rpcconnect`, and that before the chain's own.
+/// The address of the RPC. Its port is `rpcport`, else the one in `rpcconnect`, else the chain's.
 fn rpc_address(settings: &Settings, chain: Chain) -> Result<RpcAddress, DiscoveryError> {
     let (host, host_port) = match settings.single(Key::Rpcconnect, Some(chain)) {
         Some(value) => split(value.text())

@@ -16,7 +16,7 @@ pub enum RpcError {
     /// No connection.
     #[error("{url}: {reason}")]
     Unreachable {
-        /// Where.
+        /// The URL of the RPC.
         url: String,
         /// The innermost cause.
         reason: String,
@@ -24,7 +24,7 @@ pub enum RpcError {
     /// A connection that ended before the answer.
     #[error("{url}: the connection was cut: {reason}")]
     Cut {
-        /// Where.
+        /// The URL of the RPC.
         url: String,
         /// The innermost cause.
         reason: String,

@@ -81,8 +81,8 @@ pub(super) fn coverage(connection: &Connection, minutes: u64) -> rusqlite::Resul
     })
 }
 
-/// The oldest block with a price after which all blocks up to `last` were read. A period's blocks have no gap between
-/// them. So a period whose first block was read joins on to the period before it, if that one's last block was read.
+/// The oldest block with a price after which all blocks up to `last` were read. The read blocks of a period have no
+/// gap between them. So two periods join if the last block of the first and the first block of the second were read.
 fn since(connection: &Connection, last: Place) -> rusqlite::Result<Option<Place>> {
     let mut statement = connection.prepare_cached(
         "SELECT period, blocks FROM periods WHERE period <= ?1 AND blocks > 0 ORDER BY period DESC",

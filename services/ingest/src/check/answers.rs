@@ -27,7 +27,7 @@ pub const BLOCKS: &str = "blocks";
 const FIRST_WITH_SEQUENCE: u64 = 210_000;
 /// The chain whose coins have a price.
 const MAIN: &str = "main";
-/// The method that only tells ingest where the node publishes.
+/// The method that tells ingest where the node publishes, and nothing else that it needs.
 const LISTING: &str = "getzmqnotifications";
 
 /// The finding about the RPC when its first question had no answer.

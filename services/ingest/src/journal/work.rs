@@ -186,7 +186,7 @@ impl<F: DiskFile> Draft<F> {
     }
 }
 
-/// Runs long computation on this thread; a runtime with several threads moves this one's other tasks elsewhere.
+/// Runs long computation on this thread; a runtime with several threads moves the thread's other tasks to another thread.
 pub fn aside<T>(work: impl FnOnce() -> T) -> T {
     let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     match flavor {

@@ -9,7 +9,7 @@ use satscope_bitcoin::{
 use satscope_log::WINDOW_MS;
 use tracing::warn;
 
-/// Gaps that lie closer together than this are told as one, milliseconds.
+/// Gaps that lie closer together than this count as one, milliseconds.
 const TOGETHER_MS: u64 = 60_000;
 
 /// The recording in `folder` from three hours before `now_ms` on. `now_ms` is `None` before a stand-in has said the time; then

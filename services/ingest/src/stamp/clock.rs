@@ -13,13 +13,13 @@ const BETWEEN_SAMPLES_MS: u64 = 5000;
 /// The distances, in milliseconds, by which stamps must move to agree with the present setting of the clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shift {
-    /// Receipts of this process.
+    /// For receipts of this process.
     pub received_ms: i64,
-    /// Stamps that blocks and earlier processes told.
+    /// For stamps that come from blocks and from earlier processes, here "told".
     pub told_ms: i64,
-    /// Entry times that this process read.
+    /// For entry times that this process read.
     pub entered_ms: i64,
-    /// Entry times of transactions that were passed over as older than the window.
+    /// For entry times of transactions that were passed over as older than the window.
     pub unread_ms: i64,
     /// Told stamps and entry times before this moment, Unix milliseconds, do not move, because they come from an earlier
     /// setting of the clock.

@@ -162,7 +162,7 @@ impl Task {
         }
     }
 
-    /// The time of the answer by the clock that entry times are of, Unix milliseconds.
+    /// The time of the answer by the clock of the node's entry times, Unix milliseconds.
     fn take_moment(&mut self, moment: &Moment) -> u64 {
         self.metrics.chain(&moment.info.chain);
         let Some(standin_ms) = moment.standin_ms else {

@@ -26,7 +26,7 @@ pub(super) struct Table {
     key: TxidKey,
 }
 
-/// Where an entry lies, with the hash of its txid, so that growing need not look at each entry.
+/// Where an entry lies, with the hash of its txid, so that the hash table grows without a look at each entry.
 #[derive(Clone, Copy, Debug)]
 struct Number {
     hash: u32,
