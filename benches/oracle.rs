@@ -18,9 +18,9 @@ use satscope_oracle::{Estimate, Window, baseline};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Minutes that fill the window; it then begins with a whole ten of them.
+/// Minutes that fill the window, which then begins at a whole multiple of ten minutes.
 const FILLED: u64 = 186;
-/// Minutes for which it is then kept up to date, twice a second, as the analyzer does.
+/// Minutes for which the window is then updated, as the analyzer does.
 const LIVE: u64 = 4;
 const UPDATES_PER_MINUTE: u64 = 120;
 const PRICE_USD: f64 = 64_000.0;
@@ -36,7 +36,7 @@ fn main() {
         "outputs     memory  putting one in   an estimate: p50        p99    p99 with old  of the baseline"
     );
     for outputs in [1_000, 10_000, 50_000, 100_000, 300_000, 1_000_000] {
-        // Each in a process of its own, so that the memory is its own too.
+        // Each size in a process of its own, so that its memory is measured alone.
         let program = std::env::current_exe().unwrap();
         let mut child = std::process::Command::new(program);
         assert!(
@@ -58,8 +58,8 @@ fn resident() -> f64 {
     kibibytes.unwrap().trim().parse::<f64>().unwrap() * 1024.0
 }
 
-/// A window of so many outputs, then minutes of updates, each with what came since the last: at first nothing else, then one
-/// in fifty with an old payment too, as if it had been missed.
+/// Prints what a window of `outputs` outputs costs. It is then updated for some minutes: at first with new payments alone,
+/// then also with an old payment for one in fifty of them, as if it had been missed.
 fn grown(outputs: u64) {
     let mut market = Market::new(1);
     let mut window = Window::new();
@@ -83,7 +83,7 @@ fn grown(outputs: u64) {
     );
 }
 
-/// How long each estimate took, the quickest first.
+/// The times that the estimates took, the quickest first.
 fn live(
     market: &mut Market,
     window: &mut Window,
@@ -111,7 +111,8 @@ fn live(
     took
 }
 
-/// A single block, again and again from nothing.
+/// Prints how long an estimate from a single block takes, and how many of such windows the oracle and the baseline read
+/// right.
 fn cold() {
     let mut block = Window::new();
     Market::new(2).fill(&mut block, 0..1, 3000, |_| PRICE_USD);

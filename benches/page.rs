@@ -20,17 +20,17 @@ use support::{
     script::{PRICE, START_MS, Script, dot, dots},
 };
 
-/// Updates in an hour, and how many of them a second are run through here.
+/// Updates in an hour, and how many of them are played in a second.
 const HOUR: u32 = 7200;
 const QUICKLY: u32 = 100;
 /// Points of a full window on main.
 const POINTS: u32 = 53_000;
-/// The most that they may take on their way to a page, bytes.
+/// The most bytes that they may take on their way to a page.
 const POINTS_BYTES: usize = 300_000;
 /// Frames that are timed.
 const FRAMES: u32 = 120;
 
-/// Loaded before the page: notes when the first price has been painted.
+/// A script that is loaded before the page, and notes when the first price has been painted.
 const WATCH: &str = "
     window.painted = 0;
     document.addEventListener('readystatechange', () => {
@@ -45,7 +45,7 @@ const WATCH: &str = "
         window.observed.observe(price, { characterData: true, childList: true, subtree: true });
     });";
 
-/// Moves the mouse over the plot, or draws everything anew, once a frame; gives frames a second.
+/// A script that moves the mouse over the plot, or draws everything anew, once a frame; it returns the frames a second.
 const SWEEP: &str = "new Promise((done) => {
     const chart = document.getElementById('chart');
     const { left, top, width, height } = chart.getBoundingClientRect();
@@ -77,7 +77,7 @@ async fn main() {
     }
 }
 
-/// All points as programs get them, and as the page does.
+/// Prints the size of all points as programs get them, and as the page does.
 async fn points_over_the_wire() {
     let script = Script::start((0..POINTS).map(like_main).collect()).await;
     let client = reqwest::Client::new();
@@ -99,8 +99,8 @@ async fn points_over_the_wire() {
     assert!(columns < POINTS_BYTES, "more than {POINTS_BYTES} bytes");
 }
 
-/// A point as main has them after three hours of listening: stamps, amounts and ids are noise, and half of those that are ten
-/// minutes old are in a block.
+/// A point like those of main after three hours of listening: stamps, amounts and ids are noise, and half of the points that
+/// are ten minutes old are in a block.
 fn like_main(number: u32) -> Point {
     const SUMS_USD: [f64; 11] = [
         2.0, 5.0, 10.0, 20.0, 25.0, 50.0, 60.0, 100.0, 150.0, 300.0, 500.0,
@@ -154,7 +154,7 @@ async fn frames(browser: &Browser, count: u32) {
         let sweep = SWEEP
             .replace("FRAMES", &FRAMES.to_string())
             .replace("MOUSE", mouse);
-        // Once for the compiler, once to be timed.
+        // The first run is for the compiler; the second is timed.
         browser.awaited(&sweep).await;
         let before = script_seconds(browser).await;
         let rate = browser.awaited(&sweep).await;
@@ -167,7 +167,7 @@ async fn frames(browser: &Browser, count: u32) {
     }
 }
 
-/// What JavaScript has cost so far, in seconds of the page's thread: others on the machine do not count.
+/// Seconds that scripts have taken so far, by the clock of the page's thread, so that other processes do not count.
 async fn script_seconds(browser: &Browser) -> f64 {
     let told = browser.devtools("Performance.getMetrics", json!({})).await;
     let metrics = told["metrics"].as_array().expect("metrics");
@@ -203,7 +203,7 @@ async fn first_price(browser: &Browser, script: &Script) {
     );
 }
 
-/// Two updates a second for an hour, three new dots in each, which take the place of the oldest.
+/// Plays an hour of two updates a second, with three new dots in each, which take the place of the oldest.
 async fn hour(browser: &Browser, script: &mut Script) {
     let all = "document.getElementById('chart').dataset.points === '50000'";
     browser.until(all).await;
@@ -242,7 +242,7 @@ async fn hour(browser: &Browser, script: &mut Script) {
     );
 }
 
-/// What JavaScript holds, megabytes: its own objects, and the memory of typed arrays.
+/// The memory that JavaScript holds, in megabytes: its own objects, and typed arrays.
 async fn heap(browser: &Browser) -> f64 {
     browser
         .devtools("HeapProfiler.collectGarbage", json!({}))

@@ -34,13 +34,13 @@ use tonic::{
 const BLOCKS: u64 = 950_000;
 /// The time of the first one, Unix seconds.
 const FIRST: u64 = 1_231_006_505;
-/// Clients, each with one connection, and all their questions a second.
+/// Clients, each with one connection, and the questions a second of all of them together.
 const CLIENTS: u32 = 64;
 const RATE: u32 = 5000;
-/// For how long is asked at that rate, and as fast as it goes.
+/// How long the clients ask at that rate, and then as fast as they can.
 const WHILE: Duration = Duration::from_secs(20);
 
-/// The times of the blocks.
+/// A historian that has the times of the blocks, and makes their prices up.
 struct Times(Vec<u64>);
 
 #[tonic::async_trait]
@@ -162,7 +162,7 @@ impl Client {
     }
 }
 
-/// Asks at [`RATE`]; gives the time from the moment when each question was due to the end of its answer.
+/// Asks at [`RATE`]; returns the time from the moment when each question was due to the end of its answer.
 async fn at_rate(gateway: SocketAddr) -> Vec<Duration> {
     let begin = tokio::time::Instant::now() + Duration::from_millis(200);
     let clients = (0..CLIENTS).map(|number| async move {
@@ -186,7 +186,7 @@ async fn at_rate(gateway: SocketAddr) -> Vec<Duration> {
     all
 }
 
-/// Asks as fast as it goes; gives the answers a second.
+/// Asks as fast as the clients can; returns the answers a second.
 async fn as_fast_as_it_goes(gateway: SocketAddr) -> f64 {
     let begin = Instant::now();
     let clients = (0..CLIENTS).map(|number| async move {

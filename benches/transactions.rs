@@ -23,13 +23,13 @@ use sha2::{Digest as _, Sha256};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const BLOCKS: &str = "../shared/data/blocks";
-/// Each way is measured so often, the ways by turns; the median counts.
+/// Rounds of the measurement. Each measures every way once; the median counts.
 const ROUNDS: usize = 7;
 const NOW_MS: u64 = 1_700_000_000_000;
 /// Transactions that come in one millisecond.
 const PER_MS: u64 = 10;
 
-/// What a node sends, and what of it the txid is made of.
+/// A transaction as a node sends it, and the bytes whose hash is the txid.
 struct Sent {
     body: Vec<u8>,
     txid: [u8; 32],
@@ -84,7 +84,7 @@ fn main() {
     }
 }
 
-/// All but the coinbases, each once.
+/// All transactions of the blocks but the coinbases, each once.
 fn transactions(folder: &File) -> Vec<Sent> {
     let mut seen = std::collections::HashSet::new();
     let files = std::fs::read_dir(folder).expect("a folder of raw blocks");
@@ -130,7 +130,7 @@ fn hash(sent: &[Sent]) -> Duration {
     })
 }
 
-/// The same bytes where they lie between others, which are not hashed.
+/// Hashes the same bytes where they lie in what the node sends, between bytes that are not hashed.
 fn hash_in_place(sent: &[Sent]) -> Duration {
     timed(sent, |sent| {
         let is_segwit = sent.body.len() > sent.hashed.len();
@@ -195,7 +195,7 @@ fn filtered(sent: &[Sent]) -> Duration {
     })
 }
 
-/// A process that runs on: before each round it has let go of what came in the last.
+/// A process that runs on from round to round, and forgets the transactions of each round after it.
 struct Running {
     path: Path,
     now_ms: u64,

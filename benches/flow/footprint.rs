@@ -1,4 +1,5 @@
-//! What the program takes on disk, and each part in memory: waiting for the one before it, and with a full window.
+//! The program's size on disk, and each part's memory: while it waits for the part before it, and with a full
+//! window.
 
 use std::{process::Command, time::Duration};
 
@@ -14,7 +15,7 @@ use crate::{
     },
 };
 
-/// Three hours of five transactions a second, and 300,000 that wait in the mempool.
+/// A node with three hours of five transactions a second, and 300,000 that wait in the mempool.
 const NODE: [&str; 5] = [
     "simulate",
     "--history=10800",
@@ -22,10 +23,10 @@ const NODE: [&str; 5] = [
     "--speed=1",
     "--backlog=300000",
 ];
-/// From a part's start or the first price until its memory is looked at.
+/// The time from a part's start, or from the first price, until its memory is read.
 const SETTLED: Duration = Duration::from_secs(10);
 
-/// Prints it.
+/// Prints the program's size and the parts' memory.
 pub async fn run() {
     let program = satscope().get_program().to_owned();
     let stripped = Folder::new("stripped");

@@ -19,15 +19,15 @@ use crate::{
     traffic::{Traffic, displayed},
 };
 
-/// Transactions that the log holds: more than half of them are payments, and are sent.
+/// Transactions that the node sends; more than half of them are payments, which the log holds.
 const SENT: u32 = 400_000;
 const SUBSCRIBERS: [usize; 2] = [1, 10];
 const ROUNDS: usize = 5;
-/// For the delay.
+/// Transactions a second while the delay is measured, and for how long.
 const RATE: u32 = 1000;
 const LENGTH: Duration = Duration::from_secs(20);
 
-/// Prints all of it.
+/// Prints the rates and the delay.
 pub async fn run() {
     let mut traffic = Traffic::bind();
     let ingest = Served::ingest(&traffic.publisher.endpoint, &["--node-is-standin"]).await;
@@ -57,7 +57,7 @@ pub async fn run() {
     delay(&ingest, traffic).await;
 }
 
-/// The position of an empty log.
+/// The position at the end of the log.
 async fn caught_up(ingest: &Served) -> Position {
     let mut stream = stream_transactions(ingest.address, None).await;
     loop {
@@ -70,7 +70,8 @@ async fn caught_up(ingest: &Served) -> Position {
     }
 }
 
-/// Transactions a second that each of so many gets at once.
+/// Transactions a second that each of `subscribers` gets while all of them read; the median of the
+/// rounds.
 async fn rate(ingest: &Served, after: Option<Position>, count: usize, subscribers: usize) -> f64 {
     let mut rates = Vec::new();
     for _ in 0..ROUNDS {
@@ -101,7 +102,7 @@ async fn rate(ingest: &Served, after: Option<Position>, count: usize, subscriber
     rates[ROUNDS / 2]
 }
 
-/// From ZMQ in to the message at the subscriber.
+/// Prints the delay from ZMQ in to the message at the subscriber.
 async fn delay(ingest: &Served, traffic: Traffic) {
     let begin = caught_up(ingest).await;
     let mut stream = stream_transactions(ingest.address, Some(begin)).await;

@@ -18,15 +18,16 @@ use crate::{
 
 /// The rates of a node whose clock comes with its messages: each transaction is published at once.
 const RATES: [u32; 4] = [10, 100, 1_000, 10_000];
-/// The rate of a node like a real one: a transaction waits until it is no part of an import. More than 50 a second may be one.
+/// The rate of a node without such a clock, like a real one: a transaction waits until it is sure to be no part of an import.
+/// More than 50 a second may be one.
 const REAL_RATE: u32 = 10;
-/// Payments of the window before the first that is timed.
+/// Transactions that are sent before the first that is timed.
 const BEFORE: u32 = 50_000;
-/// The same beside a real node, which may not send them at once.
+/// The same for a real node, which may not send them at once: transactions a second, and for how long.
 const REAL_BEFORE: (u32, Duration) = (40, Duration::from_secs(40));
 const UPDATE_EVERY: Duration = Duration::from_millis(500);
 
-/// Whose clock stamps.
+/// The node that the parts believe they have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Node {
     StandIn,
@@ -85,7 +86,7 @@ async fn at_rate(node: Node, rate: u32) -> Vec<u64> {
     let (mut socket, _) = connect_async(format!("ws://{}/ws/mempool", gateway.address))
         .await
         .unwrap();
-    // One in fourteen is timed; a thousand at least, or as many as come in a minute and a half.
+    // About a thousand are timed, one in fourteen of those sent; at a low rate, as many as come in a minute and a half.
     let length = Duration::from_secs((15_000 / u64::from(rate)).clamp(20, 90));
     let flowing = traffic.flow(rate, length, true);
     let mut seen: HashMap<String, Instant> = HashMap::new();

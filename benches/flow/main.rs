@@ -46,7 +46,7 @@ fn main() {
     });
 }
 
-/// The value below which this share of sorted ones lies.
+/// The value below which `share` of the sorted values lies.
 fn percentile<T: Copy>(sorted: &[T], share: f64) -> T {
     let at = (sorted.len() as f64 * share) as usize;
     sorted[at.min(sorted.len() - 1)]

@@ -9,7 +9,7 @@ use crate::support::{
     part::Part,
 };
 
-/// Three hours, 18 blocks or so of about 2,800 transactions each.
+/// A node with three hours of blocks: about 18, of about 2,800 transactions each.
 const NODE: [&str; 5] = [
     "simulate",
     "--history=10800",
@@ -19,7 +19,7 @@ const NODE: [&str; 5] = [
 ];
 const ROUNDS: usize = 5;
 
-/// Prints it.
+/// Prints the time from the start to the first price, and the time that the node alone takes for its answers.
 pub async fn run() {
     let node = StandIn::start(&NODE).await;
     let (blocks, transactions, asking) = ask_bare(&node).await;
@@ -36,7 +36,7 @@ pub async fn run() {
     );
 }
 
-/// From the start of `satscope run` to its first price.
+/// The time from the start of `satscope run` to its first price.
 async fn first_price(node: &StandIn) -> Duration {
     let began = Instant::now();
     let url = node.rpc_url();

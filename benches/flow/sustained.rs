@@ -7,12 +7,12 @@ use crate::{
     traffic::Traffic,
 };
 
-/// Transactions a second that are tried, one after the other, until one is too many.
+/// Rates that are tried, in transactions a second, one after the other, until one is too high.
 const RATES: [u32; 6] = [25_000, 50_000, 75_000, 100_000, 125_000, 150_000];
 const LENGTH: Duration = Duration::from_secs(60);
-/// What is still on its way at the end may take so long.
+/// The longest time after the end of sending in which all must be taken in.
 const REST: Duration = Duration::from_secs(1);
-/// Once nothing more has been taken in for this long, the rest is lost.
+/// Once nothing more has been taken in for this long, the rest counts as lost.
 const STILL: Duration = Duration::from_secs(3);
 
 /// Prints a row for each rate.
@@ -28,7 +28,7 @@ pub async fn run() {
     }
 }
 
-/// Whether all was taken in, and in time.
+/// Whether ingest took in all that was sent at this rate, and in time.
 async fn at_rate(rate: u32) -> bool {
     let traffic = Traffic::bind();
     let state = Folder::new("sustained");

@@ -14,9 +14,9 @@ use satscope_kit::clock::unix_ms;
 
 use crate::support::publisher::Publisher;
 
-/// Of a hundred transactions, so many pass the filter, as on a busy day.
+/// Transactions in a hundred that pass the filter, as on a busy day.
 const PAYMENTS_PER_HUNDRED: u64 = 58;
-/// Of a hundred payments, so many are of a round sum.
+/// Payments in a hundred that are of a round sum.
 const ROUND_PER_HUNDRED: u64 = 12;
 /// Round sums, in dollars, at $100,000 for one bitcoin.
 const SUMS_USD: [f64; 12] = [
@@ -24,8 +24,8 @@ const SUMS_USD: [f64; 12] = [
 ];
 const SATS_PER_USD: f64 = 1000.0;
 const AFTER_A_BREATH: Duration = Duration::from_micros(500);
-/// What comes as fast as here is asked about at a real node; a stand-in says what time it is.
-/// Each whole multiple of this of the system clock, milliseconds: so that whole half seconds are entered on time.
+/// The time is published at each whole multiple of this of the system clock, milliseconds, so that whole half seconds are
+/// entered on time. Without it, as from a real node, ingest would have to ask about transactions that come this fast.
 const TIME_EVERY_MS: u64 = 100;
 
 /// The sending end of a node, and how much it has sent.
@@ -38,7 +38,7 @@ pub struct Traffic {
 pub type Sent = (String, Instant);
 
 impl Traffic {
-    /// On a port of its own.
+    /// Binds a port of its own.
     pub fn bind() -> Traffic {
         Traffic {
             publisher: Publisher::bind(),
@@ -46,12 +46,12 @@ impl Traffic {
         }
     }
 
-    /// Transactions so far.
+    /// The number of transactions sent so far.
     pub fn sent(&self) -> u32 {
         self.sent
     }
 
-    /// So many at once.
+    /// Sends `count` transactions at once.
     pub fn burst(&mut self, count: u32) {
         self.say_time();
         for _ in 0..count {
@@ -59,7 +59,8 @@ impl Traffic {
         }
     }
 
-    /// So many a second for so long, from a thread of its own; with `told`, what was a payment of a round sum.
+    /// Sends `per_second` transactions a second for `length`, from a thread of its own. With `told`, the thread also returns
+    /// the payments of a round sum.
     pub fn flow(
         mut self,
         per_second: u32,
@@ -93,7 +94,7 @@ impl Traffic {
         self.publisher.say_time(unix_ms());
     }
 
-    /// `rawtx`, then `A`.
+    /// Publishes a transaction as `rawtx`, and then its `A`. Returns its txid.
     fn send(&mut self) -> [u8; 32] {
         let raw = transaction(self.sent);
         let txid = sha256d::Hash::hash(&raw).to_byte_array();
@@ -146,7 +147,7 @@ fn is_payment(number: u64) -> bool {
     number % 100 < PAYMENTS_PER_HUNDRED
 }
 
-/// Numbers that follow each other are far apart (the multiplier is 2^64 by the golden ratio).
+/// Spreads numbers, so that those that follow each other are far apart (the multiplier is 2^64 by the golden ratio).
 fn scattered(number: u64) -> u64 {
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
@@ -158,7 +159,7 @@ fn output(raw: &mut Vec<u8>, value_sats: u64, script: &[u8; 2]) {
     raw.extend([0x77; 20]);
 }
 
-/// The first 16 digits of a txid as it is displayed: that of a dot's id.
+/// The first 16 digits of a txid as it is displayed, with which the id of its dots begins.
 pub fn displayed(txid: &[u8]) -> String {
     txid.iter()
         .rev()

@@ -20,7 +20,7 @@ const UPDATE_EVERY: Duration = Duration::from_millis(500);
 
 type Stamps = Arc<Mutex<HashMap<String, Instant>>>;
 
-/// Prints it.
+/// Prints the delays.
 pub async fn run() {
     let node = StandIn::start(&["simulate", "--rate=10"]).await;
     let ingest = Served::ingest_with_rpc(&node).await;
@@ -39,7 +39,7 @@ pub async fn run() {
         let mut published = published.lock().unwrap();
         for point in message["data"]["transactions"].as_array().unwrap() {
             let id = point["id"].as_str().unwrap();
-            // Two of its outputs may be dots: they come together.
+            // A payment may have two dots, which come together; the first is timed.
             if let Some(at) = published.remove(id.split('-').next().unwrap()) {
                 delays.push(now - at);
             }
@@ -60,7 +60,8 @@ pub async fn run() {
     );
 }
 
-/// When each transaction entered the mempool, as any subscriber of the node hears, by the beginning of its txid.
+/// The times at which a subscriber of the node hears that transactions entered the mempool, by the beginning of the
+/// txid.
 fn listen(endpoint: &str) -> Stamps {
     let stamps = Stamps::default();
     let socket = zmq::Context::new().socket(zmq::SUB).unwrap();

@@ -1,5 +1,5 @@
-//! Connections that are opened and dropped, in a process of their own: as they are, in the middle of a handshake, after it,
-//! and in the middle of an answer.
+//! Connections that are opened and dropped, in a process of their own: at once, in the middle of a handshake, after it, and
+//! in the middle of an answer.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -12,11 +12,11 @@ use tokio::{
     net::TcpSocket,
 };
 
-/// For so long,
+/// How long connections are opened, in seconds.
 pub const SECONDS: u32 = 60;
-/// so many a second.
+/// Connections that are opened in a second.
 const PER_SECOND: u32 = 1000;
-/// In so many portions.
+/// Portions in which the connections of a second are opened.
 const PORTIONS: u32 = 50;
 const HALF: &[u8] =
     b"GET /ws/mempool HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
@@ -24,7 +24,7 @@ const REST: &[u8] =
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 const QUESTION: &[u8] = b"GET /api/v1/points HTTP/1.1\r\nHost: bench\r\n\r\n";
 
-/// The process: prints how many there were.
+/// Runs the process, which prints how many connections a second it opened.
 #[tokio::main(flavor = "current_thread")]
 pub async fn run(gateway: SocketAddr) {
     let mut every = tokio::time::interval(Duration::from_secs(1) / PORTIONS);
@@ -46,7 +46,7 @@ pub async fn run(gateway: SocketAddr) {
     println!("{rate:.0} a second");
 }
 
-/// From an address whose turn it is: a closed connection holds its port for a while.
+/// Opens and drops a connection. Fifty addresses take turns, because a closed connection holds its port for a while.
 async fn come_and_go(gateway: SocketAddr, number: u32) {
     let socket = TcpSocket::new_v4().unwrap();
     let from = Ipv4Addr::new(127, 0, 1, 1 + (number % 50) as u8);
@@ -65,7 +65,7 @@ async fn come_and_go(gateway: SocketAddr, number: u32) {
             stream.read_exact(&mut some).await.unwrap();
         }
     }
-    // Every other one is broken off, where the rest is closed.
+    // Of each kind, every other connection is reset; the others are closed.
     if number % 8 < 4 {
         SockRef::from(&stream)
             .set_linger(Some(Duration::ZERO))

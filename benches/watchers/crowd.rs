@@ -23,18 +23,18 @@ use tokio::{
 
 use super::{support::part::Part, support::wait::until};
 
-/// Begins the id of the dot that says when its update was sent, in microseconds and 16 digits.
+/// The beginning of the id of a dot that says when its update was sent; 16 digits of microseconds follow.
 pub const MARK: &str = "sent";
-/// Between two looks.
+/// The time between two looks at how many readers have been greeted.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Readers of one address: as many as a gateway lets in, set as it is.
+/// Readers of one address, fewer than a gateway allows by default.
 const OF_ONE_ADDRESS: u32 = 200;
 /// Handshakes at a time.
 const AT_ONCE: u32 = 100;
 const HANDSHAKE: &str = "GET /ws/mempool HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// The process, as the benchmark sees it.
+/// The process of the watchers, as the benchmark sees it.
 pub struct Crowd {
     pub part: Part,
     orders: ChildStdin,
@@ -64,17 +64,17 @@ impl Crowd {
         }
     }
 
-    /// Brings the number of "readers" or "silent" watchers up, or down to 0.
+    /// Adds `count` "readers", or sets the number of "silent" watchers to `count`.
     pub async fn add(&mut self, kind: &str, count: u32) {
         self.order(&format!("{kind} {count}")).await;
     }
 
-    /// Counts from now on.
+    /// Begins to count anew.
     pub async fn begin(&mut self) {
         self.order("begin").await;
     }
 
-    /// What has come since.
+    /// What the watchers got since [`Crowd::begin`].
     pub async fn report(&mut self) -> Got {
         let answer = self.order("report").await;
         let numbers: Vec<f64> = answer
@@ -101,7 +101,7 @@ impl Crowd {
     }
 }
 
-/// What all readers have seen since it was last asked for.
+/// What all readers have seen.
 #[derive(Default)]
 struct Seen {
     /// Microseconds from an update's sending to its receipt.
@@ -110,7 +110,7 @@ struct Seen {
     resets: AtomicU64,
 }
 
-/// The process itself.
+/// Runs the process of the watchers.
 #[tokio::main(flavor = "current_thread")]
 pub async fn run(gateway: SocketAddr) {
     allow_open_files(20_000).unwrap();
@@ -130,7 +130,7 @@ pub async fn run(gateway: SocketAddr) {
                 let before = seen.greeted.load(Ordering::Relaxed);
                 for at in 0..count {
                     readers.spawn(read(address_of(at), gateway, seen.clone()));
-                    // Not faster than they are let in.
+                    // At most [`AT_ONCE`] readers or so wait for their greeting.
                     while before + u64::from(at)
                         > seen.greeted.load(Ordering::Relaxed) + u64::from(AT_ONCE)
                     {
@@ -172,7 +172,7 @@ fn report(seen: &Seen, readers: usize) {
     println!("{delivered} {} {} {} {resets}", at(0.5), at(0.99), at(1.0));
 }
 
-/// The address of a reader, on this machine.
+/// The address, on this machine, of a reader.
 fn address_of(reader: u32) -> SocketAddr {
     let first = Ipv4Addr::new(127, 1, 0, 1);
     let address = first.to_bits() + reader / OF_ONE_ADDRESS;
@@ -213,21 +213,21 @@ async fn read(from: SocketAddr, gateway: SocketAddr, seen: Arc<Seen>) {
                     delays.push(u32::try_from(now.saturating_sub(sent)).unwrap());
                 }
             }
-            // A pong of nothing, masked with nothing.
+            // A pong without content, masked with zeros.
             Frame::Ping => stream.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).await.unwrap(),
         }
     }
     panic!("a watcher was sent away");
 }
 
-/// One that takes nothing, and comes back when it is sent away.
+/// A watcher that takes nothing, and comes back when it is sent away.
 async fn be_silent(gateway: SocketAddr) {
     loop {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let mut stream = socket.connect(gateway).await.unwrap();
         stream.write_all(HANDSHAKE.as_bytes()).await.unwrap();
-        // Its being written to fails when the gateway has had enough.
+        // Writing fails once the gateway has closed the connection.
         while stream.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).await.is_ok() {
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
@@ -244,7 +244,7 @@ enum Frame {
     Ping,
 }
 
-/// Reads a server's frames: as little as this takes, so that the watchers do not take the machine.
+/// Reads a server's frames with as little work as possible, so that the watchers do not take the machine.
 #[derive(Default)]
 struct Frames {
     bytes: Vec<u8>,
@@ -253,7 +253,7 @@ struct Frames {
 }
 
 impl Frames {
-    /// The next; `None` at the end.
+    /// The next frame; `None` when the connection has ended.
     async fn next(&mut self, stream: &mut TcpStream) -> Option<Frame> {
         loop {
             if let Some(frame) = self.take() {

@@ -1,6 +1,6 @@
 //! Connections that ask for all points and hang up, in a process of their own, beside good watchers and a good visitor: what
-//! they cost the gateway's memory, and how much later the watchers get an update. The same connections to a listener that
-//! only accepts and closes are what the machine takes for them, whatever the gateway does.
+//! they cost the gateway's memory, and how much later the watchers get an update. The same connections to a listener that only
+//! accepts and closes show what they cost the machine, whatever the gateway does.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -21,18 +21,18 @@ use super::{Cost, Crowd, Part, Stage, UPDATE_EVERY, crowd::connect_from, until};
 const WATCHERS: u32 = 1_000;
 /// Connections that hang up, all of one address.
 const CONNECTIONS: u32 = 250;
-/// Where the good visitor comes from.
+/// The address of the good visitor.
 const VISITOR: (Ipv4Addr, u16) = (Ipv4Addr::new(127, 2, 0, 1), 0);
-/// From the question to hanging up.
+/// The time from the question to hanging up.
 const PATIENCE: Duration = Duration::from_millis(30);
-/// Of one round, with or without those connections.
+/// The length of one round, with or without those connections.
 const SECONDS: u32 = 12;
 /// Rounds of each kind, in turn.
 const ROUNDS: usize = 5;
 const QUESTION: &[u8] =
     b"GET /api/v1/points HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n";
 
-/// The process: asks and hangs up for [`SECONDS`], and prints how often.
+/// Runs the process: asks and hangs up for [`SECONDS`], and prints how often.
 #[tokio::main(flavor = "current_thread")]
 pub async fn run(gateway: SocketAddr) {
     let began = Instant::now();
@@ -42,7 +42,7 @@ pub async fn run(gateway: SocketAddr) {
             let mut asked = 0;
             while began.elapsed() < Duration::from_secs(SECONDS.into()) {
                 let mut stream = TcpStream::connect(gateway).await.unwrap();
-                // One that was turned away asks again no sooner than one that was not.
+                // A connection that was turned away asks again no sooner than the others.
                 stream.write_all(QUESTION).await.ok();
                 sleep(PATIENCE).await;
                 asked += 1;
@@ -64,20 +64,20 @@ pub async fn only_accept() {
     }
 }
 
-/// What a round came to.
+/// The figures of a round.
 #[derive(Clone, Copy, Default)]
 struct Round {
     p50_ms: f64,
     p99_ms: f64,
     peak_bytes: u64,
     delivered: f64,
-    /// Of a core, by the gateway.
+    /// The share of a core that the gateway took.
     share: f64,
-    /// Questions of those that hang up.
+    /// Questions of the connections that hang up.
     asked: f64,
 }
 
-/// Prints the ratios.
+/// Prints the figures of each kind of round, and their ratios to those without such connections.
 pub async fn beside() {
     let (mut stage, _) = Stage::set_with(&[]).await;
     let mut crowd = Crowd::start(stage.address);
@@ -90,7 +90,7 @@ pub async fn beside() {
         ("elsewhere", Some(bare_address)),
         ("with", Some(stage.address.to_string())),
     ];
-    // What is loaded once is not measured.
+    // The first updates are not measured, because the gateway loads some things once.
     let visiting = tokio::spawn(visit(stage.address));
     stage.play_on(10).await;
     let mut rounds = kinds.each_ref().map(|_| Vec::new());
@@ -129,7 +129,8 @@ pub async fn beside() {
     }
 }
 
-/// Connections that hang up on `address`. What the attacker's machine works is not to be waited for, so they run at low priority.
+/// Starts the connections that hang up on `address`. They run at low priority, because a real attacker's machine is another
+/// one.
 fn attack(address: &str) -> Part {
     let mut command = Command::new("nice");
     let program = std::env::current_exe().unwrap();
@@ -158,7 +159,7 @@ async fn round(stage: &mut Stage, crowd: &mut Crowd) -> Round {
     }
 }
 
-/// Each of the figures' own median.
+/// The median of each figure by itself.
 fn median(rounds: Vec<Round>) -> Round {
     let middle = |figure: &dyn Fn(&Round) -> f64| {
         let mut figures: Vec<f64> = rounds.iter().map(figure).collect();

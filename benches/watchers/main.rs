@@ -31,7 +31,7 @@ use support::{
 use cost::Cost;
 use crowd::Crowd;
 
-/// Updates a second, and how many are measured in each round.
+/// The time between two updates, and the updates that are measured in each round.
 const UPDATE_EVERY: Duration = Duration::from_millis(500);
 const UPDATES: u32 = 60;
 /// Dots of the window, and new ones in each update: as many as a busy day has.
@@ -79,7 +79,7 @@ fn main() {
     }
 }
 
-/// The analyzer, and what serves its updates.
+/// The analyzer, and the gateway or the naive server, which serves its updates.
 struct Stage {
     analyzer: Analyzer,
     server: Part,
@@ -90,7 +90,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// With the real gateway, and where it tells its metrics. One address may have all there is room for.
+    /// A stage with the real gateway, and the address of its metrics. One address may open all connections.
     async fn set() -> (Stage, SocketAddr) {
         Stage::set_with(&[
             "--gateway-max-clients=12000",
@@ -101,7 +101,7 @@ impl Stage {
         .await
     }
 
-    /// With the real gateway and these flags.
+    /// A stage with the real gateway and these flags, and the address of its metrics.
     async fn set_with(flags: &[&str]) -> (Stage, SocketAddr) {
         let now = first_update();
         let analyzer = Analyzer::start(vec![whole(&now, &dots(WINDOW))]).await;
@@ -122,7 +122,7 @@ impl Stage {
         (stage, gateway.metrics)
     }
 
-    /// With the naive server.
+    /// A stage with the naive server.
     async fn set_naive() -> Stage {
         let now = first_update();
         let analyzer = Analyzer::start(vec![whole(&now, &dots(WINDOW))]).await;
@@ -163,12 +163,12 @@ impl Stage {
             every.tick().await;
             self.play();
         }
-        // The last is on its way.
+        // The last update is still on its way.
         tokio::time::sleep(UPDATE_EVERY * 2).await;
     }
 }
 
-/// So many that read; and, in a second round, so many more that never do.
+/// Measures `count` watchers that read, at first alone, then beside `silent` watchers that never do.
 async fn watchers(count: u32, silent: u32) {
     let (mut stage, metrics) = Stage::set().await;
     let server = stage.server.id();
@@ -183,12 +183,12 @@ async fn watchers(count: u32, silent: u32) {
         bytes as f64 / f64::from(count) / 1000.0,
         empty.resident_bytes as f64 / 1e6
     );
-    // What is loaded once, and the system's own buffers, are not measured.
+    // The first updates are not measured, because they load what is loaded once, and fill the system's own buffers.
     stage.play_on(10).await;
     let alone = round(&mut stage, &mut crowd, "").await;
     if silent > 0 {
         crowd.add("silent", silent).await;
-        // Until what the system holds for them is full.
+        // Until the system's buffers for them are full.
         stage.play_on(UPDATES).await;
         let beside = round(
             &mut stage,
@@ -209,7 +209,7 @@ async fn watchers(count: u32, silent: u32) {
     }
 }
 
-/// So many that read from the naive server.
+/// Measures `count` watchers that read from the naive server.
 async fn beside_naive(count: u32) {
     let mut stage = Stage::set_naive().await;
     let mut crowd = Crowd::start(stage.address);
@@ -219,7 +219,7 @@ async fn beside_naive(count: u32) {
     round(&mut stage, &mut crowd, "").await;
 }
 
-/// Measures for a while; gives the 99th percentile in milliseconds.
+/// Measures a round and prints it; returns the 99th percentile in milliseconds.
 async fn round(stage: &mut Stage, crowd: &mut Crowd, what: &str) -> f64 {
     let parts = [stage.server.id(), crowd.part.id(), std::process::id()];
     let before = parts.map(Cost::of);
@@ -250,7 +250,8 @@ async fn round(stage: &mut Stage, crowd: &mut Crowd, what: &str) -> f64 {
     got.p99_ms
 }
 
-/// Connections opened and dropped, a thousand a second for a minute, beside a hundred watchers.
+/// Measures what connections that are opened and dropped cost, a thousand a second for a minute and then for another,
+/// beside a hundred watchers.
 async fn churn() {
     let (mut stage, metrics) = Stage::set().await;
     let server = stage.server.id();

@@ -1,5 +1,5 @@
-//! What the gateway is held against: a server as it is written first. Each client has a task, which makes the text of each
-//! update anew and sends it; nothing is shared, and nothing is bounded but by the channel.
+//! The server that the gateway is compared with, as one writes it at first. Each client has a task, which makes the text
+//! of each update anew and sends it; nothing is shared, and nothing is bounded but by the channel.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
-/// The process: says where it listens, and serves the updates of the analyzer there.
+/// Runs the process: prints its address, and serves the updates of the analyzer there.
 #[tokio::main]
 pub async fn run(analyzer: SocketAddr) {
     satscope_kit::net::allow_open_files(20_000).unwrap();
@@ -31,7 +31,7 @@ pub async fn run(analyzer: SocketAddr) {
         let mut stream = client.price_updates(request).await.unwrap().into_inner();
         while let Some(message) = stream.message().await.unwrap() {
             let update = message.update.unwrap();
-            // Nobody may be there to hear it.
+            // There may be no client.
             updates.send(update).ok();
         }
     });
@@ -59,7 +59,7 @@ async fn serve(stream: TcpStream, mut updates: broadcast::Receiver<PriceUpdate>)
     }
 }
 
-/// As much as the gateway's own message says.
+/// The text of an update, which says as much as the gateway's own message.
 fn text(update: &PriceUpdate) -> String {
     let estimate = update.estimate.as_ref();
     let counters = update.counters.unwrap_or_default();

@@ -12,10 +12,10 @@ use super::{
 
 /// For how long the analyzer is away.
 const AWAY: Duration = Duration::from_secs(2);
-/// Updates before and after.
+/// Updates before the restart, and after it.
 const UPDATES: u32 = 20;
 
-/// So many watchers that read.
+/// Restarts the analyzer under `count` watchers that read.
 pub async fn run(count: u32) {
     let (mut stage, _) = Stage::set().await;
     let server = stage.server.id();
@@ -27,7 +27,7 @@ pub async fn run(count: u32) {
     let address = stage.analyzer.address;
     stage.analyzer.stop().await;
     tokio::time::sleep(AWAY).await;
-    // Another epoch, the same window but for what came meanwhile: its last dot says when it was told.
+    // Another epoch, and the window with all dots that were played meanwhile. Its last dot says when it was sent.
     stage.now.sequence = ((stage.now.sequence >> 33) + 1) << 33;
     stage.now.time_ms += 4000;
     let mut points = dots(WINDOW);
