@@ -69,7 +69,9 @@ export class WebglDots {
   #uniforms;
   #size = { width: 0, height: 0 };
   #ratio = 1;
-  /** The numbers that the card holds, and the moments that its seconds count from: of the event clock, and of the page's own. */
+  /**
+   * The numbers that the card holds, and the moments from which their seconds count: by the event clock, and by the page's own.
+   */
   #sent = new Float32Array(0);
   #base = new Base();
   #clockBase = new Base();

@@ -18,7 +18,7 @@ export class Base {
   }
 
   /**
-   * Seconds after the base, at most a million either way, beyond which moments are not told apart.
+   * Seconds after the base, at most a million either way. Moments further away are not told apart.
    * @param {number} moment seconds
    */
   after(moment) {

@@ -1,4 +1,4 @@
-//! Which node ingest asks.
+//! The choice of the node that ingest asks.
 
 pub use satscope_bitcoin::node::{Choice, Files, Login};
 use satscope_bitcoin::{

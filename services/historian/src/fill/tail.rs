@@ -31,7 +31,7 @@ const AT_ONCE: u32 = 504;
 pub struct Tail {
     /// The lock of the newest blocks.
     lock: Option<Lock>,
-    /// Number of blocks that a lock of their own was made of; `None` if the lock was carried from a period.
+    /// Number of blocks from which the newest blocks' own lock was made; `None` if the lock was carried from a period.
     own: Option<u32>,
     /// Whether the lock was looked for in the history.
     is_loaded: bool,
@@ -158,7 +158,7 @@ impl Tail {
         let found = step.stored.iter().find(|stored| stored.row.period == open);
         let of_model = found.filter(|found| found.row.model == model && found.blocks > 0);
         self.lock = of_model.and_then(|found| Lock::from_bytes(&found.row.lock));
-        // A lock of their own is made anew, because the number of blocks that it was made of is not stored.
+        // The newest blocks' own lock is made anew, because the number of blocks that it was made from is not stored.
         self.own = step.base().is_none().then_some(0);
         self.is_base_new = true;
     }

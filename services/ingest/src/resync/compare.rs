@@ -45,7 +45,7 @@ struct Open {
 pub enum Answer {
     /// The answer to [`Kind::Count`].
     Count {
-        /// Transactions in its mempool.
+        /// Transactions in the node's mempool.
         theirs: usize,
         /// The node's tip; `None` once it is known here.
         tip: Option<BlockHash>,

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::Verdict;
 
 /// More `A` in a second than this are an import (`importmempool`), or a mempool.dat being loaded: mainnet's busiest seconds
-/// have half of it.
+/// have half as many.
 pub const MOST_A_SECOND: usize = 50;
 /// `A` are counted in slots of this length, milliseconds.
 const SLOT_MS: u64 = 100;

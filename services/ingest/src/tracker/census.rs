@@ -11,7 +11,7 @@ use super::transaction::Place;
 pub(super) struct Census {
     mempool: usize,
     pending: usize,
-    /// The least and the greatest count of the mempool since that was last watched.
+    /// The least and the greatest count of the mempool since [`Census::watch_count`].
     counted: RangeInclusive<usize>,
     /// The transactions that moved while they are being watched.
     moved: Option<HashSet<Txid>>,
