@@ -24,8 +24,11 @@ export class Frames {
   #frontWanted = false;
   /** The range of the frame before. The axis jumps to the prices of another range, and does not glide. */
   #range = 0;
-  /** When the frame before was drawn, in seconds of the page's own clock; minus infinity if no frame was to follow at once. */
+  /**
+   * When the frame before was drawn, in seconds of the page's own clock, if this one follows it at once; else minus infinity.
+   */
   #followsFrameAt = -Infinity;
+  /** When the last frame was drawn, in seconds of the page's own clock. */
   #drawnAt = -Infinity;
 
   /**

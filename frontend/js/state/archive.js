@@ -20,7 +20,10 @@ import { DOTS_SECONDS, hasDots, RANGES } from "./view.js";
 
 const [HOUR, DAY] = [3600, 86_400];
 
-/** An answer is asked for again after this share of the time that it spans, but after `REFRESH_LEAST` to `REFRESH_MOST` seconds. */
+/**
+ * An answer is asked for again after this share of the time that it spans: after `REFRESH_LEAST` seconds at the earliest, and
+ * after `REFRESH_MOST` at the latest.
+ */
 const REFRESH_SHARE = 1 / 1440;
 const REFRESH_LEAST = 60;
 const REFRESH_MOST = 6 * HOUR;

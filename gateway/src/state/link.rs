@@ -57,7 +57,8 @@ impl Link {
         }
     }
 
-    /// The link when the analyzer cannot be heard, for this reason; `has_spoken` is whether it ever was.
+    /// The link when the analyzer cannot be heard, for the reason `reason`; `has_spoken` tells whether it was ever
+    /// heard.
     pub fn lost(&self, has_spoken: bool, reason: &str) -> Self {
         let state = match has_spoken {
             true => HopState::Disconnected,

@@ -23,7 +23,7 @@ impl SplitMix {
         (self.number() % end as u64) as usize
     }
 
-    /// A number from 0 up to, and without, 1.
+    /// A number from 0 to below 1.
     pub(crate) fn unit(&mut self) -> f64 {
         // An `f64` holds 53 bits exactly.
         (self.number() >> 11) as f64 / (1u64 << 53) as f64

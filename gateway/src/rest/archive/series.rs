@@ -47,8 +47,8 @@ pub struct Asked {
 /// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Span {
-    /// The time from the first of these Unix seconds up to, and without, the second; `None` stands for the oldest
-    /// or newest price.
+    /// The time from the first of these Unix seconds up to the second, which is not included; `None` stands for
+    /// the oldest or newest price.
     Between(Option<u64>, Option<u64>),
     /// This many seconds before the newest price.
     Last(u64),

@@ -85,7 +85,7 @@ impl Sight {
         height.saturating_sub(BEFORE).max(self.begin())
     }
 
-    /// The first of the newest blocks for which all blocks that its price rests on are available.
+    /// The lowest of the newest blocks whose price rests on available blocks alone.
     pub fn tail_from(&self) -> u32 {
         let first_whole = match self.readable_from == self.begin() {
             true => self.begin(),

@@ -22,7 +22,7 @@ pub struct Known {
     /// Whether a stand-in makes the chain up.
     is_made_up: bool,
     branch: Branch,
-    /// The lowest block that the history lacks or has differently; `None` until the history was compared.
+    /// The lowest height at which the history lacks the node's block; `None` until the history was compared.
     first_new: Option<u32>,
 }
 
@@ -40,7 +40,7 @@ impl Known {
         &self.branch
     }
 
-    /// The lowest block that the history lacks or has differently; 0 until the history was compared.
+    /// The lowest height at which the history lacks the node's block; 0 until the history was compared.
     pub fn first_new(&self) -> u32 {
         self.first_new.unwrap_or(0)
     }

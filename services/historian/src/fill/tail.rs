@@ -48,7 +48,7 @@ pub struct Step<'a> {
     pub branch: &'a Branch,
     /// All periods of the history.
     pub stored: &'a [StoredPeriod],
-    /// The lowest block that the history lacks or has differently.
+    /// The lowest height at which the history lacks the node's block.
     pub first_new: u32,
     /// The lowest block whose payments are kept.
     pub keep_from: u32,

@@ -72,7 +72,7 @@ pub struct Cell {
     pub number: u64,
     /// The node's chain.
     pub chain: String,
-    /// The file's row before this process.
+    /// The minute's row in the file before this process wrote it.
     pub before: Before,
     samples: MinuteRow,
 }

@@ -36,7 +36,8 @@ pub struct Ohlc {
     pub blocks: u32,
     /// The lowest confidence, in thousandths.
     pub confidence_thousandths: u16,
-    /// The least final state; provisional, too, while blocks beside these are still to be read, which may lie in the same cell.
+    /// The least final state of the blocks. It is also provisional until the blocks before and after them have been read, which
+    /// may lie in the same cell.
     pub state: BlockState,
 }
 

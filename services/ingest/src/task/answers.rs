@@ -314,7 +314,7 @@ impl Task {
         self.comparison.answered(answer.ok(), Instant::now());
     }
 
-    /// Compares the picture with the node's if it is time to, and draws the conclusion if there is one.
+    /// Compares the picture with the node's mempool when that is due, and acts on the verdict once there is one.
     pub(super) fn compare(&mut self, now: Instant) {
         match self.comparison.ask(&mut self.tracker, now) {
             Some(compare::Kind::Count) => self.asker.count(),

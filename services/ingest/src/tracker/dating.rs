@@ -32,10 +32,10 @@ pub(super) enum Change {
 pub(super) struct Undated {
     pub hash: BlockHash,
     pub change: Change,
-    /// Its transactions that were not known before it; `None` while it is still to be read.
+    /// Its transactions that were not known before it; `None` while the block is still to be read.
     pub met: Option<Vec<Txid>>,
-    /// Transactions that have entered the mempool since the block left, and so have come back already; noted while it is still
-    /// to be read. `None` if a reading has told where each transaction is.
+    /// Transactions that have entered the mempool since the block left, and so have come back already; noted while the block is
+    /// still to be read. `None` if a reading has told where each transaction is.
     pub back: Option<Vec<Txid>>,
     pub received_ms: u64,
 }

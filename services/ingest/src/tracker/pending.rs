@@ -8,7 +8,7 @@ use satscope_log::RemovalReason;
 
 use super::{Place, Tracker};
 
-/// The `A` of transactions that come back follow the last `C` at once; they have come within this, milliseconds.
+/// The `A` of transactions that come back follow the last `C` at once; all have come within this time, milliseconds.
 const SETTLED_MS: u64 = 2000;
 /// A re-org is settled this long after its last `D` if no block is connected, milliseconds: the branch is slow, or was given up
 /// without another (`invalidateblock`).

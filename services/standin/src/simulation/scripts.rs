@@ -60,8 +60,8 @@ impl Address {
         ScriptBuf::from_bytes(script)
     }
 
-    /// The script's bytes before the hash or key, the length of that, and the bytes after it. Written out, because a long past
-    /// spends most of its time on memory for small scripts.
+    /// The script's bytes before the hash or key, the length of that, and the bytes after it. They are written out here,
+    /// because making a long past takes most of its time to allocate small scripts.
     fn around_hash(self) -> (&'static [u8], usize, &'static [u8]) {
         match self {
             // OP_0, push of 20.
