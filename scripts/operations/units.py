@@ -14,7 +14,7 @@ MACHINE_SECONDS = 300
 # The keys that a unit sets for itself. All other lines of [Service] are repeated in each, because a unit that is copied
 # alone must be as hardened as the others.
 OWN = {"ExecStart", "Environment", "MemoryMax", "CPUWeight", "IOWeight", "LimitNOFILE", "StateDirectory", "StateDirectoryMode"}
-# The system calls that a unit may make beyond those of all.
+# The system calls that a unit may make beyond those that every unit may make.
 CALLS = {
     "satscope.service": "sched_setscheduler setpriority",
     "satscope-ingest.service": "sched_setscheduler",

@@ -28,14 +28,14 @@ export function spanOf({ centre, reach }) {
   return { low: centre * (1 - reach), high: centre * (1 + reach) };
 }
 
-/** The price axis, which glides to where it wants to be. */
+/** The price axis, which glides to its target. */
 export class Glide {
   /** @type {Span | null} */
   at = null;
   #clock = 0;
 
   /**
-   * Goes on towards `target`; says whether there is some way left.
+   * Goes on towards `target`; returns whether the axis is still on its way.
    * @param {Span | null} target
    * @param {number} clock seconds
    * @param {boolean} still at once, without gliding

@@ -48,7 +48,7 @@ export function nearest(points, layout, view, x, y, reach = REACH) {
     const part = partOf(layout, name);
     if (!part || view.hides.has(name)) continue;
     const isConfirmed = name === "confirmed" ? 1 : 0;
-    // Numbers only, for this runs over all dots at each move of the mouse.
+    // Only numbers are used, because this runs over all dots at each move of the mouse.
     const [left, start, end] = [part.left, part.start, part.end];
     const perSecond = (part.right - part.inset - left) / (end - start);
     const perUsd = (layout.bottom - layout.top) / (layout.high - layout.low);

@@ -92,7 +92,7 @@ async function askToNotify() {
   }
 }
 
-/** Writes by which means an alert will reach the reader here, and why not by the others. */
+/** Writes by which means an alert will reach the reader in this browser, and what keeps it from the others. */
 function showMeans() {
   setText(
     byId("alert-sound"),

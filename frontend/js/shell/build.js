@@ -68,7 +68,7 @@ export class Renewal {
   }
 
   /**
-   * Takes a sign of use.
+   * Notes that the page is being used.
    * @param {number} clock seconds of the page's own clock
    * @param {boolean} isPressed whether a button or finger is down, so that a gesture goes on
    */

@@ -46,7 +46,7 @@ export function listenToShare(state, { layers, layout }) {
   }
 }
 
-/** Fills the fields with the texts to copy, as they are now. */
+/** Fills the fields with the texts to copy for the present view. */
 function showTexts() {
   fieldOf("share-link").value = location.href;
   fieldOf("share-embed").value = embedOf(new URL(".", document.baseURI).href, location.hash);

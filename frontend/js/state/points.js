@@ -123,7 +123,7 @@ export class Points {
     const starts = spans.map((span) => span?.start ?? Infinity);
     const ends = spans.map((span) => (span?.live ? Infinity : (span?.end ?? -Infinity)));
     const found = [0, 0];
-    // Numbers only, for this runs over all points at each frame.
+    // Only numbers are used, because this runs over all points at each frame.
     for (let slot = 0; slot < count; slot += 1) {
       const state = this.confirmed[slot];
       const place = places[slot];
@@ -173,8 +173,8 @@ export class Points {
   /**
    * Takes in the rest of the picture, or a part of it, as it stood at `sequence`. A change that the socket brought at that
    * sequence or later wins: the parts of a split update bear the sequence of the update before, and a change that the picture
-   * already has does no harm. A change that the picture has first comes again by the socket. Returns `false` and takes
-   * nothing if the picture is of another epoch than the socket: their sequences and stamps cannot be compared.
+   * has already does no harm when the socket brings it too. Returns `false` and takes nothing if the picture is of another
+   * epoch than the socket: their sequences and stamps cannot be compared.
    * @param {Pictured[]} points all points of the picture that bear their stamps
    * @param {number} sequence
    * @param {number} heard the sequence of the socket's last message

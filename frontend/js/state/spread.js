@@ -38,6 +38,6 @@ const milliseconds = (seconds) => Math.round(seconds * 1000);
 export function share(id) {
   let hash = 0x811c9dc5;
   for (let at = 0; at < id.length; at += 1) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
-  // FNV's low bits are the better mixed ones of short texts.
+  // Of a short text, FNV mixes the low bits better than the high ones.
   return (Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 0) / 2 ** 32;
 }

@@ -180,8 +180,8 @@ function isOtherSource(state, { simulated, chain }) {
 }
 
 /**
- * Forgets everything with stamps of another clock, and zooms to such times. The line of estimates stays until it has been
- * fetched anew, which may take half a minute: it is moved with the clock, as ingest moves its stamps.
+ * Forgets everything with stamps of another clock, the zooms included. The line of estimates stays until it has been fetched
+ * anew, which may take half a minute: it is moved with the clock, as ingest moves its stamps.
  * @param {State} state
  * @param {number | null} timestamp the event clock after the turn, Unix seconds
  */

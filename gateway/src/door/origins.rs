@@ -12,7 +12,7 @@ use crate::answer::{AGE, STALE};
 /// Standard, 9.2.4).
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// A list of origins, or all: those whose pages may read the answers, or show the page in a frame.
+/// The origins, some or all, whose pages may read the answers, or show the page in a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
     any: bool,

@@ -23,7 +23,7 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// A limit of `per_second`, of which nothing is used.
+    /// A limit of `per_second`, all of it left.
     pub fn new(per_second: u32) -> Self {
         let per_second = f64::from(per_second);
         RateLimit {

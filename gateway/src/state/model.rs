@@ -255,7 +255,7 @@ fn is_held_against(held: &Current, update: &Update) -> bool {
     (has_no_price || has_no_points) && is_of_same_node(held, &update.current)
 }
 
-/// Whether both may be of one node: an unknown chain may be the same.
+/// Whether both states may be of one node: an unknown chain may be the same.
 fn is_of_same_node(held: &Current, other: &Current) -> bool {
     let known = |current: &Current| Some((current.chain.clone()?, current.simulated));
     match (known(held), known(other)) {

@@ -124,7 +124,7 @@ impl Snapshot {
             return None;
         }
         let gone = added.iter().filter(|key| self.points.get(key).is_none());
-        // A missing key may be that of a point with another stamp before, which is sent whole and was not removed.
+        // A point that got another stamp has left its old key behind. The point is sent whole, and was not removed.
         let gone = gone.filter(|key| !told.contains(key.id.as_ref()));
         let changes = changed.iter().chain(gone).map(|key| {
             let held = self.points.get(key);

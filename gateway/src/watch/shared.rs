@@ -35,7 +35,8 @@ pub struct Shared {
     news: Option<(Sequence, Outgoing)>,
     /// The message for clients that have seen nothing; written when the first one asks.
     greeting: OnceLock<Outgoing>,
-    /// The messages for clients that have missed some updates, by their number; `None` if a greeting is shorter.
+    /// The messages for clients that have missed some updates, by the number of these updates; `None` if a greeting is
+    /// shorter.
     catch_ups: Mutex<BTreeMap<usize, CatchUp>>,
 }
 

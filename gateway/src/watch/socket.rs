@@ -1,4 +1,5 @@
-//! One WebSocket client: it is sent the newest whenever it can take it, and closed if it takes nothing for too long.
+//! One WebSocket client: it is sent the newest state whenever it can take that, and closed if it takes nothing for
+//! too long.
 
 use std::{io, sync::Arc};
 

@@ -49,7 +49,7 @@ impl Labels {
         }
     }
 
-    /// Whether both may be of one node: an unknown chain agrees with any.
+    /// Whether both labels may be of one node: an unknown chain agrees with any.
     pub fn agree_with(&self, other: &Labels) -> bool {
         let chains = [&self.chain, &other.chain];
         let one_is_unknown = chains.iter().any(|chain| chain.is_empty());

@@ -104,7 +104,7 @@ impl PriceLog {
     /// Logs what is new about an update's price, `None` if there is none. `time_ms` is the event clock, Unix milliseconds.
     pub fn look(&mut self, priced: Option<Priced>, time_ms: u64, now: Steady) {
         let Some(priced) = priced else {
-            // A price after this one is of another node, so it is logged as a first one.
+            // The next price is of another node, so it is logged as a first one.
             self.first.said = None;
             self.followed_usd = None;
             return;

@@ -131,7 +131,7 @@ pub struct ZmqPublisher {
     pub address: String,
 }
 
-/// Which blocks the node keeps. Source: Core, `src/node/blockmanager_args.cpp`.
+/// The blocks that the node keeps. Source: Core, `src/node/blockmanager_args.cpp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prune {
     /// All blocks.

@@ -1,4 +1,4 @@
-//! Which transactions are payments that could be a round dollar sum, and why the others are not.
+//! Tells which transactions are payments that could be a round dollar sum, and why the others are not.
 //!
 //! A payer of $50 sends one output worth $50 and takes the rest back as change; an exchange pays a hundred customers at once.
 //! [`Filter`] keeps transactions that look like either and names the reason for every other one.

@@ -163,7 +163,8 @@ impl HistoryService for Service {
         let has = match history.clone() {
             Some(history) => {
                 let found = answer("coverage", &self.long, history, Readers::coverage).await?;
-                // A file that cannot be read gets an answer too. `upkeep` asks the same, and logs the reason.
+                // The question is answered even if the file cannot be read. `upkeep` asks the same, and logs the
+                // reason.
                 let unread = found.as_ref().err().map(StoreError::public);
                 report.unusable = report.unusable.or(unread.map(str::to_owned));
                 found.ok()

@@ -28,7 +28,7 @@ pub fn of_blocks(first: u32, header_times: &[u64], heights: Range<u32>) -> Vec<u
     let start = heights.start.max(first);
     let medians = (start..heights.end.min(medians_end)).map(median_of);
     let mut times: Vec<u64> = medians.collect();
-    // Runs from the last median on, even below `heights`.
+    // The latest header time since the last median counts, even of blocks below `heights`.
     let mut latest = match medians_end > first {
         true => median_of(medians_end - 1),
         false => 0,

@@ -272,8 +272,8 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         }
     }
 
-    /// Appends the tail to the new file, and gives the new file the old one's place. A tail from while the draft was written is
-    /// synced in the new file first, because the old file may have been synced meanwhile.
+    /// Appends the tail to the new file, and gives the new file the old one's place. A tail that was appended while the draft
+    /// was written is synced in the new file first, because the old file may have been synced meanwhile.
     fn go_over(&mut self, mut new: Writer<D::File>, now: Instant) -> Result<(), Failure> {
         let Some(renewal) = self.renewal.as_mut().filter(|one| !one.is_given_up()) else {
             return Err(Failure::GivenUp);

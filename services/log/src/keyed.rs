@@ -1,5 +1,5 @@
-//! Hashes of txids for tables that each transaction goes through. A stranger can make txids that are alike, so that each table
-//! has a key of its own.
+//! Hashes of txids for tables that each transaction goes through. A stranger can make txids that are alike, so each table has
+//! a key of its own.
 //!
 //! Every other table of the workspace is one of the standard library, whose key the system draws. No crate may depend on a
 //! hasher without a key: `tests/architecture.rs`.

@@ -1,8 +1,8 @@
 //! The ordered log of mempool events, positions in it, and the window that it adds up to.
 //!
 //! Ingest writes the [`EventLog`] and the analyzer reads it; both keep the same [`Window`], so that a reader that resumes, or
-//! begins again from a whole window, ends with the writer's window, transaction by transaction. [`Replay`] lets a reader of the
-//! updates resume that are made from the log. There is no clock here: time comes with the events.
+//! begins again from a whole window, ends with the writer's window, transaction by transaction. With [`Replay`], a reader can
+//! resume the updates that are made from the log. There is no clock here: time comes with the events.
 
 mod event;
 mod keyed;

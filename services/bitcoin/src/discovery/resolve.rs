@@ -114,7 +114,7 @@ impl Files {
     }
 }
 
-/// The data folder. Set by hand, it is that one; else `datadir` moves it.
+/// The data folder: the one set by hand, else the one that `datadir` names, else the place's own.
 fn data_dir(settings: &Settings, start: &Start, chain: Chain) -> Result<PathBuf, DiscoveryError> {
     let configured = match start.origin {
         Origin::ByHand => None,

@@ -113,7 +113,7 @@ impl<N: Node> Tools<N> {
     /// answer.
     ///
     /// # Errors
-    /// None that are to be expected.
+    /// None are expected.
     pub async fn hash_at(&self, height: u32) -> Result<Option<BlockHash>, NodeError> {
         self.patiently(|| self.reading.node.hash_at(height)).await
     }

@@ -242,7 +242,8 @@ impl Known {
             .find(|(height, _)| fork.is_none_or(|fork| *height < fork));
         self.first_new = Some(match (shared, fork) {
             (Some(_), None) => tip.map_or(0, |tip| tip.height + 1),
-            // Blocks of final periods between the shared block and the fork have no hashes, so they are left too.
+            // Blocks of final periods between the shared block and the fork have no hashes to compare, so they count as above
+            // the fork.
             (Some((shared, _)), Some(_)) => {
                 leave(ledger, shared + 1).await?;
                 shared + 1

@@ -213,7 +213,7 @@ impl Tracker {
     }
 
     /// Takes a `C` for a block that is in the chain already, because the message is older than a resync. Transactions that such
-    /// messages have moved are put back into the block, and the block is told again.
+    /// messages have moved are put back into the block, and the block is published again.
     pub(super) fn connect_again(&mut self, at: usize, now_ms: u64) {
         let known = &self.chain[at];
         if known.standing != Standing::Told {

@@ -138,7 +138,7 @@ impl Tracker {
             self.drop_content(txid, undated.change);
         }
         if let (Change::Joined, Some(at)) = (undated.change, self.place_in_chain(&undated.hash)) {
-            // The blocks after it have not been told, and are read with it.
+            // The blocks after it have not been published, and are read with it.
             for known in self.chain.split_off(at) {
                 let hash = BlockHash::from_byte_array(known.block.hash);
                 drop(self.take_undated(&hash));

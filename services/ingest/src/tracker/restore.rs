@@ -144,7 +144,7 @@ impl Tracker {
                 self.stamp_met(&txid, time_ms, false, now_ms);
             }
         }
-        // The whole window is told at once, when all of it has been restored.
+        // The whole window is published at once, when all of it has been restored.
         self.out.clear();
     }
 

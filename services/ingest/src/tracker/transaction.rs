@@ -178,7 +178,7 @@ impl Seen {
         self.since = Millis::new(self.since_ms().min(now_ms));
     }
 
-    /// Whether it counts as counted and published, in its state now.
+    /// Whether, in its present state, it is among the counted and among the published ones.
     pub fn told(&self) -> Told {
         Told {
             counted: self.verdict != Verdict::Unknown && self.place != Place::Announced,
