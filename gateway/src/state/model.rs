@@ -264,8 +264,8 @@ fn is_of_same_node(held: &Current, other: &Current) -> bool {
     }
 }
 
-/// Whether a whole picture can be compared with the clients': it is of the same node, by the same clock, and of the
-/// same lock.
+/// Whether a whole picture can be compared with the clients' picture: it is of the same node, by the same clock, and of
+/// the same lock.
 fn is_comparable(held: &Current, whole: &Current) -> bool {
     let (Some(before), Some(now)) = (&held.estimate, &whole.estimate) else {
         return false;

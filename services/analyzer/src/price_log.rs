@@ -101,7 +101,8 @@ impl<T: Copy + PartialEq> Told<T> {
 }
 
 impl PriceLog {
-    /// Logs what is new about an update's price, `None` if there is none. `time_ms` is the event clock, Unix milliseconds.
+    /// Logs what is new about the price of an update; `priced` is `None` if the update has no price. `time_ms` is the
+    /// event clock, Unix milliseconds.
     pub fn look(&mut self, priced: Option<Priced>, time_ms: u64, now: Steady) {
         let Some(priced) = priced else {
             // The next price is of another node, so it is logged as a first one.

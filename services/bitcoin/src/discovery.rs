@@ -65,7 +65,7 @@ pub struct Node {
     pub has_rpcauth: bool,
     /// The ZMQ topics that the files tell the node to publish. Once the node answers, its own list counts.
     pub zmq: Vec<ZmqPublisher>,
-    /// Whether the node keeps all blocks.
+    /// The blocks that the node keeps.
     pub prune: Prune,
     /// Whether the RPC server is switched on; `None` if no file says so, which means on for `bitcoind` and off for `bitcoin-qt`.
     pub server: Option<bool>,

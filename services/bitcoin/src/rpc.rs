@@ -87,7 +87,7 @@ impl Rpc {
         })
     }
 
-    /// One call.
+    /// Calls a method with these parameters, and returns its result.
     ///
     /// # Errors
     /// All of [`RpcError`].
@@ -100,7 +100,7 @@ impl Rpc {
         self.post(method, &body).await?.single(method)
     }
 
-    /// Many calls in one request; the answers in the order of the calls, each with its own error.
+    /// Makes many calls in one request. Returns the answers in the order of the calls, each with its own error.
     ///
     /// # Errors
     /// When the request as a whole fails, or an answer is missing.

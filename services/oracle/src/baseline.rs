@@ -54,7 +54,7 @@ const BINS_PER_DECADE: f64 = 1000.0;
 /// The histogram begins at 1000 satoshi and ends ten decades later.
 const FIRST_DECADE: f64 = 3.0;
 const BINS: usize = 10_000;
-/// Prices searched: from $1,000, four decades.
+/// The prices that are searched: four decades from $1,000 on.
 const FIRST_PRICE_DECADE: f64 = 3.0;
 const PRICE_BINS: usize = 4001;
 /// Half the width of the moving average that makes the background, in bins.

@@ -11,7 +11,7 @@ use crate::track::Posterior;
 /// The least evidence for a price, in nats, that is an answer: 3 to 1 against chance.
 pub(crate) const LEAST_EVIDENCE: f64 = 1.0;
 /// The variance of the shared error halves over this many minutes with payments. Payments of one block share an error
-/// because their senders look at one market, and often pay through one service; an hour or two later both are others.
+/// because their senders look at one market, and often pay through one service; an hour or two later both have changed.
 /// Measured on blocks: alone, spread over ten minutes, and 3, 6 and 18 in a row.
 const SHARED_MINUTES: f64 = 50.0;
 /// A peak beside the price leaves the price in doubt unless it is lower by this share of the height of the price's own peak.

@@ -16,8 +16,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Records how many blocks are read at a moment, counted from any fixed one. A lower number than before restarts
-    /// the measurement.
+    /// Records how many blocks have been read at a moment, which is given as the time since any fixed one. A lower
+    /// number than before restarts the measurement.
     pub fn note(&mut self, at: Duration, read: u64) {
         if self
             .samples

@@ -295,7 +295,7 @@ impl Tail {
     }
 
     /// The payments that the prices of these blocks rest on, and the height of the last of them. The payments are also
-    /// kept as recent.
+    /// kept in the file of recent ones.
     async fn stretch<N: Node>(
         &self,
         tools: &Tools<N>,

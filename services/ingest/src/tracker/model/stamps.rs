@@ -89,7 +89,8 @@ impl Play {
     }
 
     fn act(&mut self, scene: &Scene) -> Result<(), TestCaseError> {
-        // A reading that comes before the block that has left gives the entry times that the re-org has set anew.
+        // A reading that is made before the block that has left was read gives the entry times that the re-org has set
+        // anew.
         let is_behind = !self.reader.is_in_step()
             || self.reader.is_busy()
             || matches!(scene.fate, Fate::Reconnects);
