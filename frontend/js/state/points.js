@@ -31,7 +31,7 @@ const FIRST_ROOM = 2048;
 /** The arrival of a point that was there before the page looked. */
 const LONG_AGO = -1e6;
 
-/** The first letter of names that replace unknown ids. */
+/** The first character of the names that replace unknown ids. */
 const NAMELESS = "~";
 
 /**

@@ -58,8 +58,8 @@ pub(crate) fn value_bin(value_sats: u64) -> Option<usize> {
     (value_sats > 0 && bin < VALUE_BINS as f64).then_some(bin as usize)
 }
 
-/// The first index in one row, and the first in another that lies `drift` bins further on, where the two overlap on the
-/// grid.
+/// The indices, in a row and in another row that lies `drift` bins further on, at which the overlap of the two on the grid
+/// begins.
 pub(crate) fn moved(drift: isize) -> (usize, usize) {
     let most = PRICE_BINS as isize;
     let (to, from) = ((-drift).clamp(0, most), drift.clamp(0, most));

@@ -15,7 +15,7 @@ const SUMS_USD: [f64; 54] = [
 /// The ranges of a round sum's peak, and of the ordinary amounts beside it, in percent from the sum.
 const PEAK_PERCENT: f64 = 1.0;
 const BESIDE_PERCENT: (f64, f64) = (2.0, 5.0);
-/// Number of ordinary amounts within one percent that is added for each sum, so that a sum with few amounts beside it
+/// This many ordinary amounts within one percent are added for each sum, so that a sum with few amounts beside it
 /// counts as weak.
 const PRIOR_AMOUNTS: f64 = 20.0;
 /// The standard deviation between blocks is multiplied by this, because few blocks show too little of it.

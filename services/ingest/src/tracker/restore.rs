@@ -13,7 +13,7 @@ use super::{
 };
 use crate::stamp::Shift;
 
-/// A clock may be this far behind the journal's last record, milliseconds, because it was read a moment ago.
+/// The clock may be this far behind the journal's last record, milliseconds, because its reading may be a moment old.
 const CLOCK_TOLERANCE_MS: u64 = 2000;
 
 impl Tracker {

@@ -16,8 +16,7 @@ use crate::row::Row;
 const NEAR_BLOCKS: usize = 9;
 /// Fewer payments than this in the near blocks show no price, because all prices that were measured rest on more.
 const LEAST_PAYMENTS: u64 = 100;
-/// Part of the error common to all payments of one block that is left in a price that several blocks share, as a
-/// fraction.
+/// All payments of one block share an error. This fraction of it is left in a price that several blocks share.
 const SHARED: f64 = 0.45;
 /// Bins on each side of a price that are searched for peaks beside it.
 const BESIDE: usize = 200;

@@ -160,7 +160,7 @@ impl Play {
         self.reader.beat(&self.node);
     }
 
-    /// The time in which a payment was first seen, by the reader's clock.
+    /// The range of times in which a payment was first seen, by the reader's clock.
     fn bounds(&self, txid: &Txid) -> std::ops::RangeInclusive<u64> {
         let truth = &self.node.truth[txid];
         let reset_ms = truth.reset_ms.filter(|_| self.has_missed).unwrap_or(0);
