@@ -44,7 +44,7 @@ pub struct Rest {
     pub pictures: Pictures,
     /// The page's HTML document.
     pub index: Index,
-    /// Time for which answers that cannot say that the price is stale still give a stale price.
+    /// Time for which a stale price is still given by answers that have no place to say that it is stale.
     pub stale_after: Duration,
     /// Whether this process takes requests, and the time since it started.
     pub readiness: Readiness,

@@ -82,7 +82,8 @@ pub(crate) fn summarise(
     let (mut summary, mut unread, mut written) = (Summary::default(), 0, 0);
     let count = listed.len();
     let mut listed = listed.into_iter();
-    // Blocks that are not reported yet, after the last reported ones, which are pooled with them.
+    // Blocks that are not reported yet. Before them come the last reported ones, as far as the windows of the new blocks
+    // reach back to them.
     let mut held: Vec<Block> = Vec::new();
     for done in (0..count).step_by(TOGETHER) {
         progress.show(&format!("block {} of {count}", done + 1));

@@ -115,7 +115,7 @@ pub struct PasswordLogin {
     pub password: String,
 }
 
-/// Neither user nor password is shown, because operators mix the two up.
+/// Neither user nor password is shown, because operators mix them up.
 impl fmt::Debug for PasswordLogin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("PasswordLogin(masked)")

@@ -121,7 +121,7 @@ pub fn login(
 fn kind(settings: &IngestSettings, choice: &Choice) -> String {
     let of_node = |node: &Node| match &node.login {
         discovery::Login::Cookie(cookie) => format!("the cookie {}", cookie.path().display()),
-        // Operators mix the two up, so that neither is shown.
+        // Operators mix user and password up, so neither is shown.
         discovery::Login::Password(_) => "rpcuser and rpcpassword of the node's files".to_owned(),
         discovery::Login::Withheld => "none".to_owned(),
     };
