@@ -33,7 +33,7 @@ fn main() {
     }
 }
 
-/// Transactions of many shapes, and truncated or otherwise broken ones.
+/// Messages that no node should send, without the long ones.
 fn odd_messages() -> impl Iterator<Item = Vec<Vec<u8>>> {
     let small = |parts: &Vec<Vec<u8>>| parts.iter().all(|part| part.len() < 2000);
     satscope_standin::odd_frames(1).into_iter().filter(small)

@@ -148,14 +148,14 @@ impl Chain {
         &self.active[self.active.len() - 1]
     }
 
-    /// A block of the best chain; of the past, without its transactions.
+    /// A block of the best chain. A block of the past comes without its transactions.
     pub fn at_height(&self, height: u32) -> Option<Arc<Block>> {
         let mut active = self.active.iter().rev();
         let held = active.find(|block| block.height == height).cloned();
         held.or_else(|| self.past.as_ref()?.at_height(height).map(Arc::new))
     }
 
-    /// A block, and whether it is on the best chain; of the past, without its transactions.
+    /// A block, and whether it is on the best chain. A block of the past comes without its transactions.
     pub fn block(&self, hash: &BlockHash) -> Option<(Arc<Block>, bool)> {
         let known = |blocks: &VecDeque<Arc<Block>>| {
             let mut blocks = blocks.iter().rev();

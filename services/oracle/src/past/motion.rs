@@ -23,7 +23,7 @@ const MOST_OF_A_BLOCK: f64 = 5.0;
 
 /// The probability of each price from block to block, in the direction of time or against it: a price moves by the same
 /// law both ways. Each block's payments lie, on average, in the middle between the block before and their own. So the
-/// price moves by a half before they are weighed and by a half after.
+/// price moves for half of that time before they are weighed, and for the other half after.
 #[derive(Debug, Clone)]
 pub(crate) struct Moving<'a> {
     kernel: &'a Kernel,
