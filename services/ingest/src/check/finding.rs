@@ -13,7 +13,7 @@ pub struct Finding {
     state: State,
 }
 
-/// The state of the thing. The states that need mending, and no others, hold the advice.
+/// The state of the thing that a finding is about. A state in which something is to be mended says what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// The thing is as it should be.

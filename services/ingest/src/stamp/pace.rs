@@ -84,8 +84,8 @@ impl Pace {
     }
 }
 
-/// The pace of `A` while the node cannot be asked, since its counters began anew. An `A` that comes fast may have been loaded or
-/// imported, and is never published.
+/// The pace of `A` after the node's counters began anew, for as long as the node cannot be asked. An `A` that comes fast may
+/// have been loaded or imported, and is never published.
 #[derive(Debug, Default)]
 pub struct Calm {
     pub(super) pace: Pace,

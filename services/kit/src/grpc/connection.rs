@@ -66,14 +66,14 @@ fn is_of_this_machine(error: &io::Error) -> bool {
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
-    /// `None` once the client has begun.
+    /// `None` once the client has sent the preface.
     beginning: Option<Beginning>,
     cut: CancellationToken,
     is_cut: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: OwnedSemaphorePermit,
 }
 
-/// The bytes that a client has yet to send before it counts as begun, and the time that is left for them.
+/// The bytes of the preface that the client has yet to send, and the time that is left for them.
 #[derive(Debug)]
 struct Beginning {
     missing: usize,
