@@ -169,7 +169,7 @@ function readRange(text) {
 }
 
 /**
- * Links from before there was a choice name no axis, and zoom the parts of a split one.
+ * Links that are older than the choice of an axis name none. Such a link is of a split axis if it zooms one of the parts.
  * @param {string | null} text
  * @param {Zooms} zoom
  * @returns {View["axis"] | undefined}

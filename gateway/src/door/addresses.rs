@@ -156,8 +156,8 @@ impl Drop for AddressPermit {
     }
 }
 
-/// The address that counts: of IPv6 the /64, because a customer has at least one /64 with as many addresses as wanted
-/// (RFC 6177).
+/// The address by which a client is counted: of an IPv6 address only the /64 network, because a customer has at least
+/// one /64, with as many addresses as wanted (RFC 6177).
 pub fn one_household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -165,7 +165,7 @@ pub struct NodeStatus {
 /// Counts since ingest's start, but for the mempool's size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Distinct transactions met, without coinbases, but with those read back at the start.
+    /// Distinct transactions met, the ones read back at the start among them; coinbases are not counted.
     pub received: u64,
     /// Received transactions that the filter left out.
     pub filtered: u64,

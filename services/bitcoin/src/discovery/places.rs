@@ -51,8 +51,8 @@ impl Places {
         }
     }
 
-    /// The cookie of a node that has yet to be started with default settings in our user's home folder; `None` if a folder was
-    /// set by hand, or there is no home folder.
+    /// The cookie that a node will write once it is started in our user's home folder with default settings; `None` if a folder
+    /// was set by hand, or there is no home folder.
     pub fn awaited_cookie(&self) -> Option<CookieFile> {
         let home = self.home.as_ref().filter(|_| self.bitcoin_dir.is_none())?;
         let path = home.join(DEFAULT_FOLDER).join(".cookie");

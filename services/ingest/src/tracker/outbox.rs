@@ -11,7 +11,7 @@ use super::record::Record;
 pub enum FirstSight {
     /// It passed the filter.
     Accepted,
-    /// The filter left it out, and why; `None` if an earlier process knew why.
+    /// The filter left it out, for this reason; `None` if only an earlier process knew the reason.
     Filtered(Option<Rejection>),
     /// It is older than the window, and was not looked into.
     BeforeWindow,
