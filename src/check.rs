@@ -40,7 +40,7 @@ pub fn run(process: &ProcessSettings, parts: &Parts, format: Format) -> anyhow::
         findings.push(ports);
         findings
     });
-    // A name that no resolver answers, or a ZMQ thread that still ends, must not hold the process.
+    // A name that no resolver answers, or a ZMQ thread that has not ended yet, must not hold the process.
     runtime.shutdown_background();
     let text = match format {
         Format::Text => {

@@ -7,7 +7,7 @@ import { formatAge, formatCount, formatDate } from "../base/format.js";
 const DAY_SECONDS = 86_400;
 
 /**
- * Such as `history since March 2021 · 61 % filled · 3 h left`.
+ * The text of the line, such as `history since March 2021 · 61 % filled · 3 h left`.
  * @param {Coverage | null} coverage `null` if no historian answers
  * @returns {string} empty if there is nothing to say
  */

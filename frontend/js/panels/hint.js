@@ -2,7 +2,10 @@
 
 import { byId, setText } from "../base/dom.js";
 
-/** The time for which the hint stays after the last turn of the wheel, in milliseconds, and the number of times that it comes. */
+/**
+ * The time for which the hint stays after the last turn of the wheel, in milliseconds, and the number of times that the hint
+ * comes.
+ */
 const STAYS_MS = 1800;
 const MOST_TIMES = 3;
 

@@ -110,7 +110,7 @@ function isOutside(points, slot, { low, high }, { start, end, live }) {
 }
 
 /**
- * The share of its way that a dot has still before it.
+ * The share of its way that a dot has yet to go.
  * @param {number} seconds since it arrived
  */
 function awayAt(seconds) {

@@ -79,7 +79,7 @@ function ticksOf({ left, right, start, end }, em) {
   const room = (right - left) / em;
   if (end - start > LONG_SECONDS) return longTicks(start, end, room);
   const times = timeTicks(start, end, room / 4.4);
-  // Less than a minute apart, labels need their seconds and so more room.
+  // Labels less than a minute apart show seconds, and so need more room.
   const isFine = times.length > 1 && times[1] - times[0] < 60;
   return isFine ? { times: timeTicks(start, end, room / 6), unit: "second" } : { times, unit: "minute" };
 }

@@ -26,7 +26,7 @@ const REST = 1.75;
 const FRESH = 2.5;
 const LEAST_REST = 0.8;
 
-/** The height of plot, in CSS pixels, above which dots grow with it. */
+/** The height of the plot, in CSS pixels, above which dots grow with it. */
 const USUAL_HEIGHT = 420;
 
 /** Dots at rest cover no more than this share of their part, so that where they pile up still stands out. */

@@ -39,6 +39,6 @@ export function followedPrices(state) {
   if (!reach) return aboutNow;
   const { low, high } = reach;
   const margin = Math.max(LEAST * high, MARGIN * (high - low));
-  // A margin below must not come near 0, where a logarithm has no place.
+  // The lower end must stay well above 0, because a logarithmic axis has no 0.
   return { low: Math.max(low * 0.8, low - margin), high: high + margin };
 }

@@ -14,7 +14,7 @@ const NAMES = { confirmed: "Confirmed", mempool: "Mempool" };
 const LONG = { confirmed: "amounts confirmed", mempool: "in the mempool" };
 const NONE = { confirmed: "none confirmed yet", mempool: "no payments yet" };
 
-/** Spans above these many seconds are told in days, and in years. */
+/** Spans longer than this many seconds are written in days, and in years. */
 const TWO_DAYS = 2 * 86_400;
 const TWO_YEARS = 730 * 86_400;
 

@@ -92,7 +92,7 @@ async function askToNotify() {
   }
 }
 
-/** Writes by which means an alert will reach the reader in this browser, and what keeps it from the others. */
+/** Writes how an alert will reach the reader in this browser, and why it cannot in other ways. */
 function showMeans() {
   setText(
     byId("alert-sound"),

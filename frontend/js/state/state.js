@@ -279,7 +279,7 @@ function boundPoints(state) {
 }
 
 /**
- * Messages a second of late; `null` while there are too few to tell.
+ * The recent number of messages a second; `null` while there are too few to tell.
  * @param {State} state
  */
 export function updateRate({ pace }) {

@@ -1,4 +1,5 @@
-//! The age of the price, counted by clocks that no clock setting reaches, and the reason why a price is stale.
+//! The age of the price, counted by clocks that stay right when the system clock is set, and the reason why a price is
+//! stale.
 
 use satscope_kit::clock::{STEP_MS, Steady};
 use satscope_log::{Hop, HopState};

@@ -41,7 +41,8 @@ pub struct Publisher {
     /// Whether a window is being received, so that the state is not whole.
     is_receiving: bool,
     clock: EventClock,
-    /// The price's age, if the price is of another clock: of an earlier process, or of before the event clock was set.
+    /// The price's age, if the price is by another clock: from an earlier process, or from before the event clock was
+    /// set.
     carried: Option<Carried>,
     /// The labels of the node that the last price is of.
     labels: Option<Labels>,

@@ -37,9 +37,9 @@ pub use writer::{Limits, WriteError, Writer};
 
 /// The note that a recording of our own begins with.
 pub const BEGAN: &str = "recording began";
-/// The note for a connection to the node that stands.
+/// The note that says that a connection to the node is up.
 pub const CONNECTED: &str = "connected";
-/// The note for a connection to the node that is gone.
+/// The note that says that a connection to the node is gone.
 pub const DISCONNECTED: &str = "disconnected";
 
 /// One line of a recording.

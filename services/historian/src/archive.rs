@@ -211,7 +211,7 @@ impl State {
         error
     }
 
-    /// Whether the file was refused for another reason, or for none, at the last try.
+    /// Whether the error differs from that of the last try; the error is kept for the next.
     fn is_news(&mut self, error: &StoreError) -> bool {
         let words = Some(error.to_string());
         let is_news = self.refused != words;

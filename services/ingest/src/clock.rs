@@ -11,7 +11,8 @@ use satscope_log::Simulation;
 pub enum Clock {
     /// The node is real, and this machine's clock counts.
     System(UnixClock),
-    /// The node is a stand-in that has not said the time over this connection; holds its last labels before, if there were any.
+    /// The node is a stand-in that has not said the time over this connection; holds the last labels from before, if there were
+    /// any.
     Awaited(Option<StandInLabels>),
     /// The node is a stand-in, and these are its newest labels.
     StandIn(StandInLabels),

@@ -110,7 +110,7 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
             file: Arc::new(file),
             bytes: whole_bytes,
         };
-        // The process that made it may have been killed before it synced the folder.
+        // The process that made the file may have been killed before it synced the folder.
         let name = Name::New { before: None };
         self.state = State::Written { file, name };
         Ok(())
@@ -148,8 +148,8 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         }
     }
 
-    /// Does what is due at `now`: takes the thread's report, has the file synced, and has it begun anew if it is too long,
-    /// outdated or not written. `known` is all that is known at `time_ms`.
+    /// Does what is due at `now`: takes the thread's report, lets the thread sync the file, and lets it begin the file anew if
+    /// the file is too long, outdated or not written. `known` is all that is known at `time_ms`.
     pub fn keep(&mut self, now: Instant, time_ms: u64, known: impl Iterator<Item = R>) {
         self.take_report(now);
         if !self.worker.is_busy() {
@@ -232,7 +232,7 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Journal<R, D> {
         }
     }
 
-    /// Has the thread sync the file if that is due, and the folder as soon as the file has got its name.
+    /// Lets the thread sync the file if that is due, and the folder as soon as the file has got its name.
     fn sync(&mut self, now: Instant) {
         let State::Written { file, name } = &mut self.state else {
             return;

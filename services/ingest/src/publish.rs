@@ -84,7 +84,7 @@ impl Publisher {
         }
     }
 
-    /// Has the journal begun anew, because its stamps are outdated.
+    /// Lets a new journal be begun, because the stamps in this one are outdated.
     pub fn outdate_journal(&mut self, now_ms: u64, known: impl Iterator<Item = Record>) {
         if let Some(journal) = &mut self.journal {
             journal.outdate();

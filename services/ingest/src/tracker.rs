@@ -240,7 +240,7 @@ impl Tracker {
         self.out.events.push((now_ms, Event::Status(status)));
     }
 
-    /// Has changes noted for a journal from now on.
+    /// From now on, notes changes for a journal.
     pub fn begin_journal(&mut self) {
         self.is_journaled = true;
     }

@@ -34,7 +34,7 @@ pub struct Entry {
 pub enum Event {
     /// A transaction that passed the filter was seen for the first time, or came back; and where it is.
     Accepted(Arc<Accepted>, State),
-    /// An accepted transaction left the mempool unconfirmed, or a window that is full.
+    /// An accepted transaction left the mempool unconfirmed, or was dropped from a window that is full.
     Removed(Txid, RemovalReason),
     /// A block became part of the best chain, with those of its transactions that were accepted.
     BlockConnected(Box<Block>, Vec<Txid>),

@@ -20,7 +20,7 @@ use crate::{
 /// Interval between writes to the disk; a crash costs the messages of this time at most.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const REPORT_EVERY: Duration = Duration::from_secs(60);
-/// The pause before the disk is tried again, and how long it may still take once it is time to stop.
+/// The pause before the disk is tried again, and how long tries may go on once it is time to stop.
 const RETRY: Duration = Duration::from_millis(250);
 const LAST_TRIES: Duration = Duration::from_secs(2);
 /// The most entries taken from the queue at once.
@@ -144,7 +144,7 @@ impl Keeper {
         }
     }
 
-    /// Writes all out, and waits for the disk as long as necessary.
+    /// Writes everything out, and waits for the disk as long as necessary.
     fn flush(&mut self) -> Result<(), WriteError> {
         self.flushed = Instant::now();
         let written = self.trying(Writer::flush)?;

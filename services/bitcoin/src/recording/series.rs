@@ -79,7 +79,7 @@ impl Series {
         std::mem::take(&mut self.torn)
     }
 
-    /// Gives up the file that is being read; the next one is read on.
+    /// Gives up the file that is being read; reading goes on with the next one.
     pub fn skip_file(&mut self) {
         self.reader = None;
     }

@@ -151,7 +151,7 @@ pub fn mempool(answers: &Answers) -> Finding {
     }
 }
 
-/// Whether the node lets ingest call all that it calls.
+/// Whether the node allows all methods that ingest calls.
 pub fn methods(answers: &Answers) -> Finding {
     let methods = answers.methods();
     let failing = |is: &dyn Fn(&Failure) -> bool| -> Vec<&str> {

@@ -57,7 +57,7 @@ pub async fn reach(used: &[Subscription]) -> BTreeSet<String> {
             };
         }
     };
-    // The endpoints that are up tell whether the time was enough.
+    // If the time runs out, the endpoints that are up by then are the answer.
     tokio::time::timeout(PATIENCE, all).await.ok();
     drop(ending);
     up

@@ -58,7 +58,7 @@ impl Renewal {
         }
     }
 
-    /// Has the thread stop; the new file will not be used.
+    /// Makes the thread stop; the new file will not be used.
     pub fn give_up(&mut self) {
         self.tail = Vec::new();
         self.is_given_up.store(true, Ordering::Relaxed);

@@ -46,7 +46,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service of `store`, and of the node's task's answers to `queries`, until `stop`.
+    /// A service that sends the content of `store`, and the answers to `queries` by the node's task, until `stop`.
     pub fn new(
         store: Arc<Store>,
         queries: mpsc::Sender<MempoolQuery>,

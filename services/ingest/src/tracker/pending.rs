@@ -45,7 +45,7 @@ impl Tracker {
         });
     }
 
-    /// Has the pending transactions settled in `SETTLED_MS`, if no re-org is under way that settles them.
+    /// Sees to it that the pending transactions are settled in `SETTLED_MS`, if no re-org is under way that settles them.
     pub(super) fn settle_soon(&mut self, now_ms: u64) {
         self.reorg.get_or_insert(Reorg {
             left_ms: now_ms,

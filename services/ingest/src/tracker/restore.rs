@@ -74,7 +74,8 @@ impl Tracker {
     }
 
     /// Ends the restoring after the last record, which was written at `last_ms`: puts the window at `now_ms` into the log,
-    /// oldest first, and counts everything. A receipt by a clock that was ahead of this one's is no stamp any more.
+    /// oldest first, and counts everything. A receipt by a clock that was ahead of this process's clock no longer counts
+    /// as a stamp.
     pub fn restored(&mut self, last_ms: u64, now_ms: u64) {
         let was_ahead = last_ms > now_ms + CLOCK_TOLERANCE_MS;
         self.census.take(self.seen.values().map(|seen| seen.place));
@@ -133,7 +134,7 @@ impl Tracker {
         }
     }
 
-    /// Gives transactions that were mined before an earlier process had stamped them their blocks' times.
+    /// Stamps the transactions that were mined before an earlier process had stamped them, each by its block's time.
     fn date_restored(&mut self, now_ms: u64) {
         let blocks = self.chain.iter();
         let mined: Vec<(Vec<Txid>, u64)> = blocks

@@ -41,7 +41,7 @@ pub(super) enum Verdict {
     /// Its content has not been seen.
     Unknown,
     Accepted,
-    /// Left out; `None` if an earlier process knew why.
+    /// Left out, for this reason; `None` if only an earlier process knew the reason.
     Filtered(Option<Rejection>),
     /// Accepted, and the content was dropped because it is of no more use.
     Past,

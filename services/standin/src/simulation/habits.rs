@@ -46,7 +46,7 @@ pub struct Habits {
     pub round_dollars: u32,
     /// The number of payments in 1000 that are of a round bitcoin sum.
     pub round_bitcoin: u32,
-    /// The number of payments in 1000 that are of a sum that others paid exactly, too.
+    /// The number of payments in 1000 that are of exactly the same sum as others.
     pub repeated: u32,
     /// Fees that services take off the sums of a payout, as shares. One of these is drawn for a batch.
     pub payout_fees: &'static [f64],

@@ -61,7 +61,7 @@ impl Address {
     }
 
     /// The script's bytes before the hash or key, the length of that, and the bytes after it. They are written out here,
-    /// because making a long past takes most of its time to allocate small scripts.
+    /// because allocating small scripts would take most of the time of making a long past.
     fn around_hash(self) -> (&'static [u8], usize, &'static [u8]) {
         match self {
             // OP_0, push of 20.

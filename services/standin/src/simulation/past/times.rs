@@ -15,7 +15,8 @@ const LOOSE_CLOCKS: f64 = 0.08;
 /// A header's time is above the median of this many before it (Bitcoin Core, `GetMedianTimePast`).
 const MEDIAN_BLOCKS: usize = 11;
 
-/// When `blocks` blocks were mined, oldest first, in seconds before the start. The newest are the same for any number.
+/// When `blocks` blocks were mined, oldest first, in seconds before the start. The newest times are the same for any
+/// number of blocks.
 pub fn mined(rng: &mut ChaCha8Rng, blocks: usize) -> Vec<u32> {
     let mut before = 0.0;
     let mut mined: Vec<u32> = (0..blocks)
