@@ -69,8 +69,8 @@ export class Points {
   /** @type {Spread} */
   #spread = { placeOf: (timestamp) => timestamp };
   /**
-   * Changes since the last reset by ids, kept until the rest of the picture has come, because the rest is fetched apart and may
-   * be older.
+   * The changes since the last reset, each under its point's id, kept until the rest of the picture has come, because the rest
+   * is fetched apart and may be older.
    * @type {Map<string, Heard> | null}
    */
   #sinceReset = null;

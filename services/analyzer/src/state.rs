@@ -136,8 +136,8 @@ impl State {
     /// estimate are left out.
     pub fn past(&mut self, times_ms: Vec<u64>) -> Vec<Price> {
         let made_at = |as_of_ms: u64| {
-            // An estimate reads the whole minute that its moment lies in, and at the start of a minute nothing of it
-            // had come yet.
+            // An estimate reads the whole minute of its moment. At the start of a minute none of its payments had come
+            // yet, so the minute before is read.
             let estimate = self.oracle.estimate(as_of_ms.saturating_sub(1))?;
             Some(Price {
                 estimate,

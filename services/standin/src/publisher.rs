@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 const QUEUE: usize = 4096;
 /// The interval between looks at subscriptions while nothing is sent.
 const POLL: Duration = Duration::from_millis(20);
-/// The time that unsent messages have after the last one, milliseconds.
+/// How long the messages that are still unsent at the end are tried, milliseconds.
 const LINGER_MS: i32 = 3000;
 
 /// A message for the subscribers.

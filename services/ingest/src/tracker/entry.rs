@@ -152,8 +152,8 @@ impl Tracker {
         }
     }
 
-    /// Takes entry times by ingest's clock, Unix milliseconds; `None` of a transaction that has left the mempool. A transaction
-    /// that left it into a block bears the block's time, once that is known; the removal of any other settles it.
+    /// Takes entry times by ingest's clock, Unix milliseconds; `None` for a transaction that has left the mempool. A
+    /// transaction that left it into a block bears the block's time, once that is known; the removal of any other settles it.
     pub fn entered(&mut self, entries: &[(Txid, Option<u64>)], now_ms: u64) {
         let soon = self.stamped_soon();
         let asked = entries.iter().filter(|(txid, _)| !soon.contains(txid));

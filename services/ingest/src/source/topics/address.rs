@@ -2,8 +2,8 @@
 
 use satscope_bitcoin::host::{ip, is_loopback};
 
-/// An address of a node as a subscriber connects to it: every wildcard means `host`, which is the host of the node's RPC. `None`
-/// if it is an address of the node's machine alone, and that is another one.
+/// An address of a node as a subscriber connects to it: every wildcard means `host`, which is the host of the node's RPC.
+/// `None` if only the node's own machine can reach the address, and this is not that machine.
 pub fn connectable(host: &str, address: &str) -> Option<String> {
     let is_elsewhere = !is_loopback(host);
     if let Some(path) = path(address) {
