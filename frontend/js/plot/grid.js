@@ -10,7 +10,7 @@ import { drawThrough, partOf, xOf, yOf } from "./layout.js";
 /** @typedef {import("../base/theme.js").Theme} Theme */
 /** @typedef {CanvasRenderingContext2D} Context */
 
-/** Above this many seconds, ticks of time are of the calendar. */
+/** A span longer than this many seconds has its ticks where units of the calendar begin. */
 const LONG_SECONDS = 6 * 3600;
 
 /**

@@ -11,7 +11,7 @@ use crate::tx::Tx;
 
 /// Most outputs of each sort that are remembered; the oldest are forgotten, as coins that come to rest.
 const CAPACITY: usize = 2000;
-/// Change smaller than this is not spent on, in satoshi.
+/// Change smaller than this, in satoshi, is not spent again.
 const LEAST_CHANGE_SATS: u64 = 5000;
 
 /// An output that can be spent.
