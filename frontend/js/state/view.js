@@ -169,7 +169,7 @@ function readRange(text) {
 }
 
 /**
- * Links that are older than the choice of an axis name none. Such a link is of a split axis if it zooms one of the parts.
+ * A link from before the axis could be chosen does not name it, and means the split axis if it zooms one of the parts.
  * @param {string | null} text
  * @param {Zooms} zoom
  * @returns {View["axis"] | undefined}

@@ -1,4 +1,4 @@
-//! Listening sockets: a taken port is one clear line.
+//! Listening sockets, with an error of one clear line if a port is taken.
 
 use std::{io, net::SocketAddr};
 

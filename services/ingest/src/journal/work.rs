@@ -67,7 +67,7 @@ pub enum Report<F> {
 /// Why the journal is not written.
 #[derive(Debug, Error)]
 pub enum Failure {
-    /// The file system has too little room; it was not tried.
+    /// The file system has too little room, so no file was begun.
     #[error("a new one takes {needed} bytes, and {free} are free")]
     NoRoom {
         /// Bytes that must be free.
