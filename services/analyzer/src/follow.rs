@@ -34,7 +34,7 @@ struct Shared {
     publisher: Publisher,
     /// The position of the last event that was taken; `None` asks for the window from the beginning.
     position: Option<Position>,
-    /// The epoch of ingest's newest event; it differs after ingest starts anew.
+    /// The epoch of ingest's newest event; it differs after ingest starts anew or moves its stamps.
     epoch: Option<u64>,
     condition: Condition,
 }

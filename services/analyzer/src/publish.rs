@@ -130,7 +130,7 @@ impl Publisher {
         self.publish(now);
     }
 
-    /// Takes an event of the stream. `is_of_new_ingest` marks the first event after a start of ingest.
+    /// Takes an event of the stream. `is_of_new_ingest` marks the first event of another epoch of ingest.
     pub fn take(&mut self, event: &Event, time_ms: u64, is_of_new_ingest: bool, now: Steady) {
         self.hear_clock(time_ms, is_of_new_ingest, now);
         if !self.is_receiving {
@@ -171,7 +171,7 @@ impl Publisher {
         report::standing(self.state.time_ms(), age_ms, standing.stale);
     }
 
-    /// Moves the event clock on. Begins it anew if the clock was set back, or if a new ingest's clock is far from it.
+    /// Moves the event clock on. Begins it anew if the clock was set back, or if it is far from the clock of a new epoch of ingest.
     fn hear_clock(&mut self, time_ms: u64, is_of_new_ingest: bool, now: Steady) {
         // Before a stand-in's first message, ingest does not know its time and sends 0.
         if time_ms == 0 {

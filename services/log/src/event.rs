@@ -12,7 +12,7 @@ pub type BlockHash = [u8; 32];
 /// The place of an entry in the log. Positions of different epochs cannot be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
-    /// New at each start of the writer.
+    /// New at each start of the writer, and whenever the writer moves its stamps.
     pub epoch: u64,
     /// Rises by one with each entry.
     pub sequence: u64,

@@ -124,8 +124,8 @@ impl View<'_> {
         self.say(held, share, on_grid, said, |nats, said| *nats = said);
     }
 
-    /// Adds to `sums` the evidence of minutes for each price, in nats, if the price of each minute lay the minute's
-    /// `drifts` bins above it.
+    /// Adds to `sums` the evidence of minutes for each price of now, in nats. `drifts` says for each minute how many bins
+    /// above its present place the price lay then.
     pub(crate) fn add(&self, sums: &mut [f64], minutes: &Range<u64>, drifts: &[isize]) {
         for ((_, held), drift) in self.minutes.within(minutes).zip(drifts) {
             let (to, from) = grid::moved(*drift);

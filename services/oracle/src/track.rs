@@ -173,8 +173,8 @@ impl Settled {
     }
 }
 
-/// The evidence, in nats, of the minutes in the sum for each price, if the price of each minute lay the minute's
-/// `drifts` bins above it.
+/// The evidence of the minutes in the sum for each price of now, in nats. `drifts` says for each minute how many bins above
+/// its present place the price lay then.
 fn together(minutes: &Minutes, background: &Background, drifts: &[isize]) -> Vec<f64> {
     let temperature = minutes.kernel().model.temperature;
     let mut values = BTreeMap::new();
