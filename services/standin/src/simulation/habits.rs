@@ -96,7 +96,7 @@ static TAPROOT: Habits = Habits {
     ..NOW
 };
 
-/// The habits of 2019 to 2021. Many payouts are less a fee of 1.1 to 2.3 %.
+/// The habits of 2019 to 2021. Services take 1.1 to 2.3 % off many payouts.
 static NATIVE: Habits = Habits {
     kinds: BEFORE_INSCRIPTIONS,
     round_dollars: 100,
