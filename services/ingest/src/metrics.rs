@@ -108,7 +108,7 @@ impl Metrics {
     /// Counts accepted transactions that left before their stamps were known, by reason.
     pub fn left_unpublished(&self, reasons: &[RemovalReason]) {
         for reason in reasons {
-            REMOVED.of(&[("reason", reason.as_str()])).increment(1);
+            REMOVED.of(&[("reason", reason.as_str())]).increment(1);
         }
     }
 
@@ -117,15 +117,13 @@ impl Metrics {
         for (_, event) in events {
             match event {
                 Event::Removed(_, reason) => {
-                    REMOVED.of(&[("reason", reason.as_str()]))
-                        .increment(1);
+                    REMOVED.of(&[("reason", reason.as_str())]).increment(1);
                 }
                 Event::BlockConnected(..) => {
                     BLOCKS.of(&[("change", "connected")]).increment(1);
                 }
                 Event::BlockDisconnected(..) => {
-                    BLOCKS.of(&[("change", "disconnected")])
-                        .increment(1);
+                    BLOCKS.of(&[("change", "disconnected")]).increment(1);
                 }
                 Event::Accepted(..) | Event::Status(_) => {}
             }
@@ -166,7 +164,7 @@ impl Metrics {
 
     /// Counts a loss of messages of a topic.
     pub fn gap(&self, topic: Topic) {
-        ZMQ_GAPS.of(&[("topic", topic.name()])).increment(1);
+        ZMQ_GAPS.of(&[("topic", topic.name())]).increment(1);
     }
 
     /// Counts a step of the system clock by `step_ms`.
@@ -200,7 +198,8 @@ impl Metrics {
     /// Counts a comparison of the picture with the node's.
     pub fn compared(&self, what: &'static str, is_equal: bool) {
         let outcome = if is_equal { "equal" } else { "different" };
-        COMPARISONS.of(&[("what", what), ("outcome", outcome)])
+        COMPARISONS
+            .of(&[("what", what), ("outcome", outcome)])
             .increment(1);
     }
 
@@ -245,10 +244,10 @@ impl Metrics {
 fn begin_at_zero() {
     SUBSCRIBERS.get().set(0);
     for topic in [Topic::RawTx, Topic::Sequence] {
-        ZMQ_GAPS.of(&[("topic", topic.name()])).increment(0);
+        ZMQ_GAPS.of(&[("topic", topic.name())]).increment(0);
     }
     for reason in RemovalReason::ALL {
-        REMOVED.of(&[("reason", reason.as_str()])).increment(0);
+        REMOVED.of(&[("reason", reason.as_str())]).increment(0);
     }
     for outcome in ["succeeded", "failed"] {
         RESYNCS.of(&[("outcome", outcome)]).increment(0);
