@@ -115,10 +115,16 @@ pub async fn an_alert_fires_once_and_never_on_a_stale_price(stage: &mut Stage) {
 }
 
 /// Has the browser's notifications written down and not shown, as if the reader had allowed them.
-const NOTIFICATIONS: &str = "(window.told = [], window.Notification = class extends EventTarget {
-    static permission = 'granted';
-    constructor(title, { body }) { super(); window.told.push(`${title} / ${body}`); }
-})";
+const NOTIFICATIONS: &str = "((tell) => {
+    window.told = [];
+    window.Notification = class extends EventTarget {
+        static permission = 'granted';
+        constructor(title, { body }) { super(); tell(title, body); }
+    };
+    if ('ServiceWorkerRegistration' in window) {
+        ServiceWorkerRegistration.prototype.showNotification = async (title, { body }) => tell(title, body);
+    }
+})((title, body) => window.told.push(`${title} / ${body}`))";
 
 pub async fn a_move_in_an_hour_fires_and_notifies(stage: &mut Stage) {
     let browser = &stage.browser;
@@ -143,9 +149,7 @@ pub async fn a_move_in_an_hour_fires_and_notifies(stage: &mut Stage) {
     let news = "The price has moved by 5 % in an hour";
     let whole = format!("{news}: it was $45,000 at ");
     browser.until_text("fired-text", &whole).await;
-    let told = format!(
-        "window.told.length === 1 && window.told[0].startsWith('{news} / {whole}')"
-    );
+    let told = format!("window.told.length === 1 && window.told[0].startsWith('{news} / {whole}')");
     browser.until(&told).await;
     browser.click("fired-close").await;
     browser.click("open-alerts").await;
