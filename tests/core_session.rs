@@ -10,7 +10,7 @@ use std::{
 };
 
 use bitcoin::Txid;
-use satscope_bitcoin::recording::{Checkpoint, Event, Reader};
+use satscope_bitcoin::recording::{Checkpoint, LineContent, Reader};
 use satscope_proto::v1::HopState;
 use support::{
     chain::{Served, StandIn},
@@ -37,11 +37,11 @@ fn checkpoints(recording: &Path) -> HashMap<String, (Checkpoint, bool)> {
     let mut checkpoints = HashMap::new();
     for record in Reader::open(recording).unwrap() {
         match record.unwrap().event {
-            Event::Checkpoint(checkpoint) => {
+            LineContent::Checkpoint(checkpoint) => {
                 checkpoints.insert(checkpoint.name.clone(), (checkpoint, restarted));
             }
-            Event::Note { text, .. } => restarted |= text == "node stopped",
-            Event::Frame(_) => {}
+            LineContent::Note { text, .. } => restarted |= text == "node stopped",
+            LineContent::Frame(_) => {}
         }
     }
     checkpoints

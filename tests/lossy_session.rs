@@ -12,7 +12,7 @@ use std::{
 };
 
 use bitcoin::Txid;
-use satscope_bitcoin::recording::{Checkpoint, Event, Reader};
+use satscope_bitcoin::recording::{Checkpoint, LineContent, Reader};
 use support::{
     chain::{Served, StandIn},
     data::data,
@@ -50,7 +50,7 @@ const KILLS: u64 = 10;
 fn checkpoints(recording: &Path) -> HashMap<String, Checkpoint> {
     let records = Reader::open(recording).unwrap();
     let checkpoints = records.filter_map(|record| match record.unwrap().event {
-        Event::Checkpoint(checkpoint) => Some((checkpoint.name.clone(), checkpoint)),
+        LineContent::Checkpoint(checkpoint) => Some((checkpoint.name.clone(), checkpoint)),
         _ => None,
     });
     checkpoints.collect()

@@ -11,7 +11,7 @@ use bitcoin::consensus::{deserialize, serialize};
 use bitcoin::hex::FromHex as _;
 use bitcoin::{Block, Transaction};
 use satscope_bitcoin::frame::{Frame, SequenceEvent, StandInLabels};
-use satscope_bitcoin::recording::{Ending, Event, Reader, frame_line, inspect};
+use satscope_bitcoin::recording::{Ending, LineContent, Reader, frame_line, inspect};
 use satscope_bitcoin::rpc::{
     Answer, BlockHeader, BlockchainInfo, Call, MempoolEntry, MempoolListing, RpcError,
 };
@@ -125,7 +125,7 @@ pub fn recording(input: &[u8]) {
             Ok(None) => break,
             Ok(Some(record)) => {
                 assert!(record.t.is_finite() && record.t >= 0.0);
-                if let Event::Frame(frame) = record.event {
+                if let LineContent::Frame(frame) = record.event {
                     assert_frame_survives(record.t, frame);
                 }
             }
@@ -148,7 +148,7 @@ fn assert_frame_survives(t: f64, frame: Frame) {
     let line = Cursor::new(frame_line(t, &frame).into_bytes());
     let again = Reader::over(line, Path::new("line")).unwrap().next_record();
     let again = again.expect("our own line").expect("one record");
-    assert_eq!(again.event, Event::Frame(frame));
+    assert_eq!(again.event, LineContent::Frame(frame));
 }
 
 /// An HTTP answer. The first byte chooses the type that it is read as, the second the number of calls; the rest is

@@ -7,7 +7,7 @@ use std::{
 
 use satscope_bitcoin::{
     frame::Frame,
-    recording::{Event, Series, files, is_recording},
+    recording::{LineContent, Series, files, is_recording},
 };
 
 /// A folder that is there for the test's time.
@@ -41,9 +41,9 @@ pub fn recorded(path: &Path) -> (Vec<Frame>, Vec<String>) {
     let (mut frames, mut notes) = (Vec::new(), Vec::new());
     for record in Series::new(all) {
         match record.unwrap().event {
-            Event::Frame(frame) => frames.push(frame),
-            Event::Note { text, .. } => notes.push(text),
-            Event::Checkpoint(_) => {}
+            LineContent::Frame(frame) => frames.push(frame),
+            LineContent::Note { text, .. } => notes.push(text),
+            LineContent::Checkpoint(_) => {}
         }
     }
     (frames, notes)

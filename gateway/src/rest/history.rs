@@ -5,7 +5,7 @@ use satscope_proto::v1::GetHistoryRequest;
 
 use super::{
     Rest, archive,
-    past::{self, Form, Past},
+    past::{self, Form, PastEstimate},
     price::label,
     query::{Query, bad},
     questions::{Question, Questions, response, told},
@@ -93,12 +93,12 @@ impl Asked {
         let mut analyzer = questions.analyzer();
         let entries = told(analyzer.get_history(request)).await?.entries;
         Ok(move || {
-            let estimates: Vec<Past> = entries.iter().filter_map(past::read).collect();
+            let estimates: Vec<PastEstimate> = entries.iter().filter_map(past::read).collect();
             self.answer(&estimates)
         })
     }
 
-    fn answer(self, estimates: &[Past]) -> Answer {
+    fn answer(self, estimates: &[PastEstimate]) -> Answer {
         let Asked { range, step, form } = self;
         let newest_ms = estimates.last().map_or(0, |past| past.time_ms);
         let body = match form {

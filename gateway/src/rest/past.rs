@@ -54,7 +54,7 @@ impl Form {
 
 /// An estimate of the past.
 #[derive(Serialize)]
-pub struct Past {
+pub struct PastEstimate {
     /// Its stamp, Unix milliseconds.
     #[serde(rename = "timestamp", serialize_with = "seconds")]
     pub time_ms: u64,
@@ -67,7 +67,7 @@ pub struct Past {
 }
 
 /// Reads an estimate; `None` if it cannot be used.
-pub fn read(entry: &HistoryEntry) -> Option<Past> {
+pub fn read(entry: &HistoryEntry) -> Option<PastEstimate> {
     let Estimate {
         price_usd: price,
         low_usd: low,
@@ -79,7 +79,7 @@ pub fn read(entry: &HistoryEntry) -> Option<Past> {
     let usable = [price, low, high]
         .iter()
         .all(|usd| usd.is_finite() && *usd > 0.0);
-    (usable && (0.0..=1.0).contains(&confidence) && entry.time_ms > 0).then_some(Past {
+    (usable && (0.0..=1.0).contains(&confidence) && entry.time_ms > 0).then_some(PastEstimate {
         time_ms: entry.time_ms,
         price,
         confidence,
@@ -89,12 +89,12 @@ pub fn read(entry: &HistoryEntry) -> Option<Past> {
 }
 
 /// The estimates as JSON, with the range and step by which they were chosen.
-pub fn as_json(range: Span, step: Span, estimates: &[Past]) -> Bytes {
+pub fn as_json(range: Span, step: Span, estimates: &[PastEstimate]) -> Bytes {
     #[derive(Serialize)]
     struct History<'a> {
         range_seconds: u32,
         step_seconds: u32,
-        estimates: &'a [Past],
+        estimates: &'a [PastEstimate],
     }
     json(&History {
         range_seconds: range.seconds(),
@@ -104,8 +104,8 @@ pub fn as_json(range: Span, step: Span, estimates: &[Past]) -> Bytes {
 }
 
 /// The estimates as CSV (RFC 4180): lines of numbers below a line with their names.
-pub fn as_csv(estimates: &[Past]) -> Bytes {
-    let line = |past: &Past| {
+pub fn as_csv(estimates: &[PastEstimate]) -> Bytes {
+    let line = |past: &PastEstimate| {
         let (seconds, ms) = (past.time_ms / 1000, past.time_ms % 1000);
         let Interval { low, high } = past.interval;
         let (price, confidence, stale) = (past.price, past.confidence, past.stale);
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn csv_has_a_line_for_each_below_their_names() {
-        let past: Vec<Past> = [
+        let past: Vec<PastEstimate> = [
             entry(1.5, 1_700_000_000_007),
             entry(1.25, 1_700_000_010_000),
         ]

@@ -15,7 +15,7 @@ const GATEWAY: &str = "gateway";
 
 /// The links, and whether they make the price stale.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Link {
+pub struct Links {
     /// The hops as the analyzer reported them.
     told_hops: Vec<Hop>,
     /// Why the price is stale, as the analyzer reported it.
@@ -35,10 +35,10 @@ enum Analyzer {
     },
 }
 
-impl Link {
+impl Links {
     /// A link over which nothing has come yet.
     pub fn new() -> Self {
-        Link {
+        Links {
             told_hops: Vec::new(),
             told_stale: None,
             analyzer: Analyzer::Unheard {
@@ -50,7 +50,7 @@ impl Link {
 
     /// The link just after this report of the analyzer.
     pub fn told(hops: Vec<Hop>, stale: Option<Stale>) -> Self {
-        Link {
+        Links {
             told_hops: hops,
             told_stale: stale,
             analyzer: Analyzer::Heard { at: Steady::now() },
@@ -64,7 +64,7 @@ impl Link {
             true => HopState::Disconnected,
             false => HopState::Connecting,
         };
-        Link {
+        Links {
             analyzer: Analyzer::Unheard {
                 state,
                 reason: reason.to_owned(),
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_analyzer_that_was_not_heard_for_too_long_is_silent_although_nobody_noticed() {
-        let (link, now) = (Link::told(Vec::new(), None), Steady::now());
+        let (link, now) = (Links::told(Vec::new(), None), Steady::now());
         assert_eq!(link.silent(now.after(SILENCE)), None);
         let later = now.after(SILENCE + Duration::from_secs(60));
         assert!(

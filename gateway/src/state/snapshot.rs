@@ -8,7 +8,7 @@ use satscope_log::{Bounds, Missed, Replay};
 
 use super::{
     freshness::{Age, Stale},
-    link::Link,
+    link::Links,
     message::{Block, Change, Current, HopState, Point, PointState},
     points::{Key, Points},
     read::Update,
@@ -29,7 +29,7 @@ pub struct Snapshot {
     /// The blocks of the window, oldest first.
     blocks: Arc<[Block]>,
     recent: Arc<Replay<Sequence, Key>>,
-    link: Link,
+    link: Links,
     /// Time for which the price has been stale without a break; `None` if it is not.
     stale_for: Option<Age>,
     step: Option<Step>,
@@ -67,7 +67,7 @@ impl Snapshot {
             points: Arc::default(),
             blocks: Arc::default(),
             recent: Arc::new(Replay::new(RECENT)),
-            link: Link::new(),
+            link: Links::new(),
             stale_for: None,
             step: None,
         };
@@ -183,7 +183,7 @@ impl Snapshot {
             None if told.hops.iter().any(|hop| is_lost(hop.state)) => Some(Stale::UpstreamLost),
             None => Some(Stale::NoEstimate),
         };
-        let link = Link::told(told.hops, stale);
+        let link = Links::told(told.hops, stale);
         Snapshot {
             link,
             ..self.repeated()
@@ -202,7 +202,7 @@ impl Snapshot {
             points: Arc::new(taken.points),
             blocks: update.blocks.into(),
             recent: Arc::new(taken.recent),
-            link: Link::told(hops, stale),
+            link: Links::told(hops, stale),
             stale_for: self.stale_for,
             step: taken.step,
         }

@@ -8,7 +8,7 @@ use satscope_kit::{
     fault::Fault,
     health::Condition,
     logging::LogLimiter,
-    upstream::{Connection, Event, Upstream, follow},
+    upstream::{Connection, Upstream, UpstreamEvent, follow},
 };
 use satscope_proto::v1::{
     PriceUpdatesRequest, PriceUpdatesResponse, price_service_client::PriceServiceClient,
@@ -148,14 +148,14 @@ struct Taker {
 }
 
 impl Taker {
-    fn on(&mut self, event: Event<PriceUpdatesResponse>) {
+    fn on(&mut self, event: UpstreamEvent<PriceUpdatesResponse>) {
         match event {
-            Event::Connected => {
+            UpstreamEvent::Connected => {
                 self.assembly.forget();
                 metrics::UPSTREAM_CONNECTIONS.get().increment(1);
             }
-            Event::Message(response) => self.take(response),
-            Event::Lost(fault) => {
+            UpstreamEvent::Message(response) => self.take(response),
+            UpstreamEvent::Lost(fault) => {
                 metrics::UPSTREAM_LOSSES.get().increment(1);
                 self.newest.send_if_modified(|newest| {
                     let lost = newest.lost(&fault.public);

@@ -99,16 +99,16 @@ impl Follower {
 }
 
 impl Shared {
-    fn hear(&mut self, event: upstream::Event<StreamTransactionsResponse>, now: Steady) {
+    fn hear(&mut self, event: upstream::UpstreamEvent<StreamTransactionsResponse>, now: Steady) {
         match event {
             // The state of the link is known only with the first message.
-            upstream::Event::Connected => {}
-            upstream::Event::Message(message) => {
+            upstream::UpstreamEvent::Connected => {}
+            upstream::UpstreamEvent::Message(message) => {
                 self.publisher.connected(now);
                 self.condition.met();
                 self.take(message, now);
             }
-            upstream::Event::Lost(fault) => {
+            upstream::UpstreamEvent::Lost(fault) => {
                 report::upstream_lost();
                 self.condition.unmet(fault.clone());
                 if self.publisher.lost(fault.public) {

@@ -7,17 +7,17 @@ use satscope_log::{Event, Hop, HopState, NodeStatus};
 
 /// The link to ingest.
 #[derive(Debug)]
-pub struct Link {
+pub struct IngestLink {
     state: HopState,
     detail: String,
     /// When ingest's newest message came; `None` before the first.
     heard_at: Option<Steady>,
 }
 
-impl Link {
+impl IngestLink {
     /// A link over which nothing has been heard yet.
-    pub fn new() -> Link {
-        Link {
+    pub fn new() -> IngestLink {
+        IngestLink {
             state: HopState::Connecting,
             detail: "waiting for ingest".to_owned(),
             heard_at: None,
@@ -121,7 +121,7 @@ pub fn is_news(before: &NodeStatus, event: &Event) -> bool {
 mod tests {
     use super::*;
 
-    fn states(link: &Link, now: Steady) -> Vec<HopState> {
+    fn states(link: &IngestLink, now: Steady) -> Vec<HopState> {
         let told = [
             ("node", HopState::Connected),
             ("ingest", HopState::Connected),
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_link_that_was_not_read_for_too_long_is_lost_until_ingest_speaks() {
-        let (mut link, began) = (Link::new(), Steady::now());
+        let (mut link, began) = (IngestLink::new(), Steady::now());
         assert_eq!(states(&link, began), [HopState::Connecting; 2]);
         link.heard(began);
         assert_eq!(

@@ -37,13 +37,13 @@ pub use places::Places;
 ///
 /// # Errors
 /// [`DiscoveryError::NoNode`] if no place has files of a node; else all of [`DiscoveryError`] but `RemoteHost`.
-pub fn discover(places: &Places) -> Result<Node, DiscoveryError> {
+pub fn discover(places: &Places) -> Result<DiscoveredNode, DiscoveryError> {
     resolve::resolve(&places.start()?)
 }
 
 /// A node on this machine, as its files describe it. Whether the node runs is not known.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub struct DiscoveredNode {
     /// The data folder that all chains share.
     pub data_dir: PathBuf,
     /// The chain that the node follows.
@@ -71,7 +71,7 @@ pub struct Node {
     pub server: Option<bool>,
 }
 
-impl Node {
+impl DiscoveredNode {
     /// The URL of the RPC server, without a login.
     pub fn rpc_url(&self) -> String {
         format!("http://{}", self.rpc)

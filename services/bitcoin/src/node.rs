@@ -6,7 +6,7 @@ use thiserror::Error;
 use tracing::{info, warn};
 
 use crate::{
-    discovery::{DiscoveryError, Node, Places, discover},
+    discovery::{DiscoveredNode, DiscoveryError, Places, discover},
     host::is_loopback,
     rpc::{self, Auth, Rpc, RpcError},
 };
@@ -75,9 +75,9 @@ pub enum Files {
     /// No files were found; the text says where they were looked for.
     Missing(String),
     /// Found and used.
-    Used(Box<Node>),
+    Used(Box<DiscoveredNode>),
     /// Found, and not used, because `rpc_url` and a login for it are set.
-    Unused(Box<Node>),
+    Unused(Box<DiscoveredNode>),
 }
 
 /// Where the login comes from.

@@ -27,13 +27,13 @@ use thiserror::Error;
 
 use crate::frame::Frame;
 
-pub use keeper::{Entry, keep};
+pub use keeper::{ToRecord, keep};
 pub use line::frame_line;
 pub use members::{Ending, inspect};
 pub use reader::{MAX_LINE_BYTES, Reader};
 pub use report::{describe as describe_metrics, left_out};
 pub use series::{Series, began_ms, files, is_recording};
-pub use writer::{Limits, WriteError, Writer};
+pub use writer::{RecordingLimits, WriteError, Writer};
 
 /// The note that a recording of our own begins with.
 pub const BEGAN: &str = "recording began";
@@ -44,18 +44,18 @@ pub const DISCONNECTED: &str = "disconnected";
 
 /// One line of a recording.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Record {
+pub struct Line {
     /// Seconds since the recording's start.
     pub t: f64,
     /// The event at that time.
-    pub event: Event,
+    pub event: LineContent,
 }
 
-impl Record {
+impl Line {
     /// When the recording began, Unix milliseconds; `None` if this is not the line that says so.
     pub fn began_ms(&self) -> Option<u64> {
         match &self.event {
-            Event::Note { text, fields } if text == BEGAN => fields.get("unix_ms")?.as_u64(),
+            LineContent::Note { text, fields } if text == BEGAN => fields.get("unix_ms")?.as_u64(),
             _ => None,
         }
     }
@@ -63,7 +63,7 @@ impl Record {
 
 /// The content of a line.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum LineContent {
     /// The node sent a message.
     Frame(Frame),
     /// The node was quiet, and answered.

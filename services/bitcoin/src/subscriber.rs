@@ -121,7 +121,7 @@ pub fn receive(
 #[derive(Default)]
 struct Links {
     context: Context,
-    open: Vec<Link>,
+    open: Vec<Reception>,
     /// Connections made so far.
     made: usize,
 }
@@ -134,7 +134,7 @@ impl Links {
         for subscription in wanted {
             self.made += 1;
             self.open
-                .push(Link::open(&self.context, self.made, subscription)?);
+                .push(Reception::open(&self.context, self.made, subscription)?);
         }
         Ok(())
     }
@@ -172,7 +172,7 @@ impl Links {
     }
 }
 
-struct Link {
+struct Reception {
     subscription: Subscription,
     socket: Socket,
     monitor: Socket,
@@ -180,12 +180,12 @@ struct Link {
     full_since: Cell<Option<Instant>>,
 }
 
-impl Link {
+impl Reception {
     fn open(
         context: &Context,
         number: usize,
         subscription: Subscription,
-    ) -> Result<Link, SubscribeError> {
+    ) -> Result<Reception, SubscribeError> {
         let Subscription { endpoint, topics } = &subscription;
         let open = || {
             let socket = context.socket(SUB)?;
@@ -213,7 +213,7 @@ impl Link {
             Ok((socket, monitor))
         };
         match open() {
-            Ok((socket, monitor)) => Ok(Link {
+            Ok((socket, monitor)) => Ok(Reception {
                 subscription,
                 socket,
                 monitor,

@@ -108,15 +108,15 @@ impl Follower {
         }
     }
 
-    fn hear(&self, event: upstream::Event<PriceUpdatesResponse>) {
+    fn hear(&self, event: upstream::UpstreamEvent<PriceUpdatesResponse>) {
         match event {
-            upstream::Event::Connected => self.condition.met(),
-            upstream::Event::Message(message) => {
+            upstream::UpstreamEvent::Connected => self.condition.met(),
+            upstream::UpstreamEvent::Message(message) => {
                 if let Some(update) = message.update.filter(|update| !update.more_follows) {
                     self.take(&update);
                 }
             }
-            upstream::Event::Lost(fault) => {
+            upstream::UpstreamEvent::Lost(fault) => {
                 report::upstream_lost();
                 self.condition.unmet(fault);
             }

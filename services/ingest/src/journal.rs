@@ -37,7 +37,7 @@ use crate::metrics;
 use disk::{Disk, Folder, Writer};
 pub use earlier::Earlier;
 use frame::{Encoder, Seal};
-pub use past::Past;
+pub use past::RecordedEnd;
 use retry::{Complaint, Retry};
 use state::{Name, Renewal, State};
 use work::{Draft, Failure, Job, Report, SYNC_EVERY, Worker, aside, remove_successor};

@@ -21,7 +21,7 @@ mod tracker;
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use satscope_bitcoin::{recording::Limits, rpc::Rpc, subscriber};
+use satscope_bitcoin::{recording::RecordingLimits, rpc::Rpc, subscriber};
 use satscope_kit::{Context, clock::unix_ms, config::ConfigError, grpc, net};
 use satscope_proto::v1::ingest_service_server::{IngestServiceServer, SERVICE_NAME};
 use tokio::sync::mpsc;
@@ -30,13 +30,13 @@ use tonic::service::Routes;
 pub use settings::IngestSettings;
 
 use crate::{
-    clock::Clock,
+    clock::StampClock,
     journal::JournalError,
     publish::{service, store::Store},
     resync::Asker,
     source::{
         Source,
-        past::{Past, past},
+        past::{PastMessages, past},
         recorder::Recorder,
     },
     task::Task,
@@ -90,8 +90,8 @@ async fn task(
 ) -> anyhow::Result<Task> {
     let rpc = node::rpc(settings).map_err(|error| ConfigError::unusable(&error))?;
     let clock = match settings.node.node_is_standin {
-        true => Clock::Awaited(None),
-        false => Clock::of_system(),
+        true => StampClock::Awaited(None),
+        false => StampClock::of_system(),
     };
     let (recorder, past) = recording(settings, clock, rpc.is_some(), context).await?;
     let condition = context.readiness.condition("node", "the node's ZMQ");
@@ -142,14 +142,14 @@ async fn follow(task: Task, questions: mpsc::Receiver<service::MempoolQuery>, co
 /// Opens the recorder; without RPC, also the recording of the last three hours. With RPC, the node itself is asked for them.
 async fn recording(
     settings: &IngestSettings,
-    clock: Clock,
+    clock: StampClock,
     has_rpc: bool,
     context: &Context,
-) -> anyhow::Result<(Recorder, Option<Past>)> {
+) -> anyhow::Result<(Recorder, Option<PastMessages>)> {
     let Some(folder) = &settings.record else {
         return Ok((Recorder::default(), None));
     };
-    let limits = Limits::new(
+    let limits = RecordingLimits::new(
         settings.record_limits.record_file_bytes,
         settings.record_limits.record_max_bytes,
     );

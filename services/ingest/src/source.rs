@@ -19,8 +19,8 @@ use satscope_kit::{fault::Fault, health::Condition};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::{clock::Clock, metrics::Metrics, tracker::FetchedBlock};
-use link::Link;
+use crate::{clock::StampClock, metrics::Metrics, tracker::FetchedBlock};
+use link::NodeLink;
 use past::Known;
 use recorder::Recorder;
 use topics::{Endpoints, Listing};
@@ -53,9 +53,9 @@ pub enum Loss {
 #[derive(Debug)]
 pub struct Source {
     /// The clock of the stream.
-    pub clock: Clock,
+    pub clock: StampClock,
     /// The state of the link.
-    pub link: Link,
+    pub link: NodeLink,
     endpoints: Endpoints,
     /// The endpoints and topics that the subscriber's thread connects to.
     subscribed: watch::Sender<Vec<Subscription>>,
@@ -70,14 +70,14 @@ pub struct Source {
 impl Source {
     /// A source without subscriptions that has heard nothing yet.
     pub fn new(
-        clock: Clock,
+        clock: StampClock,
         endpoints: Endpoints,
         condition: Condition,
         recorder: Recorder,
     ) -> Source {
         Source {
             clock,
-            link: Link::new(endpoints.rpc_host.clone()),
+            link: NodeLink::new(endpoints.rpc_host.clone()),
             endpoints,
             subscribed: watch::Sender::default(),
             condition,
@@ -163,7 +163,7 @@ impl Source {
         }
         self.clock.connected();
         self.link.up(endpoint);
-        if let (Clock::System(_), Some(now_ms)) = (&self.clock, self.clock.newest()) {
+        if let (StampClock::System(_), Some(now_ms)) = (&self.clock, self.clock.newest()) {
             self.end_gap(now_ms);
         }
     }

@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     AT_ONCE, QUEUE,
-    clock::Clock,
+    clock::StampClock,
     journal::{Earlier, JournalError, Owner},
     metrics::Metrics,
     publish::{Publisher, service::MempoolQuery, store::Store},
@@ -27,7 +27,7 @@ use crate::{
     },
     source::{
         Loss, Said, Source,
-        past::{Known, Past},
+        past::{Known, PastMessages},
     },
     stamp::{Calm, Gate, NodeClock},
     tracker::{Tracker, Wanted},
@@ -145,7 +145,7 @@ impl Task {
     }
 
     /// Takes the messages of a recording as if they came now. They keep their recorded stamps, by which time passes.
-    pub async fn take_past(&mut self, mut past: Past) {
+    pub async fn take_past(&mut self, mut past: PastMessages) {
         let (mut messages, mut second) = (0_u64, 0);
         for (stamp_ms, frame) in past.by_ref() {
             if second != stamp_ms / 1000 {
@@ -369,7 +369,7 @@ impl Task {
 }
 
 /// The txid and receipt of a `rawtx`; `None` for a coinbase and for any other message. A stand-in's labels move `clock`.
-fn receipt(received: &Incoming, clock: &mut Clock) -> Option<(Txid, u64)> {
+fn receipt(received: &Incoming, clock: &mut StampClock) -> Option<(Txid, u64)> {
     let Incoming::Message(at, Ok(Frame { topic, body, .. })) = received else {
         return None;
     };

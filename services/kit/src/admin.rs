@@ -25,7 +25,7 @@ pub async fn serve(listener: TcpListener, handle: PrometheusHandle, context: &Co
             "/metrics",
             get(move || std::future::ready(scraped(&handle))),
         );
-    tokio::spawn(serve::serve(listener, app, serve::Limits::default()));
+    tokio::spawn(serve::serve(listener, app, serve::PortLimits::default()));
     let (readiness, stop) = (context.readiness.clone(), context.tasks.stop());
     context
         .tasks

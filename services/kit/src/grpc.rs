@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tonic::{codec::CompressionEncoding, service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use limits::Limits;
+use limits::GrpcLimits;
 pub use limits::{Place, Places, WHOLE_WITHIN};
 
 use crate::{Context, health::Readiness, net::warn_if_open, token};
@@ -59,12 +59,12 @@ pub async fn serve(
     descriptors: &'static [u8],
     context: &Context,
 ) -> anyhow::Result<()> {
-    let limits = Limits::default();
+    let limits = GrpcLimits::default();
     serve_within(limits, listener, name, service, descriptors, context).await
 }
 
 async fn serve_within(
-    limits: Limits,
+    limits: GrpcLimits,
     listener: TcpListener,
     name: &'static str,
     service: Routes,

@@ -58,7 +58,7 @@ impl Upstream {
 
 /// An event of a followed stream.
 #[derive(Debug)]
-pub enum Event<T> {
+pub enum UpstreamEvent<T> {
     /// The upstream has accepted the request.
     Connected,
     /// A message.
@@ -75,7 +75,7 @@ pub async fn follow<T, O, F>(
     upstream: &Upstream,
     stop: CancellationToken,
     mut open: O,
-    mut on: impl FnMut(Event<T>),
+    mut on: impl FnMut(UpstreamEvent<T>),
 ) where
     O: FnMut(Connection) -> F,
     F: Future<Output = Result<Streaming<T>, Status>>,
@@ -88,9 +88,9 @@ pub async fn follow<T, O, F>(
             let mut messages = connect(upstream, &mut open).await?;
             info!("connected to {name} at {url}");
             complaint = Complaint::default();
-            on(Event::Connected);
+            on(UpstreamEvent::Connected);
             loop {
-                on(Event::Message(next(&mut messages).await?));
+                on(UpstreamEvent::Message(next(&mut messages).await?));
                 pauses = backoff();
             }
         };
@@ -103,7 +103,7 @@ pub async fn follow<T, O, F>(
                 warn!("{name} at {url}: {}", fault.operator);
             }
             fault.operator = format!("{name} at {url}: {}", fault.operator);
-            on(Event::Lost(fault));
+            on(UpstreamEvent::Lost(fault));
         }
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
         if stop

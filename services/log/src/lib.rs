@@ -15,6 +15,6 @@ pub use event::{
     RemovalReason, Simulation, State, Txid, Values,
 };
 pub use keyed::TxidKey;
-pub use log::{EventLog, Limits};
+pub use log::{EventLog, LogLimits};
 pub use replay::{Bounds, Missed, Replay};
 pub use window::{Change, Tracked, WINDOW_MS, Window};

@@ -6,7 +6,7 @@ use crate::event::{Entry, Event, Position};
 
 /// How much of the past is kept for readers to resume from.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct LogLimits {
     /// Entries older than this, by their stamps against the newest, are dropped; milliseconds.
     pub age_ms: u64,
     /// The most memory that the entries may take, in bytes; beyond it the oldest are dropped.
@@ -20,7 +20,7 @@ const LEAST_ROOM: usize = 1024;
 #[derive(Debug)]
 pub struct EventLog {
     epoch: u64,
-    limits: Limits,
+    limits: LogLimits,
     entries: VecDeque<Entry>,
     bytes: usize,
     /// The sequence of the newest entry ever written; 0 before the first.
@@ -29,7 +29,7 @@ pub struct EventLog {
 
 impl EventLog {
     /// An empty log of a new epoch.
-    pub fn new(epoch: u64, limits: Limits) -> EventLog {
+    pub fn new(epoch: u64, limits: LogLimits) -> EventLog {
         EventLog {
             epoch,
             limits,
@@ -107,7 +107,7 @@ mod tests {
 
     fn log(age_ms: u64, entries: usize) -> EventLog {
         let bytes = event(0).bytes() * entries;
-        EventLog::new(7, Limits { age_ms, bytes })
+        EventLog::new(7, LogLimits { age_ms, bytes })
     }
 
     fn at(sequence: u64) -> Position {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use satscope_log::{
-    Accepted, Block, Event, EventLog, Limits, Position, RemovalReason, State, Txid, Values,
+    Accepted, Block, Event, EventLog, LogLimits, Position, RemovalReason, State, Txid, Values,
     WINDOW_MS, Window,
 };
 
@@ -72,7 +72,7 @@ struct Writer {
     log: EventLog,
     window: Window,
     now_ms: u64,
-    limits: Limits,
+    limits: LogLimits,
 }
 
 impl Writer {
@@ -189,7 +189,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..120),
         held in 1usize..40,
     ) {
-        let limits = Limits {
+        let limits = LogLimits {
             age_ms: WINDOW_MS,
             bytes: held * Event::Removed(txid(0), RemovalReason::Unknown).bytes(),
         };

@@ -12,8 +12,8 @@ use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, Network, Txid, VarInt};
 use satscope_bitcoin::frame::{SequenceEvent, Topic};
 
-pub use self::past::{Content, Past};
-use crate::mempool::{Entry, Mempool};
+pub use self::past::{Content, PastChain};
+use crate::mempool::{Mempool, Pooled};
 use crate::tx::Tx;
 
 /// Blocks whose transactions are kept: six hours' worth, twice what the three hours' window needs.
@@ -119,7 +119,7 @@ pub struct Chain {
     /// The number that the next change of the mempool gets.
     pub mempool_sequence: u64,
     /// The blocks below the oldest active one; `None` if they are not known.
-    past: Option<Past>,
+    past: Option<PastChain>,
     /// The oldest first, never empty.
     active: VecDeque<Arc<Block>>,
     stale: VecDeque<Arc<Block>>,
@@ -132,7 +132,7 @@ impl Chain {
     }
 
     /// A chain that ends in `tip`, with the blocks below it.
-    pub fn upon(past: Option<Past>, network: Network, tip: Block) -> Chain {
+    pub fn upon(past: Option<PastChain>, network: Network, tip: Block) -> Chain {
         Chain {
             past,
             network,
@@ -278,7 +278,7 @@ impl Chain {
     /// Puts a transaction into the mempool without a message; `time` in Unix seconds.
     pub fn enter(&mut self, tx: Arc<Tx>, time: f64) {
         let height = self.tip().height;
-        self.mempool.insert(Entry { tx, time, height });
+        self.mempool.insert(Pooled { tx, time, height });
     }
 
     fn next_number(&mut self) -> u64 {

@@ -16,16 +16,16 @@ pub fn unix_seconds() -> Result<f64, SystemTimeError> {
 
 /// A clock that tells when, in real time, a moment of the stand-in's time comes.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub struct PlayClock {
     anchor: Instant,
     anchor_time: f64,
     speed: Speed,
 }
 
-impl Clock {
+impl PlayClock {
     /// A clock that shows `time` (Unix seconds) now.
-    pub fn new(time: f64, speed: Speed) -> Clock {
-        Clock {
+    pub fn new(time: f64, speed: Speed) -> PlayClock {
+        PlayClock {
             anchor: Instant::now(),
             anchor_time: time,
             speed,
@@ -54,7 +54,7 @@ impl Clock {
 
     /// Sets it to `time`.
     pub fn set(&mut self, time: f64) {
-        *self = Clock::new(time, self.speed);
+        *self = PlayClock::new(time, self.speed);
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_runs_at_its_speed() {
-        let clock = Clock::new(1000.0, Speed::Times(4.0));
+        let clock = PlayClock::new(1000.0, Speed::Times(4.0));
         tokio::time::advance(Duration::from_secs(3)).await;
         assert!((clock.now() - 1012.0).abs() < 1e-6);
         assert_eq!(clock.when(1020.0) - Instant::now(), Duration::from_secs(2));
@@ -73,7 +73,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn at_full_speed_it_stands_until_it_is_set() {
-        let mut clock = Clock::new(1000.0, Speed::Max);
+        let mut clock = PlayClock::new(1000.0, Speed::Max);
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(clock.now().to_bits(), 1000_f64.to_bits());
         assert_eq!(clock.when(5000.0), Instant::now());

@@ -9,7 +9,7 @@ use crate::tx::Tx;
 
 /// A transaction in the mempool.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct Pooled {
     pub tx: Arc<Tx>,
     /// When it came in, Unix seconds.
     pub time: f64,
@@ -20,7 +20,7 @@ pub struct Entry {
 /// Unconfirmed transactions by txid, and the outputs that they spend.
 #[derive(Debug, Default)]
 pub struct Mempool {
-    entries: HashMap<Txid, Entry>,
+    entries: HashMap<Txid, Pooled>,
     spenders: HashMap<OutPoint, Txid>,
     vbytes: u64,
 }
@@ -35,7 +35,7 @@ impl Mempool {
         self.vbytes
     }
 
-    pub fn get(&self, txid: &Txid) -> Option<&Entry> {
+    pub fn get(&self, txid: &Txid) -> Option<&Pooled> {
         self.entries.get(txid)
     }
 
@@ -43,11 +43,11 @@ impl Mempool {
         self.entries.contains_key(txid)
     }
 
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = &Pooled> {
         self.entries.values()
     }
 
-    pub fn insert(&mut self, entry: Entry) {
+    pub fn insert(&mut self, entry: Pooled) {
         let tx = Arc::clone(&entry.tx);
         for spent in &tx.spends {
             self.spenders.insert(*spent, tx.txid);
@@ -58,7 +58,7 @@ impl Mempool {
         }
     }
 
-    pub fn remove(&mut self, txid: &Txid) -> Option<Entry> {
+    pub fn remove(&mut self, txid: &Txid) -> Option<Pooled> {
         let entry = self.entries.remove(txid)?;
         for spent in &entry.tx.spends {
             if self.spenders.get(spent) == Some(txid) {

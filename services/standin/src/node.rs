@@ -47,7 +47,7 @@ pub struct Status {
 }
 
 /// The state of the stand-in.
-pub struct Node {
+pub struct NodeState {
     chain: Mutex<Chain>,
     status: Mutex<Status>,
     /// Tells a simulation to hold before its next event.
@@ -61,15 +61,15 @@ pub struct Node {
     pub zmq_high_water_mark: i32,
 }
 
-impl Node {
+impl NodeState {
     pub fn new(
         chain: Chain,
         time: f64,
         simulated: bool,
         zmq_endpoint: &str,
         zmq_high_water_mark: i32,
-    ) -> Node {
-        Node {
+    ) -> NodeState {
+        NodeState {
             chain: Mutex::new(chain),
             status: Mutex::new(Status {
                 state: State::Waiting,

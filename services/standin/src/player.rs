@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::chain::Frames;
-use crate::clock::Clock;
-use crate::node::{Node, State};
+use crate::clock::PlayClock;
+use crate::node::{NodeState, State};
 use crate::publisher::Outlet;
 use crate::settings::Speed;
 
@@ -26,9 +26,9 @@ pub enum Go {
 
 /// A player that publishes through an [`Outlet`].
 pub struct Player {
-    pub node: Arc<Node>,
+    pub node: Arc<NodeState>,
     pub shutdown: CancellationToken,
-    pub clock: Clock,
+    pub clock: PlayClock,
     outlet: Outlet,
     simulated: bool,
     /// The price that a simulation pays by, in USD for one BTC.
@@ -38,9 +38,9 @@ pub struct Player {
 
 impl Player {
     pub fn new(
-        node: Arc<Node>,
+        node: Arc<NodeState>,
         outlet: Outlet,
-        clock: Clock,
+        clock: PlayClock,
         simulated: bool,
         shutdown: CancellationToken,
     ) -> Player {
@@ -111,7 +111,7 @@ impl Player {
     /// # Errors
     /// When the publisher has ended.
     pub async fn rest(&mut self, time: f64, end: impl Future<Output = ()>) -> anyhow::Result<f64> {
-        let clock = Clock::new(time, Speed::Times(1.0));
+        let clock = PlayClock::new(time, Speed::Times(1.0));
         tokio::pin!(end);
         loop {
             tokio::select! {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use satscope_bitcoin::frame::{FrameError, Topic};
 use satscope_bitcoin::recording::{
-    CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep, left_out,
+    CONNECTED, DISCONNECTED, RecordingLimits, ToRecord, Writer, describe_metrics, keep, left_out,
 };
 use satscope_bitcoin::subscriber::{Incoming, fixed, receive, subscriptions};
 use satscope_kit::{
@@ -33,7 +33,7 @@ const AHEAD: usize = 1024;
 /// When the folder cannot be written to. A node that cannot be reached is no error: the recorder waits for it.
 pub async fn start_recording(settings: RecordSettings, context: &Context) -> anyhow::Result<()> {
     describe_metrics();
-    let limits = Limits::new(
+    let limits = RecordingLimits::new(
         settings.limits.record_file_bytes,
         settings.limits.record_max_bytes,
     );
@@ -55,7 +55,7 @@ pub async fn start_recording(settings: RecordSettings, context: &Context) -> any
     let elsewhere = zmq.zmq_sequence_endpoint.as_deref();
     let subscriptions = subscriptions(zmq.rawtx(), elsewhere, topics);
     let endpoints = subscriptions.iter().map(|used| used.endpoint.clone());
-    let node = Node {
+    let node = NodeRead {
         condition: context.readiness.condition("node", "the node's ZMQ"),
         endpoints: endpoints.collect(),
         up: BTreeSet::new(),
@@ -77,7 +77,7 @@ pub async fn start_recording(settings: RecordSettings, context: &Context) -> any
 const NEEDED: [Topic; 2] = [Topic::RawTx, Topic::Sequence];
 
 /// The state of the link to the node.
-struct Node {
+struct NodeRead {
     condition: Condition,
     endpoints: Vec<String>,
     up: BTreeSet<String>,
@@ -87,19 +87,19 @@ struct Node {
     limiter: LogLimiter,
 }
 
-impl Node {
+impl NodeRead {
     /// Passes messages and notices on until either end is gone.
     async fn pass_on(
         mut self,
         mut incoming: mpsc::Receiver<Incoming>,
-        entries: mpsc::Sender<Entry>,
+        entries: mpsc::Sender<ToRecord>,
     ) -> anyhow::Result<()> {
         while let Some(received) = incoming.recv().await {
             let entry = match received {
                 Incoming::Message(received, Ok(frame)) => {
                     self.hear(frame.topic);
                     let ago_ms = received.elapsed().as_millis() as u64;
-                    Entry::Frame(unix_ms().saturating_sub(ago_ms), frame)
+                    ToRecord::Frame(unix_ms().saturating_sub(ago_ms), frame)
                 }
                 Incoming::Message(_, Err(error)) => {
                     self.leave_out(&error);
@@ -113,20 +113,20 @@ impl Node {
         Ok(())
     }
 
-    fn up(&mut self, endpoint: String) -> Entry {
+    fn up(&mut self, endpoint: String) -> ToRecord {
         tracing::info!("reached the node's ZMQ at {endpoint}");
-        let note = Entry::note(unix_ms(), CONNECTED, [("endpoint", json!(endpoint))]);
+        let note = ToRecord::note(unix_ms(), CONNECTED, [("endpoint", json!(endpoint))]);
         self.up.insert(endpoint);
         self.report();
         note
     }
 
-    fn down(&mut self, endpoint: String) -> Entry {
+    fn down(&mut self, endpoint: String) -> ToRecord {
         tracing::warn!("lost the node at {endpoint}; trying again");
         self.up.remove(&endpoint);
         self.heard.clear();
         self.report();
-        Entry::note(unix_ms(), DISCONNECTED, [("endpoint", json!(endpoint))])
+        ToRecord::note(unix_ms(), DISCONNECTED, [("endpoint", json!(endpoint))])
     }
 
     fn hear(&mut self, topic: Topic) {

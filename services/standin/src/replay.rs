@@ -12,7 +12,7 @@ use satscope_bitcoin::recording::{files as recording_files, is_recording};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::PlayClock;
 use crate::node::State;
 use crate::player::{Go, Player};
 use crate::settings::ReplaySettings;
@@ -35,7 +35,7 @@ pub async fn start_replay(
             }
             let blocks = tokio::task::spawn_blocking(|| blocks::Blocks::open(files)).await??;
             let sockets = Sockets::bind(&settings.listen).await?;
-            let clock = Clock::new(blocks.start_time(), speed);
+            let clock = PlayClock::new(blocks.start_time(), speed);
             let chain = blocks.chain();
             Ok(
                 sockets.start(chain, clock, false, shutdown, |player, listeners| {
@@ -48,7 +48,7 @@ pub async fn start_replay(
             let scan = move || recording::Recording::open(files, stop_at);
             let recording = tokio::task::spawn_blocking(scan).await??;
             let sockets = Sockets::bind(&settings.listen).await?;
-            let clock = Clock::new(recording.start_time(), speed);
+            let clock = PlayClock::new(recording.start_time(), speed);
             let chain = recording.chain();
             Ok(
                 sockets.start(chain, clock, false, shutdown, |player, listeners| {

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::auth::Login;
 use self::methods::call;
-use crate::node::Node;
+use crate::node::NodeState;
 
 /// The largest request taken, in bytes; Core's limit.
 const MAX_REQUEST_BYTES: usize = 0x0200_0000;
@@ -64,7 +64,7 @@ impl RpcError {
 
 #[derive(Clone)]
 struct Server {
-    node: Arc<Node>,
+    node: Arc<NodeState>,
     login: Arc<Login>,
     rest: bool,
 }
@@ -89,7 +89,7 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// When the listener fails.
 pub async fn serve(
     listener: TcpListener,
-    node: Arc<Node>,
+    node: Arc<NodeState>,
     login: Arc<Login>,
     rest: bool,
     shutdown: CancellationToken,
@@ -141,7 +141,7 @@ async fn aside(answer: impl FnOnce() -> Response + Send + 'static) -> Response {
     })
 }
 
-fn respond(node: &Node, body: &[u8]) -> Response {
+fn respond(node: &NodeState, body: &[u8]) -> Response {
     let request: Value = match serde_json::from_slice(body) {
         Ok(request) => request,
         Err(_) => {
@@ -172,7 +172,7 @@ fn respond(node: &Node, body: &[u8]) -> Response {
 }
 
 /// One request's answer, and its HTTP status if it comes alone. `None` for a notification, which has no answer.
-fn single(node: &Node, request: &Value) -> (StatusCode, Option<Value>) {
+fn single(node: &NodeState, request: &Value) -> (StatusCode, Option<Value>) {
     let id = request.get("id").cloned();
     let result = read_request(request).and_then(|(name, params)| call(node, name, params));
     if request.get("jsonrpc").and_then(Value::as_str) == Some("2.0") {

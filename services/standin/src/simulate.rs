@@ -15,8 +15,8 @@ use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, Network};
 use tokio_util::sync::CancellationToken;
 
-use crate::chain::{Block, Chain, Past};
-use crate::clock::{Clock, unix_seconds};
+use crate::chain::{Block, Chain, PastChain};
+use crate::clock::{PlayClock, unix_seconds};
 use crate::node::State;
 use crate::player::{Go, Player};
 use crate::settings::{SimulateSettings, Speed};
@@ -45,14 +45,14 @@ pub async fn start_simulation(
     let speed = Speed::Times(settings.speed);
     if settings.history_days == 0 {
         let ready = make_ready(settings.clone(), None).await?;
-        let clock = Clock::new(ready.now, speed);
+        let clock = PlayClock::new(ready.now, speed);
         return Ok(
             sockets.start(ready.chain, clock, true, shutdown, |player, _| {
                 play(player, ready.simulation)
             }),
         );
     }
-    let clock = Clock::new(unix_seconds()?, speed);
+    let clock = PlayClock::new(unix_seconds()?, speed);
     let settings = settings.clone();
     let loading = Block::unseen(BlockHash::all_zeros(), START_HEIGHT, 0);
     let chain = Chain::new(Network::Bitcoin, loading);
@@ -139,7 +139,7 @@ fn stand_on(
     maker: Maker,
     roots: &[bitcoin::TxMerkleNode],
     start: u32,
-) -> anyhow::Result<Past> {
+) -> anyhow::Result<PastChain> {
     let headers = maker.headers(roots, start);
     if let Some(file) = &settings.history_prices {
         let times = headers.iter().map(|header| header.time);
@@ -150,7 +150,7 @@ fn stand_on(
     }
     let first_height = maker.first_height();
     let lowest_whole = settings.history_pruned;
-    Ok(Past::new(
+    Ok(PastChain::new(
         first_height,
         headers,
         Arc::new(maker),

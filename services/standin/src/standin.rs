@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::chain::Chain;
-use crate::clock::Clock;
-use crate::node::Node;
+use crate::clock::PlayClock;
+use crate::node::NodeState;
 use crate::player::Player;
 use crate::publisher::{Outlet, Publisher};
 use crate::rpc::{self, Login};
@@ -98,7 +98,7 @@ impl Sockets {
     pub(crate) fn start<P, F>(
         self,
         chain: Chain,
-        clock: Clock,
+        clock: PlayClock,
         simulated: bool,
         shutdown: CancellationToken,
         play: P,
@@ -108,7 +108,7 @@ impl Sockets {
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let endpoint = self.publisher.endpoint.clone();
-        let node = Arc::new(Node::new(
+        let node = Arc::new(NodeState::new(
             chain,
             clock.now(),
             simulated,

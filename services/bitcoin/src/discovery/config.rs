@@ -17,7 +17,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A setting in a section of a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ConfigLine {
     pub section: Section,
     pub key: Key,
     pub value: Value,
@@ -27,7 +27,7 @@ pub(super) struct Entry {
 ///
 /// # Errors
 /// [`DiscoveryError::Line`] for the first line that Core refuses, that is too long, or that is not UTF-8.
-pub(super) fn parse(file: &Arc<Path>, content: &[u8]) -> Result<Vec<Entry>, DiscoveryError> {
+pub(super) fn parse(file: &Arc<Path>, content: &[u8]) -> Result<Vec<ConfigLine>, DiscoveryError> {
     let mut entries = Vec::new();
     let mut prefix = String::new();
     for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
@@ -37,7 +37,7 @@ pub(super) fn parse(file: &Arc<Path>, content: &[u8]) -> Result<Vec<Entry>, Disc
         };
         match read_line(line, &mut prefix) {
             Ok(None) => {}
-            Ok(Some((section, key, content))) => entries.push(Entry {
+            Ok(Some((section, key, content))) => entries.push(ConfigLine {
                 section,
                 key,
                 value: Value { content, at },

@@ -1,4 +1,4 @@
-//! Reads the files of a place in Core's order, and makes a [`Node`] of their settings.
+//! Reads the files of a place in Core's order, and makes a [`DiscoveredNode`] of their settings.
 
 use std::{
     path::{Component, Path, PathBuf},
@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Chain, CookieFile, DiscoveryError, FolderSource, Login, Node, Owners, PasswordLogin, Prune,
-    RpcAddress, ValueFault, ZmqPublisher,
+    Chain, CookieFile, DiscoveredNode, DiscoveryError, FolderSource, Login, Owners, PasswordLogin,
+    Prune, RpcAddress, ValueFault, ZmqPublisher,
     address::{port, split},
     config::{MAX_FILE, parse},
     entry::{Key, Value, integer},
@@ -25,7 +25,7 @@ const COOKIE: &str = ".cookie";
 ///
 /// # Errors
 /// All of [`DiscoveryError`] but `NoNode` and `RemoteHost`.
-pub(super) fn resolve(start: &Start) -> Result<Node, DiscoveryError> {
+pub(super) fn resolve(start: &Start) -> Result<DiscoveredNode, DiscoveryError> {
     let mut files = Files {
         owners: Owners::of(&start.folder),
         read: Vec::new(),
@@ -43,7 +43,7 @@ pub(super) fn resolve(start: &Start) -> Result<Node, DiscoveryError> {
         settings,
     } = files;
     let rpc = rpc_address(&settings, chain)?;
-    Ok(Node {
+    Ok(DiscoveredNode {
         login: login(&settings, chain, &rpc, &chain_dir, owners)?,
         blocks_dir: blocks_dir(&settings, chain, &data_dir)?,
         data_dir,

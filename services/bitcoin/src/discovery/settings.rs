@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::{
     Chain, DiscoveryError, ValueFault,
-    config::Entry,
+    config::ConfigLine,
     entry::{Content, Key, Section, Spot, Value},
 };
 
@@ -22,7 +22,7 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Adds the settings of a configuration file behind those of the files before it.
-    pub fn add_config(&mut self, entries: Vec<Entry>) {
+    pub fn add_config(&mut self, entries: Vec<ConfigLine>) {
         for entry in entries {
             let place = (entry.section, entry.key);
             self.config.entry(place).or_default().push(entry.value);

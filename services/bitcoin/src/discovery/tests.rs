@@ -52,7 +52,7 @@ impl Machine {
     }
 
     /// The node, after a look at all that the outcome shows.
-    fn discover(&self) -> Result<Node, DiscoveryError> {
+    fn discover(&self) -> Result<DiscoveredNode, DiscoveryError> {
         let outcome = discover(&self.places);
         let shown = match &outcome {
             Ok(node) => format!(
@@ -66,7 +66,7 @@ impl Machine {
         outcome
     }
 
-    fn node(&self) -> Node {
+    fn node(&self) -> DiscoveredNode {
         self.discover().unwrap()
     }
 
@@ -75,7 +75,7 @@ impl Machine {
     }
 }
 
-fn node(config: &str) -> Node {
+fn node(config: &str) -> DiscoveredNode {
     Machine::with(config).node()
 }
 
@@ -83,7 +83,7 @@ fn error(config: &str) -> String {
     Machine::with(config).error()
 }
 
-fn cookie_path(node: &Node) -> &Path {
+fn cookie_path(node: &DiscoveredNode) -> &Path {
     match &node.login {
         Login::Cookie(cookie) => cookie.path(),
         other => panic!("{other:?}"),

@@ -28,18 +28,18 @@ const AT_ONCE: usize = 256;
 
 /// A thing to be recorded, and when it came, Unix milliseconds.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Entry {
+pub enum ToRecord {
     /// A message of the node.
     Frame(u64, Frame),
     /// An incident: its text, and further fields.
     Note(u64, String, Map<String, Value>),
 }
 
-impl Entry {
+impl ToRecord {
     /// A note with these fields.
-    pub fn note<const N: usize>(stamp_ms: u64, text: &str, fields: [(&str, Value); N]) -> Entry {
+    pub fn note<const N: usize>(stamp_ms: u64, text: &str, fields: [(&str, Value); N]) -> ToRecord {
         let fields = fields.map(|(name, value)| (name.to_owned(), value));
-        Entry::Note(stamp_ms, text.to_owned(), Map::from_iter(fields))
+        ToRecord::Note(stamp_ms, text.to_owned(), Map::from_iter(fields))
     }
 }
 
@@ -52,7 +52,7 @@ impl Entry {
 /// When the disk had to be given up.
 pub fn keep(
     writer: Writer,
-    mut queue: mpsc::Receiver<Entry>,
+    mut queue: mpsc::Receiver<ToRecord>,
     handle: &Handle,
     stop: &CancellationToken,
 ) -> Result<(), WriteError> {
@@ -99,9 +99,9 @@ impl Keeper {
         }
     }
 
-    fn add(&mut self, entry: Entry) -> Result<(), WriteError> {
+    fn add(&mut self, entry: ToRecord) -> Result<(), WriteError> {
         match entry {
-            Entry::Frame(stamp_ms, frame) => {
+            ToRecord::Frame(stamp_ms, frame) => {
                 if let Some(gap) = self.gap(stamp_ms, &frame) {
                     self.add(gap)?;
                 }
@@ -109,7 +109,7 @@ impl Keeper {
                 counter!(MESSAGES, "topic" => frame.topic.name()).increment(1);
                 self.trying(|writer| writer.frame(stamp_ms, &frame))?;
             }
-            Entry::Note(stamp_ms, text, fields) => {
+            ToRecord::Note(stamp_ms, text, fields) => {
                 self.trying(|writer| writer.note(stamp_ms, &text, &fields))?;
             }
         }
@@ -120,7 +120,7 @@ impl Keeper {
     }
 
     /// A note if the counters show that messages are missing before this one.
-    fn gap(&mut self, stamp_ms: u64, frame: &Frame) -> Option<Entry> {
+    fn gap(&mut self, stamp_ms: u64, frame: &Frame) -> Option<ToRecord> {
         let (topic, before) = (frame.topic.name(), frame.counter);
         let (text, lost) = match self.counters.take(frame.topic, before) {
             Continuity::Next => return None,
@@ -134,7 +134,7 @@ impl Keeper {
             ("before", json!(before)),
             ("lost", lost),
         ];
-        Some(Entry::note(stamp_ms, text, fields))
+        Some(ToRecord::note(stamp_ms, text, fields))
     }
 
     fn flush_if_due(&mut self) -> Result<(), WriteError> {

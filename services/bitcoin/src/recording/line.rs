@@ -8,7 +8,7 @@ use bitcoin::hex::{DisplayHex, FromHex};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Checkpoint, Event, MempoolEntry, Record};
+use super::{Checkpoint, Line, LineContent, MempoolEntry};
 use crate::frame::{Frame, MAX_BODY_BYTES, Topic};
 
 /// A frame's line, without the line break; `t` in seconds since the recording's start.
@@ -88,7 +88,7 @@ fn hash<T: FromStr>(text: &str) -> Result<T, String> {
 }
 
 /// Reads a line; the error names the fault and the expected form.
-pub(super) fn parse(line: &[u8]) -> Result<Record, String> {
+pub(super) fn parse(line: &[u8]) -> Result<Line, String> {
     let kind: Kind = from_json(line)?;
     if !kind.t.is_finite() || kind.t < 0.0 {
         return Err(format!("t is {}; expected seconds from 0", kind.t));
@@ -96,20 +96,20 @@ pub(super) fn parse(line: &[u8]) -> Result<Record, String> {
     let event = match kind {
         Kind {
             zmq: Some(topic), ..
-        } => Event::Frame(parse_frame(&topic, from_json(line)?)?),
+        } => LineContent::Frame(parse_frame(&topic, from_json(line)?)?),
         Kind {
             checkpoint: Some(_),
             ..
-        } => Event::Checkpoint(from_json::<CheckpointFields>(line)?.read()?),
+        } => LineContent::Checkpoint(from_json::<CheckpointFields>(line)?.read()?),
         Kind {
             note: Some(text), ..
-        } => Event::Note {
+        } => LineContent::Note {
             text,
             fields: from_json(line)?,
         },
         _ => return Err("no zmq, checkpoint or note; expected one of them".to_owned()),
     };
-    Ok(Record { t: kind.t, event })
+    Ok(Line { t: kind.t, event })
 }
 
 fn from_json<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, String> {
@@ -149,10 +149,10 @@ mod tests {
             counter: u32::MAX,
         };
         let read = parse(frame_line(1.23456, &frame).as_bytes()).unwrap();
-        assert_eq!((read.t, read.event), (1.2346, Event::Frame(frame)));
+        assert_eq!((read.t, read.event), (1.2346, LineContent::Frame(frame)));
         let lost = Map::from_iter([("lost".to_owned(), json!(3))]);
         let read = parse(note_line(2.0, "messages \"lost\"", &lost).as_bytes()).unwrap();
-        let Event::Note { text, fields } = read.event else {
+        let LineContent::Note { text, fields } = read.event else {
             panic!("{:?}", read.event);
         };
         assert_eq!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Record, RecordingError, line::parse};
+use super::{Line, RecordingError, line::parse};
 
 /// The longest line taken: a note that holds the hex of a dozen whole blocks fits.
 pub const MAX_LINE_BYTES: u64 = 128_000_000;
@@ -68,7 +68,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the file cannot be read on, or a line is no record; after an error of the second kind, reading can go on.
-    pub fn next_record(&mut self) -> Result<Option<Record>, RecordingError> {
+    pub fn next_record(&mut self) -> Result<Option<Line>, RecordingError> {
         while self.torn.is_none() {
             self.buffer.clear();
             self.line += 1;
@@ -113,7 +113,7 @@ impl Reader {
         self.torn
     }
 
-    fn end_torn(&mut self, what: &str) -> Option<Record> {
+    fn end_torn(&mut self, what: &str) -> Option<Line> {
         let what = format!("{what}; what stands before is used");
         self.torn = Some(self.error(what));
         None
@@ -129,7 +129,7 @@ impl Reader {
 }
 
 impl Iterator for Reader {
-    type Item = Result<Record, RecordingError>;
+    type Item = Result<Line, RecordingError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_record().transpose()
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
     use crate::{
         frame::{Frame, Topic},
-        recording::{Event, frame_line},
+        recording::{LineContent, frame_line},
     };
 
     const CHECKPOINT: &str = r#"{"t":2,"checkpoint":"quiet","mempool_sequence":7,"mempool":["d5f8a96839f26ae3b81b2f5ae0b4f2ce0ed0ba3ae1c1dfc0cbaa2a2ab8f4d1c7"],"entries":{},"height":200,"tip":"0eda9daaac09a4fd7e84dbba1c9e413155d01cefe2305fa3de3ff4d76e2778f9"}"#;
@@ -193,9 +193,9 @@ mod tests {
         let (plain, packed) = (plain.unwrap(), packed.unwrap());
         assert_eq!(plain, packed);
         assert_eq!(plain.len(), 3);
-        assert_eq!(plain[0].event, Event::Frame(frame()));
-        assert!(matches!(&plain[1].event, Event::Checkpoint(at) if at.mempool_sequence == 7));
-        assert!(matches!(&plain[2].event, Event::Note { text, .. } if text == "stopped"));
+        assert_eq!(plain[0].event, LineContent::Frame(frame()));
+        assert!(matches!(&plain[1].event, LineContent::Checkpoint(at) if at.mempool_sequence == 7));
+        assert!(matches!(&plain[2].event, LineContent::Note { text, .. } if text == "stopped"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Reader, Record, RecordingError};
+use super::{Line, Reader, RecordingError};
 
 /// The endings of recordings' names.
 const ENDINGS: [&str; 2] = [".jsonl", ".jsonl.gz"];
@@ -84,7 +84,7 @@ impl Series {
         self.reader = None;
     }
 
-    fn next_record(&mut self) -> Result<Option<Record>, RecordingError> {
+    fn next_record(&mut self) -> Result<Option<Line>, RecordingError> {
         loop {
             let Some(reader) = &mut self.reader else {
                 let Some(file) = self.files.pop_front() else {
@@ -103,7 +103,7 @@ impl Series {
     }
 
     /// A record with its time in the series.
-    fn placed(&mut self, mut record: Record) -> Record {
+    fn placed(&mut self, mut record: Line) -> Line {
         if std::mem::take(&mut self.at_start) {
             self.offset_t = match (record.began_ms(), self.began_ms) {
                 (Some(began), Some(first)) => (began as f64 - first as f64) / 1000.0,
@@ -119,7 +119,7 @@ impl Series {
 }
 
 impl Iterator for Series {
-    type Item = Result<Record, RecordingError>;
+    type Item = Result<Line, RecordingError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_record().transpose()

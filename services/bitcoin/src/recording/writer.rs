@@ -25,17 +25,17 @@ const MEMBER_BYTES: u64 = 4 << 20;
 
 /// The limits on the size of the recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct RecordingLimits {
     /// The bytes at which a file is closed and another begun.
     pub file_bytes: u64,
     /// The most bytes of all files together; the oldest are deleted.
     pub total_bytes: u64,
 }
 
-impl Limits {
+impl RecordingLimits {
     /// Limits for at least two files, so that there is always a whole one.
-    pub fn new(file_bytes: u64, total_bytes: u64) -> Limits {
-        Limits {
+    pub fn new(file_bytes: u64, total_bytes: u64) -> RecordingLimits {
+        RecordingLimits {
             file_bytes: file_bytes.min(total_bytes / 2),
             total_bytes,
         }
@@ -56,7 +56,7 @@ pub struct Writer {
     folder: PathBuf,
     /// The folder itself; its lock keeps other writers out.
     handle: File,
-    limits: Limits,
+    limits: RecordingLimits,
     path: PathBuf,
     /// When the file began, Unix milliseconds; its lines count from there.
     began_ms: u64,
@@ -77,7 +77,7 @@ impl Writer {
     ///
     /// # Errors
     /// When the folder cannot be made, locked or written to.
-    pub fn open(folder: &Path, limits: Limits) -> Result<Writer, WriteError> {
+    pub fn open(folder: &Path, limits: RecordingLimits) -> Result<Writer, WriteError> {
         let failed = |error| WriteError {
             path: folder.to_path_buf(),
             error,

@@ -130,7 +130,7 @@ fn what_is_stale_or_absent_or_of_no_sense_is_no_sample() {
         ..update(START_MS, 9.0)
     };
     for update in [part, update(START_MS + 1, 50.0), update(START_MS + 1, 50.0)] {
-        follower.hear(upstream::Event::Message(PriceUpdatesResponse {
+        follower.hear(upstream::UpstreamEvent::Message(PriceUpdatesResponse {
             update: Some(update),
         }));
     }

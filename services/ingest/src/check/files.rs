@@ -1,7 +1,7 @@
 //! Findings about the node's files on this machine, and about the login.
 
 use satscope_bitcoin::{
-    discovery::{self, DiscoveryError, Node},
+    discovery::{self, DiscoveredNode, DiscoveryError},
     rpc::RpcError,
 };
 use satscope_kit::fault::Fault;
@@ -59,7 +59,7 @@ pub fn files(choice: &anyhow::Result<Choice>) -> Finding {
     }
 }
 
-fn described(node: &Node) -> String {
+fn described(node: &DiscoveredNode) -> String {
     let names = node.config_files.iter().map(|file| {
         let inside = file.strip_prefix(&node.data_dir).unwrap_or(file);
         inside.display().to_string()
@@ -119,7 +119,7 @@ pub fn login(
 
 /// The kind of login, without any part of it but the name of a user in settings.
 fn kind(settings: &IngestSettings, choice: &Choice) -> String {
-    let of_node = |node: &Node| match &node.login {
+    let of_node = |node: &DiscoveredNode| match &node.login {
         discovery::Login::Cookie(cookie) => format!("the cookie {}", cookie.path().display()),
         // Operators mix user and password up, so neither is shown.
         discovery::Login::Password(_) => "rpcuser and rpcpassword of the node's files".to_owned(),

@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tracing::warn;
 
 use super::{
-    Journal, JournalError, LEAST_BYTES, LOCK, NAME, Owner, Past,
+    Journal, JournalError, LEAST_BYTES, LOCK, NAME, Owner, RecordedEnd,
     disk::{Disk, Folder, LockError, is_of_the_disk},
     frame::{Encoder, Seal},
     past::{Found, read},
@@ -43,7 +43,7 @@ impl<R: Serialize + DeserializeOwned> Earlier<R> {
         folder: &Path,
         owner: Owner,
         each: impl FnMut(R),
-    ) -> Result<(Earlier<R>, Past), JournalError> {
+    ) -> Result<(Earlier<R>, RecordedEnd), JournalError> {
         let disk = Folder::at(folder).map_err(|what| JournalError::Io {
             path: folder.to_owned(),
             what,
@@ -76,7 +76,7 @@ impl<R: Serialize + DeserializeOwned, D: Disk> Earlier<R, D> {
         folder: &Path,
         owner: Owner,
         each: impl FnMut(R),
-    ) -> Result<(Earlier<R, D>, Past), JournalError> {
+    ) -> Result<(Earlier<R, D>, RecordedEnd), JournalError> {
         let failed = |name: &str| {
             let path = folder.join(name);
             move |what| JournalError::Io { path, what }

@@ -18,7 +18,7 @@ const NAMED: usize = 4;
 
 /// The end of the time that an earlier process recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Past {
+pub struct RecordedEnd {
     /// The stamp of its last change, Unix milliseconds; `None` if there is no change.
     pub last_ms: Option<u64>,
 }
@@ -26,7 +26,7 @@ pub struct Past {
 /// The outcome of reading a file.
 #[derive(Debug, Default)]
 pub struct Found {
-    pub past: Past,
+    pub past: RecordedEnd,
     /// Where the last whole frame ends. `None` if the file holds nothing of this owner, so that another is to be begun.
     pub whole_bytes: Option<u64>,
 }

@@ -62,7 +62,7 @@ fn every_kind() -> Vec<Record> {
 }
 
 /// What a journal in that folder holds.
-fn read(folder: &Path) -> (Vec<Record>, Past) {
+fn read(folder: &Path) -> (Vec<Record>, RecordedEnd) {
     let mut records = Vec::new();
     let (_, past) = Earlier::open(folder, owner(), |record: Record| records.push(record)).unwrap();
     (records, past)
@@ -89,7 +89,7 @@ fn settle(journal: &mut Journal<Record>, known: &[Record]) {
 #[test]
 fn what_was_written_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(read(folder.path()), (vec![], Past::default()));
+    assert_eq!(read(folder.path()), (vec![], RecordedEnd::default()));
     let mut journal = begun(folder.path());
     journal.append(10, &every_kind());
     journal.append(20, &[seen(3)]);
@@ -110,7 +110,7 @@ fn what_another_node_sent_is_not_taken() {
     };
     let opened = Earlier::<Record>::open(folder.path(), another, |_| panic!("another's"));
     let (earlier, past) = opened.unwrap();
-    assert_eq!(past, Past::default());
+    assert_eq!(past, RecordedEnd::default());
     drop(earlier.begin_with(Worker::new().0, 10, std::iter::once(seen(4))));
     assert_eq!(read(folder.path()).0, []);
 }

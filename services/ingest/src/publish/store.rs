@@ -6,14 +6,14 @@ use std::{
 };
 
 use satscope_log::{
-    Accepted, Block, Entry, Event, EventLog, Limits, NodeStatus, Position, State, Txid, Window,
+    Accepted, Block, Entry, Event, EventLog, LogLimits, NodeStatus, Position, State, Txid, Window,
 };
 use tokio::sync::watch;
 
 use super::Sink;
 
 /// How much of the log is kept for subscribers to resume from.
-pub const LIMITS: Limits = Limits {
+pub const LIMITS: LogLimits = LogLimits {
     age_ms: 15 * 60 * 1000,
     bytes: 64 << 20,
 };

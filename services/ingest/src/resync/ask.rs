@@ -47,7 +47,7 @@ pub enum Question {
 
 /// An entry of the mempool.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct EntryTime {
     /// The transaction.
     pub txid: Txid,
     /// When it entered, by the node's clock in Unix milliseconds.
@@ -66,7 +66,7 @@ pub enum Step {
     /// The answer to [`Question::Block`]; `None` if the node does not have the block (any more).
     Block(Option<FetchedBlock>),
     /// The answer to [`Question::EntryTimes`], without transactions that have left.
-    EntryTimes(Vec<Entry>),
+    EntryTimes(Vec<EntryTime>),
     /// The answer to [`Question::Contents`], without transactions that have left.
     Contents(Vec<Transaction>),
 }
@@ -305,15 +305,15 @@ pub async fn fetch_block(rpc: &Rpc, hash: BlockHash) -> Result<FetchedBlock, Rpc
 /// since; its `R` or its block settles it.
 pub async fn entry_times(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<u64>>, RpcError> {
     let entries = entries(rpc, txids).await?;
-    let entered_ms = |entry: Option<Entry>| Some(entry?.entered_ms);
+    let entered_ms = |entry: Option<EntryTime>| Some(entry?.entered_ms);
     Ok(entries.into_iter().map(entered_ms).collect())
 }
 
 /// The mempool entries of these transactions; `None` for one that has left.
-async fn entries(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<Entry>>, RpcError> {
+async fn entries(rpc: &Rpc, txids: &[Txid]) -> Result<Vec<Option<EntryTime>>, RpcError> {
     let entries = each::<MempoolEntry, _>(rpc, "getmempoolentry", txids, Ok).await?;
     let read = |(txid, entry): (&Txid, Option<MempoolEntry>)| {
-        entry.map(|entry| Entry {
+        entry.map(|entry| EntryTime {
             txid: *txid,
             entered_ms: entry.time * 1000,
             weight: entry.weight,

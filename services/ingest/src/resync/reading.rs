@@ -13,7 +13,7 @@ use satscope_bitcoin::rpc::{BlockHeader, MempoolEntry};
 use satscope_kit::fault::Fault;
 use tracing::{info, warn};
 
-use super::ask::{BATCH, Branch, Entry, Moment, Question, Step};
+use super::ask::{BATCH, Branch, EntryTime, Moment, Question, Step};
 use crate::{
     stamp::NodeClock,
     tracker::{Tracker, is_in_window},
@@ -160,7 +160,7 @@ impl Reading {
             }
             Step::EntryTimes(entries) => {
                 if let Stage::EntryTimes { entered, .. } = &mut self.stage {
-                    let ours = |entry: &Entry| (entry.txid, clock.ours(entry.entered_ms));
+                    let ours = |entry: &EntryTime| (entry.txid, clock.ours(entry.entered_ms));
                     entered.extend(entries.iter().map(ours));
                 }
                 let weights = entries.iter().map(|entry| (entry.txid, entry.weight));

@@ -72,7 +72,7 @@ enum Caveat {
 
 /// The state of the link.
 #[derive(Debug)]
-pub struct Link {
+pub struct NodeLink {
     has_rpc: bool,
     used: Vec<Subscription>,
     up: Vec<String>,
@@ -96,11 +96,11 @@ pub struct Link {
     complained: Option<String>,
 }
 
-impl Link {
+impl NodeLink {
     /// A link without connections; `rpc_host` is the host of the node's RPC, `None` without RPC.
-    pub fn new(rpc_host: Option<String>) -> Link {
+    pub fn new(rpc_host: Option<String>) -> NodeLink {
         let now = Instant::now();
-        Link {
+        NodeLink {
             has_rpc: rpc_host.is_some(),
             used: Vec::new(),
             up: Vec::new(),

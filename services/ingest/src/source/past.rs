@@ -4,7 +4,7 @@ use std::{collections::VecDeque, path::Path};
 
 use satscope_bitcoin::{
     frame::Frame,
-    recording::{CONNECTED, Event, RecordingError, Series, began_ms, files},
+    recording::{CONNECTED, LineContent, RecordingError, Series, began_ms, files},
 };
 use satscope_log::WINDOW_MS;
 use tracing::warn;
@@ -17,7 +17,7 @@ const TOGETHER_MS: u64 = 60_000;
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn past(folder: &Path, now_ms: Option<u64>) -> Result<Past, RecordingError> {
+pub fn past(folder: &Path, now_ms: Option<u64>) -> Result<PastMessages, RecordingError> {
     let mut chosen = VecDeque::new();
     let mut from_ms = now_ms.map(|now_ms| now_ms.saturating_sub(WINDOW_MS));
     let mut later_ms = u64::MAX;
@@ -36,7 +36,7 @@ pub fn past(folder: &Path, now_ms: Option<u64>) -> Result<Past, RecordingError> 
             break;
         }
     }
-    Ok(Past {
+    Ok(PastMessages {
         series: Series::new(chosen.into()),
         from_ms: from_ms.unwrap_or_default(),
         known: None,
@@ -51,19 +51,19 @@ fn began(file: &Path) -> Option<u64> {
 }
 
 /// The messages of the last three hours, each with its stamp in Unix milliseconds.
-pub struct Past {
+pub struct PastMessages {
     series: Series,
     from_ms: u64,
     known: Option<Known>,
 }
 
-impl Past {
+impl PastMessages {
     /// The times covered by the records taken so far; `None` if there was no record.
     pub fn known(self) -> Option<Known> {
         self.known
     }
 
-    fn take(&mut self, stamp_ms: u64, event: Event) -> Option<Frame> {
+    fn take(&mut self, stamp_ms: u64, event: LineContent) -> Option<Frame> {
         let known = self.known.get_or_insert(Known {
             source: "recording",
             from_ms: self.from_ms,
@@ -71,20 +71,20 @@ impl Past {
             until_ms: stamp_ms,
         });
         match event {
-            Event::Frame(frame) => {
+            LineContent::Frame(frame) => {
                 known.until_ms = stamp_ms;
                 Some(frame)
             }
-            Event::Note { text, .. } if text == CONNECTED => {
+            LineContent::Note { text, .. } if text == CONNECTED => {
                 known.gap_until(stamp_ms);
                 None
             }
-            Event::Note { .. } | Event::Checkpoint(_) => None,
+            LineContent::Note { .. } | LineContent::Checkpoint(_) => None,
         }
     }
 }
 
-impl Iterator for Past {
+impl Iterator for PastMessages {
     type Item = (u64, Frame);
 
     fn next(&mut self) -> Option<(u64, Frame)> {
@@ -189,7 +189,7 @@ fn clock(unix_ms: u64) -> String {
 mod tests {
     use satscope_bitcoin::{
         frame::Topic,
-        recording::{Limits, Writer},
+        recording::{RecordingLimits, Writer},
     };
     use serde_json::Map;
     use tempfile::TempDir;
@@ -211,7 +211,7 @@ mod tests {
     /// A recording with a message each minute of these stretches (minutes from noon), each after a connection.
     fn recorded(stretches: &[(u64, u64)]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let limits = Limits::new(2000, 1 << 30);
+        let limits = RecordingLimits::new(2000, 1 << 30);
         let mut writer = Writer::open(folder.path(), limits).unwrap();
         for (start, end) in stretches.iter().copied() {
             let began = NOON + start * MINUTE;

@@ -8,7 +8,10 @@ use std::path::Path;
 use anyhow::Context as _;
 use satscope_bitcoin::{
     frame::Frame,
-    recording::{CONNECTED, DISCONNECTED, Entry, Limits, Writer, describe_metrics, keep, left_out},
+    recording::{
+        CONNECTED, DISCONNECTED, RecordingLimits, ToRecord, Writer, describe_metrics, keep,
+        left_out,
+    },
 };
 use satscope_kit::Context;
 use serde_json::{Value, json};
@@ -23,7 +26,7 @@ const QUEUE: usize = 16_384;
 /// Ingest's end of the recording; without a folder, it keeps nothing.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    entries: Option<mpsc::Sender<Entry>>,
+    entries: Option<mpsc::Sender<ToRecord>>,
     /// Notes that wait for a clock.
     notes: Vec<(&'static str, String)>,
     /// Entries that found the queue full, since the last note about it.
@@ -37,7 +40,7 @@ impl Recorder {
     /// When the folder cannot be written to.
     pub async fn start(
         folder: &Path,
-        limits: Limits,
+        limits: RecordingLimits,
         context: &Context,
     ) -> anyhow::Result<Recorder> {
         describe_metrics();
@@ -58,7 +61,7 @@ impl Recorder {
     pub fn frame(&mut self, stamp_ms: u64, frame: &Frame) {
         if self.entries.is_some() {
             self.write_notes(stamp_ms);
-            self.put(Entry::Frame(stamp_ms, frame.clone()));
+            self.put(ToRecord::Frame(stamp_ms, frame.clone()));
         }
     }
 
@@ -83,17 +86,21 @@ impl Recorder {
 
     fn write_notes(&mut self, stamp_ms: u64) {
         for (text, endpoint) in std::mem::take(&mut self.notes) {
-            self.put(Entry::note(stamp_ms, text, [("endpoint", json!(endpoint))]));
+            self.put(ToRecord::note(
+                stamp_ms,
+                text,
+                [("endpoint", json!(endpoint))],
+            ));
         }
         if self.left_out > 0 {
             let fields = [("messages", Value::from(self.left_out))];
-            if self.try_put(Entry::note(stamp_ms, "not recorded", fields)) {
+            if self.try_put(ToRecord::note(stamp_ms, "not recorded", fields)) {
                 self.left_out = 0;
             }
         }
     }
 
-    fn put(&mut self, entry: Entry) {
+    fn put(&mut self, entry: ToRecord) {
         if !self.try_put(entry) {
             self.left_out += 1;
             left_out("queue_full");
@@ -101,7 +108,7 @@ impl Recorder {
     }
 
     /// Queues an entry; false if there is no room.
-    fn try_put(&mut self, entry: Entry) -> bool {
+    fn try_put(&mut self, entry: ToRecord) -> bool {
         let Some(entries) = &self.entries else {
             return true;
         };
@@ -132,7 +139,7 @@ mod tests {
         }
     }
 
-    fn recorder(room: usize) -> (Recorder, mpsc::Receiver<Entry>) {
+    fn recorder(room: usize) -> (Recorder, mpsc::Receiver<ToRecord>) {
         let (entries, queue) = mpsc::channel(room);
         let recorder = Recorder {
             entries: Some(entries),
@@ -147,12 +154,12 @@ mod tests {
         recorder.connected(None, "tcp://node:1");
         assert!(queue.try_recv().is_err());
         recorder.frame(6, &frame());
-        let note = Entry::note(6, CONNECTED, [("endpoint", json!("tcp://node:1"))]);
+        let note = ToRecord::note(6, CONNECTED, [("endpoint", json!("tcp://node:1"))]);
         assert_eq!(queue.try_recv().unwrap(), note);
-        assert_eq!(queue.try_recv().unwrap(), Entry::Frame(6, frame()));
+        assert_eq!(queue.try_recv().unwrap(), ToRecord::Frame(6, frame()));
         recorder.disconnected(Some(7), "tcp://node:1");
         assert!(
-            matches!(queue.try_recv().unwrap(), Entry::Note(7, text, _) if text == DISCONNECTED)
+            matches!(queue.try_recv().unwrap(), ToRecord::Note(7, text, _) if text == DISCONNECTED)
         );
     }
 
@@ -165,9 +172,9 @@ mod tests {
         queue.try_recv().unwrap();
         queue.try_recv().unwrap();
         recorder.frame(9, &frame());
-        let note = Entry::note(9, "not recorded", [("messages", json!(3))]);
+        let note = ToRecord::note(9, "not recorded", [("messages", json!(3))]);
         assert_eq!(queue.try_recv().unwrap(), note);
-        assert!(matches!(queue.try_recv().unwrap(), Entry::Frame(9, _)));
+        assert!(matches!(queue.try_recv().unwrap(), ToRecord::Frame(9, _)));
     }
 
     #[test]

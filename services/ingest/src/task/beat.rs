@@ -11,7 +11,7 @@ use satscope_kit::clock::Steady;
 
 use super::{Task, answers::Failure, unix_ms};
 use crate::{
-    clock::Clock,
+    clock::StampClock,
     resync::ask::BATCH,
     stamp::{Gate, Shift},
 };
@@ -80,15 +80,15 @@ impl Task {
     fn beat_ms(&self) -> u64 {
         let newest_ms = self.source.clock.newest().unwrap_or(0);
         match self.source.clock {
-            Clock::System(_) => newest_ms - newest_ms % EVERY_MS,
-            Clock::Awaited(_) | Clock::StandIn(_) => newest_ms,
+            StampClock::System(_) => newest_ms - newest_ms % EVERY_MS,
+            StampClock::Awaited(_) | StampClock::StandIn(_) => newest_ms,
         }
     }
 
     fn set_next_beat(&mut self) {
         let left_ms = match &self.source.clock {
-            Clock::System(clock) => EVERY_MS - clock.now_ms() % EVERY_MS,
-            Clock::Awaited(_) | Clock::StandIn(_) => EVERY_MS,
+            StampClock::System(clock) => EVERY_MS - clock.now_ms() % EVERY_MS,
+            StampClock::Awaited(_) | StampClock::StandIn(_) => EVERY_MS,
         };
         self.next_beat = tokio::time::Instant::now() + Duration::from_millis(left_ms);
     }

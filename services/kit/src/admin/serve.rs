@@ -31,15 +31,15 @@ const MAX_CONNECTIONS: usize = 128;
 
 /// Limits that tests set shorter.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct PortLimits {
     pub head: Duration,
     pub taken: Duration,
     pub connections: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for PortLimits {
+    fn default() -> PortLimits {
+        PortLimits {
             head: HEAD_WITHIN,
             taken: TAKEN_WITHIN,
             connections: MAX_CONNECTIONS,
@@ -56,7 +56,7 @@ pub fn describe() {
 }
 
 /// Serves connections as long as the process lives.
-pub(super) async fn serve(mut listener: TcpListener, app: Router, limits: Limits) {
+pub(super) async fn serve(mut listener: TcpListener, app: Router, limits: PortLimits) {
     for reason in ["head", "stuck", "too_many"] {
         counter!(CUT, "reason" => reason).increment(0);
     }
@@ -75,7 +75,7 @@ pub(super) async fn serve(mut listener: TcpListener, app: Router, limits: Limits
     }
 }
 
-async fn converse(stream: TcpStream, app: Router, limits: Limits) {
+async fn converse(stream: TcpStream, app: Router, limits: PortLimits) {
     let stream = WriteTimeout::new(stream, limits.taken, Arc::default());
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    const SHORT: Limits = Limits {
+    const SHORT: PortLimits = PortLimits {
         head: Duration::from_millis(300),
         taken: Duration::from_millis(300),
         connections: 4,

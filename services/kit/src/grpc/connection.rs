@@ -20,7 +20,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::{Connected, TcpIncoming};
 use tracing::debug;
 
-use super::limits::{CUT, Limits};
+use super::limits::{CUT, GrpcLimits};
 
 /// Bytes with which an HTTP/2 client begins. Source: RFC 9113, 3.4.
 const PREFACE: usize = 24;
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The connections of a listener, each with its limits. One beyond `MAX_CONNECTIONS` is closed at once and counted.
 pub fn incoming(
     listener: TcpListener,
-    limits: Limits,
+    limits: GrpcLimits,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let places = Arc::new(Semaphore::new(limits.connections));
     TcpIncoming::from(listener)

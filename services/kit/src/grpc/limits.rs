@@ -23,16 +23,16 @@ const REFUSED: &str = "satscope_grpc_refused_total";
 
 /// Limits that tests set shorter.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct GrpcLimits {
     pub begin: Duration,
     pub answer: Duration,
     pub read: Duration,
     pub connections: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for GrpcLimits {
+    fn default() -> GrpcLimits {
+        GrpcLimits {
             begin: BEGIN_WITHIN,
             answer: ANSWER_WITHIN,
             read: READ_WITHIN,

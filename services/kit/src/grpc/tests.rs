@@ -57,7 +57,7 @@ async fn the_streams_of_a_connection_are_bounded() {
 }
 
 /// Serves `routes` beside health, with these limits.
-async fn serve_short(limits: Limits, routes: Routes) -> std::net::SocketAddr {
+async fn serve_short(limits: GrpcLimits, routes: Routes) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let descriptors = tonic_health::pb::FILE_DESCRIPTOR_SET;
@@ -70,7 +70,7 @@ async fn serve_short(limits: Limits, routes: Routes) -> std::net::SocketAddr {
     address
 }
 
-const SHORT: Limits = Limits {
+const SHORT: GrpcLimits = GrpcLimits {
     begin: Duration::from_millis(300),
     answer: Duration::from_millis(300),
     read: Duration::from_millis(400),

@@ -20,7 +20,7 @@ pub trait Content: Debug + Send + Sync {
 
 /// Headers of consecutive heights, and the maker of the lower blocks' transactions.
 #[derive(Debug)]
-pub struct Past {
+pub struct PastChain {
     first_height: u32,
     /// Oldest first.
     headers: Vec<Header>,
@@ -31,16 +31,16 @@ pub struct Past {
     made: std::ops::Range<u32>,
 }
 
-impl Past {
+impl PastChain {
     /// A past of these headers, each upon the one before it. Blocks below `pruned_height` have lost their transactions.
     pub fn new(
         first_height: u32,
         headers: Vec<Header>,
         content: Arc<dyn Content>,
         pruned_height: u32,
-    ) -> Past {
+    ) -> PastChain {
         let end = first_height + headers.len() as u32;
-        let mut past = Past {
+        let mut past = PastChain {
             first_height,
             by_hash: (0..headers.len() as u32).collect(),
             headers,
@@ -58,7 +58,7 @@ impl Past {
         self.made.start
     }
 
-    /// Whether all blocks from [`Past::lowest_whole`] up to the newest have their transactions.
+    /// Whether all blocks from [`PastChain::lowest_whole`] up to the newest have their transactions.
     pub fn is_whole(&self) -> bool {
         !self.made.is_empty() && self.made.end == self.end_height()
     }
@@ -166,7 +166,7 @@ mod tests {
             previous = block.hash;
             headers.extend(block.header);
         }
-        let past = Past::new(50, headers, Arc::new(Nothing), pruned);
+        let past = PastChain::new(50, headers, Arc::new(Nothing), pruned);
         Chain::upon(
             Some(past),
             Network::Bitcoin,

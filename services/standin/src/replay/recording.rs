@@ -10,7 +10,7 @@ use bitcoin::hashes::Hash;
 use bitcoin::hex::FromHex;
 use bitcoin::{BlockHash, Network, Txid};
 use satscope_bitcoin::frame::{SequenceEvent, Topic};
-use satscope_bitcoin::recording::{Checkpoint, Event, Record, RecordingError, Series};
+use satscope_bitcoin::recording::{Checkpoint, Line, LineContent, RecordingError, Series};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
@@ -138,7 +138,7 @@ fn listed(files: &[PathBuf]) -> String {
     names.join(", ")
 }
 
-fn read_ahead(series: Series, records: &mpsc::Sender<Result<Record, RecordingError>>) {
+fn read_ahead(series: Series, records: &mpsc::Sender<Result<Line, RecordingError>>) {
     for record in series {
         let failed = record.is_err();
         if records.blocking_send(record).is_err() || failed {
@@ -148,21 +148,23 @@ fn read_ahead(series: Series, records: &mpsc::Sender<Result<Record, RecordingErr
 }
 
 impl Survey {
-    fn add(&mut self, record: &Record) {
+    fn add(&mut self, record: &Line) {
         if self.first_t.is_none() {
             self.first_t = Some(record.t);
             self.base_time = record.began_ms().map(|ms| ms as f64 / 1000.0 - record.t);
         }
         match &record.event {
-            Event::Frame(frame) if frame.topic == Topic::RawBlock => self.header(&frame.body),
-            Event::Frame(frame) if frame.topic == Topic::Sequence && self.base_time.is_none() => {
+            LineContent::Frame(frame) if frame.topic == Topic::RawBlock => self.header(&frame.body),
+            LineContent::Frame(frame)
+                if frame.topic == Topic::Sequence && self.base_time.is_none() =>
+            {
                 if let Ok(SequenceEvent::Added(txid, _)) = SequenceEvent::decode(&frame.body) {
                     self.added.insert(txid, record.t);
                 }
             }
-            Event::Frame(_) => {}
-            Event::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
-            Event::Note { fields, .. } => self.note(fields),
+            LineContent::Frame(_) => {}
+            LineContent::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
+            LineContent::Note { fields, .. } => self.note(fields),
         }
     }
 
@@ -207,13 +209,13 @@ struct Playing {
 }
 
 impl Playing {
-    async fn record(&mut self, record: Record) -> anyhow::Result<Go> {
+    async fn record(&mut self, record: Line) -> anyhow::Result<Go> {
         let time = self.base_time + record.t;
         if self.player.wait_until(time).await? == Go::Down {
             return Ok(Go::Down);
         }
         match record.event {
-            Event::Frame(frame) => {
+            LineContent::Frame(frame) => {
                 self.follower
                     .observe(&mut self.player.node.chain(), &frame, time);
                 let (body, counter) = (frame.body, Some(frame.counter));
@@ -221,8 +223,8 @@ impl Playing {
                     .publish_one(time, frame.topic, body, counter)
                     .await?;
             }
-            Event::Checkpoint(checkpoint) => self.checkpoint(&checkpoint, time).await?,
-            Event::Note { text, .. } => self.note(&text),
+            LineContent::Checkpoint(checkpoint) => self.checkpoint(&checkpoint, time).await?,
+            LineContent::Note { text, .. } => self.note(&text),
         }
         Ok(Go::On)
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::params::Params;
 use super::{RpcError, shapes};
 use crate::chain::{Block, Chain};
-use crate::node::{Node, State};
+use crate::node::{NodeState, State};
 
 type Answer = Result<Value, RpcError>;
 
@@ -17,7 +17,7 @@ type Answer = Result<Value, RpcError>;
 ///
 /// # Errors
 /// The errors of Core: an unknown method, wrong parameters, or a thing that is not there.
-pub(super) fn call(node: &Node, method: &str, params: &Value) -> Answer {
+pub(super) fn call(node: &NodeState, method: &str, params: &Value) -> Answer {
     let read = |names, required| Params::read(method, names, required, params);
     match method {
         "standinstatus" => read(&[], 0).map(|_| shapes::status(&node.status())),
@@ -49,7 +49,7 @@ pub(super) fn call(node: &Node, method: &str, params: &Value) -> Answer {
 }
 
 /// Tells a simulation to hold before its next event; earlier messages still go out. False if no simulation plays.
-fn hold(node: &Node) -> bool {
+fn hold(node: &NodeState) -> bool {
     let playing = node.simulated && node.status().state == State::Playing;
     if playing {
         node.hold.store(true, Ordering::Relaxed);
@@ -58,7 +58,7 @@ fn hold(node: &Node) -> bool {
 }
 
 /// Lets a player that holds go on; false if none holds.
-fn go_on(node: &Node) -> bool {
+fn go_on(node: &NodeState) -> bool {
     let held = node.status().state == State::Held;
     if held {
         node.go_on.notify_one();
@@ -95,7 +95,7 @@ fn header(chain: &Chain, params: &Params<'_>) -> Answer {
         .ok_or_else(unavailable)
 }
 
-fn block(node: &Node, params: &Params<'_>) -> Answer {
+fn block(node: &NodeState, params: &Params<'_>) -> Answer {
     let (block, active) = find_block(&node.chain(), params)?;
     match params.verbosity(1, 1)? {
         ..=0 => node
@@ -155,7 +155,7 @@ fn mempool_entry(chain: &Chain, params: &Params<'_>) -> Answer {
         .ok_or_else(|| RpcError::new(RpcError::NOT_FOUND, "Transaction not in mempool"))
 }
 
-fn raw_transaction(node: &Node, params: &Params<'_>) -> Answer {
+fn raw_transaction(node: &NodeState, params: &Params<'_>) -> Answer {
     let txid: Option<Txid> = params.hash(0)?;
     let in_block: Option<BlockHash> = params.hash(2)?;
     if params.verbosity(1, 0)? > 0 {

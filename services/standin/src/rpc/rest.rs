@@ -13,7 +13,7 @@ use bitcoin::hex::DisplayHex;
 use serde_json::json;
 
 use super::shapes;
-use crate::node::{Node, State};
+use crate::node::{NodeState, State};
 
 /// The most headers of one answer, and the number if none is asked for (`src/rest.cpp`).
 const MOST_HEADERS: usize = 2000;
@@ -31,11 +31,11 @@ enum Format {
 }
 
 /// Answers a GET of a path that begins with `/rest/`.
-pub(super) fn answer(node: &Node, uri: &Uri) -> Response {
+pub(super) fn answer(node: &NodeState, uri: &Uri) -> Response {
     respond(node, uri).unwrap_or_else(|(status, text)| (status, text + "\r\n").into_response())
 }
 
-fn respond(node: &Node, uri: &Uri) -> Result<Response, Fault> {
+fn respond(node: &NodeState, uri: &Uri) -> Result<Response, Fault> {
     let path = uri.path().trim_start_matches("/rest/");
     let (name, format) = split_format(path)?;
     let parts: Vec<&str> = name.split('/').collect();
@@ -87,7 +87,7 @@ fn no_such_format(available: &str) -> Fault {
 }
 
 /// The whole block, as it goes over the network.
-fn block(node: &Node, hash: &str) -> Result<Vec<u8>, Fault> {
+fn block(node: &NodeState, hash: &str) -> Result<Vec<u8>, Fault> {
     let not_found = |what: &str| (StatusCode::NOT_FOUND, format!("{hash} {what}"));
     let found = node.chain().block(&read(hash)?);
     let (block, _) = found.ok_or_else(|| not_found("not found"))?;
@@ -96,7 +96,7 @@ fn block(node: &Node, hash: &str) -> Result<Vec<u8>, Fault> {
 }
 
 /// The header of a block of the best chain and those after it; empty for any other block.
-fn headers(node: &Node, count: usize, hash: &str) -> Result<Vec<u8>, Fault> {
+fn headers(node: &NodeState, count: usize, hash: &str) -> Result<Vec<u8>, Fault> {
     let hash = read(hash)?;
     let chain = node.chain();
     let mut bytes = Vec::new();
@@ -128,7 +128,7 @@ fn checked_count(text: &str) -> Result<usize, Fault> {
         })
 }
 
-fn hash_at(node: &Node, text: &str) -> Result<BlockHash, Fault> {
+fn hash_at(node: &NodeState, text: &str) -> Result<BlockHash, Fault> {
     let invalid = || (StatusCode::BAD_REQUEST, format!("Invalid height: {text}"));
     let height: u32 = text.parse().map_err(|_| invalid())?;
     let out_of_range = || {

@@ -7,8 +7,8 @@ use satscope_bitcoin::frame::Topic;
 use serde_json::{Map, Value, json};
 
 use crate::chain::{Block, Chain};
-use crate::mempool::{Entry, Mempool};
-use crate::node::{Node, Status};
+use crate::mempool::{Mempool, Pooled};
+use crate::node::{NodeState, Status};
 
 /// Core 29.0.0.
 const VERSION: u32 = 290_000;
@@ -112,7 +112,7 @@ pub(super) fn block(chain: &Chain, block: &Block, active: bool) -> Option<Value>
 }
 
 /// A transaction of the mempool. Fees of replayed transactions cannot be known: they are given as 1 sat/vB.
-pub(super) fn entry(mempool: &Mempool, entry: &Entry) -> Value {
+pub(super) fn entry(mempool: &Mempool, entry: &Pooled) -> Value {
     let tx = &entry.tx;
     let family = |txids: Vec<Txid>| {
         let members = txids.iter().filter_map(|txid| mempool.get(txid));
@@ -165,7 +165,7 @@ pub(super) fn mempool_info(mempool: &Mempool) -> Value {
     })
 }
 
-pub(super) fn zmq_notifications(node: &Node) -> Value {
+pub(super) fn zmq_notifications(node: &NodeState) -> Value {
     let topics = [
         Topic::HashBlock,
         Topic::RawBlock,

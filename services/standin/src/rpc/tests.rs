@@ -72,7 +72,7 @@ async fn serve_chain(flags: &[&str]) -> Served {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let login = Arc::new(Login::from_settings(&settings(flags), address).unwrap());
-    let node = Arc::new(Node::new(
+    let node = Arc::new(NodeState::new(
         chain,
         1_700_000_800.0,
         false,

@@ -21,7 +21,7 @@ use rand_chacha::ChaCha8Rng;
 
 use self::market::{Market, exponential};
 use self::payments::Payments;
-use crate::chain::{Chain, Frames, Past};
+use crate::chain::{Chain, Frames, PastChain};
 
 /// Height of the block that a simulated chain starts on.
 pub const START_HEIGHT: u32 = 930_000;
@@ -82,7 +82,11 @@ impl Simulation {
 
     /// A simulation that starts at `start` (Unix seconds) upon a past, and the chain to run it on. The past changes nothing but
     /// the hashes of the blocks.
-    pub fn upon(past: Option<Past>, parameters: Parameters, start: f64) -> (Simulation, Chain) {
+    pub fn upon(
+        past: Option<PastChain>,
+        parameters: Parameters,
+        start: f64,
+    ) -> (Simulation, Chain) {
         let mut rng = stream(parameters.seed, 0);
         let market = Market::new(
             stream(parameters.seed, 1),
@@ -90,7 +94,7 @@ impl Simulation {
             parameters.volatility,
         );
         let unknown = BlockHash::from_byte_array(scripts::bytes(&mut rng));
-        let previous = past.as_ref().map_or(unknown, Past::tip_hash);
+        let previous = past.as_ref().map_or(unknown, PastChain::tip_hash);
         let first = miner::mine_on(previous, START_HEIGHT, Vec::new(), start, &mut rng);
         let next_transaction = exponential(&mut rng, 1.0 / parameters.rate);
         let next_block = exponential(&mut rng, parameters.block_interval);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use bitcoin::hex::FromHex;
 use bitcoin::{Block, Txid, consensus::deserialize};
 use satscope_bitcoin::frame::Topic;
-use satscope_bitcoin::recording::{Event, Reader};
+use satscope_bitcoin::recording::{LineContent, Reader};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,7 @@ async fn recordings_are_played_to_the_byte_and_hold_at_each_checkpoint() {
         let mut checkpoints = 0;
         for record in Reader::open(Path::new(&path)).unwrap() {
             match record.unwrap().event {
-                Event::Frame(expected) => {
+                LineContent::Frame(expected) => {
                     let got = loop {
                         let frame = receive(&socket);
                         if frame.topic != Topic::StandIn {
@@ -62,7 +62,7 @@ async fn recordings_are_played_to_the_byte_and_hold_at_each_checkpoint() {
                     assert_eq!(got, expected);
                     frames += 1;
                 }
-                Event::Checkpoint(at) => {
+                LineContent::Checkpoint(at) => {
                     let reached = |status: &Value| {
                         status["state"] == "held" && status["checkpoint"] == at.name.as_str()
                     };
@@ -87,7 +87,7 @@ async fn recordings_are_played_to_the_byte_and_hold_at_each_checkpoint() {
                     let went_on = call(&running, "standincontinue", json!([])).await.unwrap();
                     assert_eq!(went_on, true);
                 }
-                Event::Note { .. } => {}
+                LineContent::Note { .. } => {}
             }
         }
         println!("{name}: {frames} frames, {checkpoints} checkpoints");
@@ -113,8 +113,8 @@ async fn a_recordings_blocks_are_the_nodes_own() {
     let mut compared = 0;
     for record in Reader::open(Path::new(&path)).unwrap() {
         let fields = match record.unwrap().event {
-            Event::Note { fields, .. } => fields,
-            Event::Checkpoint(at) if at.name == "end" => {
+            LineContent::Note { fields, .. } => fields,
+            LineContent::Checkpoint(at) if at.name == "end" => {
                 assert_eq!(mempool.as_object().unwrap().len(), at.entries.len());
                 for (txid, entry) in at.entries {
                     let answered = &mempool[txid.to_string()];

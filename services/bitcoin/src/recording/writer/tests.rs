@@ -6,11 +6,11 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     frame::Topic,
-    recording::{Event, Series, files},
+    recording::{LineContent, Series, files},
 };
 
 const NOW: u64 = 1_700_000_000_000;
-const ROOMY: Limits = Limits {
+const ROOMY: RecordingLimits = RecordingLimits {
     file_bytes: 1 << 20,
     total_bytes: 1 << 30,
 };
@@ -23,7 +23,7 @@ fn frame(counter: u32) -> Frame {
     }
 }
 
-fn writer(folder: &TempDir, limits: Limits) -> Writer {
+fn writer(folder: &TempDir, limits: RecordingLimits) -> Writer {
     Writer::open(folder.path(), limits).unwrap()
 }
 
@@ -33,7 +33,7 @@ fn frames(folder: &Path) -> Vec<(u32, u64)> {
     let mut frames = Vec::new();
     while let Some(record) = series.next() {
         let record = record.unwrap();
-        if let Event::Frame(frame) = record.event {
+        if let LineContent::Frame(frame) = record.event {
             let stamp_ms = series.began_ms().unwrap() as f64 + record.t * 1000.0;
             frames.push((frame.counter, stamp_ms.round() as u64));
         }
@@ -100,7 +100,7 @@ fn a_file_cut_at_any_byte_is_gone_on_with_and_loses_no_whole_line() {
 #[test]
 fn files_are_bounded_and_so_are_all_together() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits {
+    let limits = RecordingLimits {
         file_bytes: 300,
         total_bytes: 2000,
     };

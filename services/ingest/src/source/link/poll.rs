@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 
-use super::{Link, Zmq};
+use super::{NodeLink, Zmq};
 use crate::source::topics::is_standin;
 
 /// The pause before a poll lasts at least `PAUSE_BEFORE_POLL`, and at least `POLL_SHARE` times as long as the poll before it took,
@@ -39,7 +39,7 @@ impl Poll {
     }
 }
 
-impl Link {
+impl NodeLink {
     /// Whether to read the node now because its ZMQ cannot be heard. A stand-in is polled only after a loss, because a poll moves its
     /// clock ahead of the messages that are on their way.
     pub fn wants_poll(&self, now: Instant) -> bool {

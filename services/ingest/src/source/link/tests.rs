@@ -9,8 +9,8 @@ use super::{
 const ENDPOINT: &str = "tcp://127.0.0.1:1";
 const HOST: &str = "127.0.0.1";
 
-fn awaited(has_rpc: bool) -> Link {
-    let mut link = Link::new(has_rpc.then(|| HOST.to_owned()));
+fn awaited(has_rpc: bool) -> NodeLink {
+    let mut link = NodeLink::new(has_rpc.then(|| HOST.to_owned()));
     link.subscribe(subscriptions(
         ENDPOINT,
         None,
@@ -28,24 +28,24 @@ fn published(topics: &[&str]) -> Listing {
     Listing::Known(topics.iter().map(line).collect())
 }
 
-fn up(link: &mut Link) {
+fn up(link: &mut NodeLink) {
     link.up(ENDPOINT.to_owned());
     if link.has_rpc {
         link.list(published(&["rawtx", "sequence"]));
     }
 }
 
-fn connected() -> Link {
+fn connected() -> NodeLink {
     let mut link = awaited(true);
     up(&mut link);
     link
 }
 
-fn state(link: &Link) -> HopState {
+fn state(link: &NodeLink) -> HopState {
     link.node().0
 }
 
-fn words(link: &Link) -> String {
+fn words(link: &NodeLink) -> String {
     link.node().1.map_or(String::new(), |fault| fault.operator)
 }
 
@@ -147,7 +147,7 @@ fn a_topic_that_is_not_published_is_never_called_connected() {
 #[test]
 fn a_stand_in_is_healthy_once_it_is_connected_and_polled_only_after_a_loss() {
     let topics = vec![Topic::StandIn, Topic::Sequence, Topic::RawTx];
-    let mut link = Link::new(Some(HOST.to_owned()));
+    let mut link = NodeLink::new(Some(HOST.to_owned()));
     link.subscribe(subscriptions(ENDPOINT, None, topics));
     let soon = || Instant::now() + PAUSE_BEFORE_POLL;
     assert!(!link.wants_poll(soon()), "its clock must not run ahead");
@@ -212,7 +212,7 @@ fn the_first_poll_which_reads_all_is_not_paid_for_with_a_long_silence() {
 
 #[test]
 fn where_the_node_publishes_is_asked_at_each_connection_and_while_it_is_not_heard() {
-    let mut link = Link::new(Some(HOST.to_owned()));
+    let mut link = NodeLink::new(Some(HOST.to_owned()));
     assert!(link.wants_listing(Instant::now()), "nothing is set");
     let mut link = awaited(true);
     let now = Instant::now();
@@ -271,7 +271,7 @@ fn one_that_was_refused_is_asked_ever_more_seldom_until_the_node_comes_back() {
 
 #[test]
 fn a_login_that_is_refused_is_not_tried_by_polls_and_questions_meanwhile() {
-    let mut link = Link::new(Some(HOST.to_owned()));
+    let mut link = NodeLink::new(Some(HOST.to_owned()));
     let began = Instant::now();
     let seconds = |count: u64| began + Duration::from_secs(count);
     let mut asked = 0;

@@ -3,12 +3,12 @@
 use satscope_kit::fault::Fault;
 use satscope_log::{Hop, HopState};
 
-use super::{Caveat, Link, Sync, Zmq};
+use super::{Caveat, NodeLink, Sync, Zmq};
 
 const LOADING: &str =
     "the node is loading its mempool.dat: each transaction's entry time is asked until it is done";
 
-impl Link {
+impl NodeLink {
     /// The node's hop, and ingest's own, as the public reads them.
     pub fn hops(&self) -> Vec<Hop> {
         let (state, fault) = self.node();

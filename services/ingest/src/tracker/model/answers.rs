@@ -4,11 +4,11 @@ use bitcoin::{BlockHash, Txid};
 use satscope_bitcoin::rpc::{BlockHeader, BlockchainInfo, MempoolListing};
 use satscope_log::WINDOW_MS;
 
-use super::node::{Mined, Node};
-use crate::resync::ask::{Branch, Entry, Moment, Question, Step};
+use super::node::{Mined, ModelNode};
+use crate::resync::ask::{Branch, EntryTime, Moment, Question, Step};
 
 /// The answer of the node, in its state now, to a question of a reading.
-pub fn answer_of(question: Question, node: &Node) -> Step {
+pub fn answer_of(question: Question, node: &ModelNode) -> Step {
     match question {
         Question::Moment { .. } => Step::Moment(Moment {
             info: BlockchainInfo {
@@ -34,7 +34,7 @@ pub fn answer_of(question: Question, node: &Node) -> Step {
         Question::EntryTimes(txids) => {
             let entered = |txid: Txid| {
                 let (_, entered_ms) = node.mempool.get(&txid)?;
-                Some(Entry {
+                Some(EntryTime {
                     txid,
                     entered_ms: *entered_ms,
                     weight: 400_000,
@@ -49,7 +49,7 @@ pub fn answer_of(question: Question, node: &Node) -> Step {
     }
 }
 
-fn branch(tip: BlockHash, known: &[BlockHash], now_ms: u64, node: &Node) -> Branch {
+fn branch(tip: BlockHash, known: &[BlockHash], now_ms: u64, node: &ModelNode) -> Branch {
     let mut missing = Vec::new();
     let mut next = node.blocks.get(&tip);
     let mut meeting = None;

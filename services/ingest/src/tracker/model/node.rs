@@ -78,7 +78,7 @@ impl Truth {
 
 /// The node.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub struct ModelNode {
     pub now_ms: u64,
     /// The transactions of the mempool with their entry times, Unix milliseconds.
     pub mempool: BTreeMap<Txid, (Transaction, u64)>,
@@ -98,9 +98,9 @@ pub struct Node {
     made: u32,
 }
 
-impl Default for Node {
-    fn default() -> Node {
-        Node {
+impl Default for ModelNode {
+    fn default() -> ModelNode {
+        ModelNode {
             now_ms: NOW,
             mempool: BTreeMap::new(),
             evicted: Vec::new(),
@@ -117,7 +117,7 @@ impl Default for Node {
     }
 }
 
-impl Node {
+impl ModelNode {
     /// The newest block's hash; all zeros, which no block has, if the chain is empty.
     pub fn tip(&self) -> BlockHash {
         self.chain
@@ -378,8 +378,8 @@ fn payment(number: u32, spent: Txid, vout: u32) -> Transaction {
 }
 
 /// The node after each step.
-pub fn history(steps: &[Step]) -> Vec<Node> {
-    let mut node = Node::default();
+pub fn history(steps: &[Step]) -> Vec<ModelNode> {
+    let mut node = ModelNode::default();
     let mut states = vec![node.clone()];
     for step in steps {
         node.act(step);

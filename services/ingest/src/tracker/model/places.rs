@@ -10,7 +10,7 @@ use satscope_log::{State, Window};
 
 use super::{
     NOW,
-    node::{Node, Word, history},
+    node::{ModelNode, Word, history},
     step::step_of_places,
 };
 use crate::{
@@ -41,7 +41,7 @@ impl Reader {
     }
 
     /// Takes the tracker's outbox. A block whose run began before the connection is asked of the node, which may have moved on.
-    fn apply(&mut self, node: &Node) {
+    fn apply(&mut self, node: &ModelNode) {
         let out = self.tracker.take_outbox(Outbox::default());
         for (_, event) in &out.events {
             self.window.apply(event, self.now_ms);
@@ -57,7 +57,7 @@ impl Reader {
         }
     }
 
-    fn hear(&mut self, message: &Word, node: &Node) {
+    fn hear(&mut self, message: &Word, node: &ModelNode) {
         self.now_ms += 1;
         match message {
             Word::RawTx(transaction) => {
@@ -73,7 +73,7 @@ impl Reader {
     }
 
     /// Makes the picture equal to the node's, as a reading does.
-    fn ask(&mut self, node: &Node) {
+    fn ask(&mut self, node: &ModelNode) {
         let now_ms = self.now_ms;
         let known = self.tracker.known_blocks();
         let is_missing = |at: &usize| !known.contains(&node.chain[*at].hash);
@@ -107,12 +107,12 @@ impl Reader {
             next.tracker.restore(record);
         }
         next.tracker.restored(0, next.now_ms);
-        next.apply(&Node::default());
+        next.apply(&ModelNode::default());
         next.journal = next.tracker.records().collect();
         *self = next;
     }
 
-    fn settle(&mut self, node: &Node) {
+    fn settle(&mut self, node: &ModelNode) {
         self.now_ms += 3000;
         drop(self.tracker.tick(self.now_ms, &mut self.gate));
         self.apply(node);
@@ -141,7 +141,7 @@ impl Reader {
     }
 }
 
-fn expect(reader: &Reader, node: &Node) -> Result<(), TestCaseError> {
+fn expect(reader: &Reader, node: &ModelNode) -> Result<(), TestCaseError> {
     let expected: BTreeSet<Txid> = node.mempool.keys().copied().collect();
     prop_assert_eq!(reader.mempool(), expected);
     prop_assert_eq!(reader.states(), node.window());

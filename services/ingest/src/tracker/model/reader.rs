@@ -9,7 +9,7 @@ use bitcoin::{BlockHash, Txid, consensus::serialize, hashes::Hash as _};
 use satscope_filter::Filter;
 use satscope_log::{Event, State, Window};
 
-use super::node::{Mined, Node, Word};
+use super::node::{Mined, ModelNode, Word};
 use crate::{
     resync::reading::Reading,
     stamp::{Calm, Gate, NodeClock},
@@ -94,7 +94,7 @@ impl Reader {
     }
 
     /// Sets its clock on by `step_ms`, or back if that is negative.
-    pub fn set_clock(&mut self, step_ms: i64, node: &Node) {
+    pub fn set_clock(&mut self, step_ms: i64, node: &ModelNode) {
         self.publish();
         self.set_ms += step_ms;
         self.gate.shift(step_ms);
@@ -115,7 +115,7 @@ impl Reader {
     }
 
     /// Hears a message at the moment at which the node sent it.
-    pub fn hear(&mut self, word: &Word, node: &Node) {
+    pub fn hear(&mut self, word: &Word, node: &ModelNode) {
         self.now_ms = self.now_ms.max(node.now_ms);
         if matches!(word, Word::Begin) {
             self.abandon_reading(node);
@@ -134,7 +134,7 @@ impl Reader {
         self.publish();
     }
 
-    fn take(&mut self, word: &Word, received_ms: u64, node: &Node) {
+    fn take(&mut self, word: &Word, received_ms: u64, node: &ModelNode) {
         let now_ms = received_ms.saturating_add_signed(self.set_ms);
         match word {
             Word::RawTx(transaction) => {
@@ -163,7 +163,7 @@ impl Reader {
         fetched
     }
 
-    fn take_held(&mut self, node: &Node) {
+    fn take_held(&mut self, node: &ModelNode) {
         while self.reading.is_none()
             && let Some((word, received_ms)) = self.held.pop_front()
         {
@@ -171,7 +171,7 @@ impl Reader {
         }
     }
 
-    fn abandon_reading(&mut self, node: &Node) {
+    fn abandon_reading(&mut self, node: &ModelNode) {
         self.reading = None;
         self.reading_number += 1;
         let held = std::mem::take(&mut self.held);

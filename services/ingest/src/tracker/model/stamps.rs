@@ -9,7 +9,7 @@ use satscope_log::{State, WINDOW_MS};
 
 use super::{
     NOW,
-    node::{Node, Word},
+    node::{ModelNode, Word},
     reader::{Manner, Reader},
     step::{HOUR_MS, Step, step},
 };
@@ -66,7 +66,7 @@ fn scene() -> impl Strategy<Value = Scene> {
 
 /// A node and its reader.
 struct Play {
-    node: Node,
+    node: ModelNode,
     reader: Reader,
     manner: Manner,
     has_missed: bool,
@@ -79,7 +79,7 @@ struct Play {
 impl Play {
     fn begin(manner: Manner) -> Play {
         Play {
-            node: Node::default(),
+            node: ModelNode::default(),
             reader: Reader::new(manner, NOW),
             manner,
             has_missed: false,

@@ -7,7 +7,7 @@ use bitcoin::Transaction;
 use bitcoin::consensus::deserialize;
 
 use super::*;
-use crate::chain::{Block, Past};
+use crate::chain::{Block, PastChain};
 use crate::simulation::Simulation;
 
 const START: u32 = 1_750_000_000;
@@ -21,17 +21,17 @@ fn parameters(days: u32) -> PastParameters {
     }
 }
 
-fn past(parameters: PastParameters) -> (Arc<Maker>, Past) {
+fn past(parameters: PastParameters) -> (Arc<Maker>, PastChain) {
     let maker = Maker::new(parameters);
     let roots = maker.roots(|| false).unwrap();
     let headers = maker.headers(&roots, START);
     let maker = Arc::new(maker);
     let content: Arc<dyn Content> = Arc::<Maker>::clone(&maker);
-    let past = Past::new(maker.first_height(), headers, content, 0);
+    let past = PastChain::new(maker.first_height(), headers, content, 0);
     (maker, past)
 }
 
-fn whole(past: &Past, height: u32) -> Block {
+fn whole(past: &PastChain, height: u32) -> Block {
     let txs = past.content(height).unwrap().txs(height);
     Block {
         txs: Some(txs),
@@ -69,7 +69,7 @@ fn blocks_are_valid_in_form_and_stand_on_each_other() {
 
 #[test]
 fn a_seed_repeats_its_blocks_and_more_days_change_no_transaction() {
-    let (height, bytes) = (START_HEIGHT - 100, |past: &Past, height| {
+    let (height, bytes) = (START_HEIGHT - 100, |past: &PastChain, height| {
         whole(past, height).bytes().unwrap()
     });
     let (short, again, long) = (
@@ -247,7 +247,7 @@ fn how_long_a_past_takes() {
         let made = began.elapsed();
         let headers = maker.headers(&roots, START);
         let count = headers.len();
-        let past = Past::new(maker.first_height(), headers, Arc::new(maker), 0);
+        let past = PastChain::new(maker.first_height(), headers, Arc::new(maker), 0);
         println!(
             "{days} days: {count} roots {made:?}, all {:?}",
             began.elapsed()

@@ -10,7 +10,7 @@ use crate::{
         reading::{Next, Outcome, Reading},
     },
     stamp::{Gate, Pace},
-    tracker::model::{answers::answer_of, node::Node},
+    tracker::model::{answers::answer_of, node::ModelNode},
 };
 
 /// A question that the node has not answered yet.
@@ -25,7 +25,7 @@ pub enum Asked {
 
 impl Reader {
     /// Lets the next beat come, at the node's clock.
-    pub fn beat(&mut self, node: &Node) {
+    pub fn beat(&mut self, node: &ModelNode) {
         self.now_ms = self.now_ms.max(node.now_ms);
         if self.reading.is_none() {
             let asked = self.tracker.tick(self.now_ms(), &mut self.gate);
@@ -59,7 +59,7 @@ impl Reader {
     }
 
     /// The node answers one of the questions, as it is now.
-    pub fn answer(&mut self, choice: usize, node: &Node) {
+    pub fn answer(&mut self, choice: usize, node: &ModelNode) {
         self.now_ms = self.now_ms.max(node.now_ms);
         if self.asked.is_empty() {
             return;
@@ -87,14 +87,14 @@ impl Reader {
     }
 
     /// The node answers all questions, and those that follow from them.
-    pub fn answer_all(&mut self, node: &Node) {
+    pub fn answer_all(&mut self, node: &ModelNode) {
         while !self.asked.is_empty() {
             self.answer(0, node);
         }
     }
 
     /// The node does not answer one of the questions.
-    pub fn refuse(&mut self, choice: usize, node: &Node) {
+    pub fn refuse(&mut self, choice: usize, node: &ModelNode) {
         if self.asked.is_empty() {
             return;
         }
@@ -115,7 +115,7 @@ impl Reader {
         self.publish();
     }
 
-    fn take_entry_times(&mut self, txids: Vec<Txid>, node: &Node) {
+    fn take_entry_times(&mut self, txids: Vec<Txid>, node: &ModelNode) {
         self.is_asking = false;
         let mut differs = None;
         let mut entered = Vec::new();
@@ -144,7 +144,7 @@ impl Reader {
         self.ask_entry_times();
     }
 
-    fn take_step(&mut self, step: Step, node: &Node) {
+    fn take_step(&mut self, step: Step, node: &ModelNode) {
         let Some(mut reading) = self.reading.take() else {
             return;
         };
