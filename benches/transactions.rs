@@ -36,6 +36,9 @@ struct Sent {
     hashed: Vec<u8>,
 }
 
+/// A way to do the work, and its name.
+type Way<'a> = (&'static str, &'a mut dyn FnMut(&[Sent]) -> Duration);
+
 fn main() {
     let folder = std::env::args()
         .skip(1)
@@ -49,7 +52,6 @@ fn main() {
     );
     let mut to_log = Running::new(Path::to_log());
     let mut to_window = Running::new(Path::to_window());
-    type Way<'a> = (&'static str, &'a mut dyn FnMut(&[Sent]) -> Duration);
     let mut ways: [Way; 11] = [
         ("hashing the txid alone", &mut hash),
         ("… out of what is sent", &mut hash_in_place),

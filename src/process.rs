@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_thread_that_blocks_does_not_hold_the_process() {
         let began = Instant::now();
-        let looking_up = Duration::from_secs(60);
+        let looking_up = Duration::from_mins(1);
         to_its_end(async {
             tokio::task::spawn_blocking(move || std::thread::sleep(looking_up));
             Ok(())

@@ -104,7 +104,7 @@ async fn stuck_listings(address: SocketAddr) -> (Vec<Streaming<ListMempoolRespon
     for _ in 0..STUCK {
         let mut client = ingest(address).await;
         let listing = in_time("ListMempool", client.list_mempool(ListMempoolRequest {})).await;
-        answers.push(listing.map(|answer| answer.into_inner()));
+        answers.push(listing.map(tonic::Response::into_inner));
     }
     let_in(answers, "MAX_LISTINGS")
 }
@@ -114,7 +114,7 @@ async fn stuck_windows(address: SocketAddr) -> (Vec<Streaming<ListWindowResponse
     for _ in 0..STUCK {
         let mut client = prices(address).await;
         let listing = in_time("ListWindow", client.list_window(ListWindowRequest {})).await;
-        answers.push(listing.map(|answer| answer.into_inner()));
+        answers.push(listing.map(tonic::Response::into_inner));
     }
     let_in(answers, "MAX_LISTINGS")
 }

@@ -203,7 +203,7 @@ fn an_amount_into_the_oracles_window() {
         (500, 2500),
         prepared,
         |(values, window), number| {
-            window.insert(START_MS + 100 * number, &[values[number as usize]])
+            window.insert(START_MS + 100 * number, &[values[number as usize]]);
         },
     );
 }

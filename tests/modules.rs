@@ -241,7 +241,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_item_use(&mut self, import: &'ast ItemUse) {
         let mut paths = Vec::new();
         leaves(&import.tree, &mut Vec::new(), &mut |path, _| {
-            paths.push(path.to_vec())
+            paths.push(path.to_vec());
         });
         paths.iter().for_each(|path| self.note(path));
     }

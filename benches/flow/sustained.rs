@@ -9,7 +9,7 @@ use crate::{
 
 /// Rates that are tried, in transactions a second, one after the other, until one is too high.
 const RATES: [u32; 6] = [25_000, 50_000, 75_000, 100_000, 125_000, 150_000];
-const LENGTH: Duration = Duration::from_secs(60);
+const LENGTH: Duration = Duration::from_mins(1);
 /// The longest time after the end of sending in which all must be taken in.
 const REST: Duration = Duration::from_secs(1);
 /// Once nothing more has been taken in for this long, the rest counts as lost.

@@ -77,9 +77,9 @@ fn file(name: Cow<'static, str>) -> Option<File> {
         _ => bytes,
     };
     Some(File {
+        name,
         content_type,
         bytes,
-        name,
     })
 }
 

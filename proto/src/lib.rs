@@ -5,7 +5,7 @@
 mod convert;
 
 /// Version 1 of the contract, as generated.
-#[allow(missing_docs, unused_qualifications, clippy::all)]
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic)]
 pub mod v1 {
     tonic::include_proto!("satscope.v1");
 }

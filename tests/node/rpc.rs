@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use serde_json::{Value, json};
 
 /// Longest time of one request; loading 50,000 transactions takes most of it on a busy machine.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_mins(2);
 /// Calls in one request: a queue that is too long is refused by the node.
 const BATCH: usize = 1000;
 

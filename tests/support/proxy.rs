@@ -53,6 +53,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// On a free port, before the part that listens on `target`; that need not stand yet.
+    #[allow(clippy::unused_async, reason = "its sockets need a runtime")]
     pub async fn before(target: SocketAddr) -> Proxy {
         // Bound and never listening: nobody else gets the port while connections are refused.
         let port = socket("127.0.0.1:0".parse().unwrap());

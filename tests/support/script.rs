@@ -40,7 +40,8 @@ pub struct Script {
     /// The same, for the heartbeat.
     repeated: Arc<Mutex<PriceUpdate>>,
     /// Ends the heartbeat.
-    _heartbeat: Option<DropGuard>,
+    #[allow(dead_code, reason = "it is held until it is dropped")]
+    heartbeat: Option<DropGuard>,
 }
 
 /// Between two repetitions: an analyzer that is silent for 5 s is taken for a lost one.
@@ -60,14 +61,14 @@ impl Script {
             points,
             repeated: Arc::new(Mutex::new(now.clone())),
             now,
-            _heartbeat: None,
+            heartbeat: None,
         }
     }
 
     /// From now on repeats each second what holds, as an analyzer does when nothing changes.
     pub fn repeats(&mut self) {
         let stop = CancellationToken::new();
-        self._heartbeat = Some(stop.clone().drop_guard());
+        self.heartbeat = Some(stop.clone().drop_guard());
         let (player, repeated) = (self.analyzer.player.clone(), self.repeated.clone());
         tokio::spawn(stop.run_until_cancelled_owned(async move {
             loop {

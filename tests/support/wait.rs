@@ -6,7 +6,7 @@ use std::{
 };
 
 /// For what takes moments on an idle machine; tests run on busy ones.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks.
 pub const PAUSE: Duration = Duration::from_millis(20);
 
@@ -27,8 +27,6 @@ pub async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> 
 
 /// The future's outcome, which must come in time.
 pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(outcome) => outcome,
-        Err(_) => panic!("{what} did not come in {PATIENCE:?}"),
-    }
+    let outcome = tokio::time::timeout(PATIENCE, future).await;
+    outcome.unwrap_or_else(|_| panic!("{what} did not come in {PATIENCE:?}"))
 }

@@ -164,7 +164,7 @@ pub fn one_household(address: IpAddr) -> IpAddr {
             let network = address.to_bits() & !u128::from(u64::MAX);
             Ipv6Addr::from_bits(network).into()
         }
-        address => address,
+        IpAddr::V4(address) => address.into(),
     }
 }
 
@@ -294,16 +294,16 @@ mod tests {
         let addresses = Arc::new(Addresses::new(2));
         let enter = |text: &str| addresses.enter(text.parse().unwrap());
         let first = enter("192.0.2.7").unwrap();
-        let _second = enter("::ffff:192.0.2.7").unwrap();
+        let second = enter("::ffff:192.0.2.7").unwrap();
         assert!(enter("192.0.2.7").is_none());
         assert!(enter("192.0.2.8").is_some());
         drop(first);
-        let _third = enter("192.0.2.7").unwrap();
-        let _one = enter("2001:db8::1").unwrap();
-        let _two = enter("2001:db8::ffff:1").unwrap();
+        let third = enter("192.0.2.7").unwrap();
+        let one = enter("2001:db8::1").unwrap();
+        let two = enter("2001:db8::ffff:1").unwrap();
         assert!(enter("2001:db8::2").is_none(), "one household");
         assert!(enter("2001:db8:0:1::2").is_some());
-        drop((_second, _third, _one, _two));
+        drop((second, third, one, two));
         assert!(addresses.lock().is_empty());
     }
 }

@@ -112,7 +112,7 @@ mod tests {
         advance(Duration::from_secs(1)).await;
         assert!(allowance.take(1));
         assert!(!allowance.take(1));
-        advance(Duration::from_secs(3600)).await;
+        advance(Duration::from_hours(1)).await;
         assert!((0..8).all(|_| allowance.take(1)), "and never more at once");
         assert!(!allowance.take(1));
     }

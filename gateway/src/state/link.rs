@@ -127,7 +127,7 @@ mod tests {
     fn an_analyzer_that_was_not_heard_for_too_long_is_silent_although_nobody_noticed() {
         let (link, now) = (Links::told(Vec::new(), None), Steady::now());
         assert_eq!(link.silent(now.after(SILENCE)), None);
-        let later = now.after(SILENCE + Duration::from_secs(60));
+        let later = now.after(SILENCE + Duration::from_mins(1));
         assert!(
             link.silent(later)
                 .is_some_and(|reason| reason.contains("65 s"))

@@ -299,6 +299,7 @@ pub fn all_points<'a>(sequence: Sequence, points: impl Iterator<Item = &'a Point
     })
 }
 
+#[allow(clippy::ref_option, reason = "serde gives it so")]
 fn some_seconds<S: Serializer>(ms: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
     match ms {
         Some(ms) => seconds(ms, serializer),

@@ -107,7 +107,7 @@ async fn the_uptime_in_health_is_that_of_the_gateway() {
     let first = health(&gateway).await;
     assert_eq!(first.get("stats"), None, "ingest has told nothing: {first}");
     let uptime = |health: &Value| health["uptime_seconds"].as_u64().unwrap();
-    assert!(uptime(&first) < Duration::from_secs(60).as_secs());
+    assert!(uptime(&first) < Duration::from_mins(1).as_secs());
     until("a second", async || {
         uptime(&health(&gateway).await) > uptime(&first)
     })

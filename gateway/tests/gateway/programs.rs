@@ -41,7 +41,8 @@ impl Events {
             loop {
                 if let Some((event, rest)) = self.text.split_once("\n\n") {
                     let event = event.to_owned();
-                    self.text = rest.to_owned();
+                    let taken = self.text.len() - rest.len();
+                    self.text.drain(..taken);
                     return Some(event);
                 }
                 let bytes = self.answer.chunk().await.unwrap()?;

@@ -244,6 +244,7 @@ async fn a_refusal_is_told_in_public_words() {
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_is_refused_and_counted_and_never_shown() {
+    const LATE: usize = 6;
     let spoilt: [fn(&mut PastPrice); 9] = [
         |price| price.price_cents = 0,
         |price| price.price_cents = u64::MAX,
@@ -255,7 +256,6 @@ async fn an_answer_that_cannot_be_is_refused_and_counted_and_never_shown() {
         |price| price.source = 9,
         |price| price.height = None,
     ];
-    const LATE: usize = 6;
     let unusable = "the historian has no answer: its answer cannot be used";
     for (nth, spoil) in spoilt.into_iter().enumerate() {
         let historian = Historian::start(some_prices()).await;

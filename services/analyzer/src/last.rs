@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use crate::report;
 
 /// Interval between writes.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 /// Interval between looks for a price to write, until the first has been written.
 const FIRST: Duration = Duration::from_secs(1);
 /// A file larger than this, bytes, was not written by Satscope.

@@ -61,6 +61,9 @@ impl History {
 
     /// Runs `work` on the file's writer, for one transaction. Other parts of the historian wait meanwhile, for some
     /// seconds at most.
+    ///
+    /// # Errors
+    /// Those of `work`, which are also counted.
     pub fn write<T>(
         &self,
         work: impl FnOnce(&mut Writer) -> Result<T, StoreError>,

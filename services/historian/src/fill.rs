@@ -41,7 +41,7 @@ use reading::{Pauses, Trouble};
 /// Interval between looks at the node.
 const EVERY: Duration = Duration::from_secs(3);
 /// Interval between looks at a node that downloads the chain.
-const EVERY_DOWNLOADING: Duration = Duration::from_secs(60);
+const EVERY_DOWNLOADING: Duration = Duration::from_mins(1);
 
 /// The parts that the filler works with.
 #[derive(Debug)]
@@ -282,7 +282,7 @@ async fn telling<T>(progress: Progress, trouble: &Trouble, doing: impl Future<Ou
             if let Some(public) = trouble.public() {
                 progress.update(|report| {
                     report.doing = Doing::Waiting;
-                    report.detail = public.to_owned();
+                    public.clone_into(&mut report.detail);
                 });
             }
         }

@@ -45,8 +45,7 @@ pub async fn start(
     fill_metrics::start();
     let Some(rpc) = rpc(&around.node, around.is_node_set_elsewhere)? else {
         warn!("no RPC: the history is not filled; set bitcoin_dir or rpc_url");
-        progress
-            .update(|report| report.detail = "the node has no RPC to read blocks from".to_owned());
+        progress.update(|report| report.detail = "the node has no RPC to read blocks from".into());
         return Ok(());
     };
     let workers = workers.map_or_else(usual_workers, |workers| workers as usize);

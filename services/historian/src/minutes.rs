@@ -146,9 +146,8 @@ impl Follower {
             return;
         };
         loop {
-            let (cell, is_over) = match self.lock().next() {
-                Some(next) => next,
-                None => return,
+            let Some((cell, is_over)) = self.lock().next() else {
+                return;
             };
             let outcome = put_cell(&history, &cell);
             let mut minutes = self.lock();

@@ -62,9 +62,10 @@ impl Fault {
     /// says nothing about the content.
     fn is_beyond_use(&self) -> bool {
         match self {
-            Fault::Block(..) | Fault::Foreign => true,
+            Fault::Block(..)
+            | Fault::Foreign
             // A value that its column cannot have.
-            Fault::Sqlite(
+            | Fault::Sqlite(
                 rusqlite::Error::IntegralValueOutOfRange(..)
                 | rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::InvalidColumnType(..),

@@ -154,10 +154,8 @@ impl Status {
         }
         lines.push(format!("  settled   {}", height(self.settled_height)));
         lines.push(format!("  final     {}", height(self.final_height)));
-        let sealed = self.periods.iter().rev();
-        let last = sealed
-            .filter_map(|period| Some((period, period.digest.as_ref()?)))
-            .next();
+        let mut sealed = self.periods.iter().rev();
+        let last = sealed.find_map(|period| Some((period, period.digest.as_ref()?)));
         if let Some((period, digest)) = last {
             let (number, model) = (period.period, period.model);
             lines.push(format!(

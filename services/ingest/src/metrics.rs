@@ -213,7 +213,7 @@ impl Metrics {
         if self.chain != chain && chain != "main" {
             warn!("the node is on the chain {chain:?}, not on main");
         }
-        self.chain = chain.to_owned();
+        chain.clone_into(&mut self.chain);
     }
 
     /// Sets the number of transactions in the window.

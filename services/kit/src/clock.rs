@@ -56,6 +56,7 @@ impl Steady {
     }
 
     /// The moment `duration` after this one.
+    #[must_use]
     pub fn after(self, duration: Duration) -> Steady {
         Steady {
             ms: self.ms + duration.as_millis() as u64,

@@ -51,9 +51,9 @@ fn knows(headers: &HeaderMap, token: &Secret) -> bool {
     let told = headers
         .get(header::AUTHORIZATION)
         .map(|value| value.as_bytes());
-    let (scheme, told) = match told.and_then(|told| told.split_at_checked(b"Bearer ".len())) {
-        Some(parts) => parts,
-        None => return false,
+    let parts = told.and_then(|told| told.split_at_checked(b"Bearer ".len()));
+    let Some((scheme, told)) = parts else {
+        return false;
     };
     // Compared in constant time, so that no caller can measure how much of a guess was right.
     scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(told.ct_eq(token.expose().as_bytes()))

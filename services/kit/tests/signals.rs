@@ -9,7 +9,7 @@ use satscope_kit::tasks::Tasks;
 use tokio::time::timeout;
 
 /// Longer than anything here takes, and shorter than the drain.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn a_second_signal_cuts_off_what_still_drains() {

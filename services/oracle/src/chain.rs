@@ -287,8 +287,7 @@ fn across(below: f64, here: f64, above: f64) -> f64 {
     let sides = squared(squared(squared(squared(here))))
         * (squared(cubed(above)) + squared(cubed(below)))
         / squared(above * below);
-    const THIRD: f64 = 1.0 / 3.0;
-    THIRD * (middle + sides)
+    (1.0 / 3.0) * (middle + sides)
 }
 
 #[cfg(test)]

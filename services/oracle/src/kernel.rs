@@ -261,12 +261,7 @@ mod tests {
     fn an_amount_speaks_for_the_price_that_makes_it_round() {
         let mut evidence = no_evidence();
         kernel().add(100_000, 0, &mut evidence);
-        let best = evidence
-            .iter()
-            .zip(0..)
-            .max()
-            .map(|(_, bin)| bin)
-            .unwrap_or(0);
+        let best = evidence.iter().zip(0..).max().map_or(0, |(_, bin)| bin);
         assert!((kernel().scale.price_usd(f64::from(best)) / 100_000.0 - 1.0).abs() <= 0.5 * BIN);
     }
 

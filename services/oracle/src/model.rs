@@ -218,9 +218,9 @@ fn normal_quantile(share: f64) -> f64 {
     for _ in 0..40 {
         let middle = 0.5 * (low + high);
         if normal_cdf(middle) < share {
-            low = middle
+            low = middle;
         } else {
-            high = middle
+            high = middle;
         }
     }
     0.5 * (low + high)

@@ -131,7 +131,7 @@ impl View<'_> {
             let (to, from) = grid::moved(*drift);
             let bins = from..PRICE_BINS - to;
             self.say(held, Share::WHOLE, bins, &mut sums[to..], |sum, said| {
-                *sum += said
+                *sum += said;
             });
         }
     }

@@ -143,7 +143,7 @@ fn a_price_rests_on_144_blocks_before_it_and_18_after_and_on_no_others() {
     assert_eq!(without(height - BEFORE - 1), price);
     assert_eq!(without(height + AFTER + 1), price);
     assert!(without(height) != price && without(height + 1) != price);
-    assert_eq!(read(&held[..(height + AFTER - FIRST) as usize + 1]), price);
+    assert_eq!(read(&held[..=((height + AFTER - FIRST) as usize)]), price);
 }
 
 #[test]

@@ -84,9 +84,8 @@ impl Publisher {
     /// When the endpoint cannot be bound.
     pub fn start(endpoint: &str, high_water_mark: i32) -> anyhow::Result<(Publisher, Outlet)> {
         let socket = bind(endpoint, high_water_mark)?;
-        let endpoint = match socket.get_last_endpoint()? {
-            Ok(bound) => bound,
-            Err(_) => bail!("standin_zmq_listen: {endpoint} is bound to a name that is no text"),
+        let Ok(endpoint) = socket.get_last_endpoint()? else {
+            bail!("standin_zmq_listen: {endpoint} is bound to a name that is no text");
         };
         let (queue, messages) = mpsc::channel(QUEUE);
         let (subscribed, rawtx_subscribed) = watch::channel(false);

@@ -151,7 +151,7 @@ async fn load(scene: &mut Scene) {
 async fn half_has_come(node: &Bitcoind) {
     until("half of the mempool", async || {
         let info = node.rpc.ask("getmempoolinfo", json!([])).await.ok()?;
-        (info["size"].as_u64()? as usize > (OLD + RECENT) / 2).then_some(())
+        (info["size"].as_u64()? as usize > usize::midpoint(OLD, RECENT)).then_some(())
     })
     .await;
 }

@@ -28,11 +28,11 @@ const OLD: usize = 250_000;
 /// Five a second for three hours.
 const IN_WINDOW: usize = 54_000;
 /// How long polling is measured.
-const MEASURED: Duration = Duration::from_secs(120);
+const MEASURED: Duration = Duration::from_mins(2);
 /// Between two payments, so that they come at any moment between two polls.
 const BETWEEN: Duration = Duration::from_millis(2300);
 /// How long the node may load, and ingest may read it for the first time.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// Looks again and again, each second, as long as [`PATIENCE`] lets it.
 async fn slowly(what: &str, mut probe: impl AsyncFnMut() -> bool) -> Duration {

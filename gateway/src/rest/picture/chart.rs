@@ -91,7 +91,7 @@ impl Axes {
         let prices = dots.iter().map(|dot| dot.price);
         let lowest = prices.clone().fold(f64::INFINITY, f64::min);
         let highest = prices.fold(0.0, f64::max);
-        let middle = (lowest + highest) / 2.0;
+        let middle = f64::midpoint(lowest, highest);
         let half = (highest - lowest) * (0.5 + MARGIN);
         let half = half.max(middle * LEAST_HEIGHT / 2.0);
         let mut axes = Axes {

@@ -250,7 +250,7 @@ fn samples() -> Vec<Point> {
 #[test]
 fn the_pages_tests_read_what_is_written_here() {
     let points = of(&samples());
-    let sequence = Sequence::from((7 << 33) | 12_345);
+    let sequence = Sequence::from((7 << 33) + 12_345);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../frontend/tests/fixtures");
     for (name, bytes) in [
         ("points.bin", columns(sequence, &points)),

@@ -14,7 +14,7 @@ use satscope_kit::{Context, metrics, tasks::Tasks};
 use tokio::{sync::OnceCell, time::timeout};
 
 /// Longer than anything here takes, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits for what must come.
 pub async fn within_patience<T>(what: &str, awaited: impl Future<Output = T>) -> T {

@@ -19,7 +19,7 @@ use crate::{
 
 /// Interval between writes to the disk; a crash costs the messages of this time at most.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-const REPORT_EVERY: Duration = Duration::from_secs(60);
+const REPORT_EVERY: Duration = Duration::from_mins(1);
 /// The pause before the disk is tried again, and how long tries may go on once it is time to stop.
 const RETRY: Duration = Duration::from_millis(250);
 const LAST_TRIES: Duration = Duration::from_secs(2);

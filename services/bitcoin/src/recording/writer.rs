@@ -113,12 +113,18 @@ impl Writer {
     }
 
     /// Adds a message; `stamp_ms` is when it came, Unix milliseconds.
+    ///
+    /// # Errors
+    /// When the disk takes no more.
     pub fn frame(&mut self, stamp_ms: u64, frame: &Frame) -> Result<(), WriteError> {
         let t = self.seconds(stamp_ms)?;
         self.line(&frame_line(t, frame))
     }
 
     /// Adds a note; `fields` are its further fields.
+    ///
+    /// # Errors
+    /// Those of [`Writer::frame`].
     pub fn note(
         &mut self,
         stamp_ms: u64,

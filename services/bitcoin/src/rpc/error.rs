@@ -8,7 +8,7 @@ use crate::login::CookieError;
 
 /// The longest time for one call or batch: the mempool's txids take a small computer half a minute. A machine that is gone is
 /// noticed earlier.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
+pub(super) const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A call that did not succeed.
 #[derive(Debug, Error)]

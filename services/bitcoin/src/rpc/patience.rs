@@ -21,6 +21,9 @@ pub fn pauses() -> ExponentialBackoff {
 
 /// Asks until there is an answer, with growing pauses while the node or a proxy before it is busy. After the last pause, any
 /// answer is returned.
+///
+/// # Errors
+/// Those of the last question.
 pub async fn patiently<T, F: Future<Output = Result<T, RpcError>>>(
     ask: impl Fn() -> F,
 ) -> Result<T, RpcError> {

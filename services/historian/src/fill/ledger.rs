@@ -52,7 +52,7 @@ impl Ledger {
                 Err(failed) => {
                     self.progress.update(|report| {
                         report.doing = Doing::Stuck;
-                        report.detail = failed.public().to_owned();
+                        failed.public().clone_into(&mut report.detail);
                     });
                     let words = failed.to_string();
                     if words != complaint {

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 /// The time over which the pace is measured.
-const SPAN: Duration = Duration::from_secs(600);
+const SPAN: Duration = Duration::from_mins(10);
 /// The pace is unknown until samples span this time.
 const LEAST: Duration = Duration::from_secs(10);
 /// Time between two samples.

@@ -34,7 +34,7 @@ impl Chain {
     }
 
     /// The years whose model reads the blocks of a period.
-    pub fn years(&self, period: u32) -> Years {
+    pub fn years(self, period: u32) -> Years {
         match self.is_bitcoins {
             true => Years::of_height(period.saturating_mul(PERIOD_BLOCKS)),
             false => Years::PRESENT,

@@ -138,7 +138,7 @@ fn state(running: &Running, height: u32) -> BlockState {
         .kind
     {
         Kind::Block { state, .. } => state,
-        other => panic!("{other:?}"),
+        Kind::Minute => panic!("a minute"),
     }
 }
 

@@ -138,15 +138,16 @@ fn a_file_that_another_process_holds_stays_and_is_tried_again() {
 
 #[test]
 fn only_what_is_beyond_use_is_begun_anew() {
+    use rusqlite::ffi::{
+        SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR, SQLITE_NOTADB,
+        SQLITE_READONLY,
+    };
+
     let sqlite = |code| {
         Fault::Sqlite(rusqlite::Error::SqliteFailure(
             rusqlite::ffi::Error::new(code),
             None,
         ))
-    };
-    use rusqlite::ffi::{
-        SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR, SQLITE_NOTADB,
-        SQLITE_READONLY,
     };
     for code in [SQLITE_CORRUPT, SQLITE_NOTADB] {
         assert!(sqlite(code).is_beyond_use(), "{code}");

@@ -57,19 +57,16 @@ pub fn no_answer(choice: &Choice, failure: &Failure, url: &str) -> Finding {
 /// The finding about the RPC: its address, and the program that answers there.
 pub fn rpc(answers: &Answers, url: &str) -> Finding {
     let methods = answers.methods();
-    let is_refused = |failure: &Option<&Failure>| failure.is_some_and(Failure::is_forbidden);
-    if methods.iter().all(|(_, failure)| is_refused(failure)) {
+    let is_refused = |failure: Option<&Failure>| failure.is_some_and(Failure::is_forbidden);
+    if methods.iter().all(|(_, failure)| is_refused(*failure)) {
         return Finding::wrong(
             RPC,
             format!("{url} refuses every question"),
             "add this machine's address as rpcallowip, or this user's methods as rpcwhitelist, to bitcoin.conf",
         );
     }
-    let network = match &answers.network {
-        Ok(network) => network,
-        Err(_) => {
-            return Finding::ok(RPC, format!("{url} answers, and does not tell its version"));
-        }
+    let Ok(network) = &answers.network else {
+        return Finding::ok(RPC, format!("{url} answers, and does not tell its version"));
     };
     let said = format!(
         "{url} answers: {} ({})",

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 /// The pause after a first failure. Each failure doubles it, up to the longest.
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// After this time without a failure, the next failure counts as a first one again.
-const FORGOTTEN: Duration = Duration::from_secs(300);
+const FORGOTTEN: Duration = Duration::from_mins(5);
 /// The shortest time between two log lines.
-const BETWEEN_LINES: Duration = Duration::from_secs(60);
+const BETWEEN_LINES: Duration = Duration::from_mins(1);
 
 /// A pause that grows with each failure.
 #[derive(Debug, Default)]

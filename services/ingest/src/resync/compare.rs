@@ -189,8 +189,8 @@ mod tests {
     use crate::stamp::Gate;
 
     const INTERVALS: Intervals = Intervals {
-        count: Duration::from_secs(60),
-        txids: Duration::from_secs(600),
+        count: Duration::from_mins(1),
+        txids: Duration::from_mins(10),
     };
 
     fn txid(number: u8) -> Txid {

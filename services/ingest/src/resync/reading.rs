@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A reading that takes longer is given up: a node that answers so slowly may have hung.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_mins(10);
 /// The most transactions that are stamped or placed at a time, before the changes are written down. Each change has a record in
 /// the journal, and the records of a large mempool together would be larger than the mempool.
 const STEP: usize = 10_000;

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Most doublings of the pause after a failure while the node refuses to answer.
 const MOST_DOUBLINGS: u32 = 5;
-const PAUSE_IN_DOWNLOAD: Duration = Duration::from_secs(60);
+const PAUSE_IN_DOWNLOAD: Duration = Duration::from_mins(1);
 /// A connection may take this long before the node is asked why there is none.
 const FIRST_QUESTION: Duration = Duration::from_secs(3);
 const PAUSE_BETWEEN_QUESTIONS: Duration = Duration::from_secs(10);

@@ -120,7 +120,7 @@ impl Tracker {
         }
         match (run.block_height(), gate.blocks()) {
             (_, Blocks::Drop) => {
-                self.pass_over_block(run, matches!(gate, Gate::Downloading), now_ms)
+                self.pass_over_block(run, matches!(gate, Gate::Downloading), now_ms);
             }
             (None, _) => {
                 self.await_block(hash, now_ms);

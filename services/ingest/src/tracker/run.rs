@@ -22,6 +22,7 @@ pub(super) struct Run {
 pub(super) struct RunEntry {
     pub txid: Txid,
     /// `Some` for a coinbase: the height in it, if there is one (BIP 34).
+    #[allow(clippy::option_option, reason = "a coinbase need not tell its height")]
     pub coinbase: Option<Option<u32>>,
 }
 
@@ -56,6 +57,7 @@ impl Run {
     }
 
     /// The height in the coinbase that it begins with; `None` if it does not begin with one, and so is no block.
+    #[allow(clippy::option_option, reason = "a coinbase need not tell its height")]
     pub fn block_height(&self) -> Option<Option<u32>> {
         self.entries.first()?.coinbase
     }

@@ -257,13 +257,15 @@ impl Millis {
     const LATEST: u64 = (1 << 48) - 1;
 
     fn new(ms: u64) -> Millis {
-        let [a, b, c, d, e, f, ..] = ms.min(Millis::LATEST).to_le_bytes();
-        Millis([a, b, c, d, e, f])
+        let mut bytes = [0; 6];
+        bytes.copy_from_slice(&ms.min(Millis::LATEST).to_le_bytes()[..6]);
+        Millis(bytes)
     }
 
     fn get(self) -> u64 {
-        let [a, b, c, d, e, f] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+        let mut bytes = [0; 8];
+        bytes[..6].copy_from_slice(&self.0);
+        u64::from_le_bytes(bytes)
     }
 }
 

@@ -110,7 +110,7 @@ mod tests {
         taken: Duration::from_millis(300),
         connections: 4,
     };
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
 
     /// Connects to a port that answers a few bytes at `/` and 64 MB at `/large`.
     async fn connect() -> (std::net::SocketAddr, TcpStream) {

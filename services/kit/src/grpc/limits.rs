@@ -14,7 +14,7 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// The time for a client to take the next 32 kB of an answer; after it, the connection is cut.
 pub const READ_WITHIN: Duration = Duration::from_secs(30);
 /// The time for a client to take a whole window, or all points of the plot; after it, the stream ends.
-pub const WHOLE_WITHIN: Duration = Duration::from_secs(300);
+pub const WHOLE_WITHIN: Duration = Duration::from_mins(5);
 /// The most connections of a gRPC port at a time.
 pub const MAX_CONNECTIONS: usize = 512;
 
@@ -71,7 +71,8 @@ pub struct Places {
 /// The place of one call; free again when it is dropped.
 #[derive(Debug)]
 pub struct Place {
-    _permit: OwnedSemaphorePermit,
+    #[allow(dead_code, reason = "it is held until it is dropped")]
+    permit: OwnedSemaphorePermit,
 }
 
 impl Places {
@@ -91,7 +92,7 @@ impl Places {
     /// RESOURCE_EXHAUSTED when all places are taken.
     pub fn enter(&self) -> Result<Place, Status> {
         let permit = self.free.clone().try_acquire_owned();
-        permit.map(|_permit| Place { _permit }).map_err(|_| {
+        permit.map(|permit| Place { permit }).map_err(|_| {
             counter!(REFUSED, "method" => self.method).increment(1);
             let (method, (name, most)) = (self.method, self.limit);
             Status::resource_exhausted(format!(

@@ -15,7 +15,7 @@ use tower::Service as _;
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn connect(address: std::net::SocketAddr) -> HealthClient<Channel> {
     let channel = Channel::from_shared(format!("http://{address}")).unwrap();

@@ -51,13 +51,13 @@ impl<'a> Params<'a> {
             return Err(self.wrong_type(at, "string"));
         };
         let name = self.names[at];
-        let complaint = if text.len() != 64 {
+        let complaint = if text.len() == 64 {
+            format!("{name} must be hexadecimal string (not '{text}')")
+        } else {
             format!(
                 "{name} must be of length 64 (not {}, for '{text}')",
                 text.len()
             )
-        } else {
-            format!("{name} must be hexadecimal string (not '{text}')")
         };
         text.parse()
             .map(Some)

@@ -48,18 +48,18 @@ fn respond(node: &NodeState, uri: &Uri) -> Result<Response, Fault> {
             let info = shapes::blockchain_info(&node.chain());
             Ok(write_json(&info))
         }
-        (["block", hash], Format::Bin | Format::Hex) => write(&block(node, hash)?, format),
+        (["block", hash], Format::Bin | Format::Hex) => Ok(write(&block(node, hash)?, format)),
         (["headers", hash], Format::Bin | Format::Hex) => {
             let count = count_asked(uri.query().unwrap_or_default())?;
-            write(&headers(node, count, hash)?, format)
+            Ok(write(&headers(node, count, hash)?, format))
         }
         (["headers", count, hash], Format::Bin | Format::Hex) => {
-            write(&headers(node, checked_count(count)?, hash)?, format)
+            Ok(write(&headers(node, checked_count(count)?, hash)?, format))
         }
         (["blockhashbyheight", height], _) => {
             let hash = hash_at(node, height)?;
             match format {
-                Format::Bin => write(hash.as_byte_array(), format),
+                Format::Bin => Ok(write(hash.as_byte_array(), format)),
                 Format::Hex => Ok(format!("{hash}\n").into_response()),
                 Format::Json => Ok(write_json(&json!({"blockhash": hash.to_string()}))),
             }
@@ -144,14 +144,14 @@ fn read(hash: &str) -> Result<BlockHash, Fault> {
     BlockHash::from_str(hash).map_err(invalid)
 }
 
-fn write(bytes: &[u8], format: Format) -> Result<Response, Fault> {
-    Ok(match format {
+fn write(bytes: &[u8], format: Format) -> Response {
+    match format {
         Format::Bin => {
             let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
             (kind, bytes.to_vec()).into_response()
         }
         _ => (bytes.to_lower_hex_string() + "\n").into_response(),
-    })
+    }
 }
 
 fn write_json(value: &serde_json::Value) -> Response {

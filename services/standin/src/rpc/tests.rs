@@ -127,6 +127,7 @@ impl Served {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 #[tokio::test]
 async fn errors_have_cores_codes_and_statuses() {
     let served = serve_chain(&["--standin-rpc-no-auth"]).await;

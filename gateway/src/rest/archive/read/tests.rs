@@ -128,8 +128,8 @@ fn prices_out_of_order_or_of_another_time_or_too_many_are_refused() {
         let refusal = of(&[other]).unwrap_err();
         assert_eq!(refusal, "a price of another time than was asked about");
     }
-    assert!(of(&[FROM; MOST]).is_ok());
-    let refusal = of(&[FROM; MOST + 1]).unwrap_err();
+    assert!(of(&vec![FROM; MOST]).is_ok());
+    let refusal = of(&vec![FROM; MOST + 1]).unwrap_err();
     assert_eq!(refusal, "more prices than one answer has");
 }
 

@@ -162,7 +162,7 @@ impl Node for FakeNode {
             }
             match chain.blocks.get(header.height as usize) {
                 Some((known, payments)) if known.hash == header.hash => {
-                    found.push(payments.clone())
+                    found.push(payments.clone());
                 }
                 _ => return Err(NodeError::Changed("left".to_owned())),
             }
@@ -187,7 +187,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    fn lock_of(&self, stretch: &Stretch) -> Option<Lock> {
+    fn lock_of(self, stretch: &Stretch) -> Option<Lock> {
         let head = [stretch.first_height.to_le_bytes(), 7i32.to_le_bytes()].concat();
         let places = stretch.blocks.iter().flat_map(|_| self.place.to_le_bytes());
         Lock::from_bytes(&head.into_iter().chain(places).collect::<Vec<u8>>())

@@ -3,7 +3,9 @@
 use satscope_oracle::past::PERIOD_BLOCKS;
 
 use super::made::{APART, BEGAN, Made, block, blocks, minute, period, price, time, tip};
-use crate::store::{BlockState, Kind, MOST_ROWS, PeriodState, Place, Price, Series, Source, Span};
+use crate::store::{
+    BlockState, Coverage, Kind, MOST_ROWS, PeriodState, Place, Price, Series, Source, Span,
+};
 
 fn height(price: Option<Price>) -> Option<u32> {
     match price?.kind {
@@ -228,7 +230,7 @@ fn a_long_series_is_cut_and_says_so() {
 #[test]
 fn coverage_says_from_where_on_all_is_there() {
     let mut made = Made::empty();
-    assert_eq!(made.readers.coverage().unwrap(), Default::default());
+    assert_eq!(made.readers.coverage().unwrap(), Coverage::default());
     let place = |height| {
         Some(Place {
             height,

@@ -12,11 +12,11 @@ use crate::source::topics::is_standin;
 pub const PAUSE_BEFORE_POLL: Duration = Duration::from_secs(1);
 const POLL_SHARE: u32 = 9;
 /// The longest pause after the first poll, which reads all that the later ones need not ask for again.
-pub const PAUSE_AFTER_FIRST_POLL: Duration = Duration::from_secs(60);
+pub const PAUSE_AFTER_FIRST_POLL: Duration = Duration::from_mins(1);
 /// A poll counts as slow, and the result of the one before it as old, once it has taken `SLOW_POLL_TIMES` as long as the one
 /// before it: after `SLOW_POLL` at the earliest, and `SLOWEST_POLL` at the latest.
 const SLOW_POLL: Duration = Duration::from_secs(5);
-const SLOWEST_POLL: Duration = Duration::from_secs(60);
+const SLOWEST_POLL: Duration = Duration::from_mins(1);
 const SLOW_POLL_TIMES: u32 = 3;
 
 /// The newest poll, and when the next one may begin.

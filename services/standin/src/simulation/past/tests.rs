@@ -56,7 +56,10 @@ fn blocks_are_valid_in_form_and_stand_on_each_other() {
         assert!((21..=61).contains(&read.txdata.len()));
         assert!(read.txdata.iter().all(|tx| txids.insert(tx.compute_txid())));
         let locked = read.txdata.iter().map(|tx| tx.lock_time);
-        let max = locked.map(|lock| lock.to_consensus_u32()).max().unwrap();
+        let max = locked
+            .map(bitcoin::absolute::LockTime::to_consensus_u32)
+            .max()
+            .unwrap();
         assert!(max < height && max + 20 > height, "{max} {height}");
         assert_eq!(past.height_of(&block.hash), Some(height));
         previous = block.hash;

@@ -69,7 +69,6 @@ impl Reader {
             Asked::Reading(number, question) if number == self.reading_number => {
                 self.take_step(answer_of(question, node), node);
             }
-            Asked::Reading(..) => {}
             Asked::Header(hash) => {
                 let block = self.ours(&node.blocks[&hash]);
                 self.tracker
@@ -81,7 +80,7 @@ impl Reader {
             }
             Asked::Entered(txids) => self.take_entry_times(txids, node),
             Asked::Loaded if !node.is_loading && matches!(self.gate, Gate::Loading) => self.miss(),
-            Asked::Loaded => {}
+            Asked::Reading(..) | Asked::Loaded => {}
         }
         self.publish();
     }
