@@ -1,4 +1,5 @@
-//! The tools that every part needs to run: configuration, clocks, logging, metrics, health, systemd, shutdown, reconnecting.
+//! The tools that every part needs to run: configuration, clocks, files, logging, metrics, health, systemd, shutdown,
+//! reconnecting.
 //!
 //! A part is started with a [`Context`]: it binds its ports, hands its tasks to [`tasks::Tasks`], and reports through
 //! [`health::Readiness`] the conditions that it still waits for.
@@ -12,6 +13,7 @@ pub mod health;
 pub mod logging;
 pub mod metrics;
 pub mod net;
+pub mod regular;
 pub mod systemd;
 pub mod tasks;
 pub mod token;
