@@ -3,10 +3,12 @@
 //! Five modules share the work: [`answer`] is the form of every answer, [`door`] the entrance, and [`state`] holds what
 //! the analyzer has sent. [`watch`] serves clients that stay, and [`rest`] those that ask once. `watch` and `rest` use
 //! the other three, which do not use them. [`files`] has the page's files, whose build's hash `state` and `rest` give.
+//! [`exchange`] has the rates of other currencies for `rest`.
 //! Nothing that one client does affects another or the analyzer.
 
 mod answer;
 mod door;
+mod exchange;
 mod files;
 mod metrics;
 mod rest;
@@ -28,6 +30,7 @@ use crate::{
     watch::Watch,
 };
 
+pub use exchange::check as check_fx_file;
 pub use metrics::describe as describe_metrics;
 pub use settings::GatewaySettings;
 
@@ -54,6 +57,7 @@ pub async fn start(settings: GatewaySettings, context: &Context) -> anyhow::Resu
     let newest = upstream::start(analyzer, capacity, largest_message, context).await;
     let rest = Rest {
         state: newest.clone(),
+        rates: exchange::start(settings.fx_file, context).await,
         questions,
         archive,
         pictures: Pictures::new(),

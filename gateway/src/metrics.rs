@@ -43,6 +43,15 @@ named_metrics! {
     Counter HISTORIAN_QUESTIONS = "satscope_gateway_historian_questions_total",
         "Questions that the historian was asked, by outcome: answered, none (it has no price there), unanswered (it could \
          not be reached, or gave no answer in 2 s), rejected (its answer could not be used).";
+    Gauge FX_CURRENCIES = "satscope_gateway_fx_currencies",
+        "Currencies of fx_file, by rate: any are those with a rate of any date, live those with a rate for a price of now. \
+         Absent without fx_file.";
+    Gauge FX_FILE_AGE = "satscope_gateway_fx_file_age_seconds",
+        "Time since the last change of the content of fx_file that is in use. Absent before there is one.";
+    Gauge FX_FILE_USED = "satscope_gateway_fx_file_used",
+        "1 if the newest content of fx_file is in use, 0 if it was refused. Absent without fx_file.";
+    Counter FX_READS = "satscope_gateway_fx_reads_total",
+        "Contents of fx_file that were read, by outcome: used, or refused, after which the last good content stays in use.";
     Gauge PRICE_AGE = "satscope_gateway_price_age_seconds",
         "Age of the newest payment that the price rests on; it grows while the analyzer is silent too. Absent before the \
          first price.";

@@ -1,9 +1,12 @@
-//! The REST answers: the price, also as a picture, the points, the history, the archive, the evidence, the page, the
-//! health, and the description of the API.
+//! The REST answers: the price, also as a picture and in other currencies, the points, the history, the archive, the evidence,
+//! the page, the health, and the description of the API.
 
 mod archive;
+mod btcpay;
+mod cents;
 mod description;
 mod evidence;
+mod exchange_rates;
 mod health;
 mod history;
 mod open_graph;
@@ -23,6 +26,7 @@ use satscope_kit::health::Readiness;
 
 use crate::{
     answer::made_once::Wanted,
+    exchange::NewestRates,
     state::{Newest, sequence::Sequence},
 };
 pub use archive::Archive;
@@ -36,6 +40,8 @@ pub use questions::Questions;
 pub struct Rest {
     /// The newest snapshot.
     pub state: Newest,
+    /// The exchange rates of other currencies.
+    pub rates: NewestRates,
     /// The questions to the analyzer, each answered once for all clients.
     pub questions: Questions,
     /// The historian's prices of the past.
@@ -66,6 +72,11 @@ impl Rest {
         Router::new()
             .route("/api/v1/price", get(price::price))
             .route("/api/v1/prices", get(price::prices))
+            .route("/api/rates", get(btcpay::rates))
+            .route(
+                "/api/v1/exchange-rates",
+                get(exchange_rates::exchange_rates),
+            )
             .route("/api/v1/points", get(points::points))
             .route("/api/v1/history", get(history::history))
             .route("/api/v1/history/coverage", get(archive::coverage))

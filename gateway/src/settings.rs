@@ -1,7 +1,7 @@
 //! The gateway's settings: the address to listen on, and the upstream parts. `door` and `watch` have their own
 //! settings.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use satscope_kit::config::{http_url, socket_address, whole};
 
@@ -67,6 +67,11 @@ pub struct GatewaySettings {
         value_name = "SECONDS"
     )]
     pub stale_after_seconds: u32,
+
+    /// A file of your own with exchange rates, CSV or JSON, for prices in other currencies than the dollar; it is read again when
+    /// it changes
+    #[arg(long, env = "SATSCOPE_FX_FILE", value_name = "FILE")]
+    pub fx_file: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) door: DoorSettings,

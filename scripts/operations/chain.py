@@ -80,8 +80,10 @@ class Chain:
         self.part("historian", RPC_URL=f"http://{at('rpc')}", RPC_COOKIE_FILE=cookie, NODE_IS_STANDIN="true",
                   ANALYZER_URL=f"http://{at('grpc_analyzer')}", HISTORIAN_LISTEN=at("grpc_historian"),
                   STATE_DIR=self.folder / "history", METRICS_LISTEN=at("metrics_historian"))
+        rates = self.folder / "fx.csv"
+        rates.write_text("EUR,0.92\n")
         self.part("gateway", ANALYZER_URL=f"http://{at('grpc_analyzer')}", HISTORIAN_URL=f"http://{at('grpc_historian')}",
-                  GATEWAY_LISTEN=at("gateway"), METRICS_LISTEN=at("metrics_gateway"))
+                  GATEWAY_LISTEN=at("gateway"), METRICS_LISTEN=at("metrics_gateway"), FX_FILE=rates)
         self.prometheus()
         within(90, "a price", lambda: json.loads(get(self.url("gateway", "/api/v1/price")))["price"])
 

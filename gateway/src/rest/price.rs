@@ -1,6 +1,6 @@
 //! The present price by REST, for programs without a socket.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     extract::State,
@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use crate::{
     answer::{AGE, STALE, accept, json::json, problem::Problem},
-    rest::Rest,
+    exchange::Currency,
+    rest::{Rest, cents::whole},
     state::message::{Current, Estimate, Hop, HopState},
 };
 
@@ -39,8 +40,12 @@ pub async fn price(State(rest): State<Rest>, headers: HeaderMap) -> Response {
     response
 }
 
-/// `/api/v1/prices`: in the form of mempool.space, so that wallets made for that can ask here. Only dollars are known.
-pub async fn prices(State(rest): State<Rest>) -> Response {
+/// `/api/v1/prices`: in the form of mempool.space, so that wallets made for that can ask here. In dollars, and in each currency
+/// with a rate for the live price.
+///
+/// # Errors
+/// With the problem that the client is told.
+pub async fn prices(State(rest): State<Rest>) -> Result<Response, Problem> {
     #[derive(Serialize)]
     struct Prices {
         /// The event clock when the estimate was made, Unix seconds.
@@ -48,19 +53,37 @@ pub async fn prices(State(rest): State<Rest>) -> Response {
         /// The price of one BTC in whole dollars, as at mempool.space.
         #[serde(rename = "USD")]
         usd: u64,
+        /// For one BTC, in whole units.
+        #[serde(flatten)]
+        others: BTreeMap<Currency, u64>,
     }
-    let estimate = match priced(&rest) {
-        Ok((_, estimate)) => estimate,
-        Err(problem) => return problem.into_response(),
-    };
-    if let Some(problem) = withheld(&rest, &estimate) {
-        return problem.into_response();
-    }
+    let estimate = given(&rest)?;
+    let exchange = rest.exchange();
+    let others = exchange.live().filter_map(|(currency, rate)| {
+        let price = whole(rate.of_usd(estimate.price))?;
+        Some((currency, price))
+    });
     // A price is finite and above 0.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let usd = estimate.price.round() as u64;
-    let time = estimate.as_of_ms / 1000;
-    of_this_moment("application/json", json(&Prices { time, usd }), &estimate)
+    let prices = Prices {
+        time: estimate.as_of_ms / 1000,
+        usd,
+        others: others.collect(),
+    };
+    Ok(of_this_moment("application/json", json(&prices), &estimate))
+}
+
+/// The estimate, for an answer that cannot say that its price is stale.
+///
+/// # Errors
+/// With the problem that the client is told if there is none, or it has been stale for too long.
+pub fn given(rest: &Rest) -> Result<Estimate, Problem> {
+    let (_, estimate) = priced(rest)?;
+    match withheld(rest, &estimate) {
+        Some(problem) => Err(problem),
+        None => Ok(estimate),
+    }
 }
 
 /// The present state, and the estimate in it.
@@ -88,7 +111,8 @@ fn withheld(rest: &Rest, estimate: &Estimate) -> Option<Problem> {
     )))
 }
 
-fn of_this_moment(content_type: &'static str, body: Bytes, estimate: &Estimate) -> Response {
+/// An answer about this moment, which no client may keep.
+pub fn of_this_moment(content_type: &'static str, body: Bytes, estimate: &Estimate) -> Response {
     let mut response = ([(header::CONTENT_TYPE, content_type)], body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -2,12 +2,13 @@
 
 mod asks;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 use jsonschema::{Registry, Validator};
 use reqwest::{Client, Method, Response, StatusCode, header};
 use satscope_proto::v1::HistoryEntry;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use crate::support::{
     Gateway,
@@ -149,15 +150,20 @@ async fn every_answer_is_as_described_and_every_description_is_answered() {
     });
     analyzer.knows(past.collect(), Some(amounts()));
     let historian = Historian::start(some_prices()).await;
-    let flag = historian.flag();
-    let ready = gateway(analyzer.address, &flag.each_ref().map(String::as_str)).await;
+    // Of the days of the historian's prices; undated rates are of now.
+    let file = NamedTempFile::new().unwrap();
+    fs::write(&file, "EUR,0.92,2024-03-01\nEUR,0.91,2023-11-14\n").unwrap();
+    let [flag, url] = historian.flag();
+    let path = file.path().to_str().unwrap();
+    let ready = gateway(analyzer.address, &[&flag, &url, "--fx-file", path]).await;
     until("a subscription", async || {
         ready.get("/api/v1/points").await.status() == StatusCode::OK
     })
     .await;
     analyzer.play(update(11, &["b"]));
-    until("a price", async || {
-        ready.get("/api/v1/price").await.status() == StatusCode::OK
+    until("a price in euros", async || {
+        let prices = ready.get("/api/v1/prices").await.text().await.unwrap();
+        prices.contains("EUR")
     })
     .await;
     for asked in THEN.iter().chain(&PAST) {

@@ -5,6 +5,7 @@
 mod age;
 mod archive;
 mod bad_clients;
+mod currencies;
 mod description;
 mod health;
 mod http;

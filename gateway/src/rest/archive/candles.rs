@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{
     Archive, Question,
     historian::Historian,
-    read::{self, Candle, Cents, Confidence, MOST},
+    read::{self, Candle, Confidence, MOST},
     series::span,
     tagged,
 };
@@ -14,6 +14,7 @@ use crate::{
     answer::{json::json, made_once::Answer, problem::Problem},
     rest::{
         Rest,
+        cents::Cents,
         past::Form,
         query::{Query, bad},
     },

@@ -2,10 +2,8 @@
 
 use satscope_proto::v1::HistorySource;
 
-use super::{
-    Archive,
-    read::{Cents, Price},
-};
+use super::{Archive, read::Price};
+use crate::rest::cents::Cents;
 
 /// Length of the day, seconds.
 const DAY: u64 = 86_400;
@@ -40,7 +38,7 @@ impl Archive {
 }
 
 fn in_usd(price: &Price) -> Usd {
-    let [usd, low, high] = [price.price, price.low, price.high].map(Cents::usd);
+    let [usd, low, high] = [price.price, price.low, price.high].map(Cents::units);
     Usd {
         time: price.time,
         price: usd,

@@ -5,11 +5,11 @@ use satscope_proto::v1::HistorySource;
 
 use super::{
     historian::Historian,
-    past_price::{self, Element},
+    past_price::{self, Currencies, Element},
     read::MOST,
     tagged,
 };
-use crate::answer::made_once::Answer;
+use crate::{answer::made_once::Answer, rest::exchange_rates::Exchange};
 
 const HOUR: u64 = 3600;
 
@@ -18,6 +18,8 @@ const HOUR: u64 = 3600;
 pub struct Asked {
     /// Unix seconds that all rows lie before; `None` for the newest rows.
     pub before: Option<u64>,
+    /// The currencies of each row.
+    pub currencies: Currencies,
     /// Whether each row has all fields.
     pub is_verbose: bool,
 }
@@ -27,6 +29,7 @@ impl Asked {
     pub async fn of(
         self,
         historian: Historian,
+        exchange: Exchange,
     ) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
         let ends = historian.coverage().await?.ends();
         let (first, last) = ends.ok_or_else(|| "it has no price yet".to_owned())?;
@@ -40,8 +43,10 @@ impl Asked {
         }
         Ok(move || {
             let rows = series.prices.iter().rev();
-            let rows = rows.map(|price| Element::rounded(price, self.is_verbose));
-            let body = past_price::body(&rows.collect::<Vec<_>>());
+            let rows = rows.map(|price| {
+                Element::rounded(price, self.currencies, &exchange.rates, self.is_verbose)
+            });
+            let body = past_price::body(&rows.collect::<Vec<_>>(), &exchange);
             let older = (first < from).then(|| self.older(from)).flatten();
             tagged(body, older.into_iter().collect())
         })
@@ -53,7 +58,11 @@ impl Asked {
             true => "&fields=all",
             false => "",
         };
-        let link = format!("<historical-price?before={before}{fields}>; rel=\"next\"");
+        let currency = match self.currencies {
+            Currencies::One(currency) => format!("&currency={currency}"),
+            _ => String::new(),
+        };
+        let link = format!("<historical-price?before={before}{currency}{fields}>; rel=\"next\"");
         Some((header::LINK, HeaderValue::try_from(link).ok()?))
     }
 }
@@ -67,6 +76,7 @@ fn oldest_hour(to: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::Currency;
 
     #[test]
     fn an_answer_has_at_most_so_many_hours() {
@@ -76,15 +86,24 @@ mod tests {
     }
 
     #[test]
-    fn older_rows_are_named_with_the_same_fields() {
-        let link = |is_verbose| {
-            let before = None;
-            Asked { before, is_verbose }.older(7200)
+    fn older_rows_are_named_with_the_same_currency_and_fields() {
+        let link = |currencies, is_verbose| {
+            let asked = Asked {
+                before: None,
+                currencies,
+                is_verbose,
+            };
+            let (_, link) = asked.older(7200)?;
+            Some(link.to_str().ok()?.to_owned())
         };
-        let plain = HeaderValue::from_static("<historical-price?before=7200>; rel=\"next\"");
-        assert_eq!(link(false), Some((header::LINK, plain)));
-        let verbose =
-            HeaderValue::from_static("<historical-price?before=7200&fields=all>; rel=\"next\"");
-        assert_eq!(link(true), Some((header::LINK, verbose)));
+        let usd = Currencies::One(Currency::USD);
+        for (currencies, is_verbose, query) in [
+            (Currencies::Usual, false, ""),
+            (Currencies::Usual, true, "&fields=all"),
+            (usd, true, "&currency=USD&fields=all"),
+        ] {
+            let expected = format!("<historical-price?before=7200{query}>; rel=\"next\"");
+            assert_eq!(link(currencies, is_verbose), Some(expected));
+        }
     }
 }

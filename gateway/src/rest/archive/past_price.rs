@@ -1,30 +1,28 @@
-//! The price at a time in the form of mempool.space, so that wallets made for that can ask here. Only dollars are
-//! known.
+//! The price at a time in the form of mempool.space, so that wallets made for that can ask here. In dollars, and in each currency
+//! with a dated rate near that time.
+
+use std::collections::BTreeMap;
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
-    Archive, Question,
-    historian::Historian,
-    hours,
-    moment::moment,
-    read::{Cents, Price},
-    rows::Particulars,
-    tagged, unanswered,
+    Question, historian::Historian, hours, moment::moment, read::Price, rows::Particulars, tagged,
+    unanswered,
 };
 use crate::{
     answer::{etag::revalidated, json::json, problem::Problem},
+    exchange::{Currency, Rates},
     rest::{
         Rest,
+        cents::Cents,
+        exchange_rates::Exchange,
         past::Form,
         query::{Query, bad},
     },
 };
 
-/// The only currency that prices are known in.
-const USD: &str = "USD";
 /// 2010-07-19, Unix seconds: clients take an element of this time, with a price of 0, for "no price at that time".
 const BEFORE_ALL_PRICES: u64 = 1_279_497_600;
 /// If the newest known block is this much older than the time that is asked for, in seconds, another block may be unread. One
@@ -35,7 +33,8 @@ const LONG_AGO: u64 = 30 * 60;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Asked {
     when: When,
-    currency: Currency,
+    /// `None` for a text that is no code of a currency.
+    currencies: Option<Currencies>,
     is_verbose: bool,
 }
 
@@ -47,12 +46,40 @@ enum When {
     Hourly(Option<u64>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Currency {
-    /// All known currencies.
+/// The currencies beside the dollar that prices are given in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Currencies {
+    /// All that have rates.
     All,
-    Usd,
-    Unknown,
+    /// Those that mempool.space has, so that an answer with many rows stays small.
+    Usual,
+    /// This one; none beside the dollar if it is the dollar.
+    One(Currency),
+}
+
+impl Currencies {
+    /// Whether the answer is for one currency, and that one has no rate of any date.
+    fn is_unknown(self, rates: &Rates) -> bool {
+        matches!(self, Currencies::One(currency) if !rates.knows(currency))
+    }
+
+    fn has(self, currency: Currency) -> bool {
+        match self {
+            Currencies::All => true,
+            Currencies::Usual => currency.is_usual(),
+            Currencies::One(one) => one == currency,
+        }
+    }
+
+    /// The price in each of these currencies with a rate near the price's time.
+    fn of(self, price: &Price, rates: &Rates) -> impl Iterator<Item = (Currency, Cents)> {
+        let wanted = rates.currencies().filter(move |one| self.has(*one));
+        wanted.filter_map(|currency| {
+            let rate = rates.past(currency, price.time)?;
+            let cents = Cents::nearest(rate.of_usd(price.price.units()))?;
+            Some((currency, cents))
+        })
+    }
 }
 
 impl Asked {
@@ -70,10 +97,9 @@ impl Asked {
             }
             false => When::Hourly(query.read("before", moment)?),
         };
-        let currency = match query.text("currency")? {
-            None | Some("") => Currency::All,
-            Some(USD) => Currency::Usd,
-            Some(_) => Currency::Unknown,
+        let currencies = match query.text("currency")? {
+            None | Some("") => Some(Currencies::All),
+            Some(code) => Currency::read(code).map(Currencies::One),
         };
         let fields = |fields: &str| match fields {
             "all" => Ok(true),
@@ -81,16 +107,16 @@ impl Asked {
         };
         Ok(Asked {
             when,
-            currency,
+            currencies,
             is_verbose: query.read("fields", fields)?.unwrap_or(false),
         })
     }
 }
 
-/// A price in dollars.
+/// A price in a currency.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Usd {
+enum Amount {
     Exact(Cents),
     Whole(u64),
 }
@@ -100,26 +126,40 @@ enum Usd {
 pub struct Element {
     time: u64,
     #[serde(rename = "USD")]
-    usd: Usd,
+    usd: Amount,
+    #[serde(flatten)]
+    others: BTreeMap<Currency, Amount>,
     #[serde(flatten)]
     particulars: Option<Particulars>,
 }
 
 impl Element {
-    /// The price in dollars and cents.
-    fn exact(price: &Price, is_verbose: bool) -> Self {
+    /// The price with two decimals.
+    fn exact(price: &Price, currencies: Currencies, rates: &Rates, is_verbose: bool) -> Self {
+        let others = currencies.of(price, rates);
         Element {
             time: price.time,
-            usd: Usd::Exact(price.price),
+            usd: Amount::Exact(price.price),
+            others: others
+                .map(|(currency, cents)| (currency, Amount::Exact(cents)))
+                .collect(),
             particulars: is_verbose.then(|| Particulars::of(price)),
         }
     }
 
-    /// The price in whole dollars.
-    pub fn rounded(price: &Price, is_verbose: bool) -> Self {
+    /// The price in whole units.
+    pub fn rounded(price: &Price, currencies: Currencies, rates: &Rates, is_verbose: bool) -> Self {
+        let others = currencies.of(price, rates);
+        let others = others.map(|(currency, cents)| (currency, cents.rounded()));
+        // A price of 0 would say that there is none.
+        let others = others.filter(|(_, whole)| *whole > 0);
         Element {
-            usd: Usd::Whole(price.price.dollars()),
-            ..Element::exact(price, is_verbose)
+            time: price.time,
+            usd: Amount::Whole(price.price.rounded()),
+            others: others
+                .map(|(currency, whole)| (currency, Amount::Whole(whole)))
+                .collect(),
+            particulars: is_verbose.then(|| Particulars::of(price)),
         }
     }
 
@@ -127,29 +167,26 @@ impl Element {
     fn none() -> Self {
         Element {
             time: BEFORE_ALL_PRICES,
-            usd: Usd::Whole(0),
+            usd: Amount::Whole(0),
+            others: BTreeMap::new(),
             particulars: None,
         }
     }
 }
 
-/// The body of an answer with these prices.
-pub fn body(prices: &[Element]) -> Bytes {
+/// The body of an answer with these prices, and with the rates of the live price.
+pub fn body(prices: &[Element], exchange: &Exchange) -> Bytes {
     #[derive(Serialize)]
     struct Body<'a> {
         prices: &'a [Element],
         #[serde(rename = "exchangeRates")]
-        exchange_rates: ExchangeRates,
+        exchange_rates: BTreeMap<String, Cents>,
     }
     json(&Body {
         prices,
-        exchange_rates: ExchangeRates {},
+        exchange_rates: exchange.in_pairs(),
     })
 }
-
-/// Empty, because no exchange rate is known.
-#[derive(Serialize)]
-struct ExchangeRates {}
 
 /// `/api/v1/historical-price?timestamp=1500000000&currency=USD`: the newest price at or before a time. Without a time:
 /// one row for each hour, newest first.
@@ -166,15 +203,28 @@ pub async fn historical_price(
     let Asked {
         when, is_verbose, ..
     } = asked;
-    let body = match (asked.currency, when) {
-        (Currency::Unknown, _) => Bytes::from_static(b"null"),
-        (currency, When::At(time)) => {
-            let price = at(&rest.archive.historian, time, currency, is_verbose).await;
-            price.map_err(|reason| unanswered(&reason))?
+    let exchange = rest.exchange();
+    let currencies = asked.currencies;
+    let known = currencies.filter(|currencies| !currencies.is_unknown(&exchange.rates));
+    let body = match (known, when) {
+        (None, _) => Bytes::from_static(b"null"),
+        (Some(currencies), When::At(time)) => {
+            let price = at(&rest.archive.historian, time).await;
+            let price = price.map_err(|reason| unanswered(&reason))?;
+            let elements = elements(price, currencies, &exchange.rates, is_verbose);
+            body(&elements, &exchange)
         }
-        (_, When::Hourly(before)) => {
-            let asked = hours::Asked { before, is_verbose };
-            return hourly(&rest.archive, asked, content_type, &headers).await;
+        (Some(currencies), When::Hourly(before)) => {
+            let currencies = match currencies {
+                Currencies::All => Currencies::Usual,
+                one => one,
+            };
+            let asked = hours::Asked {
+                before,
+                currencies,
+                is_verbose,
+            };
+            return hourly(rest, asked, content_type, &headers).await;
         }
     };
     let answer = tagged(body, HeaderMap::new());
@@ -187,25 +237,20 @@ pub async fn historical_price(
 }
 
 async fn hourly(
-    archive: &Archive,
+    rest: Rest,
     asked: hours::Asked,
     content_type: &'static str,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let historian = archive.historian.clone();
-    let make = move || asked.of(historian.clone());
+    let archive = rest.archive.clone();
+    let make = move || asked.of(rest.archive.historian.clone(), rest.exchange());
     let question = Question::Hours(asked);
     archive.answer(question, make, content_type, headers).await
 }
 
-/// The answer for one time. While blocks before that time are unread, its newest price may be unknown. Then there is no
-/// answer yet, because clients would take an old or made-up price for the right one.
-async fn at(
-    historian: &Historian,
-    time: u64,
-    currency: Currency,
-    is_verbose: bool,
-) -> Result<Bytes, String> {
+/// The newest price at or before this time; `None` if there is none. While blocks before that time are unread, its newest price may
+/// be unknown. Then there is no answer yet, because clients would take an old or made-up price for the right one.
+async fn at(historian: &Historian, time: u64) -> Result<Option<Price>, String> {
     let price = historian.price_at(time).await?;
     let is_recent = |price: &Price| price.time.saturating_add(LONG_AGO) >= time;
     if !price.as_ref().is_some_and(is_recent)
@@ -214,11 +259,21 @@ async fn at(
     {
         return Err("it has not read the blocks of that time yet".to_owned());
     }
-    Ok(match (price, currency) {
-        (Some(price), _) => body(&[Element::exact(&price, is_verbose)]),
-        (None, Currency::All) => body(&[]),
-        (None, _) => body(&[Element::none()]),
-    })
+    Ok(price)
+}
+
+/// The element of a price at one time, if there is one. A client that asks for one currency gets a made-up element in its place.
+fn elements(
+    price: Option<Price>,
+    currencies: Currencies,
+    rates: &Rates,
+    is_verbose: bool,
+) -> Vec<Element> {
+    match (price, currencies) {
+        (Some(price), _) => vec![Element::exact(&price, currencies, rates, is_verbose)],
+        (None, Currencies::One(_)) => vec![Element::none()],
+        (None, _) => Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -234,7 +289,7 @@ mod tests {
     fn what_is_empty_is_not_asked() {
         let all = Asked {
             when: When::Hourly(None),
-            currency: Currency::All,
+            currencies: Some(Currencies::All),
             is_verbose: false,
         };
         assert_eq!(asked(&[]), Ok(all));
@@ -249,13 +304,14 @@ mod tests {
 
     #[test]
     fn a_currency_is_known_by_its_capital_letters() {
-        for (name, currency) in [
-            ("USD", Currency::Usd),
-            ("EUR", Currency::Unknown),
-            ("usd", Currency::Unknown),
-            ("time", Currency::Unknown),
-        ] {
-            assert_eq!(asked(&[("currency", name)]).unwrap().currency, currency);
+        let read = |name: &str| asked(&[("currency", name)]).unwrap().currencies;
+        for name in ["USD", "EUR"] {
+            let one = Currency::read(name).map(Currencies::One);
+            assert!(one.is_some());
+            assert_eq!(read(name), one);
+        }
+        for name in ["usd", "time", "EURO"] {
+            assert_eq!(read(name), None, "{name}");
         }
     }
 

@@ -7,58 +7,14 @@ mod coverage;
 use satscope_proto::v1;
 use serde::{Serialize, Serializer};
 
+use crate::rest::cents::{Cents, LARGEST};
 pub use coverage::{Coverage, Doing, coverage};
 
 /// The most prices or candles of one answer.
 pub const MOST: usize = 5000;
-/// The greatest number that all readers of JSON hold exactly; also the limit for prices in cents and for times.
-const LARGEST: u64 = 1 << 53;
 
 /// Why an answer is refused.
 pub type Refusal = &'static str;
-
-/// US cents for one bitcoin, above 0. Written in dollars; whole dollars as an integer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-pub struct Cents(u64);
-
-impl Cents {
-    /// Dollars, rounded to whole ones.
-    pub fn dollars(self) -> u64 {
-        (self.0 + 50) / 100
-    }
-
-    /// Dollars.
-    #[allow(clippy::cast_precision_loss)]
-    pub fn usd(self) -> f64 {
-        self.0 as f64 / 100.0
-    }
-
-    fn read(cents: u64) -> Result<Self, Refusal> {
-        match cents {
-            0 => Err("a price of 0"),
-            1..=LARGEST => Ok(Cents(cents)),
-            _ => Err("a price that is too large"),
-        }
-    }
-}
-
-impl std::fmt::Display for Cents {
-    fn fmt(&self, text: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 % 100 {
-            0 => write!(text, "{}", self.0 / 100),
-            cents => write!(text, "{}.{cents:02}", self.0 / 100),
-        }
-    }
-}
-
-impl Serialize for Cents {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 % 100 {
-            0 => serializer.serialize_u64(self.0 / 100),
-            _ => serializer.serialize_f64(self.usd()),
-        }
-    }
-}
 
 /// A confidence in thousandths, 0 to 1000. Written as a number from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

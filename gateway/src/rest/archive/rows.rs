@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::read::{Cents, Confidence, Origin, Price, State};
+use super::read::{Confidence, Origin, Price, State};
+use crate::rest::cents::Cents;
 
 /// The names of the columns in CSV (RFC 4180).
 pub const COLUMNS: &str = "time,price,low,high,confidence,state,source,height\r\n";

@@ -113,7 +113,7 @@ async fn without_a_time_it_is_an_hour_a_row_newest_first_and_older_ones_are_name
     let before = MARCH + 1000 * 3600;
     assert_eq!(
         link,
-        format!("<historical-price?before={before}>; rel=\"next\"")
+        format!("<historical-price?before={before}&currency=USD>; rel=\"next\"")
     );
     let older = gateway
         .get(&format!("/api/v1/historical-price?before={before}"))

@@ -35,9 +35,10 @@ const fn unchanged(path: &'static str) -> Ask {
 }
 
 /// While there is no price.
-pub const NOT_YET: [Ask; 11] = [
+pub const NOT_YET: [Ask; 12] = [
     ask("/api/v1/price", 503, PROBLEM),
     ask("/api/v1/prices", 503, PROBLEM),
+    ask("/api/rates", 503, PROBLEM),
     ask("/api/v1/points", 503, PROBLEM),
     ask("/api/v1/evidence", 503, PROBLEM),
     ask("/api/v1/historical-price", 503, PROBLEM),
@@ -50,13 +51,24 @@ pub const NOT_YET: [Ask; 11] = [
 ];
 
 /// When there is one.
-pub const THEN: [Ask; 31] = [
+pub const THEN: [Ask; 36] = [
     ask("/api/v1/price", 200, JSON),
     Ask {
         headers: &[("accept", "text/plain")],
         ..ask("/api/v1/price", 200, "text/plain")
     },
     ask("/api/v1/prices", 200, JSON),
+    ask("/api/rates", 200, JSON),
+    Ask {
+        query: "?storeId=X&currencyPairs=BTC_EUR,BTC_XYZ",
+        ..ask("/api/rates", 200, JSON)
+    },
+    Ask {
+        query: "?currencyPairs=x",
+        ..ask("/api/rates", 400, PROBLEM)
+    },
+    ask("/api/v1/exchange-rates", 200, JSON),
+    unchanged("/api/v1/exchange-rates"),
     ask("/api/v1/history", 200, JSON),
     Ask {
         query: "?range=1h&step=1m",
@@ -132,7 +144,7 @@ const FROM_ELSEWHERE: [(&str, &str); 5] = [
 ];
 
 /// What a historian is asked for.
-pub const PAST: [Ask; 20] = [
+pub const PAST: [Ask; 21] = [
     of_past("/api/v1/history", "?range=1y", 200, JSON),
     of_past("/api/v1/history", "?range=24h&source=block", 200, JSON),
     of_past("/api/v1/history", "?height=832700", 200, JSON),
@@ -167,6 +179,12 @@ pub const PAST: [Ask; 20] = [
     of_past(
         "/api/v1/historical-price",
         "?timestamp=5&currency=EUR",
+        200,
+        JSON,
+    ),
+    of_past(
+        "/api/v1/historical-price",
+        "?timestamp=5&currency=XYZ",
         200,
         JSON,
     ),

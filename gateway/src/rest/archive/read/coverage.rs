@@ -3,7 +3,8 @@
 use satscope_proto::v1;
 use serde::Serialize;
 
-use super::{LARGEST, Refusal};
+use super::Refusal;
+use crate::rest::cents::LARGEST;
 
 /// The most characters of the historian's own words that are shown.
 const LONGEST_WORDS: usize = 200;

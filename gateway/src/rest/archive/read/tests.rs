@@ -65,8 +65,8 @@ fn a_price_is_written_in_dollars_and_whole_ones_are_integers() {
     let text = |cents| Cents::read(cents).unwrap().to_string();
     assert_eq!(text(232_270), "2322.70");
     assert_eq!(text(4_375_200), "43752");
-    assert_eq!(Cents::read(4_375_250).unwrap().dollars(), 43_753);
-    assert_eq!(Cents::read(4_375_249).unwrap().dollars(), 43_752);
+    assert_eq!(Cents::read(4_375_250).unwrap().rounded(), 43_753);
+    assert_eq!(Cents::read(4_375_249).unwrap().rounded(), 43_752);
 }
 
 #[test]
