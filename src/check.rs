@@ -4,7 +4,7 @@
 mod ports;
 mod screen;
 
-use std::{io::IsTerminal as _, process::ExitCode};
+use std::{io::IsTerminal as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -37,6 +37,7 @@ pub fn run(process: &ProcessSettings, parts: &Parts, format: Format) -> anyhow::
     let findings = runtime.block_on(async {
         let (mut findings, ports) = tokio::join!(check(&parts.ingest), ports::free(process, parts));
         findings.extend(process::check_token(process));
+        findings.extend(parts.gateway.fx_file.as_deref().map(exchange_rates));
         findings.push(ports);
         findings
     });
@@ -55,6 +56,27 @@ pub fn run(process: &ProcessSettings, parts: &Parts, format: Format) -> anyhow::
         Some(_) => ExitCode::FAILURE,
         None => ExitCode::SUCCESS,
     })
+}
+
+/// Whether the gateway could use the operator's exchange rates. Without them, prices are in dollars alone.
+fn exchange_rates(path: &Path) -> Finding {
+    let name = path.display();
+    match satscope_gateway::check_fx_file(path) {
+        Ok(0) => Finding::warning(
+            "exchange_rates",
+            format!("{name}: no rate within 7 days of now"),
+            "write today's rates into fx_file to have prices of now in other currencies",
+        ),
+        Ok(count) => Finding::ok(
+            "exchange_rates",
+            format!("{name}: currencies with a rate of now: {count}"),
+        ),
+        Err(fault) => Finding::warning(
+            "exchange_rates",
+            format!("{name} cannot be used: {fault}"),
+            "mend fx_file, or leave it out; until then prices are in dollars alone",
+        ),
+    }
 }
 
 /// The first finding that is wrong, and what to do; `None` if no finding is wrong.
@@ -89,6 +111,28 @@ fn as_json(findings: &[Finding]) -> anyhow::Result<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exchange_rates_that_cannot_be_used_are_a_warning_with_the_line() {
+        let file = std::env::temp_dir().join(format!("satscope-check-{}", std::process::id()));
+        std::fs::write(&file, "EUR,0.92\n").unwrap();
+        assert!(
+            exchange_rates(&file)
+                .said()
+                .ends_with("with a rate of now: 1")
+        );
+        for (content, expected) in [
+            ("EUR,0.92,2019-01-01\n", "no rate within 7 days of now"),
+            ("EUR,0.92\neur,1\n", "line 2: currency"),
+        ] {
+            std::fs::write(&file, content).unwrap();
+            let finding = exchange_rates(&file);
+            assert!(finding.said().contains(expected), "{finding:?}");
+            assert_eq!(finding.to_fix(), None, "prices in dollars go on");
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert!(exchange_rates(&file).said().contains("No such file"));
+    }
 
     #[test]
     fn json_repeats_the_first_that_is_wrong() {
