@@ -4,9 +4,10 @@ import { byId } from "./base/dom.js";
 import { connection, held } from "./first.js";
 import { SeriesAsker } from "./link/archive.js";
 import { readMessage } from "./link/message.js";
-import { amountsWhile, coverageWhile, pastEstimates, resetDelayMs, restOfPoints } from "./link/rest.js";
+import { amountsWhile, coverageWhile, currenciesWhile, pastEstimates, resetDelayMs, restOfPoints } from "./link/rest.js";
 import { Wake } from "./link/wake.js";
 import { staleReason } from "./state/age.js";
+import { applyCurrencies } from "./state/converter.js";
 import { applyPast, applyRest, applyUpdate, createState } from "./state/state.js";
 import { goLive, isLive } from "./state/view.js";
 import { Chart } from "./plot/chart.js";
@@ -94,6 +95,14 @@ const askForCoverage = coverageWhile(
   },
 );
 
+const askForCurrencies = currenciesWhile(
+  () => !document.hidden && state.link.phase === "connected",
+  (currencies) => {
+    applyCurrencies(state, currencies);
+    requestFrame();
+  },
+);
+
 const inquiry = new Inquiry(
   state,
   new SeriesAsker(
@@ -130,6 +139,7 @@ function onMessage(message) {
   if (first || (update.reset && !state.amounts)) askForAmounts();
   if (first) {
     void askForCoverage();
+    void askForCurrencies();
     lookBack();
   }
   alerts?.judge();
@@ -225,6 +235,7 @@ document.addEventListener("visibilitychange", () => {
   connection.open();
   askForAmounts();
   void askForCoverage();
+  void askForCurrencies();
   frames.resume();
 });
 

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { readAmount } from "../js/base/amount.js";
-import { setLocale } from "../js/base/format.js";
-import { convert } from "../js/state/converter.js";
+import { decimalsOf, setLocale } from "../js/base/format.js";
+import { readCurrencies } from "../js/link/message.js";
+import { applyCurrencies, chosenCurrency, convert } from "../js/state/converter.js";
 
 afterEach(() => setLocale("en-US"));
 setLocale("en-US");
@@ -63,4 +64,46 @@ test("without a price bitcoin and satoshis convert, and dollars say why not", ()
 test("nonsense leaves the others empty, and too much bitcoin is refused", () => {
   assert.deepEqual(convert({ unit: "usd", text: "x" }, 1e5), { texts: { btc: "", usd: "x", sats: "" }, refusal: "“x” is not a number." });
   assert.match(convert({ unit: "btc", text: "21000001" }, 1e5).refusal, /21 million/);
+});
+
+const EUR = { code: "EUR", name: "Euro", unitsPerDollar: 0.92, date: "2024-03-01" };
+const JPY = { code: "JPY", name: "Japanese Yen", unitsPerDollar: 150, date: "2024-03-01" };
+
+test("another currency follows the price with its own decimals, and the others follow it", () => {
+  assert.deepEqual(convert({ unit: "btc", text: "1" }, 50_000, EUR).texts, { btc: "1", usd: "50,000.00", sats: "100,000,000", other: "46,000.00" });
+  assert.equal(convert({ unit: "usd", text: "10" }, 50_000, JPY).texts.other, "1,500");
+  for (const text of ["46000", "46,000.00", "€46,000", "46000 EUR", "eur 46000"]) {
+    const { texts, refusal } = convert({ unit: "other", text }, 50_000, EUR);
+    assert.deepEqual([texts, refusal], [{ btc: "1", usd: "50,000.00", sats: "100,000,000", other: text }, ""], text);
+  }
+  assert.equal(convert({ unit: "other", text: "x" }, 50_000, EUR).refusal, "“x” is not a number.");
+  assert.equal(convert({ unit: "other", text: "1" }, null, EUR).refusal, "There is no price yet to convert EUR with.");
+  setLocale("de-DE");
+  assert.equal(convert({ unit: "btc", text: "1" }, 50_000.5, EUR).texts.other, "46.000,46");
+  assert.deepEqual([decimalsOf("EUR"), decimalsOf("JPY"), decimalsOf("KWD"), decimalsOf("ZZZ")], [2, 0, 3, 2]);
+});
+
+test("the chosen currency is kept while it has a rate, and the first one stands in for it", () => {
+  const state = { currencies: [], currency: "JPY", typed: { unit: "btc", text: "2" } };
+  assert.equal(chosenCurrency(state), null);
+  applyCurrencies(state, [EUR, JPY]);
+  assert.deepEqual([chosenCurrency(state), state.typed.text], [JPY, "2"]);
+  state.typed = { unit: "other", text: "1000" };
+  applyCurrencies(state, [EUR, { ...JPY, unitsPerDollar: 151 }]);
+  assert.deepEqual([chosenCurrency(state).unitsPerDollar, state.typed.text], [151, "1000"]);
+  applyCurrencies(state, [EUR]);
+  assert.deepEqual([chosenCurrency(state), state.typed], [EUR, { unit: "btc", text: "1" }], "1,000 yen are no 1,000 euros");
+  state.typed = { unit: "other", text: "5" };
+  applyCurrencies(state, []);
+  assert.deepEqual([chosenCurrency(state), state.typed.unit], [null, "btc"]);
+});
+
+test("rates that cannot be used are left out", () => {
+  const row = (fields) => ({ currency: "EUR", name: "Euro", units_per_dollar: 0.92, date: "2024-03-01", ...fields });
+  assert.deepEqual(readCurrencies({ rates: [row({})] }), [EUR]);
+  assert.deepEqual(readCurrencies({ rates: [row({ name: undefined, date: 5 })] }), [{ ...EUR, name: "EUR", date: "" }]);
+  for (const fields of [{ currency: "eur" }, { currency: "E.R" }, { currency: 5 }, { units_per_dollar: 0 }, { units_per_dollar: "1" }, { units_per_dollar: -1 }]) {
+    assert.deepEqual(readCurrencies({ rates: [row(fields)] }), [], JSON.stringify(fields));
+  }
+  for (const answer of [null, {}, { rates: {} }, { rates: [null, 5] }, []]) assert.deepEqual(readCurrencies(answer), []);
 });

@@ -145,6 +145,8 @@ async fn everything(engine: Engine) -> Option<Stage> {
     access::a_narrow_window_holds_everything(&stage).await;
     what("phones");
     access::a_phone_shows_the_plot(&stage).await;
+    what("another currency");
+    panels::another_currency_is_converted(&mut stage).await;
     what("accessibility");
     access::axe_finds_nothing(&mut stage).await;
     what("without WebGL");

@@ -5,7 +5,10 @@ use satscope_proto::v1::StaleReason;
 
 use crate::{
     Stage, age,
-    support::script::{PRICE, estimate, stale},
+    support::{
+        part::Folder,
+        script::{PRICE, estimate, stale},
+    },
 };
 
 /// What the converter's fields show.
@@ -42,6 +45,41 @@ pub async fn the_converter_follows_the_price(stage: &mut Stage) {
     browser
         .until(&format!("{CONVERTED} === '1 = 50,000.00 = 100,000,000'"))
         .await;
+}
+
+/// The gateway goes on with a file of exchange rates, so that what follows sees the page with their field too.
+pub async fn another_currency_is_converted(stage: &mut Stage) {
+    const HIDDEN: &str = "document.getElementById('convert-others').hidden";
+    const OTHER: &str = "document.getElementById('convert-other').value";
+    stage.script.play(Vec::new(), age::all_is_well);
+    stage.browser.until(HIDDEN).await;
+    let folder = Folder::new(&format!("rates-{:?}", stage.engine));
+    let file = format!("{}/fx.csv", folder.path());
+    // The event clock begins at 2025-11-22.
+    std::fs::write(&file, "EUR,0.92,2025-11-22\nJPY,150,2025-11-20\n").unwrap();
+    stage.script.kill_gateway().await;
+    stage
+        .script
+        .restart_gateway_with(&["--fx-file", &file])
+        .await;
+    stage.go("").await;
+    let browser = &stage.browser;
+    browser.until(&format!("!{HIDDEN}")).await;
+    browser.value(&typed("convert-btc", "1")).await;
+    browser.until(&format!("{OTHER} === '46,000.00'")).await;
+    let choose = "((choice) => { choice.value = 'JPY'; choice.dispatchEvent(new Event('change', { bubbles: true })); })(document.getElementById('convert-currency'))";
+    browser.value(choose).await;
+    browser.until(&format!("{OTHER} === '7,500,000'")).await;
+    browser.value(&typed("convert-other", "1,500,000")).await;
+    browser
+        .until(&format!("{CONVERTED} === '0.2 = 10,000.00 = 20,000,000'"))
+        .await;
+    stage.go("").await;
+    let browser = &stage.browser;
+    browser
+        .until("document.getElementById('convert-currency').value === 'JPY'")
+        .await;
+    browser.until(&format!("{OTHER} === '7,500,000'")).await;
 }
 
 /// Whether the banner of alerts is seen.

@@ -53,7 +53,7 @@ impl Script {
         let now = first_update();
         let analyzer = Analyzer::start(vec![whole(&now, &points)]).await;
         analyzer.knows(history(START_MS), Some(amounts()));
-        let (gateway, address) = start_gateway(analyzer.address, FREE).await;
+        let (gateway, address) = start_gateway(analyzer.address, FREE, &[]).await;
         Script {
             analyzer,
             gateway: Some(gateway),
@@ -183,21 +183,29 @@ impl Script {
 
     /// Starts it again where it was.
     pub async fn restart_gateway(&mut self) {
-        let (gateway, _) = start_gateway(self.analyzer.address, &self.address.to_string()).await;
+        self.restart_gateway_with(&[]).await;
+    }
+
+    /// The same, with these flags more.
+    pub async fn restart_gateway_with(&mut self, flags: &[&str]) {
+        let address = self.address.to_string();
+        let (gateway, _) = start_gateway(self.analyzer.address, &address, flags).await;
         self.gateway = Some(gateway);
     }
 }
 
-async fn start_gateway(analyzer: SocketAddr, listen: &str) -> (Part, SocketAddr) {
-    let mut gateway = Part::satscope(&[
+async fn start_gateway(analyzer: SocketAddr, listen: &str, flags: &[&str]) -> (Part, SocketAddr) {
+    let url = format!("http://{analyzer}");
+    let fixed = [
         "gateway",
         "--analyzer-url",
-        &format!("http://{analyzer}"),
+        &url,
         "--gateway-listen",
         listen,
         "--metrics-listen",
         FREE,
-    ]);
+    ];
+    let mut gateway = Part::satscope(&[&fixed, flags].concat());
     let address = gateway.listening("gateway_listen").await;
     (gateway, address)
 }

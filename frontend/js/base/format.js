@@ -77,6 +77,14 @@ export function formatDecimal(value, least, most) {
 }
 
 /**
+ * The number of decimals that amounts of a currency have (ISO 4217): 2 for EUR, 0 for JPY.
+ * @param {string} code of three capital letters
+ */
+export function decimalsOf(code) {
+  return numbers(code, { style: "currency", currency: code }).resolvedOptions().maximumFractionDigits ?? 2;
+}
+
+/**
  * A price in three or four characters, for places without more room: `97k`, `1.2M`, `850`.
  * @param {number} usd
  */

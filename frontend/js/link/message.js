@@ -241,6 +241,29 @@ export function readCoverage(answer) {
 }
 
 /**
+ * Another currency than the dollar, with the rate that the gateway's operator has given.
+ * @typedef {object} Currency
+ * @property {string} code of three capital letters
+ * @property {string} name in English; the code if no name is known
+ * @property {number} unitsPerDollar
+ * @property {string} date of the rate, such as 2024-03-01
+ */
+
+/**
+ * Reads the answer to `/api/v1/exchange-rates`; an unusable rate is left out.
+ * @param {unknown} answer
+ * @returns {Currency[]}
+ */
+export function readCurrencies(answer) {
+  return list(object(answer).rates).flatMap((item) => {
+    const fields = object(item);
+    const [code, unitsPerDollar] = [text(fields.currency), positive(fields.units_per_dollar)];
+    if (code === null || !/^[A-Z]{3}$/.test(code) || unitsPerDollar === null) return [];
+    return { code, name: text(fields.name) ?? code, unitsPerDollar, date: text(fields.date) ?? "" };
+  });
+}
+
+/**
  * The number of amounts in each bin of a logarithmic scale, and the round sums that are laid on it.
  * @typedef {object} Amounts
  * @property {number} firstSats lower edge of the first bin

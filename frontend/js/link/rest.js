@@ -2,7 +2,7 @@
 
 import { COLUMNS, ColumnsReader } from "./columns.js";
 import { retryDelayMs } from "./connection.js";
-import { readAmounts, readCoverage, readHistory } from "./message.js";
+import { readAmounts, readCoverage, readCurrencies, readHistory } from "./message.js";
 
 /** @typedef {import("./columns.js").Part} Part */
 
@@ -13,6 +13,9 @@ const AMOUNTS_EVERY_MS = 10_000;
 
 /** Interval between questions about the historian's progress while the page is visible, in milliseconds. */
 const COVERAGE_EVERY_MS = 60_000;
+
+/** Interval between questions for the exchange rates while the page is visible, in milliseconds. */
+const CURRENCIES_EVERY_MS = 120_000;
 
 /** The time over which the pages of a gateway spread their questions after a reset, in milliseconds. */
 const RESET_SPREAD_MS = 30_000;
@@ -123,23 +126,46 @@ export function amountsWhile(wanted, onAnswer) {
 }
 
 /**
- * Asks how far the past is filled every `COVERAGE_EVERY_MS` while `wanted` returns `true`. Returns a function that asks at once. A
- * gateway may have no historian, so a question that fails is not repeated before its time.
+ * Asks how far the past is filled every `COVERAGE_EVERY_MS` while `wanted` returns `true`. Returns a function that asks at once.
  * @param {() => boolean} wanted
  * @param {(coverage: import("./message.js").Coverage | null) => void} onAnswer `null` if the gateway does not know
  */
 export function coverageWhile(wanted, onAnswer) {
+  return askEvery(COVERAGE_EVERY_MS, "api/v1/history/coverage", readCoverage, wanted, onAnswer);
+}
+
+/**
+ * Asks for the exchange rates every `CURRENCIES_EVERY_MS` while `wanted` returns `true`. Returns a function that asks at once. While
+ * the gateway gives none, the last ones stay.
+ * @param {() => boolean} wanted
+ * @param {(currencies: import("./message.js").Currency[]) => void} onAnswer
+ */
+export function currenciesWhile(wanted, onAnswer) {
+  return askEvery(CURRENCIES_EVERY_MS, "api/v1/exchange-rates", readCurrencies, wanted, (answer) => answer && onAnswer(answer));
+}
+
+/**
+ * Asks every `everyMs` milliseconds while `wanted` returns `true`. Returns a function that asks at once. A gateway may have no
+ * answer, so a question that fails is not repeated before its time.
+ * @template T
+ * @param {number} everyMs
+ * @param {string} address relative to the page
+ * @param {(answer: unknown) => T | null} readAnswer
+ * @param {() => boolean} wanted
+ * @param {(answer: T | null) => void} onAnswer `null` if there is none
+ */
+function askEvery(everyMs, address, readAnswer, wanted, onAnswer) {
   const ask = async () => {
     if (!wanted()) return;
     try {
-      const response = await fetch("api/v1/history/coverage", { headers: { accept: JSON_TYPE } });
-      onAnswer(response.ok ? readCoverage(await response.json()) : null);
+      const response = await fetch(address, { headers: { accept: JSON_TYPE } });
+      onAnswer(response.ok ? readAnswer(await response.json()) : null);
     } catch (error) {
-      console.info("how far the past is filled could not be read, will be asked again:", error);
+      console.info(`${address} could not be read, will be asked again:`, error);
       onAnswer(null);
     }
   };
-  setInterval(() => void ask(), COVERAGE_EVERY_MS);
+  setInterval(() => void ask(), everyMs);
   return ask;
 }
 

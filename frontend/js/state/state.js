@@ -61,6 +61,8 @@ import { defaultView, goLive } from "./view.js";
  * @property {Pointed | null} pointed
  * @property {import("./alerts.js").Alert[]} alerts as this browser keeps them
  * @property {import("./converter.js").Typed} typed what the converter converts
+ * @property {import("../link/message.js").Currency[]} currencies those that the gateway has rates of, beside the dollar
+ * @property {string} currency code of the one that the reader has chosen last; empty if none
  */
 
 /** Messages by which the update rate is judged. */
@@ -109,6 +111,8 @@ export function createState() {
     pointed: null,
     alerts: [],
     typed: { unit: "btc", text: "1" },
+    currencies: [],
+    currency: "",
   };
 }
 
