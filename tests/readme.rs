@@ -32,7 +32,7 @@ const NOT_RUN: [(&str, &str); 2] = [
 ];
 
 /// Queries of a running demo, and what their answers hold.
-const QUERIES: [(&str, &str); 17] = [
+const QUERIES: [(&str, &str); 19] = [
     ("curl -s http://localhost:8000/api/v1/price", r#""price":"#),
     (
         "curl -s -H 'Accept: text/plain' http://localhost:8000/api/v1/price",
@@ -47,6 +47,14 @@ const QUERIES: [(&str, &str); 17] = [
         "timestamp,price,confidence,low,high,stale\r\n",
     ),
     ("curl -s http://localhost:8000/api/v1/prices", r#","USD":"#),
+    (
+        "curl -s http://localhost:8000/api/rates",
+        r#""currencyPair":"BTC_USD""#,
+    ),
+    (
+        "curl -s http://localhost:8000/api/v1/exchange-rates",
+        r#"{"rates":[]}"#,
+    ),
     ("curl -s http://localhost:8000/price.svg", "<title>"),
     (
         "curl -s http://localhost:8000/api/v1/openapi.yaml",
