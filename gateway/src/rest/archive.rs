@@ -43,7 +43,8 @@ pub use candles::candles;
 pub use coverage::coverage;
 pub use past_price::historical_price;
 
-/// Most answers that are kept or being made. One of 5,000 prices is 0.7 MB, and all together are below 30 MB.
+/// Most answers that are kept or being made. One of 5,000 prices is 0.7 MB, or 1.1 MB with other currencies, and all together
+/// are below 40 MB.
 const QUESTIONS: usize = 32;
 /// Accepts any answer of the last second.
 const OF_THIS_SECOND: Wanted = Wanted {
