@@ -53,7 +53,7 @@ function showChoice(currencies, chosen) {
   }
   choice.value = chosen.code;
   fields.other.setAttribute("aria-label", chosen.name);
-  others.title = `1 USD = ${chosen.unitsPerDollar} ${chosen.code}, ${chosen.date}, as the operator of this page has set it`;
+  fields.other.title = `1 USD = ${chosen.unitsPerDollar} ${chosen.code}, ${chosen.date}, as the operator of this page has set it`;
 }
 
 /**
