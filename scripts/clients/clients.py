@@ -88,12 +88,13 @@ def home_assistants_mempool(place):
 def of_package(script, package):
     """Runs a script that needs a Python package, by the interpreter that the environment names for it."""
     python = os.environ.get(f"{package.upper()}_PYTHON", sys.executable)
-    if subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode != 0:
-        return lambda place: f"left out: no Python package {package}"
 
     def ask(place):
-        done = subprocess.run([python, HERE / script, place.base, str(place.eur)], capture_output=True, text=True,
-                              cwd=place.folder, timeout=300)
+        # The packages write into the folder that they are started in.
+        run_here = {"capture_output": True, "text": True, "cwd": place.folder, "timeout": 300}
+        if subprocess.run([python, "-c", f"import {package}"], **run_here).returncode != 0:
+            return f"left out: no Python package {package}"
+        done = subprocess.run([python, HERE / script, place.base, str(place.eur)], **run_here)
         require(done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:])
         return done.stdout.strip().splitlines()[-1]
 
