@@ -28,6 +28,12 @@ test("a past that is full tells since when alone, and one just short of that is 
   assert.equal(line({ read_blocks: 999.9 }).split(" · ")[1], "99 % filled");
 });
 
+test("a past that is unverified in part says so", () => {
+  const full = { state: "following", read_blocks: 1000, left_seconds: undefined };
+  assert.equal(line({ ...full, blocks: 1000, unverified_blocks: 1 }), "history since March 2021 · 1 % unverified");
+  assert.equal(line({ ...full, blocks: 1000 }), "history since March 2021");
+});
+
 test("a historian that cannot write says why", () => {
   assert.equal(line({ state: "stuck", detail: "the disk is full" }), "history since March 2021 · stopped: the disk is full");
   assert.equal(line({ state: "stuck", since_time: undefined }), "history stopped");

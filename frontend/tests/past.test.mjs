@@ -214,6 +214,8 @@ test("a price is told with its moment, its doubt and its source; one of long bef
   assert.match(told.when, /2024-03-01 00:00 UTC$/);
   assert.deepEqual([told.price, told.source], ["$62,001", "from block 800,000, 3 min earlier"]);
   assert.match(told.doubt, /^90 % interval \$61,380 – \$62,621 · confidence high 0\.90$/);
+  const unverified = readSeries({ from: 0, to: 9e9, prices: [{ ...row(1_709_251_000, 62_000.5), state: "unverified" }] }).prices[0];
+  assert.match(toldOf({ kind: "time", timestamp: 1_709_251_200 }, unverified).doubt, / 0\.90 · unverified: imported/);
   assert.equal(toldOf({ kind: "time", timestamp: 1_709_251_000 + DAY }, past), null);
   assert.match(toldOf({ kind: "block", height: 800_000 }, past).when, /^Block 800,000: /);
 });

@@ -15,6 +15,7 @@ import { Fetched } from "./rest.js";
  * @property {number} confidence 0 to 1
  * @property {"block" | "minute"} source
  * @property {number | null} height of the block; `null` of a minute
+ * @property {boolean} isUnverified whether it comes from a file that was not vouched for
  */
 /**
  * The prices of a span.
@@ -53,6 +54,7 @@ export function readPastPrice(value) {
     confidence: Math.min(1, Math.max(0, number(fields.confidence) ?? 0)),
     source: fields.source === "minute" ? "minute" : "block",
     height: number(fields.height),
+    isUnverified: fields.state === "unverified",
   };
 }
 

@@ -212,6 +212,7 @@ export function readHistory(answer) {
  * @property {number | null} firstMinute the oldest minute with a price, Unix seconds
  * @property {number | null} firstHeight of the oldest block with a price
  * @property {number | null} tipHeight of the node's newest block
+ * @property {number} unverified share of the blocks with a price that come from a file which was not vouched for, 0 to 1
  */
 
 const DOINGS = /** @type {const} */ (["waiting", "filling", "following", "stuck"]);
@@ -226,6 +227,7 @@ export function readCoverage(answer) {
   const state = DOINGS.find((doing) => doing === fields.state);
   const [read, wanted] = [number(fields.read_blocks) ?? 0, number(fields.wanted_blocks) ?? 0];
   if (!state) return null;
+  const [blocks, unverified] = [number(fields.blocks) ?? 0, number(fields.unverified_blocks) ?? 0];
   const filled = wanted > 0 ? Math.min(1, Math.max(0, read / wanted)) : 0;
   return {
     state,
@@ -237,6 +239,7 @@ export function readCoverage(answer) {
     firstMinute: positive(fields.first_minute),
     firstHeight: notNegative(fields.first_height),
     tipHeight: notNegative(fields.tip_height),
+    unverified: blocks > 0 ? Math.min(1, Math.max(0, unverified / blocks)) : 0,
   };
 }
 

@@ -13,12 +13,13 @@ const DAY_SECONDS = 86_400;
  */
 export function archiveOf(coverage) {
   if (!coverage) return "";
-  const { state, detail, since, filled, leftSeconds } = coverage;
+  const { state, detail, since, filled, leftSeconds, unverified } = coverage;
   const isFilling = state !== "stuck" && filled > 0 && filled < 1;
   const parts = [
     since === null ? "" : `since ${formatDate(since, "utcMonth")}`,
     isFilling ? `${Math.floor(filled * 100)} % filled` : "",
     isFilling && leftSeconds !== null ? `${formatLeft(leftSeconds)} left` : "",
+    unverified > 0 ? `${Math.ceil(unverified * 100)} % unverified` : "",
     state === "stuck" ? `stopped${detail && `: ${detail}`}` : "",
   ].filter((part) => part !== "");
   return parts.length > 0 ? `history ${parts.join(" · ")}` : "";

@@ -82,10 +82,11 @@ export function toldOf(moment, past) {
   if (before > MOST_BEFORE) return null;
   const when = `${formatDay(asked)}, ${formatLocalTime(asked)} local · ${formatUtc(asked).replace(/:\d\d UTC$/, " UTC")}`;
   const source = past.source === "minute" ? "a live estimate" : `block${past.height === null ? "" : ` ${formatCount(past.height)}`}`;
+  const confidence = `confidence ${confidenceLevel(past.confidence)} ${formatDecimal(past.confidence, 2, 2)}`;
   return {
     when: moment.kind === "block" ? `Block ${formatCount(moment.height)}: ${when}` : when,
     price: formatUsd(past.price),
-    doubt: `90 % interval ${formatUsd(past.low)} – ${formatUsd(past.high)} · confidence ${confidenceLevel(past.confidence)} ${formatDecimal(past.confidence, 2, 2)}`,
+    doubt: `90 % interval ${formatUsd(past.low)} – ${formatUsd(past.high)} · ${confidence}${past.isUnverified ? " · unverified: imported from a file that nobody vouched for" : ""}`,
     source: moment.kind === "block" ? "" : `from ${source}${before < 60 ? "" : `, ${formatAge(before)} earlier`}`,
   };
 }

@@ -8,15 +8,19 @@ mod candles;
 mod check;
 mod coverage;
 mod digest;
+mod disputes;
 mod error;
+mod import;
 mod lookup;
 mod pool;
 mod readers;
 mod rows;
 mod schema;
 mod series;
+mod statements;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod writer;
 
 use std::{
@@ -27,13 +31,19 @@ use std::{
 
 pub use candles::{Candle, Candles, Ohlc};
 pub use coverage::{Coverage, Place};
-pub use digest::digest;
+pub use digest::{OverAll, ROW_BYTES, digest, row_bytes, row_of_bytes};
+pub use disputes::is_disputed;
 pub use error::StoreError;
+pub use import::Imported;
 pub use lookup::{BlockState, Kind, Price, Source};
 pub use readers::Readers;
-pub use rows::{BlockRow, Identity, MinuteRow, PeriodRow, PeriodState, Seal, StoredPeriod, Tip};
+pub use rows::{
+    BlockRow, Identity, MinuteRow, PeriodRow, PeriodState, Seal, SealedPeriod, StoredPeriod, Tip,
+    Trust,
+};
 pub use schema::VERSION;
 pub use series::{MOST_ROWS, Series, Span};
+pub use whole::Bookmark;
 pub use writer::Writer;
 
 /// The history's file.

@@ -40,11 +40,12 @@ impl Serialize for Confidence {
     }
 }
 
-/// Whether the price of a block can still change.
+/// Whether the price of a block can still change, or comes from a pack that was not vouched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum State {
+    Unverified,
     Provisional,
     Settled,
     Final,
@@ -54,6 +55,7 @@ impl State {
     fn read(state: v1::BlockState) -> Result<Self, Refusal> {
         match state {
             v1::BlockState::Unspecified => Err("a block without a state"),
+            v1::BlockState::Unverified => Ok(State::Unverified),
             v1::BlockState::Provisional => Ok(State::Provisional),
             v1::BlockState::Settled => Ok(State::Settled),
             v1::BlockState::Final => Ok(State::Final),
@@ -63,6 +65,7 @@ impl State {
     /// The state's name in JSON.
     pub fn name(self) -> &'static str {
         match self {
+            State::Unverified => "unverified",
             State::Provisional => "provisional",
             State::Settled => "settled",
             State::Final => "final",

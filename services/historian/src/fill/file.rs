@@ -24,7 +24,7 @@ use crate::{
     fill_metrics::PERIODS,
     node::{Moment, Node, NodeError},
     recent::Recent,
-    store::{PeriodState, StoreError, StoredPeriod},
+    store::{PeriodState, StoreError, StoredPeriod, is_disputed},
     times::AROUND,
 };
 
@@ -203,17 +203,6 @@ impl<N: Node> File<N> {
     /// Marks a period and its neighbours as disputed if their locks disagree, and removes the mark if they agree.
     async fn settle_disputes(&self, number: u32, lock: Option<&Lock>) -> anyhow::Result<()> {
         let stored = self.ledger.read(|readers| readers.periods()).await?;
-        let lock_of = |number: u32| match stored.iter().find(|found| found.row.period == number) {
-            Some(found) if found.row.state == PeriodState::Final => {
-                Lock::from_bytes(&found.row.lock)
-            }
-            _ => None,
-        };
-        let disagree =
-            |older: Option<u32>, newer: u32| match (older.and_then(lock_of), lock_of(newer)) {
-                (Some(older), Some(newer)) => older.disagrees(&newer),
-                _ => false,
-            };
         if lock.is_none() {
             debug!("period {number} shows no price");
         }
@@ -222,8 +211,7 @@ impl<N: Node> File<N> {
             let Some(found) = stored.iter().find(|found| found.row.period == period) else {
                 continue;
             };
-            let disputed =
-                disagree(period.checked_sub(1), period) || disagree(Some(period), period + 1);
+            let disputed = is_disputed(&stored, period);
             if found.row.disputed != disputed && found.row.state == PeriodState::Final {
                 if disputed {
                     warn!("period {period} and a neighbour disagree by over 5 %");

@@ -130,6 +130,9 @@ pub fn plan(sight: &Sight, stored: &[StoredPeriod], model: u32) -> Plan {
         let closed = found.filter(|found| found.row.state == PeriodState::Final);
         let is_readable = sight.is_readable(period);
         match closed {
+            // Unverified rows are read over, as if they were not there.
+            Some(closed) if !closed.is_certain() && is_readable => plan.wanted.push(period),
+            Some(closed) if !closed.is_certain() => {}
             Some(closed) if closed.row.model == model => plan.done += 1,
             // A final period that cannot be read again stays as it is.
             Some(_) if is_readable => renewed.push(period),
@@ -147,10 +150,11 @@ mod tests {
     use bitcoin::{BlockHash, hashes::Hash as _};
 
     use super::*;
-    use crate::store::{PeriodRow, Seal};
+    use crate::store::{PeriodRow, Seal, Trust};
 
     fn stored(period: u32, state: PeriodState, model: u32) -> StoredPeriod {
         StoredPeriod {
+            trust: Trust::Own,
             row: PeriodRow {
                 period,
                 state,
@@ -196,6 +200,25 @@ mod tests {
         let plan = plan(&sight, &has, 2);
         assert_eq!(plan.wanted, [171, 170, 167, 168]);
         assert_eq!((plan.unreadable, plan.done), (vec![], 1));
+    }
+
+    #[test]
+    fn unverified_periods_are_read_where_they_can_be_and_vouched_ones_are_not() {
+        let sight = sight("main", 172 * 2016 + 18, 170 * 2016 - 144);
+        let imported = |period, trust| StoredPeriod {
+            trust,
+            ..stored(period, PeriodState::Final, 1)
+        };
+        let has = [
+            imported(167, Trust::Vouched),
+            imported(168, Trust::Unverified),
+            imported(169, Trust::Unverified),
+            imported(170, Trust::Vouched),
+            imported(171, Trust::Unverified),
+        ];
+        let plan = plan(&sight, &has, 1);
+        assert_eq!((plan.wanted, plan.done), (vec![171], 2));
+        assert!(plan.unreadable.is_empty(), "{:?}", plan.unreadable);
     }
 
     #[test]

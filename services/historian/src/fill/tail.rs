@@ -65,7 +65,7 @@ impl Step<'_> {
         let found = self
             .stored
             .iter()
-            .find(|stored| stored.row.period == number && stored.row.state == PeriodState::Final);
+            .find(|stored| stored.row.period == number && stored.is_certain());
         Lock::from_bytes(&found?.row.lock)
     }
 

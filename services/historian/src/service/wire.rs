@@ -131,6 +131,7 @@ pub fn candle(candle: &Candle) -> proto::Candle {
 
 fn block_state(state: BlockState) -> proto::BlockState {
     match state {
+        BlockState::Unverified => proto::BlockState::Unverified,
         BlockState::Provisional => proto::BlockState::Provisional,
         BlockState::Settled => proto::BlockState::Settled,
         BlockState::Final => proto::BlockState::Final,
@@ -175,5 +176,6 @@ pub fn coverage(
         detail: detail.to_owned(),
         first_minute: has.first_minute,
         last_minute: has.last_minute,
+        unverified_blocks: has.unverified,
     }
 }

@@ -36,8 +36,8 @@ pub struct Ohlc {
     pub blocks: u32,
     /// The lowest confidence, in thousandths.
     pub confidence_thousandths: u16,
-    /// The least final state of the blocks. It is also provisional until the blocks before and after them have been read, which
-    /// may lie in the same cell.
+    /// The least final state of the blocks, unverified before all others. It is also provisional until the blocks before and
+    /// after them have been read, which may lie in the same cell.
     pub state: BlockState,
 }
 
@@ -134,7 +134,7 @@ fn fill(connection: &Connection, candles: &mut [Candle], step: u64) -> rusqlite:
         if let (Some(blocks), Some(ends)) = (&mut candle.blocks, ends)
             && !are_read_beside(connection, ends)?
         {
-            blocks.state = BlockState::Provisional;
+            blocks.state = blocks.state.min(BlockState::Provisional);
         }
     }
     Ok(())

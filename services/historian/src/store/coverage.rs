@@ -3,7 +3,10 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use satscope_oracle::past::PERIOD_BLOCKS;
 
-use super::lookup::{final_height, number, settled_height, tip_height};
+use super::{
+    lookup::{final_height, number, settled_height, tip_height},
+    rows::Trust,
+};
 
 /// A block with a price, by height and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +30,16 @@ pub struct Coverage {
     pub tip_height: Option<u32>,
     /// Height of the highest settled block that was read.
     pub settled_height: Option<u32>,
-    /// Height of the highest final block.
+    /// Height of the highest final block, without those that are unverified.
     pub final_height: Option<u32>,
     /// Number of blocks that were read.
     pub read: u64,
     /// Number of blocks with a price.
     pub blocks: u64,
-    /// Number of final periods.
+    /// Number of final periods, without those that are unverified.
     pub final_periods: u64,
+    /// Number of blocks with a price that come from a pack which was not vouched for.
+    pub unverified: u64,
     /// Number of minutes.
     pub minutes: u64,
     /// The oldest minute's start, Unix seconds.
@@ -46,12 +51,14 @@ pub struct Coverage {
 /// The contents of the file. The number of minutes is given, because SQLite would count them by reading all.
 pub(super) fn coverage(connection: &Connection, minutes: u64) -> rusqlite::Result<Coverage> {
     let last = end_of(connection, "time DESC, height DESC")?;
-    let (read, blocks, final_periods) = connection
+    let [read, blocks, final_periods, unverified] = connection
         .prepare_cached(
-            "SELECT coalesce(sum(blocks), 0), coalesce(sum(priced), 0), coalesce(sum(state), 0) FROM periods",
+            "SELECT coalesce(sum(blocks), 0), coalesce(sum(priced), 0), coalesce(sum(state AND trust <> 2), 0),
+                    coalesce(sum(CASE trust WHEN 2 THEN priced END), 0)
+             FROM periods",
         )?
         .query_row([], |row| {
-            Ok((number(row, 0)?, number(row, 1)?, number(row, 2)?))
+            Ok([number(row, 0)?, number(row, 1)?, number(row, 2)?, number(row, 3)?])
         })?;
     let minute = |order: &str| -> rusqlite::Result<Option<i64>> {
         connection
@@ -71,10 +78,11 @@ pub(super) fn coverage(connection: &Connection, minutes: u64) -> rusqlite::Resul
             Some(settled) => highest(connection, settled)?,
             None => None,
         },
-        final_height: final_height(connection)?,
+        final_height: final_height(connection, Trust::Vouched)?,
         read,
         blocks,
         final_periods,
+        unverified,
         minutes,
         first_minute: seconds(minute("min")?),
         last_minute: seconds(minute("max")?),

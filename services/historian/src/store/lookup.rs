@@ -3,7 +3,10 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use satscope_oracle::past::{AFTER, BlockPrice, PERIOD_BLOCKS};
 
-use super::{error::impossible, rows::MinuteRow};
+use super::{
+    error::impossible,
+    rows::{MinuteRow, Trust},
+};
 
 /// The highest confidence of a block whose period is disputed, in thousandths.
 const MOST_DISPUTED: u16 = 490;
@@ -26,6 +29,8 @@ pub enum Source {
 /// The state of a block's price: whether it can still change, the least final first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BlockState {
+    /// It comes from a pack that was imported without the expected hash.
+    Unverified,
     /// It has fewer than [`AFTER`] blocks on top.
     Provisional,
     /// It has [`AFTER`] blocks on top, or more.
@@ -175,7 +180,7 @@ pub(super) fn of_height(connection: &Connection, height: u32) -> rusqlite::Resul
 /// The height up to which blocks are settled or final; `None` if none are.
 pub(super) fn settled_height(connection: &Connection) -> rusqlite::Result<Option<u32>> {
     let below_tip = tip_height(connection)?.and_then(|tip| tip.checked_sub(AFTER));
-    Ok(below_tip.max(final_height(connection)?))
+    Ok(below_tip.max(final_height(connection, Trust::Unverified)?))
 }
 
 /// Height of the node's best block; `None` if it was never written.
@@ -186,18 +191,20 @@ pub(super) fn tip_height(connection: &Connection) -> rusqlite::Result<Option<u32
         .optional()
 }
 
-/// Height of the last block of the newest final period; `None` if there is none.
-pub(super) fn final_height(connection: &Connection) -> rusqlite::Result<Option<u32>> {
+/// Height of the last block of the newest final period that is trusted at least this much; `None` if there is none.
+pub(super) fn final_height(connection: &Connection, least: Trust) -> rusqlite::Result<Option<u32>> {
     let newest: Option<u32> = connection
-        .prepare_cached("SELECT period FROM periods WHERE state = 1 ORDER BY period DESC LIMIT 1")?
-        .query_row([], |row| row.get(0))
+        .prepare_cached(
+            "SELECT period FROM periods WHERE state = 1 AND trust <= ?1 ORDER BY period DESC LIMIT 1",
+        )?
+        .query_row([least.number()], |row| row.get(0))
         .optional()?;
     Ok(newest.map(|period| period * PERIOD_BLOCKS + (PERIOD_BLOCKS - 1)))
 }
 
 /// The columns that [`block`] reads.
 const COLUMNS: &str = "b.height, b.time, b.price_cents, b.low_less_cents, b.high_more_cents, b.confidence, b.payments, b.model,
-    coalesce(p.state, 0), coalesce(p.disputed, 0)";
+    coalesce(p.state, 0), coalesce(p.disputed, 0), coalesce(p.trust, 0)";
 
 /// A query for blocks with a price, by height.
 fn blocks_by_height(rest: &str) -> String {
@@ -225,7 +232,9 @@ pub(super) fn block(row: &Row<'_>, settled: Option<u32>) -> rusqlite::Result<Pri
         true => confidence.min(MOST_DISPUTED),
         false => confidence,
     };
+    let trust = Trust::of_number(row.get(10)?);
     let state = match settled {
+        _ if trust == Trust::Unverified => BlockState::Unverified,
         _ if is_final => BlockState::Final,
         Some(settled) if height <= settled => BlockState::Settled,
         _ => BlockState::Provisional,
@@ -364,7 +373,7 @@ pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(number).map_err(|_| impossible("a number below 0"))
 }
 
-fn less(cents: u64, by: u64) -> rusqlite::Result<u64> {
+pub(super) fn less(cents: u64, by: u64) -> rusqlite::Result<u64> {
     let found = cents.checked_sub(by);
     found.ok_or_else(|| impossible("a price below 0"))
 }

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::StoreError;
+use super::{error::StoreError, schema};
 
 /// Time for which a reader waits while the file is brought up to a new version.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -97,5 +97,6 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     connection
         .pragma_update(None, "cache_size", -PAGES_KIB)
         .map_err(of)?;
+    schema::show_as_newest(&connection, path)?;
     Ok(connection)
 }

@@ -18,9 +18,10 @@ use super::{
     error::StoreError,
     lookup::{self, Price, Source},
     pool::Pool,
-    rows::{Identity, MinuteRow, PeriodRow, PeriodState, Seal, StoredPeriod, Tip},
+    rows::{BlockRow, Identity, MinuteRow, PeriodRow, PeriodState, Seal, StoredPeriod, Tip, Trust},
     schema,
     series::{self, Series, Span},
+    whole::{self, Bookmark},
 };
 
 /// Connections for questions about one row, which take microseconds.
@@ -240,6 +241,26 @@ impl Readers {
         })
     }
 
+    /// The blocks from a height on, one for each of these hashes, which they get. Fewer if the file has fewer.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn rows(&self, first: u32, hashes: &[BlockHash]) -> Result<Vec<BlockRow>, StoreError> {
+        self.0
+            .long
+            .ask(|connection| whole::rows(connection, first, hashes))
+    }
+
+    /// The prices of some blocks from a place on and before `end`, Unix seconds, oldest first; none if there are no more.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn page(&self, from: Bookmark, end: u64) -> Result<Vec<Price>, StoreError> {
+        self.0
+            .long
+            .ask(|connection| whole::page(connection, from, end))
+    }
+
     /// Searches the whole file for damage. Takes about a second for 100 MB.
     ///
     /// # Errors
@@ -265,10 +286,11 @@ impl Readers {
     }
 }
 
-const PERIODS: &str =
-    "SELECT period, state, model, disputed, blocks, priced, lock, digest, last_hash FROM periods";
+/// A query for periods, with the columns that [`period`] reads.
+pub(super) const PERIODS: &str = "SELECT period, state, model, disputed, blocks, priced, lock, digest, last_hash, trust FROM periods";
 
-fn period(row: &Row<'_>) -> rusqlite::Result<StoredPeriod> {
+/// A period, read from a row.
+pub(super) fn period(row: &Row<'_>) -> rusqlite::Result<StoredPeriod> {
     let state = match row.get(1)? {
         true => PeriodState::Final,
         false => PeriodState::Open,
@@ -288,6 +310,7 @@ fn period(row: &Row<'_>) -> rusqlite::Result<StoredPeriod> {
             lock: row.get(6)?,
             disputed: row.get(3)?,
         },
+        trust: Trust::of_number(row.get(9)?),
         blocks: row.get(4)?,
         priced: row.get(5)?,
         seal,

@@ -1,5 +1,7 @@
 //! The rows of the history's file.
 
+use std::fmt;
+
 use bitcoin::BlockHash;
 use satscope_oracle::past::{BlockPrice, PERIOD_BLOCKS};
 
@@ -12,6 +14,18 @@ pub struct Identity {
     pub genesis: BlockHash,
     /// Whether the node is a stand-in.
     pub simulated: bool,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.simulated {
+            ", of a stand-in"
+        } else {
+            ""
+        };
+        let Identity { chain, genesis, .. } = self;
+        write!(text, "chain {chain:?} with first block {genesis}{kind}")
+    }
 }
 
 /// The best block of the node.
@@ -65,6 +79,13 @@ pub struct PeriodRow {
     pub disputed: bool,
 }
 
+impl StoredPeriod {
+    /// Whether its rows can still change only by a new model: it is final, and its rows are the node's or were vouched for.
+    pub fn is_certain(&self) -> bool {
+        self.row.state == PeriodState::Final && self.trust != Trust::Unverified
+    }
+}
+
 impl PeriodRow {
     /// The period of a block.
     pub fn of_height(height: u32) -> u32 {
@@ -82,11 +103,55 @@ impl PeriodRow {
     }
 }
 
+/// The origin of a period's rows, the least trusted first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trust {
+    /// A pack whose hash the operator did not expect.
+    Unverified,
+    /// A pack whose hash the operator expected.
+    Vouched,
+    /// The node's blocks.
+    Own,
+}
+
+impl Trust {
+    /// The number that stands for it in the file.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Trust::Own => 0,
+            Trust::Vouched => 1,
+            Trust::Unverified => 2,
+        }
+    }
+
+    /// The origin that a number in the file stands for. An unknown number is the least trusted.
+    pub(super) fn of_number(number: u8) -> Trust {
+        match number {
+            0 => Trust::Own,
+            1 => Trust::Vouched,
+            _ => Trust::Unverified,
+        }
+    }
+}
+
+/// A final period with all its blocks, and the digest that it states.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedPeriod {
+    /// The period's row, in the state [`PeriodState::Final`], not disputed.
+    pub row: PeriodRow,
+    /// Its blocks.
+    pub rows: Vec<BlockRow>,
+    /// SHA-256 of its rows, as [`digest`](super::digest()) makes it.
+    pub digest: [u8; 32],
+}
+
 /// A period, as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPeriod {
     /// The row that was written.
     pub row: PeriodRow,
+    /// The origin of its rows.
+    pub trust: Trust,
     /// Number of its blocks that were read.
     pub blocks: u32,
     /// Number of its blocks that have a price.

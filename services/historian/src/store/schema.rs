@@ -17,7 +17,11 @@ use super::{
 const APPLICATION: u32 = 0x5341_5448;
 
 /// The step at each index takes a file from the version of that number to the next.
-const STEPS: [&str; 1] = [include_str!("version1.sql")];
+const STEPS: [&str; 2] = [include_str!("version1.sql"), include_str!("version2.sql")];
+
+/// Lets a reader see the periods of a file of version 1 as those of version 2, without writing the file.
+const VERSION1_AS_2: &str = "CREATE TEMP VIEW periods AS
+    SELECT period, state, model, disputed, blocks, priced, lock, digest, last_hash, 0 AS trust FROM main.periods";
 
 /// The version that this program writes.
 pub const VERSION: u32 = STEPS.len() as u32;
@@ -87,6 +91,19 @@ pub fn check(connection: &Connection, path: &Path, wanted: &Identity) -> Result<
     check_identity(identity(connection, path)?, wanted, path)
 }
 
+/// Makes a reading connection show a file of an older version as one of [`VERSION`]. The file stays as it is.
+///
+/// # Errors
+/// When the file is no history, or is of a newer version.
+pub fn show_as_newest(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    match version(connection, path)? {
+        1 => connection
+            .execute_batch(VERSION1_AS_2)
+            .map_err(|error| StoreError::of(path, error)),
+        _ => Ok(()),
+    }
+}
+
 /// Searches the whole file for damage.
 ///
 /// # Errors
@@ -154,23 +171,11 @@ fn check_identity(has: Option<Identity>, wanted: &Identity, path: &Path) -> Resu
     match has {
         Some(has) if has != *wanted => Err(StoreError::OtherChain {
             path: path.to_owned(),
-            has: described(&has),
-            wanted: described(wanted),
+            has: has.to_string(),
+            wanted: wanted.to_string(),
         }),
         _ => Ok(()),
     }
-}
-
-fn described(identity: &Identity) -> String {
-    let kind = if identity.simulated {
-        ", of a stand-in"
-    } else {
-        ""
-    };
-    format!(
-        "chain {:?} with first block {}{kind}",
-        identity.chain, identity.genesis
-    )
 }
 
 /// The block hash in a column.

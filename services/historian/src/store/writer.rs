@@ -10,9 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bitcoin::hashes::Hash as _;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
-use satscope_oracle::past::PERIOD_BLOCKS;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tracing::warn;
 
 use super::{
@@ -20,8 +18,12 @@ use super::{
     digest::digest,
     error::StoreError,
     lookup::number,
-    rows::{BlockRow, Identity, MinuteRow, PeriodRow, PeriodState, Tip},
+    rows::{BlockRow, Identity, MinuteRow, PeriodRow, PeriodState, SealedPeriod, Tip, Trust},
     schema,
+    statements::{
+        Refused, clear, count, cut, drop_imported, put_blocks, put_minute, put_period_row,
+        put_sealed, put_tip, refuse_final,
+    },
 };
 
 /// Time for which a write waits for a reader that copies the file, or for a checkpoint.
@@ -92,29 +94,28 @@ impl Writer {
     pub fn put_period(&mut self, period: &PeriodRow, rows: &[BlockRow]) -> Result<(), StoreError> {
         check::period(period, rows)?;
         let genesis = self.identity.genesis;
-        self.write(|transaction| {
-            if period.state == PeriodState::Open {
+        self.write(|transaction| match period.state {
+            PeriodState::Open => {
                 refuse_final(transaction, period.first_height(), period.last_height())?;
+                clear(transaction, period)?;
+                put_blocks(transaction, rows, period.state)?;
+                put_period_row(transaction, period)?;
+                count(transaction, period.period)
             }
-            transaction
-                .prepare_cached("DELETE FROM blocks WHERE height BETWEEN ?1 AND ?2")?
-                .execute([period.first_height(), period.last_height()])?;
-            put_blocks(transaction, rows, period.state)?;
-            put_period_row(transaction, period)?;
-            if let (PeriodState::Final, Some(last)) = (period.state, rows.last()) {
-                let digest = digest(genesis, period.model, period.first_height(), rows);
-                transaction.execute(
-                    "UPDATE periods SET digest = ?2, last_hash = ?3 WHERE period = ?1",
-                    params![period.period, digest, last.hash.as_byte_array()],
-                )?;
+            PeriodState::Final => {
+                let sealed = SealedPeriod {
+                    row: period.clone(),
+                    rows: rows.to_vec(),
+                    digest: digest(genesis, period.model, period.first_height(), rows),
+                };
+                put_sealed(transaction, &sealed, Trust::Own)
             }
-            count(transaction, period.period)
         })
     }
 
     /// Writes the newest blocks in one transaction, in place of every row at or above `from_height`, with the node's
     /// best block. `periods` are the open periods that the rows lie in. Other periods that begin at or above
-    /// `from_height` are removed.
+    /// `from_height` are removed, and so are imported periods with blocks there.
     ///
     /// # Errors
     /// When the rows cannot be true, a final period would lose rows, or the file cannot be written; nothing is then changed.
@@ -129,6 +130,7 @@ impl Writer {
         check::tail(rows, periods, tip)?;
         self.write(|transaction| {
             refuse_final(transaction, from_height, u32::MAX)?;
+            drop_imported(transaction, from_height)?;
             cut(transaction, from_height)?;
             put_blocks(transaction, rows, PeriodState::Open)?;
             for period in periods {
@@ -141,12 +143,13 @@ impl Writer {
     }
 
     /// Reopens the periods with blocks at or above `from_height`, and removes these blocks. Blocks below stay; those of
-    /// a period that was final have no hashes.
+    /// a period that was final have no hashes. Imported periods with blocks there are removed.
     ///
     /// # Errors
     /// When the file cannot be written; nothing is then changed.
     pub fn reopen(&mut self, from_height: u32) -> Result<(), StoreError> {
         self.write(|transaction| {
+            drop_imported(transaction, from_height)?;
             transaction.execute(
                 "UPDATE periods SET state = 0, digest = NULL, last_hash = NULL WHERE period >= ?1",
                 [PeriodRow::of_height(from_height)],
@@ -210,21 +213,23 @@ impl Writer {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Refused>,
     ) -> Result<T, StoreError> {
-        let path = &self.path;
-        let behavior = TransactionBehavior::Immediate;
-        let done = self
-            .connection
-            .transaction_with_behavior(behavior)
-            .map_err(Refused::from)
-            .and_then(|transaction| {
-                let done = work(&transaction)?;
+        self.begin().and_then(|(transaction, path)| {
+            let done = work(&transaction).and_then(|done| {
                 transaction.commit()?;
                 Ok(done)
             });
-        done.map_err(|refused| match refused {
-            Refused::ByRule(error) => error,
-            Refused::BySqlite(error) => StoreError::of(path, error),
+            done.map_err(|refused| refused.told(path))
         })
+    }
+
+    /// A transaction, which is undone if it is dropped before it is committed, and the path of the file.
+    pub(super) fn begin(&mut self) -> Result<(Transaction<'_>, &Path), StoreError> {
+        let path = self.path.as_path();
+        let begun = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate);
+        let transaction = begun.map_err(|error| StoreError::of(path, error))?;
+        Ok((transaction, path))
     }
 
     /// Limits the file to this many pages in tests, as a full disk does.
@@ -247,18 +252,6 @@ impl Drop for Writer {
     }
 }
 
-/// Why a transaction was not made.
-enum Refused {
-    ByRule(StoreError),
-    BySqlite(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Refused {
-    fn from(error: rusqlite::Error) -> Refused {
-        Refused::BySqlite(error)
-    }
-}
-
 /// Keeps other writing processes out by a lock on a file beside the history. A lock on the history itself would not do,
 /// because closing any other handle on it would release SQLite's own locks. Source: fcntl(2), "Record locking".
 fn lock(path: &Path) -> Result<File, StoreError> {
@@ -273,127 +266,4 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
         Err(TryLockError::Error(error)) => Err(StoreError::of_system(path, &error)),
     }
-}
-
-/// Fails if a period with blocks of these heights is final.
-fn refuse_final(transaction: &Transaction<'_>, from: u32, to: u32) -> Result<(), Refused> {
-    let found = transaction
-        .prepare_cached(
-            "SELECT period FROM periods WHERE state = 1 AND period BETWEEN ?1 AND ?2 ORDER BY period LIMIT 1",
-        )?
-        .query_row([from, to].map(PeriodRow::of_height), |row| row.get(0))
-        .optional()?;
-    match found {
-        Some(period) => Err(Refused::ByRule(StoreError::FinalPeriod(period))),
-        None => Ok(()),
-    }
-}
-
-/// Removes the blocks at or above a height, and the periods that begin there or above.
-fn cut(transaction: &Transaction<'_>, from_height: u32) -> Result<(), Refused> {
-    transaction
-        .prepare_cached("DELETE FROM blocks WHERE height >= ?1")?
-        .execute([from_height])?;
-    transaction
-        .prepare_cached("DELETE FROM periods WHERE period >= ?1")?
-        .execute([from_height.div_ceil(PERIOD_BLOCKS)])?;
-    Ok(())
-}
-
-fn put_blocks(
-    transaction: &Transaction<'_>,
-    rows: &[BlockRow],
-    state: PeriodState,
-) -> Result<(), Refused> {
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO blocks (height, time, price_cents, low_less_cents, high_more_cents, confidence, payments, model, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?;
-    for row in rows {
-        let price = row.price.as_ref();
-        let hash = (state == PeriodState::Open).then(|| row.hash.as_byte_array());
-        insert.execute(params![
-            row.height,
-            row.time as i64,
-            price.map(|price| price.price_cents as i64),
-            price.map(|price| (price.price_cents - price.low_cents) as i64),
-            price.map(|price| (price.high_cents - price.price_cents) as i64),
-            price.map(|price| price.confidence_thousandths),
-            row.payments,
-            row.model,
-            hash,
-        ])?;
-    }
-    Ok(())
-}
-
-fn put_period_row(transaction: &Transaction<'_>, period: &PeriodRow) -> Result<(), Refused> {
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO periods (period, state, model, disputed, blocks, priced, lock)
-             VALUES (?1, ?2, ?3, ?4, 0, 0, ?5)",
-        )?
-        .execute(params![
-            period.period,
-            period.state == PeriodState::Final,
-            period.model,
-            period.disputed,
-            period.lock,
-        ])?;
-    Ok(())
-}
-
-/// Counts the blocks of a period for its row; refuses a gap between them.
-fn count(transaction: &Transaction<'_>, period: u32) -> Result<(), Refused> {
-    let first = period.saturating_mul(PERIOD_BLOCKS);
-    let last = first.saturating_add(PERIOD_BLOCKS - 1);
-    let (blocks, priced, between): (u32, u32, u32) = transaction
-        .prepare_cached(
-            "SELECT count(*), count(price_cents), coalesce(max(height) - min(height) + 1, 0)
-             FROM blocks WHERE height BETWEEN ?1 AND ?2",
-        )?
-        .query_row([first, last], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
-    if blocks != between {
-        let what = format!("period {period} would have a gap between its blocks");
-        return Err(Refused::ByRule(StoreError::Rows(what)));
-    }
-    transaction
-        .prepare_cached("UPDATE periods SET blocks = ?2, priced = ?3 WHERE period = ?1")?
-        .execute([period, blocks, priced])?;
-    Ok(())
-}
-
-fn put_tip(transaction: &Transaction<'_>, tip: Tip) -> Result<(), Refused> {
-    transaction
-        .prepare_cached("INSERT OR REPLACE INTO tip (one, height, hash) VALUES (1, ?1, ?2)")?
-        .execute(params![tip.height, tip.hash.as_byte_array()])?;
-    Ok(())
-}
-
-/// Writes a minute. Returns 1 if the file did not have it, else 0.
-fn put_minute(transaction: &Transaction<'_>, row: &MinuteRow) -> Result<u64, Refused> {
-    let is_there = transaction
-        .prepare_cached("SELECT 1 FROM minutes WHERE minute = ?1")?
-        .exists([row.minute as i64])?;
-    let close = row.close.price_cents;
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO minutes (minute, close_cents, open_more_cents, high_more_cents, low_less_cents,
-                                             upper_more_cents, lower_less_cents, confidence, samples)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            row.minute as i64,
-            close as i64,
-            row.open_cents as i64 - close as i64,
-            (row.high_cents - close) as i64,
-            (close - row.low_cents) as i64,
-            (row.close.high_cents - close) as i64,
-            (close - row.close.low_cents) as i64,
-            row.close.confidence_thousandths,
-            row.samples,
-        ])?;
-    Ok(u64::from(!is_there))
 }

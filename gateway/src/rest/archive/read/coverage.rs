@@ -58,6 +58,8 @@ pub struct Coverage {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_minute: Option<u64>,
     blocks: u64,
+    #[serde(skip_serializing_if = "is_none")]
+    unverified_blocks: u64,
     minutes: u64,
     read_blocks: u64,
     wanted_blocks: u64,
@@ -143,6 +145,9 @@ pub fn coverage(told: v1::Coverage) -> Result<Coverage, Refusal> {
     {
         return Err("a coverage that ends before it begins");
     }
+    if told.unverified_blocks > told.blocks {
+        return Err("more blocks unverified than there are");
+    }
     if told.read_blocks > told.wanted_blocks {
         return Err("more blocks read than are to be read");
     }
@@ -163,11 +168,17 @@ pub fn coverage(told: v1::Coverage) -> Result<Coverage, Refusal> {
         first_minute: told.first_minute,
         last_minute: told.last_minute,
         blocks: told.blocks,
+        unverified_blocks: told.unverified_blocks,
         minutes: told.minutes,
         read_blocks: told.read_blocks,
         wanted_blocks: told.wanted_blocks,
         left_seconds: told.left_seconds,
     })
+}
+
+/// Whether a number of blocks is 0.
+fn is_none(blocks: &u64) -> bool {
+    *blocks == 0
 }
 
 /// One line of at most [`LONGEST_WORDS`] characters.
@@ -217,7 +228,8 @@ mod tests {
         assert_eq!(unread(&at_tip, [5, 6, 9, 10]), [true, false, false, false]);
         let waits = coverage(waits).unwrap();
         assert_eq!(unread(&waits, [5, 6, 9, 10]), [true, false, false, true]);
-        let spoilt: [fn(&mut v1::Coverage); 6] = [
+        let spoilt: [fn(&mut v1::Coverage); 7] = [
+            |c| c.unverified_blocks = 1,
             |c| c.state = 0,
             |c| c.state = 99,
             |c| c.first_time = Some(10),

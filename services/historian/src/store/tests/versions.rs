@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::made::{Made, identity, path_in, price, tip};
-use crate::store::{PeriodState, Store, StoreError, VERSION};
+use crate::store::{BlockState, Kind, PeriodState, Price, Store, StoreError, Trust, VERSION};
 
 /// What a program of version 1 leaves: its tables, and a few rows.
 const VERSION1: &str = "
@@ -17,11 +17,25 @@ const VERSION1: &str = "
     INSERT INTO minutes VALUES (26666667, 5000, -3, 5, 10, 5, 5, 900, 60);
 ";
 
+/// What a program of version 2 leaves beside: a period of a pack that was not vouched for.
+const VERSION2: &str = "
+    PRAGMA user_version = 2;
+    INSERT INTO periods VALUES (1, 1, 1, 0, 1, 1, x'', zeroblob(32), zeroblob(32), 2);
+    INSERT INTO blocks VALUES (2017, 1600100000, 1000000, 1000, 1111, 900, 55, 1, NULL);
+";
+
 /// Makes a file as a program of that version does.
 fn make(version: u32, connection: &Connection) {
     let tables = include_str!("../version1.sql");
     let rows = VERSION1.replace("GENESIS", &identity().genesis.to_string());
+    let second = include_str!("../version2.sql");
     match version {
+        2 => {
+            make(1, connection);
+            connection
+                .execute_batch(&(second.to_owned() + VERSION2))
+                .unwrap();
+        }
         1 => connection
             .execute_batch(&(tables.to_owned() + &rows))
             .unwrap(),
@@ -43,11 +57,36 @@ fn a_file_of_each_version_is_brought_up_with_all_that_it_holds() {
             (period.row.state, period.row.lock),
             (PeriodState::Final, vec![1, 2])
         );
+        let unverified = readers.price_of_height(2017).unwrap();
+        let expected = (version > 1).then_some(BlockState::Unverified);
+        let state = |price: Price| match price.kind {
+            Kind::Block { state, .. } => state,
+            Kind::Minute => panic!("a minute for a block"),
+        };
+        assert_eq!(unverified.map(state), expected);
+        assert_eq!(
+            (period.trust, state(stored)),
+            (Trust::Own, BlockState::Final)
+        );
         assert_eq!(readers.coverage().unwrap().minutes, 1);
         assert_eq!(readers.newest_minute().unwrap().unwrap().open_cents, 4997);
         writer.set_tip(tip(2101)).unwrap();
         assert_eq!(readers.tip().unwrap(), Some(tip(2101)));
     }
+}
+
+#[test]
+fn a_file_of_an_older_version_is_read_as_it_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path_in(folder.path());
+    make(1, &Connection::open(&path).unwrap());
+    let before = std::fs::read(&path).unwrap();
+    let readers = Store::read(&path).unwrap();
+    assert_eq!(readers.periods().unwrap()[0].trust, Trust::Own);
+    assert_eq!(readers.coverage().unwrap().unverified, 0);
+    assert!(readers.price_of_height(7).unwrap().is_some());
+    drop(readers);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
 #[test]
@@ -67,7 +106,7 @@ fn a_file_of_a_newer_version_is_left_as_it_is() {
     ] {
         let refused = refused.unwrap_err();
         assert!(matches!(refused, StoreError::Newer { .. }), "{refused}");
-        assert!(refused.to_string().contains("version 2"), "{refused}");
+        assert!(refused.to_string().contains("version 3"), "{refused}");
     }
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }

@@ -1,0 +1,176 @@
+//! Takes the periods of a pack into the file, in one transaction.
+//!
+//! Rows that were read from the node's blocks and are final stay as they are, and so does every row that is trusted more than
+//! the pack's. A pack that contradicts such rows is refused.
+
+use bitcoin::BlockHash;
+use rusqlite::{OptionalExtension as _, Transaction};
+
+use super::{
+    check,
+    digest::digest,
+    disputes::is_disputed,
+    error::StoreError,
+    readers::{PERIODS, period},
+    rows::{PeriodRow, PeriodState, SealedPeriod, StoredPeriod, Trust},
+    statements::{Refused, put_sealed},
+    writer::Writer,
+};
+
+/// The outcome of an import, in periods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Periods that were written.
+    pub written: u32,
+    /// Periods that the file has with the same rows, as trusted as the pack's or more.
+    pub same: u32,
+    /// Periods of which the file has rows that are trusted more, of another model or of an open period.
+    pub kept: u32,
+}
+
+/// What becomes of one period of a pack.
+enum Fate {
+    Written,
+    Same,
+    Kept,
+}
+
+impl Writer {
+    /// Takes in periods, lowest first, and marks their rows with `trust`. An error among the periods undoes all.
+    ///
+    /// # Errors
+    /// The first error among the periods. Also when rows cannot be true, a period contradicts the file's own, or the file cannot
+    /// be written. Nothing is then changed.
+    pub fn import<E: From<StoreError>>(
+        &mut self,
+        periods: impl Iterator<Item = Result<SealedPeriod, E>>,
+        trust: Trust,
+    ) -> Result<Imported, E> {
+        let genesis = self.identity().genesis;
+        let (transaction, path) = self.begin()?;
+        let told = |refused: Refused| refused.told(path);
+        let mut imported = Imported::default();
+        for sealed in periods {
+            let sealed = sealed?;
+            check_sealed(genesis, &sealed)?;
+            match take(&transaction, &sealed, trust).map_err(told)? {
+                Fate::Written => imported.written += 1,
+                Fate::Same => imported.same += 1,
+                Fate::Kept => imported.kept += 1,
+            }
+        }
+        settle_disputes(&transaction).map_err(told)?;
+        transaction
+            .commit()
+            .map_err(|error| StoreError::of(path, error))?;
+        Ok(imported)
+    }
+}
+
+/// Checks that a period's rows can be true, and that they have the digest that it states.
+fn check_sealed(genesis: BlockHash, sealed: &SealedPeriod) -> Result<(), StoreError> {
+    let SealedPeriod {
+        row,
+        rows,
+        digest: stated,
+    } = sealed;
+    check::period(row, rows)?;
+    match digest(genesis, row.model, row.first_height(), rows) == *stated {
+        true => Ok(()),
+        false => Err(StoreError::Rows(format!(
+            "the rows of period {} do not have its digest",
+            row.period
+        ))),
+    }
+}
+
+fn take(
+    transaction: &Transaction<'_>,
+    sealed: &SealedPeriod,
+    trust: Trust,
+) -> Result<Fate, Refused> {
+    let number = sealed.row.period;
+    let has = transaction
+        .prepare_cached(&format!("{PERIODS} WHERE period = ?1 AND blocks > 0"))?
+        .query_row([number], period)
+        .optional()?;
+    let Some(has) = has else {
+        return write(transaction, sealed, trust);
+    };
+    let is_same = has.seal.is_some_and(|seal| seal.digest == sealed.digest)
+        && has.row.lock == sealed.row.lock;
+    if has.is_certain() && has.row.model == sealed.row.model && !is_same {
+        let what = format!(
+            "period {number} contradicts the history, whose rows of that period are certain: the pack or the file is damaged or \
+             forged; `satscope history verify` says which"
+        );
+        return Err(Refused::ByRule(StoreError::Rows(what)));
+    }
+    match least_to_replace(&has) {
+        _ if is_same && has.trust >= trust => Ok(Fate::Same),
+        Some(least) if trust >= least => write(transaction, sealed, trust),
+        _ => Ok(Fate::Kept),
+    }
+}
+
+/// The trust that rows must have at least to take the place of these; `None` if nothing imported may.
+fn least_to_replace(has: &StoredPeriod) -> Option<Trust> {
+    match (has.trust, has.row.state) {
+        (Trust::Own, PeriodState::Final) => None,
+        (Trust::Own, PeriodState::Open) | (Trust::Vouched, _) => Some(Trust::Vouched),
+        (Trust::Unverified, _) => Some(Trust::Unverified),
+    }
+}
+
+fn write(
+    transaction: &Transaction<'_>,
+    sealed: &SealedPeriod,
+    trust: Trust,
+) -> Result<Fate, Refused> {
+    check_neighbours(transaction, sealed)?;
+    put_sealed(transaction, sealed, trust)?;
+    Ok(Fate::Written)
+}
+
+/// Fails if a period's times lie before those of the period below it, or after those of the period above it, if these are certain.
+fn check_neighbours(transaction: &Transaction<'_>, sealed: &SealedPeriod) -> Result<(), Refused> {
+    let (Some(first), Some(last)) = (sealed.rows.first(), sealed.rows.last()) else {
+        return Ok(());
+    };
+    let mut statement = transaction.prepare_cached(
+        "SELECT time FROM blocks JOIN periods ON period = height / 2016 WHERE height = ?1 AND state = 1 AND trust <> 2",
+    )?;
+    let mut time = |height: Option<u32>| -> rusqlite::Result<Option<i64>> {
+        let found = statement.query_row([height], |row| row.get(0));
+        found.optional()
+    };
+    let below = time(first.height.checked_sub(1))?;
+    let above = time(last.height.checked_add(1))?;
+    let is_after = below.is_none_or(|below| below.unsigned_abs() <= first.time);
+    let is_before = above.is_none_or(|above| last.time <= above.unsigned_abs());
+    match is_after && is_before {
+        true => Ok(()),
+        false => Err(Refused::ByRule(StoreError::Rows(format!(
+            "the times of period {} do not lie between those of its neighbours in the history",
+            sealed.row.period
+        )))),
+    }
+}
+
+/// Marks the final periods whose lock and a neighbour's disagree.
+fn settle_disputes(transaction: &Transaction<'_>) -> Result<(), Refused> {
+    let mut statement = transaction.prepare_cached(&format!("{PERIODS} ORDER BY period"))?;
+    let stored: Vec<StoredPeriod> = statement.query_map([], period)?.collect::<Result<_, _>>()?;
+    for found in &stored {
+        let PeriodRow {
+            period, disputed, ..
+        } = found.row;
+        let is_now = is_disputed(&stored, period);
+        if found.row.state == PeriodState::Final && disputed != is_now {
+            transaction
+                .prepare_cached("UPDATE periods SET disputed = ?2 WHERE period = ?1")?
+                .execute((period, is_now))?;
+        }
+    }
+    Ok(())
+}
