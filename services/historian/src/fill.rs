@@ -13,10 +13,11 @@ mod pace;
 mod period;
 mod plan;
 mod reading;
+mod reread;
 mod sync;
 mod tail;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,12 +32,13 @@ use crate::{
     progress::{Doing, Progress},
     store::StoreError,
 };
-use estimator::{Estimator, Oracle};
+pub use estimator::{Estimator, Oracle};
 use file::File;
 use news::News;
-use period::ReadPeriod;
+pub use period::ReadPeriod;
 use plan::plan;
 use reading::{Pauses, Trouble};
+pub use reread::{Missing, Reread};
 
 /// Interval between looks at the node.
 const EVERY: Duration = Duration::from_secs(3);

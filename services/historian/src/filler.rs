@@ -1,6 +1,6 @@
 //! The start of the filler: the choice of its node, and its share of the machine.
 
-use std::{fs, thread};
+use std::{fs, sync::Arc, thread};
 
 use anyhow::Context as _;
 use satscope_bitcoin::{
@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use crate::{
     archive::Archive,
     cpu::Cpu,
-    fill::{Setting, run},
+    fill::{Estimator, Oracle, Setting, run},
     fill_metrics,
     node::core::CoreNode,
     progress::Progress,
@@ -59,6 +59,37 @@ pub async fn start(
     setting.stop = context.tasks.stop();
     context.tasks.spawn("history", run(setting)).await;
     Ok(())
+}
+
+/// The means to read the past from a node.
+#[derive(Debug)]
+pub struct Means<N> {
+    /// The node.
+    pub node: N,
+    /// The threads that compute.
+    pub cpu: Cpu,
+    /// The estimator that makes prices.
+    pub estimator: Arc<dyn Estimator>,
+    /// Number of periods that are read at a time.
+    pub workers: usize,
+}
+
+/// The means to read the past from the node that `set` names, or that is found on this machine; `None` if there is no RPC.
+///
+/// # Errors
+/// When a login cannot be read, the node's files are found but unusable, or the system gives no thread.
+pub fn means(set: &NodeSettings) -> anyhow::Result<Option<Means<CoreNode>>> {
+    let Some(rpc) = rpc(set, false)? else {
+        return Ok(None);
+    };
+    let workers = usual_workers();
+    let cpu = Cpu::new(workers).context("threads that compute")?;
+    Ok(Some(Means {
+        node: CoreNode::new(rpc, cpu.clone(), workers + 1),
+        cpu,
+        estimator: Arc::new(Oracle),
+        workers,
+    }))
 }
 
 /// The RPC of the node; `None` if none is set and the node's files are not to be looked for.

@@ -2,7 +2,7 @@
 //!
 //! The [`store`] is the history's file, and the [`archive`] holds the open one. The service answers from it.
 //! [`minutes`] writes the analyzer's live estimates to it, and the filler the prices of the node's blocks. The filler
-//! tells its [`progress`].
+//! tells its [`progress`]. A [`pack`] is a history that travels.
 
 pub mod archive;
 mod cpu;
@@ -12,6 +12,7 @@ mod fill_metrics;
 mod filler;
 mod minutes;
 mod node;
+pub mod pack;
 pub mod progress;
 mod recent;
 mod report;
@@ -19,6 +20,7 @@ mod service;
 mod settings;
 pub mod status;
 pub mod store;
+pub mod text;
 mod times;
 mod upkeep;
 
@@ -29,6 +31,7 @@ use satscope_kit::{Context, grpc, net, upstream::Upstream};
 use satscope_proto::v1::history_service_server::{HistoryServiceServer, SERVICE_NAME};
 use tonic::service::Routes;
 
+pub use filler::{Means, means};
 pub use settings::{Around, HistorianSettings};
 
 use crate::{archive::Archive, progress::Progress};

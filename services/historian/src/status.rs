@@ -1,12 +1,15 @@
 //! The contents of a folder's files, shown to operators: `satscope history status`.
 
-use std::{fmt::Write as _, path::Path};
+use std::path::Path;
 
+use satscope_oracle::past::MODEL;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
-use crate::dates::utc;
-use crate::store::{Coverage, PeriodState, Readers, Store, StoreError, StoredPeriod};
+use crate::{
+    dates::utc,
+    store::{Coverage, OverAll, PeriodState, Readers, Store, StoreError, StoredPeriod, Trust},
+    text::hex,
+};
 
 /// The contents of one file. Times are Unix seconds.
 #[derive(Debug, Serialize)]
@@ -31,8 +34,11 @@ pub struct Status {
     minutes: u64,
     first_minute: Option<u64>,
     last_minute: Option<u64>,
-    /// SHA-256 over the digests of all final periods, oldest first.
-    digest: Option<String>,
+    /// Number of final periods, and of blocks with a price, from a pack that was not vouched for.
+    unverified_periods: usize,
+    unverified_blocks: u64,
+    /// The hash over all final periods of this model, without those that are unverified.
+    hash: Option<String>,
     periods: Vec<Period>,
 }
 
@@ -46,7 +52,11 @@ struct Period {
     disputed: bool,
     read_blocks: u32,
     blocks: u32,
+    /// `own`, `vouched` or `unverified`.
+    origin: &'static str,
     digest: Option<String>,
+    /// The hash over all such periods up to this one.
+    hash: Option<String>,
 }
 
 /// The contents of each file in a folder: first the files of nodes, then those of stand-ins.
@@ -73,6 +83,7 @@ fn of_file(file: &Path) -> Result<Status, StoreError> {
 
 fn status(readers: &Readers, bytes: u64, has: &Coverage, periods: &[StoredPeriod]) -> Status {
     let identity = readers.identity();
+    let told = told(periods);
     Status {
         file: readers.path().display().to_string(),
         chain: identity.chain.clone(),
@@ -93,43 +104,53 @@ fn status(readers: &Readers, bytes: u64, has: &Coverage, periods: &[StoredPeriod
         minutes: has.minutes,
         first_minute: has.first_minute,
         last_minute: has.last_minute,
-        digest: of_all(periods),
-        periods: periods.iter().map(period).collect(),
+        unverified_periods: periods
+            .iter()
+            .filter(|stored| stored.trust == Trust::Unverified)
+            .count(),
+        unverified_blocks: has.unverified,
+        hash: told.iter().rev().find_map(|period| period.hash.clone()),
+        periods: told,
     }
 }
 
-fn of_all(periods: &[StoredPeriod]) -> Option<String> {
-    let mut digests = periods.iter().filter_map(|stored| stored.seal).peekable();
-    digests.peek()?;
-    let sum = digests.fold(Sha256::new(), |sum, seal| sum.chain_update(seal.digest));
-    Some(hex(&sum.finalize()))
+/// All periods, each with the hash over those that a pack of them would have.
+fn told(periods: &[StoredPeriod]) -> Vec<Period> {
+    let mut over_all = OverAll::default();
+    let hashed = periods.iter().map(|stored| {
+        let seal = stored
+            .seal
+            .filter(|_| stored.is_certain() && stored.row.model == MODEL);
+        let hash = seal.map(|seal| {
+            over_all.add(&seal.digest, &stored.row.lock);
+            hex(&over_all.hash())
+        });
+        period(stored, hash)
+    });
+    hashed.collect()
 }
 
-fn period(stored: &StoredPeriod) -> Period {
+fn period(stored: &StoredPeriod, hash: Option<String>) -> Period {
     Period {
         period: stored.row.period,
         first_height: stored.row.first_height(),
-        state: match stored.row.state {
-            PeriodState::Open => "open",
-            PeriodState::Final => "final",
+        state: match (stored.trust, stored.row.state) {
+            (Trust::Unverified, _) => "unverified",
+            (_, PeriodState::Open) => "open",
+            (_, PeriodState::Final) => "final",
         },
         model: stored.row.model,
         disputed: stored.row.disputed,
         read_blocks: stored.blocks,
         blocks: stored.priced,
+        origin: match stored.trust {
+            Trust::Own => "own",
+            Trust::Vouched => "vouched",
+            Trust::Unverified => "unverified",
+        },
         digest: stored.seal.map(|seal| hex(&seal.digest)),
+        hash,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        if write!(text, "{byte:02x}").is_err() {
-            break;
-        }
-    }
-    text
 }
 
 impl Status {
@@ -162,14 +183,17 @@ impl Status {
                 "  digest    of period {number}, model {model}: {digest}"
             ));
         }
-        if let Some(digest) = &self.digest {
-            let count = self
-                .periods
-                .iter()
-                .filter(|period| period.digest.is_some())
-                .count();
+        if let Some(hash) = &self.hash {
+            let hashed = self.periods.iter().filter(|period| period.hash.is_some());
+            let count = hashed.count();
             lines.push(format!(
-                "  digest    of all {count} final periods: {digest}"
+                "  hash      over all {count} final periods: {hash}"
+            ));
+        }
+        if self.unverified_periods > 0 {
+            lines.push(format!(
+                "  unverified  {} periods with {} prices, of a pack that was imported without the expected hash",
+                self.unverified_periods, self.unverified_blocks
             ));
         }
         let minutes = match self.first_minute.zip(self.last_minute) {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod branches;
-mod fake;
+pub mod fake;
 mod models;
 mod pruning;
 

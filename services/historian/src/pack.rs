@@ -1,0 +1,18 @@
+//! Packs: files in which a history travels, and the proof of what such a file holds.
+//!
+//! [`make`] writes all final periods of a history into a file, [`verify`] reads some of them from the node's blocks again, and
+//! [`import`] takes them into the history of an operator whose node is pruned. [`format`] is the file, byte by byte.
+
+mod error;
+mod format;
+mod import;
+mod make;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use error::PackError;
+pub use format::{Head, MOST_UNPACKED, PackReader};
+pub use import::{Headers, Taken, import};
+pub use make::{LeftOut, Packed, make};
+pub use verify::{Claims, Difference, Finding, Periods, Verdict, Verifier};

@@ -1,0 +1,237 @@
+//! Takes a pack into a history.
+//!
+//! The pack is read twice: once to judge it, and once to write it, in one transaction. A pack that is refused changes nothing, and
+//! makes no file.
+
+use std::{fs::File, io::BufReader, path::Path};
+
+use bitcoin::Network;
+
+use super::{
+    error::PackError,
+    format::{Head, PackReader},
+};
+use crate::{
+    node::Node,
+    store::{BlockRow, Identity, Imported, SealedPeriod, Store, Trust},
+    text::hex,
+};
+
+/// A pack that was taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Whose history it is.
+    pub head: Head,
+    /// Number of its periods.
+    pub periods: u32,
+    /// The hash over all its periods.
+    pub hash: [u8; 32],
+    /// How far its rows are trusted.
+    pub trust: Trust,
+    /// What became of its periods.
+    pub imported: Imported,
+    /// What the node said of its blocks' hashes.
+    pub headers: Headers,
+}
+
+/// The comparison of a pack's block hashes with a node's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Headers {
+    /// All hashes are the node's.
+    Same,
+    /// The node's best block is below the pack's last one; the hashes up to this height are the node's.
+    UpTo(u32),
+    /// They were not compared, for this reason.
+    Unknown(String),
+}
+
+/// Takes the pack in `file` into the history of its chain in `folder`. Its rows are trusted if the hash over all periods is
+/// `expected`. Without an expected hash they are marked as unverified. `node` is asked for the hashes of the blocks, unless it
+/// gives a reason why it cannot be asked.
+///
+/// # Errors
+/// When the pack is of no use, is of another chain or model, contradicts the history or the node, or another process writes the
+/// history. The history is then as it was.
+pub async fn import<N: Node>(
+    file: &Path,
+    folder: &Path,
+    expected: Option<[u8; 32]>,
+    node: Result<N, String>,
+    model: u32,
+) -> Result<Taken, PackError> {
+    let mut pack = PackReader::open(file)?;
+    let head = pack.head().clone();
+    check_head(&head, folder, model)?;
+    let headers = compare(&mut pack, &head, node).await?;
+    let found = pack.over_all().hash();
+    if let Some(expected) = expected
+        && found != expected
+    {
+        return Err(PackError::OtherHash {
+            expected: hex(&expected),
+            found: hex(&found),
+        });
+    }
+    let trust = match expected {
+        Some(_) => Trust::Vouched,
+        None => Trust::Unverified,
+    };
+    let identity = &head.identity;
+    let path = folder.join(Store::file_name(&identity.chain, identity.simulated));
+    let (mut writer, _readers) = Store::open(&path, identity)?;
+    let again = Again {
+        pack: PackReader::open(file)?,
+        expected: found,
+    };
+    let imported = writer.import(again, trust)?;
+    Ok(Taken {
+        periods: pack.over_all().periods(),
+        hash: found,
+        head,
+        trust,
+        imported,
+        headers,
+    })
+}
+
+/// Checks that a pack is of a chain that the folder may have a history of, and of this program's model.
+fn check_head(head: &Head, folder: &Path, model: u32) -> Result<(), PackError> {
+    let Head { identity, .. } = head;
+    if head.model != model {
+        return Err(PackError::OtherModel {
+            has: head.model,
+            wanted: model,
+        });
+    }
+    let other = |wanted: &Identity, by: String| PackError::OtherChain {
+        has: identity.to_string(),
+        wanted: wanted.to_string(),
+        by,
+    };
+    let network = Network::from_core_arg(&identity.chain).ok();
+    if let Some(network) = network.filter(|_| !identity.simulated) {
+        let genesis = bitcoin::constants::genesis_block(network).block_hash();
+        if genesis != identity.genesis {
+            let wanted = Identity {
+                genesis,
+                ..identity.clone()
+            };
+            return Err(other(&wanted, "Bitcoin".to_owned()));
+        }
+    }
+    let files = Store::files(folder, identity.simulated)?;
+    let own = folder.join(Store::file_name(&identity.chain, identity.simulated));
+    // A file of another chain beside it would keep the historian from opening either before the node has answered.
+    match files.iter().find(|file| **file == own).or(files.first()) {
+        None => Ok(()),
+        Some(file) => match Store::identity(file)? {
+            has if has == *identity => Ok(()),
+            has => Err(other(&has, format!("the history {}", file.display()))),
+        },
+    }
+}
+
+/// Reads the whole pack, and compares the hashes of its blocks with the node's.
+async fn compare<N: Node>(
+    pack: &mut PackReader<BufReader<File>>,
+    head: &Head,
+    node: Result<N, String>,
+) -> Result<Headers, PackError> {
+    let (mut asked, mut headers) = match node {
+        Ok(node) => reachable(node, head).await?,
+        Err(reason) => (None, Headers::Unknown(reason)),
+    };
+    for sealed in pack.by_ref() {
+        let sealed = sealed?;
+        if let Some((node, tip)) = &asked {
+            match compare_period(node, *tip, &sealed.rows).await? {
+                Headers::Same => {}
+                less => {
+                    headers = less;
+                    asked = None;
+                }
+            }
+        }
+    }
+    Ok(headers)
+}
+
+/// The node with the height of its best block, if it answers. It must be of the pack's chain.
+async fn reachable<N: Node>(
+    node: N,
+    head: &Head,
+) -> Result<(Option<(N, u32)>, Headers), PackError> {
+    let (moment, genesis) = match (node.moment().await, node.genesis().await) {
+        (Ok(moment), Ok(genesis)) => (moment, genesis),
+        (Err(error), _) | (_, Err(error)) => {
+            return Ok((None, Headers::Unknown(error.to_string())));
+        }
+    };
+    let wanted = Identity {
+        chain: moment.chain,
+        genesis,
+        simulated: head.identity.simulated,
+    };
+    match wanted == head.identity {
+        true => Ok((Some((node, moment.height)), Headers::Same)),
+        false => Err(PackError::OtherChain {
+            has: head.identity.to_string(),
+            wanted: wanted.to_string(),
+            by: "the node".to_owned(),
+        }),
+    }
+}
+
+async fn compare_period<N: Node>(
+    node: &N,
+    tip: u32,
+    rows: &[BlockRow],
+) -> Result<Headers, PackError> {
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+        return Ok(Headers::Same);
+    };
+    let end = last.height.min(tip).saturating_add(1);
+    if first.height >= end {
+        return Ok(Headers::UpTo(tip));
+    }
+    let headers = match node.headers(first.height..end).await {
+        Ok(headers) => headers,
+        Err(error) => return Ok(Headers::Unknown(error.to_string())),
+    };
+    let mut pairs = rows.iter().zip(&headers);
+    if let Some((row, header)) = pairs.find(|(row, header)| row.hash != header.hash) {
+        return Err(PackError::OtherBlock {
+            height: row.height,
+            what: "pack",
+            has: row.hash,
+            node: header.hash,
+        });
+    }
+    match last.height <= tip {
+        true => Ok(Headers::Same),
+        false => Ok(Headers::UpTo(tip)),
+    }
+}
+
+/// The periods of a pack that was judged. They must be the same as then, so that a file which changes meanwhile is refused.
+struct Again {
+    pack: PackReader<BufReader<File>>,
+    expected: [u8; 32],
+}
+
+impl Iterator for Again {
+    type Item = Result<SealedPeriod, PackError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let was_over = self.pack.is_over();
+        let next = self.pack.next();
+        let found = self.pack.over_all().hash();
+        match next {
+            None if !was_over && found != self.expected => Some(Err(PackError::OtherHash {
+                expected: hex(&self.expected),
+                found: hex(&found),
+            })),
+            next => next,
+        }
+    }
+}
