@@ -57,7 +57,7 @@ pub enum Command {
     Record(Box<Record>),
     /// The estimator alone, over labelled data
     Backtest(BacktestArgs),
-    /// What the historian's files hold
+    /// What the historian's files hold, and how that is proved, packed and taken elsewhere
     History {
         /// What is asked
         #[command(subcommand)]

@@ -85,7 +85,7 @@ fn run(Loaded { settings, sources }: Loaded<Cli>) -> anyhow::Result<ExitCode> {
             satscope_historian::start(command.historian.clone(), around, context).await?;
             Ok(())
         }),
-        Command::History { what } => history::run(&what),
+        Command::History { what } => return history::run(&what),
         Command::Simulate(command) => process::run_stand_in(&command.log, |stop| {
             satscope_standin::simulate(command.simulate.clone(), stop)
         }),

@@ -9,11 +9,11 @@ mod coverage;
 mod day;
 mod historian;
 mod hours;
-mod moment;
 mod past_price;
 mod read;
 mod rows;
 mod series;
+mod step;
 
 use std::{future::Future, sync::Arc};
 

@@ -20,6 +20,22 @@ pub fn utc(seconds: u64) -> String {
     format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
 
+/// The date of a time, such as `2024-03-01` with the separator `-`; the seconds themselves if they lie beyond the calendar.
+pub fn day(seconds: u64, separator: char) -> String {
+    let Some(moment) = moment(seconds) else {
+        return seconds.to_string();
+    };
+    let (year, month, day) = (moment.year(), u8::from(moment.month()), moment.day());
+    format!("{year}{separator}{month:02}{separator}{day:02}")
+}
+
+/// The time of the day, such as `23:59:59`.
+pub fn clock(seconds: u64) -> String {
+    let of_day = seconds % 86_400;
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{hour:02}:{minute:02}:{second:02}")
+}
+
 fn moment(seconds: u64) -> Option<OffsetDateTime> {
     let seconds = i64::try_from(seconds).ok()?;
     OffsetDateTime::from_unix_timestamp(seconds).ok()
@@ -41,6 +57,19 @@ mod tests {
         ] {
             assert_eq!(month(time), expected);
         }
+    }
+
+    #[test]
+    fn a_day_and_a_time_of_it_are_told_apart() {
+        let last = 1_709_251_199;
+        assert_eq!(
+            (day(last, '-'), clock(last)),
+            ("2024-02-29".to_owned(), "23:59:59".to_owned())
+        );
+        assert_eq!(
+            (day(last + 1, '/'), clock(last + 1)),
+            ("2024/03/01".to_owned(), "00:00:00".to_owned())
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::{
     cpu::Cpu,
     fill::{Estimator, Oracle, Setting, run},
     fill_metrics,
-    node::core::CoreNode,
+    node::CoreNode,
     progress::Progress,
     settings::Around,
 };

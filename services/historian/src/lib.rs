@@ -7,11 +7,12 @@
 pub mod archive;
 mod cpu;
 mod dates;
+pub mod export;
 mod fill;
 mod fill_metrics;
 mod filler;
 mod minutes;
-mod node;
+pub mod node;
 pub mod pack;
 pub mod progress;
 mod recent;
@@ -32,6 +33,7 @@ use satscope_proto::v1::history_service_server::{HistoryServiceServer, SERVICE_N
 use tonic::service::Routes;
 
 pub use filler::{Means, means};
+pub use satscope_oracle::past::MODEL;
 pub use settings::{Around, HistorianSettings};
 
 use crate::{archive::Archive, progress::Progress};

@@ -1,7 +1,7 @@
 //! The node as the historian needs it: its best block, headers by height, and the payments of blocks.
 
 mod bytes;
-pub mod core;
+mod core;
 mod headers;
 mod weight;
 
@@ -13,6 +13,7 @@ use satscope_oracle::past::BlockPayments;
 use thiserror::Error;
 
 pub use bytes::BlockError;
+pub use core::CoreNode;
 
 /// The header of a block on the best chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! [`make`] writes all final periods of a history into a file, [`verify`] reads some of them from the node's blocks again, and
 //! [`import`] takes them into the history of an operator whose node is pruned. [`format`] is the file, byte by byte.
 
+mod common;
 mod error;
 mod format;
 mod import;
@@ -11,6 +12,8 @@ mod make;
 mod tests;
 mod verify;
 
+pub use crate::fill::Missing;
+pub use common::{Common, common};
 pub use error::PackError;
 pub use format::{Head, MOST_UNPACKED, PackReader};
 pub use import::{Headers, Taken, import};

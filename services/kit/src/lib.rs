@@ -12,6 +12,7 @@ pub mod grpc;
 pub mod health;
 pub mod logging;
 pub mod metrics;
+pub mod moment;
 pub mod net;
 pub mod regular;
 pub mod systemd;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use bytes::Bytes;
+use satscope_kit::moment::moment;
 use serde::Serialize;
 
 use super::{
-    Question, historian::Historian, hours, moment::moment, read::Price, rows::Particulars, tagged,
-    unanswered,
+    Question, historian::Historian, hours, read::Price, rows::Particulars, tagged, unanswered,
 };
 use crate::{
     answer::{etag::revalidated, json::json, problem::Problem},

@@ -4,15 +4,16 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
 };
+use satscope_kit::moment::moment;
 use satscope_proto::v1::HistorySource;
 use serde::Serialize;
 
 use super::{
     Archive, Question,
     historian::Historian,
-    moment::{moment, step},
     read::{MOST, Series},
     rows::{self, Row},
+    step::step,
     tagged,
 };
 use crate::{

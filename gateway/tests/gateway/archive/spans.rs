@@ -108,6 +108,25 @@ async fn at_most_so_many_prices_are_given_by_the_least_step_that_fits() {
 }
 
 #[tokio::test]
+async fn a_block_that_nothing_vouches_for_says_so_in_each_form() {
+    let unverified = block(832_608, MARCH, 6_000_000, BlockState::Unverified);
+    let historian = Historian::start(vec![unverified]).await;
+    let (gateway, _analyzer) = with(&historian).await;
+    let span = format!("/api/v1/history?from={MARCH}&to={}", MARCH + 1);
+    let told = json_of(&gateway, &span).await;
+    assert_eq!(told["prices"][0]["state"], "unverified");
+    let of_block = json_of(&gateway, "/api/v1/history?height=832608&model=1").await;
+    assert_eq!(of_block["state"], "unverified");
+    let csv = text_of(&gateway, &format!("{span}&format=csv")).await;
+    assert!(csv.ends_with(",unverified,block,832608\r\n"), "{csv}");
+    let at = format!("/api/v1/historical-price?timestamp={MARCH}&fields=all");
+    let told = json_of(&gateway, &at).await;
+    assert_eq!(told["prices"][0]["state"], "unverified");
+    let known = gateway.get("/api/v1/history?height=832608&model=1").await;
+    assert_eq!(header_of(&known, "cache-control"), "no-cache");
+}
+
+#[tokio::test]
 async fn a_candle_is_of_blocks_and_an_empty_one_is_null() {
     // The blocks of two hours, and of the hour after the next.
     let nths = (0..12).chain(18..24);

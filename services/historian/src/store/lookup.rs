@@ -39,6 +39,18 @@ pub enum BlockState {
     Final,
 }
 
+impl BlockState {
+    /// The state's name, as operators and clients read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            BlockState::Unverified => "unverified",
+            BlockState::Provisional => "provisional",
+            BlockState::Settled => "settled",
+            BlockState::Final => "final",
+        }
+    }
+}
+
 /// A price of the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Price {

@@ -64,6 +64,10 @@ fn a_file_of_each_version_is_brought_up_with_all_that_it_holds() {
             Kind::Minute => panic!("a minute for a block"),
         };
         assert_eq!(unverified.map(state), expected);
+        let view = "SELECT count(*) FROM block_prices WHERE state = 'unverified'";
+        let connection = Connection::open(&path).unwrap();
+        let shown: u32 = connection.query_row(view, [], |row| row.get(0)).unwrap();
+        assert_eq!(shown, u32::from(version > 1));
         assert_eq!(
             (period.trust, state(stored)),
             (Trust::Own, BlockState::Final)
