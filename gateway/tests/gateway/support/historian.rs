@@ -210,6 +210,9 @@ fn coverage_of(prices: &[PastPrice]) -> Coverage {
         detail: "follows the node".to_owned(),
         first_minute: minutes.clone().next().map(|minute| minute.time),
         last_minute: minutes.clone().next_back().map(|minute| minute.time),
+        unverified_blocks: blocks
+            .filter(|block| block.state() == BlockState::Unverified)
+            .count() as u64,
     }
 }
 

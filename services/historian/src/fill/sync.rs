@@ -144,11 +144,12 @@ impl Known {
         }
         let Some(tip) = tip else {
             self.branch = read(tools, moment, from).await?;
-            self.first_new = Some(
-                check_final(tools, ledger, &stored, moment.height)
-                    .await?
-                    .unwrap_or(0),
-            );
+            // Without a best block, all that the history has was imported.
+            let fork = check_final(tools, ledger, &stored, moment.height).await?;
+            if let Some(fork) = fork {
+                leave(ledger, fork).await?;
+            }
+            self.first_new = Some(fork.unwrap_or(0));
             return Ok(true);
         };
         if tools.reading.node.hash_at(tip.height).await? == Some(tip.hash) {

@@ -3,6 +3,7 @@
 
 mod branches;
 pub mod fake;
+mod imported;
 mod models;
 mod pruning;
 

@@ -4,6 +4,8 @@ use std::io::Write as _;
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::{pack::MOST_UNPACKED, text::hex};
 
@@ -313,6 +315,31 @@ fn a_pack_that_unpacks_to_too_much_is_given_up_in_small_memory() {
         assert_eq!(is_too_large, fits < 3, "{last:?}");
     }
     assert_eq!(MOST_UNPACKED, 256 << 20);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// A changed byte is met by an error, or is one of the chain's name and kind, which the digests do not cover.
+    #[test]
+    fn no_changed_byte_goes_unseen(at in any::<prop::sample::Index>(), bit in 0..8u8) {
+        let genesis = FakeNode::new(0).tip().hash;
+        let identity = Identity { chain: "regtest".to_owned(), genesis, simulated: true };
+        let head = Head { identity, model: MODEL };
+        let mut writer = PackWriter::new(Vec::new(), &head).unwrap();
+        writer.add(&sound(&head)(0)).unwrap();
+        let mut bytes = unpacked(&writer.finish().unwrap());
+        // Half of the changes are in the first bytes.
+        let at = at.index(2 * bytes.len());
+        let at = if at < bytes.len() { at } else { at % 100 };
+        bytes[at] ^= 1 << bit;
+        let changed = packed(&bytes);
+        let is_seen = match PackReader::new(&changed[..]) {
+            Err(_) => true,
+            Ok(mut pack) => pack.head() != &head || pack.any(|sealed| sealed.is_err()),
+        };
+        prop_assert!(is_seen, "byte {at}");
+    }
 }
 
 /// Makes a period of blocks without prices.
