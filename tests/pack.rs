@@ -27,8 +27,9 @@ use support::{
     wait::{in_time, until},
 };
 
-/// Days of a past in which at least one period of 2,016 blocks is whole, with 18 blocks on top.
-const DAYS: &str = "--history-days=29";
+/// Days of a past in which at least one period of 2,016 blocks is whole, with 18 blocks on top; and few payments in each block, so
+/// that it is soon read.
+const PAST: [&str; 2] = ["--history-days=29", "--history-payments=20"];
 /// Time for a historian to read that past, built without optimisation on a busy machine.
 const FILLED_WITHIN: Duration = Duration::from_secs(900);
 
@@ -136,7 +137,8 @@ async fn json(gateway: SocketAddr, path: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_is_packed_proved_and_used_by_an_operator_without_blocks() {
-    let node = StandIn::start(&["simulate", "--history=60", DAYS, "--seed=7"]).await;
+    let simulated = [&["simulate", "--history=60", "--seed=7"][..], &PAST].concat();
+    let node = StandIn::start(&simulated).await;
     let (one, other) = (Folder::new("pack-one"), Folder::new("pack-other"));
     let first = historian(Some(&node), &one).await;
     let second = historian(Some(&node), &other).await;

@@ -11,12 +11,12 @@ use crate::{node::NodeError, store::StoreError};
 #[derive(Debug, Error)]
 pub enum PackError {
     /// The file cannot be opened, read or written.
-    #[error("{}: {source}; check that the file is there, and who may use it", path.display())]
+    #[error("{}: {reason}; check that the file is there, and who may use it", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// The system's error.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file was not made by `history pack`.
     #[error("the file is no pack of Satscope ({0}); expected one made by `satscope history pack`")]
@@ -33,13 +33,13 @@ pub enum PackError {
     },
     /// The file ends too early, or its bytes are not those that were written.
     #[error(
-        "the pack is cut off or damaged after {periods} whole periods ({source}); copy it again"
+        "the pack is cut off or damaged after {periods} whole periods ({reason}); copy it again"
     )]
     Damaged {
         /// Periods before the damage.
         periods: u32,
         /// What reading met.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file unpacks to more than a history can need.
     #[error(
@@ -120,14 +120,15 @@ pub enum PackError {
     NotItsDigest(u32),
     /// The history has no final period to put into a pack.
     #[error(
-        "the history has no final period of model {0} yet; a period is final once 18 blocks follow its 2,016"
+        "the history has no final period of model {0} that was read from blocks or vouched for; a period is final once 18 blocks follow \
+         its 2,016"
     )]
     NothingFinal(u32),
     /// The history's file cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The node does not answer.
-    #[error("the node does not answer: {0}")]
+    #[error("the node does not answer")]
     Node(#[from] NodeError),
     /// The machine gives no means to work with.
     #[error("{0}")]
@@ -138,6 +139,6 @@ impl PackError {
     /// The error of a file, for an error of the system.
     pub(super) fn file(path: &std::path::Path) -> impl FnOnce(io::Error) -> PackError {
         let path = path.to_owned();
-        move |source| PackError::File { path, source }
+        move |reason| PackError::File { path, reason }
     }
 }

@@ -275,14 +275,14 @@ impl<R: BufRead> PackReader<R> {
         array(&mut self.bytes).map_err(|error| self.damage(error))
     }
 
-    fn damage(&self, source: io::Error) -> PackError {
+    fn damage(&self, reason: io::Error) -> PackError {
         match self.bytes.limit() {
             0 => PackError::TooLarge {
                 limit: MOST_UNPACKED,
             },
             _ => PackError::Damaged {
                 periods: self.over_all.periods(),
-                source,
+                reason,
             },
         }
     }
@@ -307,7 +307,7 @@ fn head(bytes: &mut impl Read) -> Result<Head, PackError> {
     if magic != *MAGIC {
         return Err(PackError::NotAPack("other first bytes"));
     }
-    let damaged = |source| PackError::Damaged { periods: 0, source };
+    let damaged = |reason| PackError::Damaged { periods: 0, reason };
     let found = u16::from_le_bytes(array(bytes).map_err(damaged)?);
     match found {
         0 => return Err(PackError::NotAPack("format 0")),
