@@ -225,9 +225,11 @@ async fn rows_that_cannot_be_true_are_refused() {
         assert!(words.contains("period 2 of the pack"), "{words}");
     }
     let earlier = target.refuses_periods(|head, periods| {
-        for at in 0..2016 {
-            forge(head, &mut periods[2], at, |row| row.time -= 10_000_000);
-        }
+        periods[2]
+            .rows
+            .iter_mut()
+            .for_each(|row| row.time -= 10_000_000);
+        forge(head, &mut periods[2], 0, |_| {});
     });
     assert!(earlier.await.contains("is before its parent"));
     let digest = target
