@@ -159,14 +159,38 @@ impl Mark {
     }
 }
 
+/// What a look at the file's metadata found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Sight {
+    /// There was no look yet.
+    #[default]
+    None,
+    Absent,
+    There(Mark),
+}
+
+impl Sight {
+    fn of(path: &Path) -> Self {
+        Mark::of(path).map_or(Sight::Absent, Sight::There)
+    }
+
+    /// The moment of the file's last change, Unix seconds; 0 if there is no file.
+    fn written(self) -> u64 {
+        match self {
+            Sight::There(mark) => u64::try_from(mark.modified.0).unwrap_or(0),
+            Sight::None | Sight::Absent => 0,
+        }
+    }
+}
+
 /// The file, and the metadata that it had at earlier looks.
 #[derive(Debug)]
 struct RatesFile {
     path: PathBuf,
-    /// Of the last look; `None` before the first.
-    seen: Option<Option<Mark>>,
-    /// Of the last reading that was decisive; `None` before the first.
-    judged: Option<Option<Mark>>,
+    /// Of the last look.
+    seen: Sight,
+    /// Of the last reading that was decisive.
+    judged: Sight,
     /// The system's words for the failure of the last reading; `None` if it did not fail.
     failure: Option<String>,
 }
@@ -175,8 +199,8 @@ impl RatesFile {
     fn new(path: PathBuf) -> Self {
         RatesFile {
             path,
-            seen: None,
-            judged: None,
+            seen: Sight::None,
+            judged: Sight::None,
             failure: None,
         }
     }
@@ -184,19 +208,20 @@ impl RatesFile {
     /// Looks at the metadata, and reads the file if it has changed since the last reading and not since the last look. The first
     /// look reads it in any case.
     fn look(&mut self) -> Look {
-        let mark = Mark::of(&self.path);
-        let is_settled = self.seen.replace(mark).is_none_or(|before| before == mark);
-        if !is_settled || self.judged == Some(mark) {
+        let sight = Sight::of(&self.path);
+        let before = std::mem::replace(&mut self.seen, sight);
+        let is_settled = before == Sight::None || before == sight;
+        if !is_settled || self.judged == sight {
             return Look::NothingNew;
         }
         let content = regular::read(&self.path, MOST_BYTES);
-        if Mark::of(&self.path) != mark {
+        if Sight::of(&self.path) != sight {
             return Look::NothingNew;
         }
         match content {
             Ok(content) => {
-                self.judge(mark);
-                let written = mark.map_or(0, |mark| u64::try_from(mark.modified.0).unwrap_or(0));
+                self.judge(sight);
+                let written = sight.written();
                 match read(&content, written) {
                     Ok(rates) => Look::Used(UsableRates { rates, written }),
                     Err(fault) => Look::Refused(fault),
@@ -204,21 +229,21 @@ impl RatesFile {
             }
             Err(ReadError::Io(fault)) => self.fail(&fault),
             Err(fault) => {
-                self.judge(mark);
+                self.judge(sight);
                 Look::Refused(fault.to_string())
             }
         }
     }
 
-    fn judge(&mut self, mark: Option<Mark>) {
-        self.judged = Some(mark);
+    fn judge(&mut self, sight: Sight) {
+        self.judged = sight;
         self.failure = None;
     }
 
     /// The outcome of a failed reading, which is told once and tried again at each look, because a disk or a permission may come
     /// back without any change of the metadata.
     fn fail(&mut self, fault: &io::Error) -> Look {
-        self.judged = None;
+        self.judged = Sight::None;
         let words = Some(fault.to_string());
         match self.failure == words {
             true => Look::NothingNew,
