@@ -15,7 +15,7 @@ use std::ops::RangeInclusive;
 use bitcoin::{Txid, hashes::Hash as _};
 
 pub use judged::{Judged, Spent};
-pub use raw::{RawError, RawTransaction, read_block};
+pub use raw::{RawError, RawTransaction, each_transaction, read_block};
 pub use satscope_log::Values;
 
 /// Satoshi in one bitcoin.
@@ -118,20 +118,39 @@ impl Filter {
         transaction: &impl Judged,
         recently_seen: impl Fn(&Txid) -> bool,
     ) -> Result<Values, Rejection> {
+        let mut values = Values::new();
+        self.judge_into(transaction, recently_seen, |value_sats| {
+            values.push(value_sats);
+        })?;
+        Ok(values)
+    }
+
+    /// As [`Self::judge`], but gives the values to `take` one by one, so that nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Self::judge`]; `take` is not called then.
+    #[inline]
+    pub fn judge_into(
+        &self,
+        transaction: &impl Judged,
+        recently_seen: impl Fn(&Txid) -> bool,
+        mut take: impl FnMut(u64),
+    ) -> Result<(), Rejection> {
         self.check_shape(transaction)?;
         let is_recent = |spent: Spent<'_>| recently_seen(&Txid::from_byte_array(*spent.txid));
         if self.reject_recent_inputs && transaction.spends().any(is_recent) {
             return Err(Rejection::RecentInput);
         }
-        let values: Values = transaction
-            .pays()
-            .map(|(value_sats, _)| value_sats)
-            .filter(|&value_sats| self.counts(value_sats))
-            .collect();
-        if values.is_empty() {
-            Err(Rejection::Amount)
-        } else {
-            Ok(values)
+        let mut is_any = false;
+        for (value_sats, _) in transaction.pays() {
+            if self.counts(value_sats) {
+                is_any = true;
+                take(value_sats);
+            }
+        }
+        match is_any {
+            true => Ok(()),
+            false => Err(Rejection::Amount),
         }
     }
 

@@ -220,15 +220,26 @@ impl Judged for RawTransaction<'_> {
 /// # Errors
 /// When the bytes are not one block.
 pub fn read_block(bytes: &[u8]) -> Result<Vec<RawTransaction<'_>>, RawError> {
+    let mut transactions = Vec::new();
+    each_transaction(bytes, |transaction| transactions.push(transaction))?;
+    Ok(transactions)
+}
+
+/// Calls `each` with the transactions of a raw block, coinbase first, and keeps none of them.
+///
+/// # Errors
+/// When the bytes are not one block; `each` may have been called before.
+pub fn each_transaction<'a>(
+    bytes: &'a [u8],
+    mut each: impl FnMut(RawTransaction<'a>),
+) -> Result<(), RawError> {
     let mut reader = Reader(bytes);
     reader.take(HEADER)?;
-    let count = reader.number()?;
-    let mut transactions = Vec::new();
-    for _ in 0..count {
-        transactions.push(RawTransaction::read_first(&mut reader)?);
+    for _ in 0..reader.number()? {
+        each(RawTransaction::read_first(&mut reader)?);
     }
     match reader.0.len() {
-        0 => Ok(transactions),
+        0 => Ok(()),
         more => Err(RawError::Long(more)),
     }
 }
