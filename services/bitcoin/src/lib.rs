@@ -2,6 +2,7 @@
 //!
 //! Core's `doc/zmq.md` and `doc/JSON-RPC-interface.md` describe the node's messages and answers.
 
+pub mod blk;
 pub mod blockfile;
 pub mod counters;
 pub mod discovery;
