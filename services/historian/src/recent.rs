@@ -8,18 +8,20 @@ mod codec;
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use bitcoin::{BlockHash, hashes::Hash as _};
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use satscope_oracle::past::BlockPayments;
 use thiserror::Error;
 use tracing::{info, warn};
 
-use crate::fill_metrics::{RECENT_BYTES, RECENT_FAULTS};
+use crate::{
+    fill_metrics::{RECENT_BYTES, RECENT_FAULTS},
+    sqlite,
+};
 
 /// Most bytes of encoded amounts that are kept.
 const MOST_BYTES: u64 = 56 << 20;
@@ -62,18 +64,8 @@ impl Fault {
     /// says nothing about the content.
     fn is_beyond_use(&self) -> bool {
         match self {
-            Fault::Block(..)
-            | Fault::Foreign
-            // A value that its column cannot have.
-            | Fault::Sqlite(
-                rusqlite::Error::IntegralValueOutOfRange(..)
-                | rusqlite::Error::FromSqlConversionFailure(..)
-                | rusqlite::Error::InvalidColumnType(..),
-            ) => true,
-            Fault::Sqlite(error) => matches!(
-                error.sqlite_error_code(),
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-            ),
+            Fault::Block(..) | Fault::Foreign => true,
+            Fault::Sqlite(error) => sqlite::is_damage(error),
         }
     }
 }
@@ -183,7 +175,7 @@ impl Recent {
         let path = self.path.display();
         warn!("{path}: {fault}: the file is begun anew, and recent blocks are read again");
         self.connection = None;
-        let removed = remove(&self.path);
+        let removed = sqlite::remove(&self.path);
         match removed
             .map_err(|error| error.to_string())
             .and_then(|()| open(&self.path).map_err(|fault| fault.to_string()))
@@ -199,18 +191,6 @@ impl Recent {
             }
         }
     }
-}
-
-fn remove(path: &Path) -> std::io::Result<()> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        match fs::remove_file(PathBuf::from(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 fn open(path: &Path) -> Result<Connection, Fault> {

@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
+
 use super::*;
+use crate::sqlite::remove;
 
 fn hash(number: u8) -> BlockHash {
     BlockHash::from_byte_array([number; 32])
