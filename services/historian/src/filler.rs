@@ -1,11 +1,11 @@
 //! The start of the filler: the choice of its node, and its share of the machine.
 
-use std::{fs, sync::Arc, thread};
+use std::{fs, path::PathBuf, sync::Arc, thread};
 
 use anyhow::Context as _;
 use satscope_bitcoin::{
-    node::{Wanted, WantedUrl, choose},
-    rpc::{Auth, Rpc},
+    node::{Choice, Files, Wanted, WantedUrl, choose},
+    rpc::Auth,
 };
 use satscope_kit::{
     Context,
@@ -16,11 +16,12 @@ use tracing::{info, warn};
 use crate::{
     archive::Archive,
     cpu::Cpu,
+    disk::{Disk, WithDisk},
     fill::{Estimator, Oracle, Setting, run},
     fill_metrics,
     node::CoreNode,
     progress::Progress,
-    settings::Around,
+    settings::{Around, BlocksDir, HistorianSettings},
 };
 
 /// The memory that one worker takes, in bytes: the payments of a period, and the estimator's work on them.
@@ -36,25 +37,36 @@ const GROUP_MEMORY: &str = "/sys/fs/cgroup/memory.max";
 /// # Errors
 /// When a login cannot be read, the node's files are found but unusable, or the system gives no thread.
 pub async fn start(
-    workers: Option<u32>,
+    settings: &HistorianSettings,
     around: &Around,
     archive: Archive,
     progress: Progress,
     context: &Context,
 ) -> anyhow::Result<()> {
     fill_metrics::start();
-    let Some(rpc) = rpc(&around.node, around.is_node_set_elsewhere)? else {
+    let choice = choice(&around.node, around.is_node_set_elsewhere)?;
+    let Some(rpc) = choice.rpc else {
         warn!("no RPC: the history is not filled; set bitcoin_dir or rpc_url");
         progress.update(|report| report.detail = "the node has no RPC to read blocks from".into());
         return Ok(());
     };
+    let workers = settings.historian_workers;
     let workers = workers.map_or_else(usual_workers, |workers| workers as usize);
     info!(
         "the history is filled by {workers} workers from the node at {}",
         rpc.url()
     );
     let cpu = Cpu::new(workers).context("threads that compute")?;
-    let node = CoreNode::new(rpc, cpu.clone(), workers + 1);
+    let folder = blocks_folder(settings, around, &choice.files);
+    let disk = folder.map(|path| Disk::new(path, archive.folder().to_owned(), cpu.clone()));
+    if let Some(disk) = disk.clone() {
+        let passes = disk.keep(context.tasks.stop());
+        context.tasks.spawn("block files", passes).await;
+    }
+    let node = WithDisk {
+        node: CoreNode::new(rpc, cpu.clone(), workers + 1),
+        disk,
+    };
     let mut setting = Setting::new(node, archive, progress, cpu, workers);
     setting.stop = context.tasks.stop();
     context.tasks.spawn("history", run(setting)).await;
@@ -79,7 +91,7 @@ pub struct Means<N> {
 /// # Errors
 /// When a login cannot be read, the node's files are found but unusable, or the system gives no thread.
 pub fn means(set: &NodeSettings) -> anyhow::Result<Option<Means<CoreNode>>> {
-    let Some(rpc) = rpc(set, false)? else {
+    let Some(rpc) = choice(set, false)?.rpc else {
         return Ok(None);
     };
     let workers = usual_workers();
@@ -92,8 +104,20 @@ pub fn means(set: &NodeSettings) -> anyhow::Result<Option<Means<CoreNode>>> {
     }))
 }
 
-/// The RPC of the node; `None` if none is set and the node's files are not to be looked for.
-fn rpc(set: &NodeSettings, is_set_elsewhere: bool) -> anyhow::Result<Option<Rpc>> {
+/// The folder of the node's block files: as it is set, else as the node's files say; `None` if the files are not to be read. A
+/// stand-in has no such files.
+fn blocks_folder(settings: &HistorianSettings, around: &Around, files: &Files) -> Option<PathBuf> {
+    match (&settings.blocks_dir, files) {
+        (Some(BlocksDir::Folder(folder)), _) if !around.node.node_is_standin => {
+            Some(folder.clone())
+        }
+        (None, Files::Used(node)) if !around.node.node_is_standin => Some(node.blocks_dir.clone()),
+        _ => None,
+    }
+}
+
+/// The node that is asked, with its RPC and its files.
+fn choice(set: &NodeSettings, is_set_elsewhere: bool) -> anyhow::Result<Choice> {
     let auth = match set.login()? {
         None => Auth::None,
         Some(NodeLogin::Cookie(file)) => Auth::CookieFile(file),
@@ -111,8 +135,7 @@ fn rpc(set: &NodeSettings, is_set_elsewhere: bool) -> anyhow::Result<Option<Rpc>
         }),
         auth,
     };
-    let choice = choose(wanted).map_err(|error| ConfigError::unusable(&error.into()))?;
-    Ok(choice.rpc)
+    Ok(choose(wanted).map_err(|error| ConfigError::unusable(&error.into()))?)
 }
 
 /// The default number of workers: one for each core, but no more than fit in a quarter of the memory.

@@ -7,6 +7,7 @@
 pub mod archive;
 mod cpu;
 mod dates;
+mod disk;
 pub mod export;
 mod fill;
 mod fill_metrics;
@@ -19,6 +20,7 @@ mod recent;
 mod report;
 mod service;
 mod settings;
+mod sqlite;
 pub mod status;
 pub mod store;
 pub mod text;
@@ -34,7 +36,7 @@ use tonic::service::Routes;
 
 pub use filler::{Means, means};
 pub use satscope_oracle::past::MODEL;
-pub use settings::{Around, HistorianSettings};
+pub use settings::{Around, BlocksDir, HistorianSettings};
 
 use crate::{archive::Archive, progress::Progress};
 
@@ -70,8 +72,7 @@ pub async fn start(
     .await?;
     keep_minutes(&around, archive.clone(), context).await?;
     keep_up(archive.clone(), progress.clone(), context).await;
-    let workers = settings.historian_workers;
-    filler::start(workers, &around, archive, progress, context).await?;
+    filler::start(&settings, &around, archive, progress, context).await?;
     Ok(address)
 }
 

@@ -12,8 +12,9 @@ use satscope_bitcoin::rpc::RpcError;
 use satscope_oracle::past::BlockPayments;
 use thiserror::Error;
 
-pub use bytes::BlockError;
+pub use bytes::{BlockError, checked_payments};
 pub use core::CoreNode;
+pub use headers::read as read_header;
 
 /// The header of a block on the best chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

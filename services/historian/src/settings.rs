@@ -28,6 +28,34 @@ pub struct HistorianSettings {
         value_parser = whole(1..=MOST_WORKERS)
     )]
     pub historian_workers: Option<u32>,
+
+    /// The node's folder of block files (`blk*.dat`), which the historian only reads; `none` to ask the node for all blocks [default: as
+    /// the node's files say, if they are found]
+    #[arg(
+        long,
+        env = "SATSCOPE_BLOCKS_DIR",
+        value_name = "FOLDER",
+        value_parser = blocks_dir
+    )]
+    pub blocks_dir: Option<BlocksDir>,
+}
+
+/// The setting of the node's block files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlocksDir {
+    /// They are not read.
+    None,
+    /// They lie in this folder.
+    Folder(PathBuf),
+}
+
+/// Parses the folder of the block files.
+fn blocks_dir(text: &str) -> Result<BlocksDir, String> {
+    match text {
+        "" => Err("expected the node's folder of block files, or none".to_owned()),
+        "none" => Ok(BlocksDir::None),
+        folder => Ok(BlocksDir::Folder(folder.into())),
+    }
 }
 
 /// The parts around the historian, and the settings that it shares with other parts of the same process.

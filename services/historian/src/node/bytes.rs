@@ -1,7 +1,7 @@
-//! A raw block, read in place: its hash is checked, and its payments are counted.
+//! A raw block, read in place: its hash is checked, its transactions if wanted, and its payments are counted.
 
 use bitcoin::{BlockHash, hashes::Hash as _};
-use satscope_filter::{Filter, RawError, read_block};
+use satscope_filter::{Filter, RawError, RawTransaction, each_transaction};
 use satscope_oracle::past::BlockPayments;
 use serde::{Deserialize, Deserializer, de::Visitor};
 use sha2::{Digest as _, Sha256};
@@ -9,6 +9,8 @@ use thiserror::Error;
 
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 80;
+/// The place of the Merkle root in a header. Source: Core, `src/primitives/block.h`.
+const ROOT: std::ops::Range<usize> = 36..68;
 
 /// Why the bytes of a block cannot be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -22,28 +24,76 @@ pub enum BlockError {
     /// Its transactions cannot be read.
     #[error("its transactions cannot be read: {0}")]
     Transactions(RawError),
+    /// They are not those of its header.
+    #[error("its transactions are not those of its header's Merkle root")]
+    Root,
 }
 
-/// The payments in the raw block with this hash.
+/// The payments in the raw block with this hash, as the node gave it.
 ///
 /// # Errors
 /// When the bytes are another block, or no block at all.
 pub fn payments(hash: BlockHash, bytes: &[u8]) -> Result<BlockPayments, BlockError> {
-    let header = bytes.first_chunk::<HEADER_BYTES>();
-    let found = hash_of(header.ok_or(BlockError::Short(bytes.len()))?);
-    if found != hash {
-        return Err(BlockError::Another(found));
+    check_hash(hash, bytes)?;
+    count(bytes, |_| {})
+}
+
+/// The payments in the raw block with this hash, as it was read from a file that may be damaged.
+///
+/// # Errors
+/// When the bytes are another block, or no block at all, or the block has other transactions. Witnesses are not checked.
+pub fn checked_payments(hash: BlockHash, bytes: &[u8]) -> Result<BlockPayments, BlockError> {
+    let header = check_hash(hash, bytes)?;
+    let mut txids = Vec::new();
+    let found = count(bytes, |transaction| {
+        txids.push(transaction.txid().to_byte_array());
+    })?;
+    match merkle_root(txids) {
+        Some(root) if root == header[ROOT] => Ok(found),
+        _ => Err(BlockError::Root),
     }
-    let transactions = read_block(bytes).map_err(BlockError::Transactions)?;
+}
+
+fn check_hash(hash: BlockHash, bytes: &[u8]) -> Result<&[u8; HEADER_BYTES], BlockError> {
+    let header = bytes.first_chunk::<HEADER_BYTES>();
+    let header = header.ok_or(BlockError::Short(bytes.len()))?;
+    match hash_of(header) {
+        found if found == hash => Ok(header),
+        found => Err(BlockError::Another(found)),
+    }
+}
+
+/// Counts the payments of a block, and calls `each` with all of its transactions.
+fn count<'a>(
+    bytes: &'a [u8],
+    mut each: impl FnMut(&RawTransaction<'a>),
+) -> Result<BlockPayments, BlockError> {
     let filter = Filter::default();
     let (mut count, mut values_sats) = (0, Vec::new());
-    for transaction in &transactions {
-        if let Ok(values) = filter.judge(transaction, |_| false) {
-            count += 1;
-            values_sats.extend(values);
-        }
-    }
+    each_transaction(bytes, |transaction| {
+        each(&transaction);
+        let judged = filter.judge_into(&transaction, |_| false, |value| values_sats.push(value));
+        count += u32::from(judged.is_ok());
+    })
+    .map_err(BlockError::Transactions)?;
     Ok(BlockPayments::new(count, values_sats))
+}
+
+/// The root of the Merkle tree over these txids; `None` without any. The last of an odd number is paired with itself. Source: Core,
+/// `src/consensus/merkle.cpp`.
+fn merkle_root(mut level: Vec<[u8; 32]>) -> Option<[u8; 32]> {
+    while level.len() > 1 {
+        for pair in 0..level.len().div_ceil(2) {
+            let left = level[2 * pair];
+            let right = level.get(2 * pair + 1).copied().unwrap_or(left);
+            let mut both = [0; 64];
+            both[..32].copy_from_slice(&left);
+            both[32..].copy_from_slice(&right);
+            level[pair] = Sha256::digest(Sha256::digest(both)).into();
+        }
+        level.truncate(level.len().div_ceil(2));
+    }
+    level.pop()
 }
 
 /// The hash of a header.
@@ -148,6 +198,32 @@ mod tests {
         ));
         let other = BlockHash::from_byte_array([7; 32]);
         assert_eq!(payments(other, &bytes), Err(BlockError::Another(hash)));
+    }
+
+    #[test]
+    fn a_block_from_a_file_must_have_the_transactions_of_its_header() {
+        for name in ["2015-legacy", "2024-inscriptions"] {
+            let mut bytes = block(name);
+            let hash = hash_of(bytes.first_chunk().unwrap());
+            assert_eq!(checked_payments(hash, &bytes), payments(hash, &bytes));
+            // A byte of the last transaction's lock time.
+            *bytes.last_mut().unwrap() ^= 1;
+            assert!(payments(hash, &bytes).is_ok());
+            assert_eq!(checked_payments(hash, &bytes), Err(BlockError::Root));
+        }
+    }
+
+    #[test]
+    fn the_merkle_root_of_any_number_of_transactions_is_cores() {
+        use bitcoin::{Txid, merkle_tree::calculate_root};
+        for count in 0..40u8 {
+            let txids: Vec<[u8; 32]> = (0..count).map(|number| [number; 32]).collect();
+            let expected = calculate_root(txids.iter().map(|txid| Txid::from_byte_array(*txid)));
+            assert_eq!(
+                merkle_root(txids),
+                expected.map(|root| root.to_byte_array())
+            );
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     cpu::Cpu,
-    fill_metrics::{BLOCKS_READ, BYTES_READ, UNREADABLE},
+    fill_metrics::{BLOCKS_READ, BYTES_READ, FROM_REST, FROM_RPC, UNREADABLE},
 };
 
 /// States of the node's REST interface.
@@ -136,11 +136,16 @@ impl CoreNode {
     }
 
     /// The payments that were read; if there are none, why the first block was not read.
-    async fn taken(&self, read: Read, first: &Header) -> Result<Vec<BlockPayments>, NodeError> {
+    async fn taken(
+        &self,
+        read: Read,
+        source: &'static [(&'static str, &'static str); 1],
+        first: &Header,
+    ) -> Result<Vec<BlockPayments>, NodeError> {
         if !read.payments.is_empty() {
             self.weight.learn(read.payments.len(), read.largest);
-            BLOCKS_READ.get().increment(read.payments.len() as u64);
-            BYTES_READ.get().increment(read.bytes);
+            BLOCKS_READ.of(source).increment(read.payments.len() as u64);
+            BYTES_READ.of(source).increment(read.bytes);
             return Ok(read.payments);
         }
         self.weight.begin_anew();
@@ -208,14 +213,15 @@ impl Node for CoreNode {
         let _room = self.room.acquire().await;
         let mut pauses = pauses();
         loop {
-            let read = match self.over_rest(first).await {
-                Some(read) => read,
+            let (read, source) = match self.over_rest(first).await {
+                Some(read) => (read, &FROM_REST),
                 None => {
                     let count = self.weight.next().min(blocks.len());
-                    patiently(|| self.over_rpc(&blocks[..count])).await?
+                    let read = patiently(|| self.over_rpc(&blocks[..count])).await?;
+                    (read, &FROM_RPC)
                 }
             };
-            match (self.taken(read, first).await, pauses.next()) {
+            match (self.taken(read, source, first).await, pauses.next()) {
                 (Err(NodeError::Block { .. }), Some(pause)) => tokio::time::sleep(pause).await,
                 (
                     Err(NodeError::Block {

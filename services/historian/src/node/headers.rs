@@ -87,7 +87,7 @@ async fn all<T: DeserializeOwned>(
 }
 
 /// Decodes a raw header, which must have this hash. Source: Core, `src/primitives/block.h`.
-fn read(height: u32, hash: BlockHash, raw: &[u8]) -> Result<Header, NodeError> {
+pub fn read(height: u32, hash: BlockHash, raw: &[u8]) -> Result<Header, NodeError> {
     let unreadable = |reason: String| RpcError::Answer {
         method: "getblockheader",
         reason,
