@@ -48,6 +48,11 @@ fn rpc_answers() {
 }
 
 #[test]
+fn block_files() {
+    run("block_file");
+}
+
+#[test]
 fn what_websocket_clients_send() {
     run("websocket");
 }

@@ -10,12 +10,15 @@ use std::path::Path;
 use bitcoin::consensus::{deserialize, serialize};
 use bitcoin::hex::FromHex as _;
 use bitcoin::{Block, Transaction};
+use satscope_bitcoin::blk::{
+    BlkFormat, Magic, StoredHeader, TreeBlock, XorKey, best_chain, block_at, header_at, scan,
+};
 use satscope_bitcoin::frame::{Frame, SequenceEvent, StandInLabels};
 use satscope_bitcoin::recording::{Ending, LineContent, Reader, frame_line, inspect};
 use satscope_bitcoin::rpc::{
     Answer, BlockHeader, BlockchainInfo, Call, MempoolEntry, MempoolListing, RpcError,
 };
-use satscope_filter::{Filter, Judged, RawTransaction};
+use satscope_filter::{Filter, Judged, RawTransaction, each_transaction};
 use serde_json::{Value, json};
 
 pub mod websocket;
@@ -25,11 +28,12 @@ pub use websocket::websocket;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets; each has its folder of this name in the corpus.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("zmq_frame", zmq_frame),
     ("transaction", transaction),
     ("recording", recording),
     ("rpc_answer", rpc_answer),
+    ("block_file", block_file),
     ("websocket", websocket),
 ];
 
@@ -149,6 +153,67 @@ fn assert_frame_survives(t: f64, frame: Frame) {
     let again = Reader::over(line, Path::new("line")).unwrap().next_record();
     let again = again.expect("our own line").expect("one record");
     assert_eq!(again.event, LineContent::Frame(frame));
+}
+
+/// A block file of regtest behind the eight bytes of its key. What is found can be read where it was found.
+pub fn block_file(input: &[u8]) {
+    let Some((key, file)) = input.split_first_chunk::<8>() else {
+        return;
+    };
+    let format = BlkFormat {
+        magic: Magic::of_chain("regtest").unwrap(),
+        key: XorKey::new(*key),
+    };
+    let scanned = scan(file, file.len() as u64, format).unwrap();
+    let mut buffer = Vec::new();
+    for found in &scanned.blocks {
+        let offset = found.offset.into();
+        let header = header_at(file, offset, format).unwrap().unwrap();
+        let header: bitcoin::block::Header = deserialize(&header).unwrap();
+        assert_eq!(header.block_hash(), found.hash);
+        assert_eq!(
+            (header.prev_blockhash, header.bits),
+            (found.previous, found.bits)
+        );
+        let block = block_at(file, offset, format, &mut buffer)
+            .unwrap()
+            .unwrap();
+        assert!(file.len() as u64 >= offset + 8 + block.len() as u64);
+        let (mut read, mut first) = (0, None);
+        let is_whole = each_transaction(block, |transaction| {
+            read += 1;
+            first.get_or_insert(transaction.txid());
+        });
+        if let Ok(parsed) = deserialize::<Block>(block) {
+            assert!(is_whole.is_ok() && read == parsed.txdata.len());
+            assert_eq!(first, parsed.txdata.first().map(Transaction::compute_txid));
+        }
+    }
+    chain_of(&scanned.blocks);
+}
+
+/// The chain of most work among these blocks is a chain.
+fn chain_of(blocks: &[StoredHeader]) {
+    let beginning = |hash: bitcoin::BlockHash| {
+        u64::from_le_bytes(*AsRef::<[u8; 32]>::as_ref(&hash).first_chunk().unwrap())
+    };
+    let block = |block: &StoredHeader| TreeBlock {
+        hash: beginning(block.hash),
+        previous: beginning(block.previous),
+        bits: block.bits.to_consensus(),
+    };
+    let mut tree: Vec<TreeBlock> = blocks.iter().map(block).collect();
+    tree.sort_by_key(|block| block.hash);
+    let Some(first) = blocks.first().map(|block| beginning(block.hash)) else {
+        return;
+    };
+    let best = best_chain(&tree, first);
+    assert_eq!(best.first(), Some(&first));
+    let is_child = |pair: &[u64]| {
+        let mut all = tree.iter();
+        all.any(|block| block.previous == pair[0] && block.hash == pair[1])
+    };
+    assert!(best.windows(2).all(is_child));
 }
 
 /// An HTTP answer. The first byte chooses the type that it is read as, the second the number of calls; the rest is

@@ -10,8 +10,9 @@ use bitcoin::consensus::serialize;
 use bitcoin::constants::genesis_block;
 use bitcoin::hashes::Hash as _;
 use bitcoin::hex::DisplayHex as _;
-use bitcoin::{BlockHash, Network, Txid};
+use bitcoin::{Block, BlockHash, Network, Txid};
 use flate2::{Compression, write::GzEncoder};
+use satscope_bitcoin::blk::XorKey;
 use satscope_bitcoin::frame::{Frame, SequenceEvent, StandInLabels, Topic};
 use satscope_bitcoin::recording::frame_line;
 use serde_json::json;
@@ -23,6 +24,7 @@ fn main() {
         ("transaction", transactions()),
         ("recording", recordings()),
         ("rpc_answer", answers()),
+        ("block_file", block_files()),
         ("websocket", conversations()),
     ] {
         let folder = corpus.join(target);
@@ -147,6 +149,53 @@ fn answers() -> Vec<Vec<u8>> {
     ]
     .map(|(kind, calls, body)| [&[kind, calls][..], body.to_string().as_bytes()].concat())
     .to_vec()
+}
+
+/// Block files behind their keys: whole ones, torn ones, reserved room, and another chain's.
+fn block_files() -> Vec<Vec<u8>> {
+    let chain = small_chain(4);
+    let whole: Vec<u8> = chain.iter().flat_map(framed).collect();
+    let (first, last) = (framed(&chain[0]), framed(&chain[3]));
+    let mut other_work = first.clone();
+    other_work[84] ^= 0x55;
+    let files = [
+        whole.clone(),
+        [&last[..], &first].concat(),
+        [&whole[..], &last[..150]].concat(),
+        [&first[..], &last[60..], &last].concat(),
+        [&last[..100], &first, &framed(&chain[1])].concat(),
+        [&other_work[..], &first].concat(),
+        [&[0xf9, 0xbe, 0xb4, 0xd9][..], &first[4..]].concat(),
+    ];
+    let keys = [[0; 8], [0x5a, 0, 0xfa, 0xbf, 0xb5, 0xda, 7, 1]];
+    let masked = keys.into_iter().flat_map(|key| {
+        files.clone().into_iter().map(move |mut file| {
+            XorKey::new(key).apply(0, &mut file);
+            // Reserved room, which no key masks.
+            [&key[..], &file, &[0; 200]].concat()
+        })
+    });
+    masked.collect()
+}
+
+/// Blocks on regtest, the first one and its descendants.
+fn small_chain(count: usize) -> Vec<Block> {
+    let mut chain = vec![genesis_block(Network::Regtest)];
+    while chain.len() < count {
+        let mut block = chain[chain.len() - 1].clone();
+        block.header.prev_blockhash = block.block_hash();
+        while !block.header.target().is_met_by(block.block_hash()) {
+            block.header.nonce += 1;
+        }
+        chain.push(block);
+    }
+    chain
+}
+
+fn framed(block: &Block) -> Vec<u8> {
+    let bytes = serialize(block);
+    let magic = Network::Regtest.magic().to_bytes();
+    [&magic[..], &(bytes.len() as u32).to_le_bytes(), &bytes].concat()
 }
 
 fn conversations() -> Vec<Vec<u8>> {
