@@ -10,6 +10,7 @@ use crate::{
     support::{
         chain::Served,
         grpc::channel,
+        metrics::Scrape,
         part::{Folder, reserve_address, satscope},
         wait::{in_time, until},
     },
@@ -25,14 +26,20 @@ pub struct Historian {
 impl Historian {
     /// On a node that need not run yet; `name` is unique in this test program.
     pub async fn start(name: &str, node: &Bitcoind) -> Historian {
+        Historian::start_with(name, node, &[]).await
+    }
+
+    /// The same with more flags.
+    pub async fn start_with(name: &str, node: &Bitcoind, more: &[String]) -> Historian {
         let folder = Folder::new(&format!("history-{name}"));
-        let flags = vec![
+        let mut flags = vec![
             format!("--rpc-url={}", node.rpc.url()),
             format!("--rpc-cookie-file={}", node.cookie().display()),
             format!("--state-dir={}", folder.path()),
             format!("--analyzer-url=http://{}", reserve_address()),
             "--historian-workers=2".to_owned(),
         ];
+        flags.extend_from_slice(more);
         let mut historian = Historian {
             served: None,
             folder,
@@ -46,6 +53,14 @@ impl Historian {
     pub async fn restart(&mut self) {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         self.served = Some(Served::historian_with(&flags).await);
+    }
+
+    /// The number of blocks that it has read from each source since its start: the node's files, and the node itself.
+    pub async fn blocks_read(&self) -> (f64, f64) {
+        let scrape = Scrape::of(self.served.as_ref().expect("a historian").metrics).await;
+        let read = |source| scrape.sum("satscope_historian_blocks_read_total", source);
+        let of_node = read("source=\"rpc\"") + read("source=\"rest\"");
+        (read("source=\"files\""), of_node)
     }
 
     /// Sends SIGKILL.

@@ -5,6 +5,7 @@ mod check;
 mod clock;
 mod eviction;
 mod history;
+mod history_files;
 mod history_pace;
 mod link;
 mod old;

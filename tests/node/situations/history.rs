@@ -15,12 +15,12 @@ use crate::{
 };
 
 /// Height of the last block of the chain that most of these are about.
-const BLOCKS: u64 = 3000;
+pub const BLOCKS: u64 = 3000;
 /// Payments in a block, of the blocks that have some.
 const PAYMENTS: usize = 4;
 
 /// A node with a chain of [`BLOCKS`], a day and a half long, whose newest blocks have payments.
-async fn node(name: &str, flags: &[&str]) -> Bitcoind {
+pub async fn node(name: &str, flags: &[&str]) -> Bitcoind {
     let node = Bitcoind::start(name, flags).await;
     let began = unix_ms() / 1000 - 3600 * 30;
     let mut purse = Purse::fill(&node, 400, 0, began).await;
@@ -43,7 +43,7 @@ async fn hash_at(node: &Bitcoind, height: u64) -> BlockHash {
 }
 
 /// Leaves the last blocks for one more than them.
-async fn reorganize(node: &Bitcoind, left: u64) {
+pub async fn reorganize(node: &Bitcoind, left: u64) {
     let tip = hash_at(node, node.height().await).await;
     let tip = node.rpc.call("getblockheader", json!([tip])).await;
     let first = hash_at(node, node.height().await + 1 - left).await;
