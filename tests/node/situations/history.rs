@@ -15,17 +15,22 @@ use crate::{
 };
 
 /// Height of the last block of the chain that most of these are about.
-pub const BLOCKS: u64 = 3000;
+const BLOCKS: u64 = 3000;
 /// Payments in a block, of the blocks that have some.
 const PAYMENTS: usize = 4;
 
 /// A node with a chain of [`BLOCKS`], a day and a half long, whose newest blocks have payments.
-pub async fn node(name: &str, flags: &[&str]) -> Bitcoind {
+async fn node(name: &str, flags: &[&str]) -> Bitcoind {
+    node_with(name, flags, BLOCKS).await
+}
+
+/// The same with a chain of this many blocks, at least 600.
+pub async fn node_with(name: &str, flags: &[&str], blocks: u64) -> Bitcoind {
     let node = Bitcoind::start(name, flags).await;
     let began = unix_ms() / 1000 - 3600 * 30;
     let mut purse = Purse::fill(&node, 400, 0, began).await;
     let with_payments = 400 / PAYMENTS as u64;
-    let empty = (BLOCKS - with_payments - node.height().await) as u32;
+    let empty = (blocks - with_payments - node.height().await) as u32;
     node.set_time(began + 3600 * 6).await;
     node.generate(empty).await;
     for _ in 0..with_payments {
