@@ -94,6 +94,7 @@ fn sources() -> Vec<PathBuf> {
 fn events(source: &str) -> BTreeSet<(String, String)> {
     // The tests are at the end, or in a file of their own, which is named among the other modules.
     let source = source.replace("#[cfg(test)]\nmod tests;", "");
+    let source = source.replace("#[cfg(test)]\npub(crate) mod tests;", "");
     let (source, _) = source.split_once("#[cfg(test)]").unwrap_or((&source, ""));
     let mut found = BTreeSet::new();
     for level in ["info", "warn", "error"] {
