@@ -9,6 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::{pack::MOST_UNPACKED, text::hex};
 
+/// Words of the refusal, and a change to a block that must be refused.
+type Spoilt = (&'static str, fn(&mut BlockRow));
+
 /// A folder with a history of period 1, and a good pack of periods 0 to 2.
 struct Target {
     node: FakeNode,
@@ -191,7 +194,7 @@ async fn periods_twice_or_out_of_order_are_refused() {
 #[tokio::test]
 async fn rows_that_cannot_be_true_are_refused() {
     let target = Target::new().await;
-    let spoilt: [(&str, fn(&mut BlockRow)); 9] = [
+    let spoilt: [Spoilt; 9] = [
         ("impossible", |row| row.time = 0),
         ("impossible", |row| row.time = u64::MAX),
         ("before its parent", |row| row.time -= 100_000),
