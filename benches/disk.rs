@@ -1,7 +1,7 @@
 //! How fast the historian reads a node's block files, from the page cache to prices, beside `cat` of the same files. The historian is
 //! the real one; the node is a stand-in that names the chain and gives no block.
 //!
-//! `cargo bench -p satscope-historian --bench disk [-- FOLDER_OF_BLOCKS [SHARE [BLOCKS]]]` makes a chain of BLOCKS on regtest in masked
+//! `cargo bench --bench disk [-- FOLDER_OF_BLOCKS [SHARE [BLOCKS]]]` makes a chain of BLOCKS on regtest in masked
 //! files. Each block has the transactions of a real one, or the first SHARE of them, with other amounts each time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]

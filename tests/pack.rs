@@ -31,7 +31,7 @@ use support::{
 /// that it is soon read.
 const PAST: [&str; 2] = ["--history-days=29", "--history-payments=20"];
 /// Time for a historian to read that past, built without optimisation on a busy machine.
-const FILLED_WITHIN: Duration = Duration::from_secs(900);
+const FILLED_WITHIN: Duration = Duration::from_mins(15);
 
 async fn coverage(address: SocketAddr) -> Coverage {
     let mut client = HistoryServiceClient::new(channel(address).await);

@@ -201,7 +201,8 @@ fn a_file_that_may_not_be_read_is_told_once_and_read_when_it_may() {
 fn the_files_last_change_is_the_date_of_its_undated_rates() {
     let mut scene = Scene::new();
     scene.write("EUR,0.92\n");
-    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_709_251_200);
+    let seconds = 1_709_251_200;
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     let file = File::options().write(true).open(scene.path()).unwrap();
     file.set_times(FileTimes::new().set_modified(then)).unwrap();
     let Look::Used(content) = scene.file.look() else {

@@ -75,8 +75,9 @@ pub struct BlockIndex(Mutex<Connection>);
 
 /// The beginning of a hash, by which the index knows a block.
 pub fn beginning(hash: BlockHash) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = hash.to_byte_array();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    let bytes = hash.to_byte_array();
+    let (first, _) = bytes.as_chunks::<8>();
+    u64::from_le_bytes(first[0])
 }
 
 /// SQLite's integers have a sign. The order stays.

@@ -15,7 +15,7 @@ use super::{
 use crate::fill_metrics::{BLOCK_FILES_BLOCKS, BLOCK_FILES_HEIGHT};
 
 /// Longest time between two passes: files that could not be used, or had just been written to, are looked at again.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// Shortest time between two passes.
 const SHORTEST: Duration = Duration::from_secs(5);
 /// Passes in a row after which files without the node's best block count as lagging.

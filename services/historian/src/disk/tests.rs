@@ -279,7 +279,7 @@ async fn passes_are_made_after_each_new_block_of_the_node_until_told_to_stop() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
     assert!(
         scene.both.disk.as_ref().unwrap().folder().is_none(),
         "no chain is known yet"

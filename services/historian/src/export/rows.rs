@@ -148,6 +148,7 @@ fn as_name<S: Serializer>(state: &BlockState, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_str(state.name())
 }
 
+#[allow(clippy::ref_option, reason = "serde gives it so")]
 fn as_name_or_null<S: Serializer>(
     state: &Option<BlockState>,
     serializer: S,

@@ -87,6 +87,9 @@ async fn all<T: DeserializeOwned>(
 }
 
 /// Decodes a raw header, which must have this hash. Source: Core, `src/primitives/block.h`.
+///
+/// # Errors
+/// When the length or the hash is another.
 pub fn read(height: u32, hash: BlockHash, raw: &[u8]) -> Result<Header, NodeError> {
     let unreadable = |reason: String| RpcError::Answer {
         method: "getblockheader",

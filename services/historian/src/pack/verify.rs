@@ -25,7 +25,7 @@ use crate::{
 pub use difference::Difference;
 
 /// Time after which a node that does not answer is given up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The rows that are verified.
 #[derive(Clone, Debug)]

@@ -95,7 +95,7 @@ fn blocks_are_found_up_to_the_zeros_that_core_reserves() {
         for block in blocks(3, 90_000) {
             file.block(&block);
         }
-        file.raw(&[0; 20_001]);
+        file.raw(&vec![0; 20_001]);
         let scanned = file.scan();
         assert_eq!(scanned.foreign, None);
         let previous = scanned.blocks.iter().skip(1).map(|block| block.previous);
@@ -124,7 +124,7 @@ fn a_torn_end_is_passed_over() {
             file.block(&made[0]).masked(&torn[..cut]).scan();
             // Behind a whole header, reserved room looks like the rest of the block, so the reader has to find out.
             if cut < 88 {
-                file.raw(&[0; 20_000]).scan();
+                file.raw(&vec![0; 20_000]).scan();
             }
         }
     }

@@ -118,7 +118,7 @@ impl Files {
 }
 
 fn settle(file: &File) {
-    let before = SystemTime::now() - Duration::from_secs(60);
+    let before = SystemTime::now() - Duration::from_mins(1);
     file.set_modified(before).unwrap();
 }
 

@@ -199,22 +199,22 @@ async fn rows_that_cannot_be_true_are_refused() {
         ("impossible", |row| row.time = u64::MAX),
         ("before its parent", |row| row.time -= 100_000),
         ("impossible", |row| {
-            row.price.as_mut().unwrap().low_cents = 0
+            row.price.as_mut().unwrap().low_cents = 0;
         }),
         ("impossible", |row| {
-            row.price.as_mut().unwrap().low_cents += 2
+            row.price.as_mut().unwrap().low_cents += 2;
         }),
         ("impossible", |row| {
-            row.price.as_mut().unwrap().high_cents -= 2
+            row.price.as_mut().unwrap().high_cents -= 2;
         }),
         ("impossible", |row| {
-            row.price.as_mut().unwrap().high_cents = u64::MAX
+            row.price.as_mut().unwrap().high_cents = u64::MAX;
         }),
         ("impossible", |row| {
-            row.price.as_mut().unwrap().price_cents = 0
+            row.price.as_mut().unwrap().price_cents = 0;
         }),
         ("impossible", |row| {
-            row.price.as_mut().unwrap().confidence_thousandths = 1001
+            row.price.as_mut().unwrap().confidence_thousandths = 1001;
         }),
     ];
     for (expected, spoil) in spoilt {
