@@ -24,7 +24,7 @@ use verify::VerifySettings;
 pub enum HistoryCommand {
     /// What the files hold, how far they go, and the digests of what is final
     Status(StatusSettings),
-    /// All final periods in one file, and the hash over them, which is the same for everyone who has the same history
+    /// All final periods in one file, and the hash over them, which is the same for everyone with the same history
     Pack(PackSettings),
     /// Read periods from the node's blocks again, and compare them to the byte
     ///

@@ -1,7 +1,7 @@
 //! Other currencies than the dollar: the exchange rates of the operator's own file (`fx_file`). Nothing is fetched.
 //!
 //! [`rates`] says which rate serves which price, [`read`] reads the file's content by rows ([`row`]), and
-//! [`file`] looks after the file.
+//! [`mod@file`] looks after the file.
 
 mod csv;
 mod currency;

@@ -1,7 +1,8 @@
 //! Packs: files in which a history travels, and the proof of what such a file holds.
 //!
-//! [`make`] writes all final periods of a history into a file, [`verify`] reads some of them from the node's blocks again, and
-//! [`import`] takes them into the history of an operator whose node is pruned. [`format`] is the file, byte by byte.
+//! [`make`](make()) writes all final periods of a history into a file, [`verify`](mod@verify) reads some of them from the
+//! node's blocks again, and [`import`](import()) takes them into the history of an operator whose node is pruned.
+//! [`mod@format`] is the file, byte by byte.
 
 mod common;
 mod error;

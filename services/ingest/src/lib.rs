@@ -1,6 +1,6 @@
 //! Bitcoin in, filtered transactions out.
 //!
-//! A thread receives the node's messages ([`satscope_bitcoin::subscriber`]). The [`task`] turns it into events through the
+//! A thread receives the node's messages ([`satscope_bitcoin::subscriber`]). The [`mod@task`] turns it into events through the
 //! [`tracker`], a pure state machine, and asks the node for the rest ([`resync`]). The publisher writes the events to the
 //! journal, the log and the window ([`publish`]); the service hands them to subscribers, each from where it left off.
 

@@ -1,6 +1,6 @@
 //! A stand-in node: the same ZMQ and RPC as Bitcoin Core, from a simulation or from recordings; and the recorder.
 //!
-//! A player ([`simulate`] or [`replay`]) changes the chain that the RPC answers from and hands the messages of each
+//! A player ([`simulate`](simulate()) or [`replay`](replay())) changes the chain that the RPC answers from and hands the messages of each
 //! change to the publisher, which sends them on a thread of its own:
 //!
 //! ```text
