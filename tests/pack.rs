@@ -271,7 +271,8 @@ async fn travels(pack: &str, hash: &str, origin: SocketAddr, highest: u32) {
 async fn tells_unverified(folder: &Folder, historian: SocketAddr, block: &PastPrice) {
     let analyzer = format!("--analyzer-url=http://{}", reserve_address());
     let url = format!("--historian-url=http://{historian}");
-    let gateway = Served::gateway_with(&[&analyzer, &url]).await.address;
+    let served = Served::gateway_with(&[&analyzer, &url]).await;
+    let gateway = served.address;
     let (height, time) = (block.height(), block.time);
     let of_block = json(
         gateway,
