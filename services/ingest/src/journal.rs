@@ -15,7 +15,7 @@
 mod disk;
 mod earlier;
 mod frame;
-mod past;
+mod recorded_end;
 mod retry;
 mod state;
 mod work;
@@ -37,7 +37,7 @@ use crate::metrics;
 use disk::{Disk, Folder, Writer};
 pub use earlier::Earlier;
 use frame::{Encoder, Seal};
-pub use past::RecordedEnd;
+pub use recorded_end::RecordedEnd;
 use retry::{Complaint, Retry};
 use state::{Name, Renewal, State};
 use work::{Draft, Failure, Job, Report, SYNC_EVERY, Worker, aside, remove_successor};

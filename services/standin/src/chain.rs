@@ -1,7 +1,7 @@
 //! The stand-in's mempool and blocks, from which its RPC answers. The player changes them and publishes the messages that each
 //! change returns, in the order in which Core sends them.
 
-mod past;
+mod past_chain;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, Network, Txid, VarInt};
 use satscope_bitcoin::frame::{SequenceEvent, Topic};
 
-pub use self::past::{Content, PastChain};
+pub use self::past_chain::{Content, PastChain};
 use crate::mempool::{Mempool, Pooled};
 use crate::tx::Tx;
 

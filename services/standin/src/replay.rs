@@ -2,7 +2,7 @@
 
 mod blocks;
 mod follow;
-mod recording;
+mod played_recording;
 
 use std::path::PathBuf;
 
@@ -45,7 +45,7 @@ pub async fn start_replay(
         }
         Source::Recording(files) => {
             let stop_at = settings.stop_at.clone();
-            let scan = move || recording::Recording::open(files, stop_at);
+            let scan = move || played_recording::Recording::open(files, stop_at);
             let recording = tokio::task::spawn_blocking(scan).await??;
             let sockets = Sockets::bind(&settings.listen).await?;
             let clock = PlayClock::new(recording.start_time(), speed);

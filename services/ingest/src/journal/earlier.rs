@@ -15,7 +15,7 @@ use super::{
     Journal, JournalError, LEAST_BYTES, LOCK, NAME, Owner, RecordedEnd,
     disk::{Disk, Folder, LockError, is_of_the_disk},
     frame::{Encoder, Seal},
-    past::{Found, read},
+    recorded_end::{Found, read},
     retry::{Complaint, Retry},
     state::State,
     work::{Failure, Job, Worker},

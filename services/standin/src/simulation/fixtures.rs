@@ -5,7 +5,7 @@
 
 mod blocks;
 mod kinds;
-mod recording;
+mod made_recording;
 
 use std::path::{Path, PathBuf};
 

@@ -23,10 +23,10 @@ fn written(records: &[Record]) -> (Vec<u8>, Vec<usize>) {
     (file, begins)
 }
 
-fn found(file: &[u8]) -> (Vec<Record>, past::Found) {
+fn found(file: &[u8]) -> (Vec<Record>, recorded_end::Found) {
     let seal = Seal::of(&owner()).unwrap();
     let mut records = Vec::new();
-    let found = past::read(file, "journal", (&owner(), &seal), |record| {
+    let found = recorded_end::read(file, "journal", (&owner(), &seal), |record| {
         records.push(record);
     });
     (records, found)
@@ -115,7 +115,7 @@ fn another_owners_frames_are_not_taken_even_if_its_name_is_damaged() {
     let seal = Seal::of(&another).unwrap();
     for damaged in [false, true] {
         file[begins[0] - 1] ^= u8::from(damaged);
-        let found = past::read(&file[..], "journal", (&another, &seal), |_: Record| {
+        let found = recorded_end::read(&file[..], "journal", (&another, &seal), |_: Record| {
             panic!("another's")
         });
         assert_eq!(found.whole_bytes, None);
