@@ -124,7 +124,7 @@ fn the_txid_of_a_transaction() {
 #[test]
 fn the_filter() {
     let filter = Filter::default();
-    assert_instructions("the_filter", 727, (500, 2500), bodies, |bodies, number| {
+    assert_instructions("the_filter", 571, (500, 2500), bodies, |bodies, number| {
         let transaction = RawTransaction::read(body(bodies, number)).unwrap();
         black_box(filter.judge(&transaction, |_| false)).ok();
     });

@@ -306,13 +306,14 @@ pub fn dot(id: &str, seconds: f64, price_usd: f64, state: TransactionState) -> P
     }
 }
 
-/// So many dots evenly over the last three hours, most of them confirmed, a third of them near the price.
+/// So many dots evenly over nearly three hours, so that none leaves the window in the course of a test. Most of them are
+/// confirmed, and a third of them lie near the price.
 pub fn dots(count: u32) -> Vec<Point> {
     let share = |number: u32, step: f64| (f64::from(number) * step).fract();
     let make = |number: u32| {
         let near = number.is_multiple_of(3);
         let off = (share(number, 0.618_034) - 0.5) * if near { 0.004 } else { 0.07 };
-        let age = 10_800.0 * f64::from(number) / f64::from(count);
+        let age = 10_700.0 * f64::from(number) / f64::from(count);
         let (state, age) = match number % 10 {
             0 => (TransactionState::Mempool, age / 40.0),
             _ => (TransactionState::Confirmed, age),
