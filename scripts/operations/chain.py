@@ -23,16 +23,19 @@ HISTORY_DAYS = 40
 SCRAPE_SECONDS = 1
 
 
-def free_port():
-    """One below those that outgoing connections take, so that none takes it before it is listened on."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as held:
-            try:
-                held.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+def free_ports(names):
+    """A port for each name, all different, and below those that outgoing connections take before they are listened on."""
+    ports = filter(is_free, random.sample(range(20_000, 32_000), 12_000))
+    return dict(zip(names, ports))
+
+
+def is_free(port):
+    with socket.socket() as held:
+        try:
+            held.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 class Chain:
@@ -42,7 +45,7 @@ class Chain:
         self.binary, self.folder, self.rate = binary, Path(folder), rate
         self.processes, self.callers = {}, []
         names = ("zmq", "rpc", "prometheus", "gateway", "grpc_ingest", "grpc_analyzer", "grpc_historian")
-        self.ports = {name: free_port() for name in (*names, *(f"metrics_{part}" for part in PARTS))}
+        self.ports = free_ports((*names, *(f"metrics_{part}" for part in PARTS)))
 
     def __enter__(self):
         try:

@@ -104,7 +104,7 @@ async fn the_history_from_the_nodes_files_is_that_over_rpc() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_torn_copy_of_the_files_lacks_blocks_that_the_node_gives() {
     let node = node_with("history-torn", &[], BLOCKS).await;
-    let copied = Folder::new("history-torn-copy");
+    let copied = Folder::new("torn-files");
     copy(&node.path("regtest/blocks"), Path::new(copied.path()));
     tear(Path::new(copied.path()));
     node.generate(6).await;
@@ -118,7 +118,7 @@ async fn a_torn_copy_of_the_files_lacks_blocks_that_the_node_gives() {
         "{from_files}, {of_node}"
     );
     // Another chain's files are refused once, and the node gives all blocks.
-    let foreign = Folder::new("history-foreign");
+    let foreign = Folder::new("foreign-files");
     fs::write(
         Path::new(foreign.path()).join("blk00000.dat"),
         [&[0xf9, 0xbe, 0xb4, 0xd9][..], &[1; 400]].concat(),
