@@ -154,10 +154,7 @@ fn answer(mut stream: TcpStream, script: Script, zmq: &str) -> Option<()> {
 }
 
 /// The answers of a node that is well, which publishes `rawtx` and `sequence` at `zmq`.
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "other nodes leave questions unanswered"
-)]
+#[allow(clippy::unnecessary_wraps, reason = "other nodes may be silent")]
 fn well(method: &str, zmq: &str) -> Option<(u16, Value)> {
     let line = |topic: &str| json!({"type": topic, "address": zmq, "hwm": 100_000});
     let result = match method {
