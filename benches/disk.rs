@@ -166,7 +166,7 @@ struct Flags {
     node: NodeSettings,
 }
 
-/// Starts the historian with an empty history, and returns what it has once it has all.
+/// Starts the historian with an empty history, waits until it has read all blocks, and returns its coverage.
 async fn fill(folder: &Path, node: SocketAddr, state: &Path) -> (Coverage, Duration) {
     let flags = Flags::parse_from([
         "disk".to_owned(),

@@ -4,41 +4,18 @@
 
 mod support;
 
-use std::net::SocketAddr;
-
-use satscope_proto::v1::{
-    BlockState, Coverage, GetCoverageRequest, GetSeriesRequest, HistorianState, HistorySource,
-    PastPrice, history_service_client::HistoryServiceClient,
-};
+use satscope_proto::v1::{BlockState, HistorianState};
 use support::{
     chain::{Served, StandIn},
-    grpc::channel,
+    grpc::{block_prices, coverage},
     part::{Folder, reserve_address},
-    wait::{in_time, until},
+    wait::until,
 };
 
 /// The price that the stand-in's payments are made at, US cents for one bitcoin; it stays where it is.
 const PRICE_CENTS: f64 = 9_735_000.0;
 /// Blocks with a price that are enough.
 const ENOUGH: u64 = 24;
-
-async fn coverage(address: SocketAddr) -> Coverage {
-    let mut client = HistoryServiceClient::new(channel(address).await);
-    let answer = in_time("GetCoverage", client.get_coverage(GetCoverageRequest {})).await;
-    answer.unwrap().into_inner().coverage.unwrap()
-}
-
-async fn blocks(address: SocketAddr) -> Vec<PastPrice> {
-    let mut client = HistoryServiceClient::new(channel(address).await);
-    let request = GetSeriesRequest {
-        from: 0,
-        to: u64::from(u32::MAX),
-        step: 0,
-        source: HistorySource::Block.into(),
-    };
-    let answer = in_time("GetSeries", client.get_series(request)).await;
-    answer.unwrap().into_inner().prices
-}
 
 /// A historian on a stand-in.
 async fn historian(node: &StandIn, folder: &Folder) -> Served {
@@ -80,7 +57,7 @@ async fn each_block_of_a_stand_in_gets_a_price_near_the_hidden_one() {
     let mut served = historian(&node, &folder).await;
     let again = has_enough(served.address).await;
     assert!(again.blocks >= first.blocks, "{again:?}");
-    let prices = blocks(served.address).await;
+    let prices = block_prices(served.address).await;
     for price in &prices {
         let off = price.price_cents as f64 / PRICE_CENTS - 1.0;
         assert!(

@@ -15,14 +15,11 @@ use satscope_historian::{
     pack::PackReader,
     store::{Store, Trust},
 };
-use satscope_proto::v1::{
-    BlockState, Coverage, GetCoverageRequest, GetSeriesRequest, HistorianState, HistorySource,
-    PastPrice, history_service_client::HistoryServiceClient,
-};
+use satscope_proto::v1::{BlockState, Coverage, HistorianState, PastPrice};
 use serde_json::Value;
 use support::{
     chain::{Served, StandIn},
-    grpc::channel,
+    grpc::{block_prices, coverage},
     part::{Folder, reserve_address, satscope},
     wait::{in_time, until},
 };
@@ -32,12 +29,6 @@ use support::{
 const PAST: [&str; 2] = ["--history-days=29", "--history-payments=20"];
 /// Time for a historian to read that past, built without optimisation on a busy machine.
 const FILLED_WITHIN: Duration = Duration::from_mins(15);
-
-async fn coverage(address: SocketAddr) -> Coverage {
-    let mut client = HistoryServiceClient::new(channel(address).await);
-    let answer = in_time("GetCoverage", client.get_coverage(GetCoverageRequest {})).await;
-    answer.unwrap().into_inner().coverage.unwrap()
-}
 
 /// Waits until a historian has read all.
 async fn is_filled(address: SocketAddr) -> Coverage {
@@ -54,15 +45,7 @@ async fn is_filled(address: SocketAddr) -> Coverage {
 
 /// The prices of blocks up to a height.
 async fn blocks(address: SocketAddr, highest: u32) -> Vec<PastPrice> {
-    let mut client = HistoryServiceClient::new(channel(address).await);
-    let request = GetSeriesRequest {
-        from: 0,
-        to: u64::from(u32::MAX),
-        step: 0,
-        source: HistorySource::Block.into(),
-    };
-    let answer = in_time("GetSeries", client.get_series(request)).await;
-    let prices = answer.unwrap().into_inner().prices.into_iter();
+    let prices = block_prices(address).await.into_iter();
     prices.filter(|price| price.height() <= highest).collect()
 }
 

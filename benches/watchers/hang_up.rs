@@ -1,6 +1,6 @@
 //! Connections that ask for all points and hang up, in a process of their own, beside good watchers and a good visitor: what
 //! they cost the gateway's memory, and how much later the watchers get an update. The same connections to a listener that only
-//! accepts and closes show what they cost the machine, whatever the gateway does.
+//! accepts and closes show the cost to the machine that no gateway could avoid.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},

@@ -183,7 +183,7 @@ async fn watchers(count: u32, silent: u32) {
         bytes as f64 / f64::from(count) / 1000.0,
         empty.resident_bytes as f64 / 1e6
     );
-    // The first updates are not measured, because they load what is loaded once, and fill the system's own buffers.
+    // The first updates are not measured, because they also load code and fill the system's buffers.
     stage.play_on(10).await;
     let alone = round(&mut stage, &mut crowd, "").await;
     if silent > 0 {

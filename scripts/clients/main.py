@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import clients
+from servers import free_port
 
 # Seconds for the demo to have a price, and blocks with prices.
 PATIENCE = 120
@@ -20,12 +20,6 @@ PATIENCE = 120
 EUR = 0.92
 # Ports of the demo, in the order of their settings.
 PORTS = ("GATEWAY_LISTEN", "INGEST_LISTEN", "ANALYZER_LISTEN", "HISTORIAN_LISTEN", "METRICS_LISTEN")
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def get(url):

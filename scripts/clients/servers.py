@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import json
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -52,8 +53,9 @@ def ask(url):
 
 
 def free_port():
-    with http.server.HTTPServer(("127.0.0.1", 0), Mempool) as server:
-        return server.server_port
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
 
 
 def nginx(place):

@@ -1,18 +1,16 @@
 //! The historian on the node, and what its file holds.
 
-use satscope_proto::v1::{
-    Coverage, GetCoverageRequest, HistorianState, history_service_client::HistoryServiceClient,
-};
+use satscope_proto::v1::{Coverage, HistorianState};
 use serde_json::Value;
 
 use crate::{
     bitcoind::Bitcoind,
     support::{
         chain::Served,
-        grpc::channel,
+        grpc,
         metrics::Scrape,
         part::{Folder, reserve_address, satscope},
-        wait::{in_time, until},
+        wait::until,
     },
 };
 
@@ -73,10 +71,7 @@ impl Historian {
     /// What it says that it has.
     pub async fn coverage(&self) -> Coverage {
         let address = self.served.as_ref().expect("a historian").address;
-        let mut client = HistoryServiceClient::new(channel(address).await);
-        let asked = client.get_coverage(GetCoverageRequest {});
-        let answer = in_time("GetCoverage", asked).await;
-        answer.unwrap().into_inner().coverage.unwrap()
+        grpc::coverage(address).await
     }
 
     /// Waits until it has all that it wants of the node, up to the node's best block.

@@ -7,9 +7,11 @@ use std::{
 
 use bitcoin::{BlockHash, Txid, hashes::Hash as _};
 use satscope_proto::v1::{
-    Event, ListMempoolRequest, ListWindowRequest, NodeStatus, Position, StreamTransactionsRequest,
+    Coverage, Event, GetCoverageRequest, GetSeriesRequest, HistorySource, ListMempoolRequest,
+    ListWindowRequest, NodeStatus, PastPrice, Position, StreamTransactionsRequest,
     StreamTransactionsResponse, TransactionState, event::Kind,
-    ingest_service_client::IngestServiceClient, price_service_client::PriceServiceClient,
+    history_service_client::HistoryServiceClient, ingest_service_client::IngestServiceClient,
+    price_service_client::PriceServiceClient,
 };
 use tonic::{Streaming, transport::Channel};
 
@@ -31,6 +33,26 @@ pub async fn ingest(address: SocketAddr) -> IngestServiceClient<Channel> {
 /// A client of the analyzer; its first update may hold many points.
 pub async fn prices(address: SocketAddr) -> PriceServiceClient<Channel> {
     PriceServiceClient::new(channel(address).await).max_decoding_message_size(64 << 20)
+}
+
+/// What a historian says that it has.
+pub async fn coverage(address: SocketAddr) -> Coverage {
+    let mut client = HistoryServiceClient::new(channel(address).await);
+    let answer = in_time("GetCoverage", client.get_coverage(GetCoverageRequest {})).await;
+    answer.unwrap().into_inner().coverage.unwrap()
+}
+
+/// The prices of a historian's blocks, oldest first.
+pub async fn block_prices(address: SocketAddr) -> Vec<PastPrice> {
+    let mut client = HistoryServiceClient::new(channel(address).await);
+    let request = GetSeriesRequest {
+        from: 0,
+        to: u64::from(u32::MAX),
+        step: 0,
+        source: HistorySource::Block.into(),
+    };
+    let answer = in_time("GetSeries", client.get_series(request)).await;
+    answer.unwrap().into_inner().prices
 }
 
 /// What `ListMempool` gives.
