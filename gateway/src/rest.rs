@@ -5,6 +5,7 @@ mod archive;
 mod btcpay;
 mod cents;
 mod description;
+mod duration;
 mod evidence;
 mod exchange_rates;
 mod health;

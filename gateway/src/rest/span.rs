@@ -1,5 +1,7 @@
 //! Spans of time in a query. Each is rounded up to one of a short list, so that all clients ask the same few questions.
 
+use super::duration;
+
 /// The spans that history is answered for, seconds.
 const SPANS_S: [u32; 13] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 86_400];
 
@@ -23,23 +25,12 @@ impl Span {
     /// # Errors
     /// If `text` is no span, or is not from 1 s to 1 d. The error names the expected form.
     pub fn read(text: &str) -> Result<Span, String> {
-        let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
-        let unit = match &text[digits.len()..] {
-            "" | "s" => Some(1),
-            "m" => Some(60),
-            "h" => Some(3600),
-            "d" => Some(86_400),
-            _ => None,
-        };
-        // A sign is not a digit, so `+5` is refused.
-        let number = digits.bytes().all(|digit| digit.is_ascii_digit());
-        let number = number.then(|| digits.parse::<u32>().ok()).flatten();
-        let asked = number
-            .zip(unit)
-            .and_then(|(number, unit)| number.checked_mul(unit));
-        let asked = asked.filter(|asked| *asked > 0);
-        asked
-            .and_then(|asked| SPANS_S.into_iter().find(|seconds| *seconds >= asked))
+        duration::seconds(text)
+            .filter(|asked| *asked > 0)
+            .and_then(|asked| {
+                let mut spans = SPANS_S.into_iter();
+                spans.find(|seconds| u64::from(*seconds) >= asked)
+            })
             .map(|seconds| Span { seconds })
             .ok_or_else(|| "a span from 1s to 1d, such as 90s, 15m, 3h or 1d".to_owned())
     }

@@ -27,8 +27,8 @@ use crate::{
 const MOST_BYTES: u64 = 56 << 20;
 /// Most pages of 4,096 bytes that the file may have: 64 MB.
 const MOST_PAGES: u32 = (64 << 20) / 4096;
-/// Time for which a statement waits for another process that reads the file.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Kilobytes of the file that are held in memory.
+const CACHE_KILOBYTES: i32 = 1024;
 /// Time from a fault to the next try to open the file or to read it.
 const REST: Duration = Duration::from_secs(5);
 /// Number of the tables' layout.
@@ -147,7 +147,8 @@ impl Recent {
         }
     }
 
-    /// Records that the file could not be opened or read, and lets the file rest, because each try may wait for [`PATIENCE`].
+    /// Records that the file could not be opened or read, and lets the file rest, because each try may wait for
+    /// [`sqlite::PATIENCE`].
     fn unread(&mut self, fault: &Fault) {
         self.rests_until = Some(Instant::now() + REST);
         self.met(fault);
@@ -194,23 +195,13 @@ impl Recent {
 }
 
 fn open(path: &Path) -> Result<Connection, Fault> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(PATIENCE)?;
-    let number =
-        |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, u32>(0));
-    let (application, layout) = (number("application_id")?, number("user_version")?);
-    let tables: u32 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    match (application, layout, tables) {
+    let (connection, marks) = sqlite::open(path)?;
+    match (marks.application, marks.layout, marks.tables) {
         (0, 0, 0) => begin(&connection)?,
         (APPLICATION, LAYOUT, _) if has_table(&connection)? => {}
         _ => return Err(Fault::Foreign),
     }
-    // Blocks that a power cut removes are read again, so writes are not synced.
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    connection.pragma_update(None, "synchronous", "OFF")?;
-    connection.pragma_update(None, "journal_size_limit", 1 << 20)?;
-    connection.pragma_update(None, "cache_size", -1024)?;
+    sqlite::write_unsynced(&connection, CACHE_KILOBYTES)?;
     connection.pragma_update_and_check(None, "max_page_count", MOST_PAGES, |_| Ok(()))?;
     Ok(connection)
 }
@@ -230,8 +221,7 @@ fn begin(connection: &Connection) -> Result<(), Fault> {
     connection.execute_batch(
         "CREATE TABLE payments (height INTEGER PRIMARY KEY, hash BLOB NOT NULL, amounts BLOB NOT NULL) STRICT;",
     )?;
-    connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection.pragma_update(None, "user_version", LAYOUT)?;
+    sqlite::mark(connection, APPLICATION, LAYOUT)?;
     Ok(())
 }
 

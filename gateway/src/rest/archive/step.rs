@@ -1,5 +1,7 @@
 //! Reads steps of time in queries about the past.
 
+use crate::rest::duration;
+
 /// Seconds of a year of 366 days.
 const LONGEST_STEP: u64 = 366 * 86_400;
 
@@ -8,22 +10,7 @@ const LONGEST_STEP: u64 = 366 * 86_400;
 /// # Errors
 /// With the form that was expected.
 pub fn step(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" | "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        "d" => Some(86_400),
-        "w" => Some(604_800),
-        _ => None,
-    };
-    // A sign is not a digit, so `+5` is refused.
-    let number = digits.bytes().all(|digit| digit.is_ascii_digit());
-    let number = number.then(|| digits.parse::<u64>().ok()).flatten();
-    let seconds = number
-        .zip(unit)
-        .and_then(|(number, unit)| number.checked_mul(unit));
-    seconds
+    duration::seconds(text)
         .filter(|seconds| (1..=LONGEST_STEP).contains(seconds))
         .ok_or_else(|| "a step from 1s to 366d, such as 90s, 10m, 1h, 1d or 1w".to_owned())
 }

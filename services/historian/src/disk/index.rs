@@ -8,7 +8,6 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use bitcoin::{BlockHash, hashes::Hash as _};
@@ -19,10 +18,10 @@ use tracing::warn;
 
 use crate::sqlite;
 
-/// Time for which a statement waits for another process that reads the file.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// Number of the tables' layout.
 const LAYOUT: u32 = 1;
+/// Kilobytes of the file that are held in memory.
+const CACHE_KILOBYTES: i32 = 2048;
 /// `PRAGMA application_id`: "satb".
 const APPLICATION: u32 = 0x7361_7462;
 const TABLES: &str = "
@@ -234,23 +233,13 @@ impl BlockIndex {
 
 /// The connection; `None` if the index is of another folder.
 fn open(path: &Path, identity: &str) -> Result<Option<Connection>, IndexError> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(PATIENCE)?;
-    let number =
-        |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, u32>(0));
-    let (application, layout) = (number("application_id")?, number("user_version")?);
-    let tables: u32 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    // A power cut costs a scan, so writes are not synced.
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    connection.pragma_update(None, "synchronous", "OFF")?;
-    connection.pragma_update(None, "journal_size_limit", 1 << 20)?;
-    connection.pragma_update(None, "cache_size", -2048)?;
-    match (application, layout, tables) {
+    let (connection, marks) = sqlite::open(path)?;
+    match (marks.application, marks.layout, marks.tables) {
         (0, 0, 0) => begin(&connection, identity)?,
         (APPLICATION, LAYOUT, 3) => {}
         _ => return Err(IndexError::NotOurs),
     }
+    sqlite::write_unsynced(&connection, CACHE_KILOBYTES)?;
     let found: Option<String> = connection
         .query_row("SELECT identity FROM folder", [], |row| row.get(0))
         .optional()?;
@@ -260,8 +249,7 @@ fn open(path: &Path, identity: &str) -> Result<Option<Connection>, IndexError> {
 fn begin(connection: &Connection, identity: &str) -> Result<(), IndexError> {
     connection.execute_batch(TABLES)?;
     connection.execute("INSERT INTO folder VALUES (?1)", [identity])?;
-    connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection.pragma_update(None, "user_version", LAYOUT)?;
+    sqlite::mark(connection, APPLICATION, LAYOUT)?;
     Ok(())
 }
 
