@@ -18,7 +18,7 @@ use super::Owner;
 pub const MAGIC: &[u8; 8] = b"satjrnl3";
 const MARKER: [u8; 4] = *b"\xf7sj3";
 /// Bytes of marker, length and checksum.
-const HEAD: usize = 12;
+pub const HEAD: usize = 12;
 /// The longest content of a frame, in bytes. A frame is written and read as a whole, and this bounds the memory for it.
 pub const LONGEST: usize = 1 << 20;
 /// Bytes that are read from the disk at a time.

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::{
     Owner,
-    frame::{Piece, Scan, Seal, decode},
+    frame::{HEAD, Piece, Scan, Seal, decode},
 };
 
 /// The most damaged places that a log line names.
@@ -174,9 +174,46 @@ impl<E> Reading<E> {
             }
             None => {
                 // The frame is as it was written, but its records are not of this version.
-                let start = end - content.len() as u64;
+                let start = end - (HEAD + content.len()) as u64;
                 self.damage.at(start..end);
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::journal::frame::{Encoder, header};
+
+    #[test]
+    fn a_whole_frame_that_cannot_be_decoded_is_named_from_its_marker_to_its_end() {
+        let owner = Owner {
+            zmq_endpoint: "tcp://127.0.0.1:28332".to_owned(),
+            is_standin: false,
+        };
+        let seal = Seal::of(&owner).unwrap();
+        let mut file = header(&owner).unwrap();
+        let begin = file.len() as u64;
+        let mut encoder = Encoder::new(seal.clone());
+        // No truth value is written as 7.
+        let Ok(left_out) = encoder.encode(7, std::iter::once(7u8), |frame| {
+            file.extend_from_slice(frame);
+            Ok::<(), Infallible>(())
+        });
+        assert_eq!(left_out, 0);
+        let mut reading = Reading {
+            found: Found::default(),
+            damage: Damage::default(),
+            torn: None,
+            each: |_: bool| panic!("a record of another version"),
+        };
+        reading.run(Scan::new(&file[..]), (&owner, &seal)).unwrap();
+        let end = file.len() as u64;
+        assert_eq!(reading.damage.said(), format!("{begin} to {end}"));
+        assert_eq!(reading.damage.bytes, end - begin);
     }
 }
