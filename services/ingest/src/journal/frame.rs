@@ -87,7 +87,7 @@ impl Encoder {
     }
 
     /// Hands `take` the frames of these records as of `time_ms`, as few as hold them. Returns the number of records that are
-    /// left out because no frame can hold them.
+    /// left out, because they cannot be encoded or no frame can hold them.
     ///
     /// # Errors
     /// The first of `take`'s.
@@ -97,7 +97,7 @@ impl Encoder {
         records: impl Iterator<Item = R>,
         mut take: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<usize, E> {
-        let (mut left_out, mut in_frame) = (0, 0);
+        let mut left_out = 0;
         let begin = |frame: &mut Vec<u8>| {
             frame.clear();
             frame.resize(HEAD, 0);
@@ -107,17 +107,13 @@ impl Encoder {
         let empty = begin(&mut self.frame);
         for record in records {
             let before = self.frame.len();
-            match postcard::to_extend(&record, std::mem::take(&mut self.frame)) {
-                Ok(frame) => self.frame = frame,
-                Err(_) => {
-                    // The records that were encoded before it in this frame are lost with it.
-                    left_out += std::mem::take(&mut in_frame) + 1;
-                    begin(&mut self.frame);
-                    continue;
-                }
+            if postcard::to_extend(&record, Append(&mut self.frame)).is_err() {
+                // The bytes of this record before the error; the records before it stay in the frame.
+                self.frame.truncate(before);
+                left_out += 1;
+                continue;
             }
             if self.frame.len() - HEAD <= LONGEST {
-                in_frame += 1;
                 continue;
             }
             let last = self.frame.split_off(before);
@@ -125,11 +121,9 @@ impl Encoder {
                 self.seal.close(&mut self.frame);
                 take(&self.frame)?;
                 begin(&mut self.frame);
-                in_frame = 0;
             }
             if empty + last.len() - HEAD <= LONGEST {
                 self.frame.extend_from_slice(&last);
-                in_frame += 1;
             } else {
                 left_out += 1;
             }
@@ -139,6 +133,15 @@ impl Encoder {
             take(&self.frame)?;
         }
         Ok(left_out)
+    }
+}
+
+/// A frame that is appended to in place, because postcard would drop a frame that it owns at an error.
+struct Append<'a>(&'a mut Vec<u8>);
+
+impl Extend<u8> for Append<'_> {
+    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
+        self.0.extend(bytes);
     }
 }
 

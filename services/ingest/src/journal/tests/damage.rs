@@ -130,6 +130,40 @@ fn an_older_version_is_begun_anew() {
     }
 }
 
+/// A number; if it is odd, an error comes after its first byte.
+struct EvenOnly(u8);
+
+impl Serialize for EvenOnly {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::{Error as _, SerializeTuple as _};
+
+        let mut pair = serializer.serialize_tuple(2)?;
+        pair.serialize_element(&self.0)?;
+        if !self.0.is_multiple_of(2) {
+            return Err(S::Error::custom("it is odd"));
+        }
+        pair.serialize_element(&self.0)?;
+        pair.end()
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_encoded_takes_no_other_with_it() {
+    let mut frames = Vec::new();
+    let mut encoder = Encoder::new(Seal::of(&owner()).unwrap());
+    let take = |frame: &[u8]| {
+        frames.push(frame.to_vec());
+        Ok::<(), Infallible>(())
+    };
+    let Ok(left_out) = encoder.encode(9, [2, 4, 5, 6, 7].map(EvenOnly).into_iter(), take);
+    assert_eq!(left_out, 2);
+    let [frame] = &frames[..] else {
+        panic!("{frames:?}");
+    };
+    let decoded = frame::decode::<(u8, u8)>(&frame[frame::HEAD..]);
+    assert_eq!(decoded, Some((9, vec![(2, 2), (4, 4), (6, 6)])));
+}
+
 #[test]
 fn many_records_go_into_several_frames_of_bounded_length() {
     let block = |number: u32| {
