@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use satscope_kit::fault::Fault;
 use tempfile::TempDir;
 use tracing::{info, warn};
 
@@ -51,6 +52,8 @@ enum Folder {
 pub struct History {
     readers: Readers,
     writer: Arc<Mutex<Writer>>,
+    /// Why the last write failed; `None` if it succeeded.
+    unwritten: Arc<Mutex<Option<Fault>>>,
 }
 
 impl History {
@@ -69,10 +72,32 @@ impl History {
         work: impl FnOnce(&mut Writer) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let done = work(&mut self.lock());
-        if let Err(error) = &done {
-            report::failed(error);
+        match &done {
+            Ok(_) => *self.last_failure() = None,
+            Err(error) => {
+                report::failed(error);
+                self.note(error);
+            }
         }
         done
+    }
+
+    /// Why the file cannot be written; `None` if the last write succeeded.
+    pub fn unwritten(&self) -> Option<Fault> {
+        self.last_failure().clone()
+    }
+
+    /// Notes why a write failed. A refusal of rows says nothing about the file.
+    fn note(&self, error: &StoreError) {
+        if !matches!(error, StoreError::Rows(_) | StoreError::FinalPeriod(_)) {
+            *self.last_failure() = Some(Fault::new(error.public(), error.to_string()));
+        }
+    }
+
+    fn last_failure(&self) -> MutexGuard<'_, Option<Fault>> {
+        self.unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Writer> {
@@ -199,6 +224,7 @@ impl State {
         let history = History {
             readers,
             writer: Arc::new(Mutex::new(writer)),
+            unwritten: Arc::default(),
         };
         self.open = Some(history.clone());
         self.refused = None;

@@ -98,12 +98,15 @@ async fn keep_minutes(around: &Around, archive: Archive, context: &Context) -> a
 }
 
 async fn keep_up(archive: Archive, progress: Progress, context: &Context) {
-    let condition = context.readiness.condition("history", "the history's file");
+    let told = upkeep::Told {
+        file: context.readiness.condition("history", "the history's file"),
+        blocks: context.readiness.condition("blocks", "the node's blocks"),
+    };
     let stop = context.tasks.stop();
     context
         .tasks
         .spawn("the history's file", async move {
-            upkeep::run(archive, progress, condition, stop).await
+            upkeep::run(archive, progress, told, stop).await
         })
         .await;
 }

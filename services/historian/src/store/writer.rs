@@ -234,7 +234,7 @@ impl Writer {
 
     /// Limits the file to this many pages in tests, as a full disk does.
     #[cfg(test)]
-    pub(super) fn limit_pages(&self, pages: u32) {
+    pub(crate) fn limit_pages(&self, pages: u32) {
         let limited =
             self.connection
                 .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
