@@ -1,8 +1,8 @@
 //! The payment amounts of blocks that are not final, kept beside the history so that they need not be read again.
 //!
 //! A file that is lost costs reading blocks again. A node that prunes may have forgotten them by then, and their prices are then
-//! not made. So the file is begun anew only if it is damaged, of another program or of another layout. After any other fault it
-//! stays as it is, and is tried again.
+//! not made. So the file is begun anew only if SQLite finds it damaged, or if it is of another program or layout. A block whose
+//! amounts cannot be read is dropped alone. After any other fault the file stays as it is, and is tried again.
 
 mod codec;
 
@@ -34,7 +34,7 @@ const REST: Duration = Duration::from_secs(5);
 /// Number of the tables' layout.
 const LAYOUT: u32 = 1;
 /// `PRAGMA application_id`: "sats", so that another program's file is recognised.
-const APPLICATION: u32 = 0x7361_7473;
+pub const APPLICATION: u32 = 0x7361_7473;
 
 /// The file. While it cannot be used, all payments are asked of the node.
 #[derive(Debug)]
@@ -64,7 +64,8 @@ impl Fault {
     /// says nothing about the content.
     fn is_beyond_use(&self) -> bool {
         match self {
-            Fault::Block(..) | Fault::Foreign => true,
+            Fault::Block(..) => false,
+            Fault::Foreign => true,
             Fault::Sqlite(error) => sqlite::is_damage(error),
         }
     }
@@ -93,11 +94,32 @@ impl Recent {
 
     /// The payments of a block; `None` if the file does not have them.
     pub fn get(&mut self, height: u32, hash: BlockHash) -> Option<BlockPayments> {
-        let found = get(self.readable()?, height, hash);
-        found.unwrap_or_else(|fault| {
-            self.unread(&fault);
-            None
-        })
+        match get(self.readable()?, height, hash) {
+            Ok(found) => found,
+            Err(fault @ Fault::Block(..)) => {
+                self.drop_block(height, &fault);
+                None
+            }
+            Err(fault) => {
+                self.unread(&fault);
+                None
+            }
+        }
+    }
+
+    /// Deletes the payments of a block that are no payments. Those of all other blocks stay, because a node that prunes may have
+    /// forgotten them.
+    fn drop_block(&mut self, height: u32, fault: &Fault) {
+        RECENT_FAULTS.get().increment(1);
+        let path = self.path.display();
+        warn!("{path}: {fault}: the payments of this block are dropped, and read again");
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        let dropped = connection.execute("DELETE FROM payments WHERE height = ?1", [height]);
+        if let Err(error) = dropped {
+            self.unread(&error.into());
+        }
     }
 
     /// Whether the file has the payments of each of these blocks, in their order.

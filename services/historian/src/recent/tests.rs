@@ -56,18 +56,7 @@ fn a_damaged_or_foreign_file_is_begun_anew() {
         put(&mut recent, 0, 7..8);
         assert_eq!(recent.get(7, hash(1)), Some(payments(30)));
     }
-    // A row that is damaged.
-    let connection = Connection::open(&path).unwrap();
-    connection
-        .execute("UPDATE payments SET amounts = x'01ffffff'", [])
-        .unwrap();
-    drop(connection);
-    let mut recent = Recent::open(&path);
-    assert_eq!(recent.get(7, hash(1)), None);
-    put(&mut recent, 0, 7..8);
-    assert_eq!(recent.get(7, hash(1)), Some(payments(30)));
     // Another program's file.
-    drop(recent);
     remove(&path).unwrap();
     let connection = Connection::open(&path).unwrap();
     connection
@@ -87,6 +76,31 @@ fn a_damaged_or_foreign_file_is_begun_anew() {
         put(&mut recent, 0, 9..10);
         assert_eq!(recent.get(9, hash(1)), Some(payments(30)), "{spoil}");
     }
+}
+
+#[test]
+fn a_block_whose_amounts_are_damaged_is_dropped_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recent-main.sqlite");
+    put(&mut Recent::open(&path), 0, 7..11);
+    let connection = Connection::open(&path).unwrap();
+    let spoil = "UPDATE payments SET amounts = x'01ffffff' WHERE height = 8";
+    connection.execute(spoil, []).unwrap();
+    drop(connection);
+    let mut recent = Recent::open(&path);
+    let spots: Vec<_> = (7..11).map(|height| (height, hash(1))).collect();
+    assert_eq!(
+        recent.has(&spots),
+        [true; 4],
+        "the amounts are not looked at"
+    );
+    assert_eq!(recent.get(8, hash(1)), None);
+    assert_eq!(recent.has(&spots), [true, false, true, true]);
+    for height in [7, 9, 10] {
+        assert_eq!(recent.get(height, hash(1)), Some(payments(30)), "{height}");
+    }
+    put(&mut recent, 0, 8..9);
+    assert_eq!(recent.get(8, hash(1)), Some(payments(30)));
 }
 
 #[test]
