@@ -9,6 +9,7 @@ mod verify;
 
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use satscope_historian::status;
 use satscope_kit::config::StateSettings;
@@ -50,7 +51,7 @@ pub struct StatusSettings {
 /// Writes the answer to standard output.
 ///
 /// # Errors
-/// When there is no folder, a file cannot be read, or standard output cannot be written to.
+/// When there is no folder, a file cannot be used, or standard output cannot be written to.
 pub fn run(command: &HistoryCommand) -> anyhow::Result<ExitCode> {
     match command {
         HistoryCommand::Status(settings) => status(settings).map(|()| ExitCode::SUCCESS),
@@ -63,15 +64,25 @@ pub fn run(command: &HistoryCommand) -> anyhow::Result<ExitCode> {
 
 fn status(settings: &StatusSettings) -> anyhow::Result<()> {
     let folder = place::folder(&settings.state)?;
-    let told = status::of_folder(&folder)?;
+    let status::Told {
+        histories,
+        beside,
+        faults,
+    } = status::of_folder(&folder)?;
     match settings.format {
-        Format::Json => output::write(&(serde_json::to_string_pretty(&told)? + "\n")),
-        Format::Text if told.is_empty() => {
-            output::write(&format!("no history in {}\n", folder.display()))
-        }
+        Format::Json => output::write(&(serde_json::to_string_pretty(&histories)? + "\n"))?,
         Format::Text => {
-            let texts: Vec<String> = told.iter().map(status::Status::text).collect();
-            output::write(&texts.join("\n"))
+            let histories = histories.iter().map(status::Status::text);
+            let beside = beside.iter().map(status::Beside::text);
+            let texts: Vec<String> = histories.chain(beside).collect();
+            match texts.is_empty() && faults.is_empty() {
+                true => output::write(&format!("no history in {}\n", folder.display()))?,
+                false => output::write(&texts.join("\n"))?,
+            }
         }
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(anyhow!(faults.join("\n"))),
     }
 }

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{cpu::Cpu, node::Moment, sqlite};
 pub use beside::WithDisk;
 use folder::{BlockFolder, DiskError};
+pub use index::APPLICATION;
 use index::{BlockIndex, IndexError};
 use pass::{Passed, pass};
 

@@ -1,15 +1,30 @@
 //! The contents of a folder's files, shown to operators: `satscope history status`.
 
+mod beside;
+
 use std::path::Path;
 
 use satscope_oracle::past::MODEL;
 use serde::Serialize;
+
+pub use beside::Beside;
 
 use crate::{
     dates::utc,
     store::{Coverage, OverAll, PeriodState, Readers, Store, StoreError, StoredPeriod, Trust},
     text::hex,
 };
+
+/// The files of a folder.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The histories: first those of nodes, then those of stand-ins.
+    pub histories: Vec<Status>,
+    /// The files beside the histories.
+    pub beside: Vec<Beside>,
+    /// Why each other file cannot be used, with the file's name and what to do.
+    pub faults: Vec<String>,
+}
 
 /// The contents of one file. Times are Unix seconds.
 #[derive(Debug, Serialize)]
@@ -59,14 +74,27 @@ struct Period {
     hash: Option<String>,
 }
 
-/// The contents of each file in a folder: first the files of nodes, then those of stand-ins.
+/// The contents of each file in a folder. A file that cannot be read, or is damaged anywhere, keeps no other from being told.
 ///
 /// # Errors
-/// When a file cannot be read, or is damaged anywhere.
-pub fn of_folder(folder: &Path) -> Result<Vec<Status>, StoreError> {
+/// When the folder cannot be read.
+pub fn of_folder(folder: &Path) -> Result<Told, StoreError> {
     let mut files = Store::files(folder, false)?;
     files.extend(Store::files(folder, true)?);
-    files.iter().map(|file| of_file(file)).collect()
+    let mut told = Told::default();
+    for file in &files {
+        match of_file(file) {
+            Ok(status) => told.histories.push(status),
+            Err(error) => told.faults.push(error.to_string()),
+        }
+    }
+    for file in beside::of_folder(folder)? {
+        match file {
+            Ok(beside) => told.beside.push(beside),
+            Err(fault) => told.faults.push(fault),
+        }
+    }
+    Ok(told)
 }
 
 fn of_file(file: &Path) -> Result<Status, StoreError> {
@@ -241,7 +269,7 @@ mod tests {
     #[test]
     fn a_folder_is_told_file_by_file() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(of_folder(folder.path()).unwrap().is_empty());
+        assert!(of_folder(folder.path()).unwrap().histories.is_empty());
         let hash = BlockHash::hash(&[1]);
         let identity = Identity {
             chain: "main".to_owned(),
@@ -249,8 +277,7 @@ mod tests {
             simulated: false,
         };
         let path = folder.path().join(Store::file_name("main", false));
-        let (mut writer, readers) = Store::open(&path, &identity).unwrap();
-        drop(readers);
+        let (mut writer, _readers) = Store::open(&path, &identity).unwrap();
         let period = PeriodRow {
             period: 167,
             state: PeriodState::Final,
@@ -269,7 +296,7 @@ mod tests {
         let first = period.first_height();
         let rows: Vec<_> = (first..first + PERIOD_BLOCKS).map(row).collect();
         writer.put_period(&period, &rows).unwrap();
-        let told = of_folder(folder.path()).unwrap();
+        let told = of_folder(folder.path()).unwrap().histories;
         let text = told[0].text();
         assert!(text.contains("none with a price, 2016 read"), "{text}");
         assert!(text.contains("final     up to block 338687"), "{text}");
@@ -277,19 +304,54 @@ mod tests {
         assert!(text.contains(&digest), "{text}");
         let json = serde_json::to_value(&told).unwrap();
         assert_eq!(json[0]["periods"][0]["first_height"], 336_672);
-        std::fs::write(folder.path().join("history-test.sqlite"), "x".repeat(5000)).unwrap();
-        let refused = of_folder(folder.path()).unwrap_err();
+    }
+
+    #[test]
+    fn each_file_is_told_whatever_is_wrong_with_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for chain in ["main", "regtest"] {
+            let identity = Identity {
+                chain: chain.to_owned(),
+                genesis: BlockHash::hash(&[1]),
+                simulated: false,
+            };
+            let file = path(&Store::file_name(chain, false));
+            drop(Store::open(&file, &identity).unwrap());
+        }
+        // A page that is not needed to tell what the file holds.
+        let mut bytes = std::fs::read(path("history-main.sqlite")).unwrap();
+        let last = bytes.len() - 4096;
+        bytes[last..].fill(7);
+        std::fs::write(path("history-main.sqlite"), bytes).unwrap();
+        std::fs::write(path("history-test.sqlite"), "x".repeat(5000)).unwrap();
+        for name in ["recent-main.sqlite", "recent-test.sqlite"] {
+            drop(crate::recent::Recent::open(&path(name)));
+        }
+        std::fs::write(path("recent-test.sqlite"), "x".repeat(5000)).unwrap();
+        drop(rusqlite::Connection::open(path("blocks-test.sqlite")).unwrap());
+        let theirs = rusqlite::Connection::open(path("blocks-main.sqlite")).unwrap();
+        theirs.execute_batch("CREATE TABLE theirs (a)").unwrap();
+        let told = of_folder(folder.path()).unwrap();
+        let chains: Vec<_> = told.histories.iter().map(|told| &told.chain).collect();
+        assert_eq!(chains, ["regtest"]);
+        let beside: Vec<_> = told.beside.iter().map(Beside::text).collect();
         assert!(
-            refused.to_string().contains("history-test.sqlite"),
-            "{refused}"
+            beside[0].ends_with("blocks-test.sqlite\n  index of the node's block files, 0.0 MB\n")
         );
-        std::fs::remove_file(folder.path().join("history-test.sqlite")).unwrap();
-        // Three pages that what is told does not need.
-        drop(writer);
-        let mut bytes = std::fs::read(&path).unwrap();
-        bytes[10 * 4096..13 * 4096].fill(0);
-        std::fs::write(&path, bytes).unwrap();
-        let damaged = of_folder(folder.path()).unwrap_err();
-        assert!(matches!(damaged, StoreError::Corrupt { .. }), "{damaged}");
+        assert!(beside[1].ends_with("recent-main.sqlite\n  payments of recent blocks, 0.0 MB\n"));
+        let expected = [
+            ("history-main.sqlite: ", "the file is damaged"),
+            (
+                "history-test.sqlite: ",
+                "the file is no history of Satscope",
+            ),
+            ("blocks-main.sqlite: ", "the file is of another program"),
+            ("recent-test.sqlite: ", "the file is damaged"),
+        ];
+        assert_eq!(told.faults.len(), expected.len(), "{:?}", told.faults);
+        for (fault, (file, words)) in told.faults.iter().zip(expected) {
+            assert!(fault.contains(file) && fault.contains(words), "{fault}");
+        }
     }
 }

@@ -23,7 +23,7 @@ const LAYOUT: u32 = 1;
 /// Kilobytes of the file that are held in memory.
 const CACHE_KILOBYTES: i32 = 2048;
 /// `PRAGMA application_id`: "satb".
-const APPLICATION: u32 = 0x7361_7462;
+pub const APPLICATION: u32 = 0x7361_7462;
 const TABLES: &str = "
     CREATE TABLE folder (identity TEXT NOT NULL) STRICT;
     CREATE TABLE files (number INTEGER PRIMARY KEY, length INTEGER NOT NULL, written_ns INTEGER NOT NULL) STRICT;

@@ -120,7 +120,7 @@ impl StoreError {
     }
 
     /// The error of the file at `path` for an error of the system.
-    pub(super) fn of_system(path: &Path, error: &io::Error) -> StoreError {
+    pub(crate) fn of_system(path: &Path, error: &io::Error) -> StoreError {
         let path = path.to_owned();
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full(path),

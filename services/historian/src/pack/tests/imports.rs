@@ -71,7 +71,7 @@ async fn a_history_that_travels_answers_the_same_and_says_that_nobody_vouches_fo
     let coverage = readers.coverage().unwrap();
     assert_eq!((coverage.unverified, coverage.blocks), (4032, 4032));
     assert_eq!((coverage.final_periods, coverage.final_height), (0, None));
-    let told = crate::status::of_folder(folder.path()).unwrap();
+    let told = crate::status::of_folder(folder.path()).unwrap().histories;
     let text = told[0].text();
     assert!(
         text.contains("unverified  2 periods with 4032 prices"),

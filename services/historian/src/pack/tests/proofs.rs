@@ -49,7 +49,7 @@ async fn the_status_of_a_history_states_the_hash_of_its_pack() {
     let kept = Kept::filled(&node, &[0, 1, 2]).await;
     let (_, packed) = kept.pack(&node).await;
     let told = crate::status::of_folder(kept.folder.path()).unwrap();
-    let told = serde_json::to_value(told).unwrap();
+    let told = serde_json::to_value(told.histories).unwrap();
     assert_eq!(told[0]["hash"], crate::text::hex(&packed.hash));
     let before = crate::text::hex(&packed.hash_before.unwrap());
     assert_eq!(told[0]["periods"][1]["hash"], before);
