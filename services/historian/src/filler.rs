@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, sync::Arc, thread};
 use anyhow::Context as _;
 use satscope_bitcoin::{
     node::{Choice, Files, Wanted, WantedUrl, choose},
-    rpc::Auth,
+    rpc::{Auth, Rpc},
 };
 use satscope_kit::{
     Context,
@@ -56,17 +56,14 @@ pub async fn start(
         "the history is filled by {workers} workers from the node at {}",
         rpc.url()
     );
-    let cpu = Cpu::new(workers).context("threads that compute")?;
+    let Means { node, cpu, .. } = means_of(rpc, workers)?;
     let folder = blocks_folder(settings, around, &choice.files);
     let disk = folder.map(|path| Disk::new(path, archive.folder().to_owned(), cpu.clone()));
     if let Some(disk) = disk.clone() {
         let passes = disk.keep(context.tasks.stop());
         context.tasks.spawn("block files", passes).await;
     }
-    let node = WithDisk {
-        node: CoreNode::new(rpc, cpu.clone(), workers + 1),
-        disk,
-    };
+    let node = WithDisk { node, disk };
     let mut setting = Setting::new(node, archive, progress, cpu, workers);
     setting.stop = context.tasks.stop();
     context.tasks.spawn("history", run(setting)).await;
@@ -94,14 +91,21 @@ pub fn means(set: &NodeSettings) -> anyhow::Result<Option<Means<CoreNode>>> {
     let Some(rpc) = choice(set, false)?.rpc else {
         return Ok(None);
     };
-    let workers = usual_workers();
+    means_of(rpc, usual_workers()).map(Some)
+}
+
+/// The means to read the past by this RPC.
+///
+/// # Errors
+/// When the system gives no thread.
+fn means_of(rpc: Rpc, workers: usize) -> anyhow::Result<Means<CoreNode>> {
     let cpu = Cpu::new(workers).context("threads that compute")?;
-    Ok(Some(Means {
+    Ok(Means {
         node: CoreNode::new(rpc, cpu.clone(), workers + 1),
         cpu,
         estimator: Arc::new(Oracle),
         workers,
-    }))
+    })
 }
 
 /// The folder of the node's block files: as it is set, else as the node's files say; `None` if the files are not to be read. A
