@@ -72,6 +72,16 @@ impl Step<'_> {
     fn tip(&self) -> u32 {
         self.sight.tip
     }
+
+    /// The blocks to write next. They go up to the tip if at most [`AFTER`] blocks would be left above them.
+    fn at_once(&self, from: u32) -> Range<u32> {
+        let (to, end) = (from.saturating_add(AT_ONCE), self.tip() + 1);
+        from..if to.saturating_add(AFTER) >= end {
+            end
+        } else {
+            to
+        }
+    }
 }
 
 /// The way in which a step begins.
@@ -352,18 +362,6 @@ impl Tail {
                     .write(move |writer| writer.put_tail(from, &rows, &periods, tip))
                     .await
             }
-        }
-    }
-}
-
-impl Step<'_> {
-    /// The blocks to write next. They go up to the tip if at most [`AFTER`] blocks would be left above them.
-    fn at_once(&self, from: u32) -> Range<u32> {
-        let (to, end) = (from.saturating_add(AT_ONCE), self.tip() + 1);
-        from..if to.saturating_add(AFTER) >= end {
-            end
-        } else {
-            to
         }
     }
 }
