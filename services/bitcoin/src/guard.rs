@@ -180,21 +180,12 @@ pub(crate) fn read(path: &Path, owners: Owners, limit: u64) -> Result<Vec<u8>, F
         path: path.to_owned(),
         fault,
     };
-    let file = open(path).map_err(system)?;
-    let metadata = file.metadata().map_err(system)?;
-    if !metadata.is_file() {
-        return Err(refused(FileFault::NotRegular));
-    }
+    let opened = open(path).map_err(system)?;
+    let (file, metadata) = opened.ok_or_else(|| refused(FileFault::NotRegular))?;
     check_file(Access::of(path, &metadata), owners).map_err(refused)?;
     check_folders(path)?;
-    let mut content = Vec::new();
-    file.take(limit + 1)
-        .read_to_end(&mut content)
-        .map_err(system)?;
-    match content.len() as u64 > limit {
-        true => Err(refused(FileFault::TooLong { limit })),
-        false => Ok(content),
-    }
+    let content = content(file, limit).map_err(system)?;
+    content.ok_or_else(|| refused(FileFault::TooLong { limit }))
 }
 
 /// The content of a regular file of at most `limit` bytes that an operator chose, with any owner.
@@ -202,25 +193,27 @@ pub(crate) fn read(path: &Path, owners: Owners, limit: u64) -> Result<Vec<u8>, F
 /// # Errors
 /// When it cannot be read, is no regular file, or is longer.
 pub(crate) fn read_chosen(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other(FileFault::NotRegular.to_string()));
-    }
-    let mut content = Vec::new();
-    file.take(limit + 1).read_to_end(&mut content)?;
-    match content.len() as u64 > limit {
-        true => Err(io::Error::other(FileFault::TooLong { limit }.to_string())),
-        false => Ok(content),
-    }
+    let refused = |fault: FileFault| io::Error::other(fault.to_string());
+    let (file, _) = open(path)?.ok_or_else(|| refused(FileFault::NotRegular))?;
+    content(file, limit)?.ok_or_else(|| refused(FileFault::TooLong { limit }))
 }
 
-/// The open file. A pipe is opened without waiting for its other end.
-fn open(path: &Path) -> io::Result<File> {
+/// The open file; `None` if it is no regular file. A pipe is opened without waiting for its other end.
+fn open(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags.bits().cast_signed())
-        .open(path)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    Ok(metadata.is_file().then_some((file, metadata)))
+}
+
+/// The content of a file; `None` if it is longer than `limit` bytes.
+fn content(file: File, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut content = Vec::new();
+    file.take(limit + 1).read_to_end(&mut content)?;
+    Ok((content.len() as u64 <= limit).then_some(content))
 }
 
 fn check_file(access: Access, owners: Owners) -> Result<(), FileFault> {
