@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from checks import ROOT, Failure, get, require, within
+from checks import ROOT, Failure, get, require, until
 
 PARTS = ("ingest", "analyzer", "historian", "gateway")
 # Days of the past that the historian reads: a period of 2,016 blocks takes 14.
@@ -74,7 +74,7 @@ class Chain:
 
         self.part("simulate", STANDIN_ZMQ_LISTEN=f"tcp://{at('zmq')}", STANDIN_RPC_LISTEN=at("rpc"),
                   STANDIN_RPC_COOKIE_FILE=cookie, RATE=self.rate, HISTORY_DAYS=HISTORY_DAYS)
-        within(60, "the simulator's cookie", cookie.exists)
+        until(60, "the simulator's cookie", cookie.exists)
         self.part("ingest", ZMQ_ENDPOINT=f"tcp://{at('zmq')}", RPC_URL=f"http://{at('rpc')}", RPC_COOKIE_FILE=cookie,
                   NODE_IS_STANDIN="true", STATE_DIR=self.folder / "state", INGEST_LISTEN=at("grpc_ingest"),
                   METRICS_LISTEN=at("metrics_ingest"))
@@ -88,7 +88,7 @@ class Chain:
         self.part("gateway", ANALYZER_URL=f"http://{at('grpc_analyzer')}", HISTORIAN_URL=f"http://{at('grpc_historian')}",
                   GATEWAY_LISTEN=at("gateway"), METRICS_LISTEN=at("metrics_gateway"), FX_FILE=rates)
         self.prometheus()
-        within(90, "a price", lambda: json.loads(get(self.url("gateway", "/api/v1/price")))["price"])
+        until(90, "a price", lambda: json.loads(get(self.url("gateway", "/api/v1/price")))["price"])
 
     def part(self, command, **settings):
         own = {name: value for name, value in os.environ.items() if not name.startswith("SATSCOPE_")}
@@ -117,7 +117,7 @@ class Chain:
             "prometheus", f"--config.file={place}", f"--storage.tsdb.path={self.folder / 'tsdb'}",
             f"--web.listen-address=127.0.0.1:{self.ports['prometheus']}",
         ])
-        within(60, "Prometheus", lambda: get(self.url("prometheus", "/-/ready")))
+        until(60, "Prometheus", lambda: get(self.url("prometheus", "/-/ready")))
 
     def url(self, name, path):
         return f"http://127.0.0.1:{self.ports[name]}{path}"

@@ -1,6 +1,5 @@
 """All checks of scripts/operations-check: `main.py BINARY CACHE`."""
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -9,7 +8,7 @@ import kubernetes
 import monitoring
 import units
 from chain import Chain
-from checks import Checks, Failure
+from checks import FAULTS, Checks, Failure
 
 
 def main(binary, cache):
@@ -22,7 +21,7 @@ def main(binary, cache):
         try:
             with Chain(binary, chain) as running:
                 monitoring.check_live(checks, running)
-        except (Failure, OSError, subprocess.SubprocessError) as error:
+        except FAULTS as error:
             checks.run("the chain runs", fail, error, chain)
         units.check(checks, binary, cache, folder)
     print(f"{checks.passed} passed, {checks.failed} failed")

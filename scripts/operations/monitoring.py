@@ -6,7 +6,7 @@ import re
 import dashboard
 import yaml
 from chain import PARTS
-from checks import ROOT, Failure, require, run, within
+from checks import ROOT, Failure, require, run, until
 
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"
 METRIC = re.compile(r"\b(?:satscope|process)_[a-z0-9_]+|\bup\b")
@@ -30,7 +30,7 @@ def check_live(checks, chain):
         checks.run(f"promtool finds no fault in the metrics of the {part}",
                    lambda part=part: run("promtool", "check", "metrics", given=chain.metrics(part)))
         checks.run(f"no metric of the {part} has many series", has_few_series, chain, part)
-    checks.run("Prometheus reaches each part", within, 30, "up",
+    checks.run("Prometheus reaches each part", until, 30, "up",
                lambda: len(chain.query("up == 1")) == len(PARTS))
     checks.run("the historian reads the past, and `satscope history status` tells the same", fills_the_past, chain)
     checks.run("each query of the dashboard is answered", each_panel_has_data, chain)
@@ -105,14 +105,14 @@ def each_panel_has_data(chain):
         return [f"{title}: {expression}" for title, expression in wanted if not numbers(chain, expression)]
 
     try:
-        within(60, "an answer to each query", lambda: not unanswered())
+        until(60, "an answer to each query", lambda: not unanswered())
     except Failure as failure:
         raise Failure("\n".join(unanswered())) from failure
 
 
 def fills_the_past(chain):
     """Until it follows the tip: then its file holds as many blocks with a price as its metrics say."""
-    within(240, "the past", lambda: chain.query('satscope_historian_state{state="following"} == 1'))
+    until(240, "the past", lambda: chain.query('satscope_historian_state{state="following"} == 1'))
 
     def agree():
         told = json.loads(run(chain.binary, "history", "status", "--state-dir", chain.folder / "history", "--format", "json"))
@@ -123,7 +123,7 @@ def fills_the_past(chain):
         return finals > 0 and metric == {"blocks": told[0]["blocks"], "final_periods": finals}
 
     # A block may come between the two questions.
-    within(30, "the same numbers", agree)
+    until(30, "the same numbers", agree)
 
 
 def numbers(chain, expression):
@@ -149,6 +149,6 @@ def is_quiet(chain):
     try:
         # An alert on something that was missing at the first evaluation, such as a price, may be
         # pending until the next.
-        within(30, "quiet", lambda: not odd())
+        until(30, "quiet", lambda: not odd())
     except Failure as failure:
         raise Failure("\n".join(odd())) from failure
