@@ -13,11 +13,13 @@ import time
 from pathlib import Path
 
 from chain import PARTS, Chain
+from checks import require
 
 # Long enough for a block or two, each of which confirms thousands of payments.
 SECONDS = 600
 RATE = 7
-SUBSCRIPTIONS = 100
+# All that the analyzer takes: 64, of which the gateway and the historian have one each.
+SUBSCRIPTIONS = 62
 SECONDS_WITH_MANY = 60
 SUBSCRIBE = "satscope.v1.PriceService/PriceUpdates"
 
@@ -94,6 +96,8 @@ def analyzer_with_many(chain):
         one.stdin.write(b"\0\0\0\0\0")
         one.stdin.close()
     time.sleep(15)
+    left_out = value(chain, 'sum(satscope_grpc_refused_total{job="satscope-analyzer"}) or vector(0)')
+    require(left_out == 0, f"the analyzer refused {left_out:.0f} of {SUBSCRIPTIONS} subscriptions")
     before = cpu(chain)["analyzer"]
     time.sleep(SECONDS_WITH_MANY)
     used = (cpu(chain)["analyzer"] - before) / SECONDS_WITH_MANY
