@@ -34,6 +34,7 @@ pub use archive::Archive;
 pub use open_graph::PublicUrl;
 pub use page::Index;
 pub use picture::Pictures;
+use query::only;
 pub use questions::Questions;
 
 /// The sources that answers are made from.
@@ -68,24 +69,34 @@ impl Rest {
         }
     }
 
-    /// All routes of `/api/v1` but the event stream, and the health, the pictures and the page.
+    /// All routes of `/api/v1` but the event stream, and the health, the pictures and the page. Addresses in the shape of other
+    /// servers pass over parameters that they do not know, because those servers' clients add some of their own.
     pub fn routes(&self) -> Router {
         Router::new()
-            .route("/api/v1/price", get(price::price))
+            .route("/api/v1/price", only(&[], get(price::price)))
             .route("/api/v1/prices", get(price::prices))
             .route("/api/rates", get(btcpay::rates))
             .route(
                 "/api/v1/exchange-rates",
                 get(exchange_rates::exchange_rates),
             )
-            .route("/api/v1/points", get(points::points))
-            .route("/api/v1/history", get(history::history))
-            .route("/api/v1/history/coverage", get(archive::coverage))
+            .route("/api/v1/points", only(&["format"], get(points::points)))
+            .route(
+                "/api/v1/history",
+                only(&history::PARAMETERS, get(history::history)),
+            )
+            .route(
+                "/api/v1/history/coverage",
+                only(&[], get(archive::coverage)),
+            )
             .route("/api/v1/historical-price", get(archive::historical_price))
-            .route("/api/v1/candles", get(archive::candles))
-            .route("/api/v1/evidence", get(evidence::amounts))
-            .route("/price.svg", get(picture::svg))
-            .route("/price.png", get(picture::png))
+            .route(
+                "/api/v1/candles",
+                only(&["step", "from", "to", "format"], get(archive::candles)),
+            )
+            .route("/api/v1/evidence", only(&[], get(evidence::amounts)))
+            .route("/price.svg", only(&[], get(picture::svg)))
+            .route("/price.png", only(&[], get(picture::png)))
             .route("/health", get(health::health))
             .route(description::OPENAPI, get(description::openapi))
             .route(description::MESSAGES, get(description::messages))

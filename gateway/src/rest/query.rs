@@ -2,8 +2,11 @@
 //! form.
 
 use axum::{
-    extract::{FromRequestParts, Query as Pairs},
+    extract::{FromRequestParts, Query as Pairs, Request},
     http::{StatusCode, request::Parts},
+    middleware::{Next, from_fn},
+    response::IntoResponse as _,
+    routing::MethodRouter,
 };
 
 use crate::answer::problem::Problem;
@@ -60,6 +63,42 @@ impl Query {
             _ => Ok(()),
         }
     }
+
+    /// Refuses parameters of any name but these.
+    ///
+    /// # Errors
+    /// With the first other name, and these.
+    fn has_only(&self, names: &[&str]) -> Result<(), String> {
+        let is_other = |name: &str| !names.contains(&name);
+        let Some((other, _)) = self.0.iter().find(|(name, _)| is_other(name)) else {
+            return Ok(());
+        };
+        Err(match names {
+            [] => format!("{other}: expected no parameter; got one"),
+            [name] => format!("{other}: expected no parameter but {name}; got another"),
+            [names @ .., last] => {
+                let names = names.join(", ");
+                format!("{other}: expected no parameter but {names} and {last}; got another")
+            }
+        })
+    }
+}
+
+/// The route of an address whose parameters have these names. A query with any other is refused, because a misspelt parameter
+/// would otherwise be passed over, and the answer would be to another question.
+pub fn only<S>(names: &'static [&'static str], route: MethodRouter<S>) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let layer = from_fn(
+        move |query: Query, request: Request, next: Next| async move {
+            match query.has_only(names) {
+                Ok(()) => next.run(request).await,
+                Err(detail) => bad(detail).into_response(),
+            }
+        },
+    );
+    route.route_layer(layer)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
@@ -85,5 +124,30 @@ impl From<&[(&str, &str)]> for Query {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Query(pairs.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_of_another_name_is_named_with_those_that_are_expected() {
+        let query = Query::from(&[("step", "1h"), ("form", "csv"), ("to", "5")][..]);
+        assert_eq!(query.has_only(&["form", "step", "to"]), Ok(()));
+        assert_eq!(Query::default().has_only(&[]), Ok(()));
+        for (names, expected) in [
+            (&[][..], "step: expected no parameter; got one"),
+            (
+                &["step"],
+                "form: expected no parameter but step; got another",
+            ),
+            (
+                &["from", "to", "step"],
+                "form: expected no parameter but from, to and step; got another",
+            ),
+        ] {
+            assert_eq!(query.has_only(names), Err(expected.to_owned()));
+        }
     }
 }

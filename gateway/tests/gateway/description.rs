@@ -222,6 +222,56 @@ async fn every_route_is_described() {
     }
 }
 
+/// Addresses that pass over unknown parameters: those in the shape of other servers, those of operators, and files.
+const PASSING_OVER: [&str; 11] = [
+    "/api/v1/prices",
+    "/api/rates",
+    "/api/v1/exchange-rates",
+    "/api/v1/historical-price",
+    "/api/v1/stream",
+    "/ws/mempool",
+    "/api/v1/openapi.yaml",
+    "/api/v1/websocket-message.schema.json",
+    "/health",
+    "/healthz",
+    "/readyz",
+];
+
+#[tokio::test]
+async fn a_parameter_that_is_not_described_is_refused_with_those_that_are() {
+    let description = Description::read();
+    let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+    let gateway = gateway(analyzer.address, &[]).await;
+    let paths = description.document["paths"].as_object().unwrap();
+    for (path, operations) in paths {
+        let response = gateway.get(&format!("{path}?form=csv")).await;
+        if PASSING_OVER.contains(&path.as_str()) {
+            assert_ne!(response.status(), 400, "{path}");
+            continue;
+        }
+        assert_eq!(response.status(), 400, "{path}");
+        let problem: Value = response.json().await.unwrap();
+        let detail = problem["detail"].as_str().unwrap();
+        let rest = detail.strip_prefix("form: expected no parameter").unwrap();
+        let named = rest.split(';').next().unwrap().replace(" and ", ", ");
+        let named: BTreeSet<&str> = match named.strip_prefix(" but ") {
+            Some(names) => names.split(", ").collect(),
+            None => BTreeSet::new(),
+        };
+        let described = operations["get"]["parameters"].as_array();
+        let described = described.into_iter().flatten().map(|one| {
+            let elsewhere = one["$ref"].as_str().map(|pointer| &pointer[1..]);
+            elsewhere.map_or(one, |pointer| {
+                description.document.pointer(pointer).unwrap()
+            })
+        });
+        let described = described.filter(|one| one["in"] == "query");
+        let described: BTreeSet<&str> =
+            described.map(|one| one["name"].as_str().unwrap()).collect();
+        assert_eq!(named, described, "{path}");
+    }
+}
+
 #[test]
 fn the_count_of_transactions_is_described_with_what_was_read_back_at_the_start() {
     let messages = include_str!("../../websocket-message.schema.json");

@@ -132,6 +132,7 @@ async fn no_log_line_and_no_metric_tells_which_moment_a_client_asks_about() {
         ("/api/v1/candles?step=1h&from=", "1709311010"),
         ("/api/v1/nothing?at=", "1709311011"),
         ("/api/v1/points?format=", "1709311012"),
+        ("/api/v1/candles?form=", "1709311013"),
     ];
     assert!(lines_with(secrets[0].1).is_empty());
     let historian = Historian::start(some_prices()).await;

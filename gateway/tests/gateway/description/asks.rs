@@ -51,7 +51,7 @@ pub const NOT_YET: [Ask; 12] = [
 ];
 
 /// When there is one.
-pub const THEN: [Ask; 36] = [
+pub const THEN: [Ask; 40] = [
     ask("/api/v1/price", 200, JSON),
     Ask {
         headers: &[("accept", "text/plain")],
@@ -127,7 +127,19 @@ pub const THEN: [Ask; 36] = [
     ask("/healthz", 200, JSON),
     ask("/readyz", 200, JSON),
     ask("/api/v1/stream", 200, "text/event-stream"),
+    misspelt("/api/v1/price"),
+    misspelt("/api/v1/evidence"),
+    misspelt("/price.svg"),
+    misspelt("/price.png"),
 ];
+
+/// A misspelt parameter.
+const fn misspelt(path: &'static str) -> Ask {
+    Ask {
+        query: "?form=csv",
+        ..ask(path, 400, PROBLEM)
+    }
+}
 
 const HANDSHAKE: [(&str, &str); 4] = [
     ("connection", "Upgrade"),
@@ -144,7 +156,7 @@ const FROM_ELSEWHERE: [(&str, &str); 5] = [
 ];
 
 /// What a historian is asked for.
-pub const PAST: [Ask; 21] = [
+pub const PAST: [Ask; 22] = [
     of_past("/api/v1/history", "?range=1y", 200, JSON),
     of_past("/api/v1/history", "?range=24h&source=block", 200, JSON),
     of_past("/api/v1/history", "?height=832700", 200, JSON),
@@ -201,6 +213,7 @@ pub const PAST: [Ask; 21] = [
     unchanged("/api/v1/candles"),
     ask("/api/v1/history/coverage", 200, JSON),
     unchanged("/api/v1/history/coverage"),
+    misspelt("/api/v1/history/coverage"),
 ];
 
 const fn of_past(
