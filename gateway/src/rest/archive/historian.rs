@@ -3,7 +3,7 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -29,10 +29,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// anew, because the machine at its other end may have gone without a word.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
+/// Longest time for which a coverage is kept for questions about single prices.
+const KEPT: Duration = Duration::from_secs(1);
+
 /// A client of the historian, over one connection that is opened when the first question comes.
 #[derive(Clone, Debug)]
 pub struct Historian {
     client: HistoryServiceClient<Connection>,
+    /// The newest coverage, and when it came.
+    covered: Arc<Mutex<Option<(Instant, Coverage)>>>,
     complaints: Arc<Mutex<LogLimiter>>,
 }
 
@@ -45,6 +50,7 @@ impl Historian {
         Historian {
             // Twice `PATIENCE`, so that a slow answer is not taken for a lost connection.
             client: HistoryServiceClient::new(upstream.when_asked(PATIENCE * 2)),
+            covered: Arc::default(),
             complaints: Arc::default(),
         }
     }
@@ -139,7 +145,26 @@ impl Historian {
         let coverage = self
             .ask(client.get_coverage(GetCoverageRequest {}), read)
             .await?;
-        coverage.ok_or_else(cannot)
+        let coverage = coverage.ok_or_else(cannot)?;
+        *self.covered() = Some((Instant::now(), coverage.clone()));
+        Ok(coverage)
+    }
+
+    /// The coverage that the historian reported less than [`KEPT`] ago; if there is none, the one that it reports now. A flood
+    /// of questions about single prices so costs the historian one search of its file in a second, and not one for each.
+    ///
+    /// # Errors
+    /// As [`Self::price_at`].
+    pub async fn coverage_of_this_second(&self) -> Result<Coverage, String> {
+        let kept = self.covered().clone();
+        match kept.filter(|(at, _)| at.elapsed() < KEPT) {
+            Some((_, coverage)) => Ok(coverage),
+            None => self.coverage().await,
+        }
+    }
+
+    fn covered(&self) -> MutexGuard<'_, Option<(Instant, Coverage)>> {
+        self.covered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for an answer and reads it, counts the outcome, and logs a failure without the question's content.

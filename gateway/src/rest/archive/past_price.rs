@@ -9,7 +9,12 @@ use satscope_kit::moment::moment;
 use serde::Serialize;
 
 use super::{
-    Question, historian::Historian, hours, read::Price, rows::Particulars, tagged, unanswered,
+    Question,
+    historian::Historian,
+    hours,
+    read::{Coverage, Price},
+    rows::Particulars,
+    tagged, unanswered,
 };
 use crate::{
     answer::{etag::revalidated, json::json, problem::Problem},
@@ -248,18 +253,34 @@ async fn hourly(
     archive.answer(question, make, content_type, headers).await
 }
 
-/// The newest price at or before this time; `None` if there is none. While blocks before that time are unread, its newest price may
-/// be unknown. Then there is no answer yet, because clients would take an old or made-up price for the right one.
+/// The newest price at or before this time; `None` if there is none.
+///
+/// # Errors
+/// If the historian gives no usable answer, or has [`unread`] blocks of that time.
 async fn at(historian: &Historian, time: u64) -> Result<Option<Price>, String> {
     let price = historian.price_at(time).await?;
-    let is_recent = |price: &Price| price.time.saturating_add(LONG_AGO) >= time;
-    if !price.as_ref().is_some_and(is_recent)
-        && time >= BEFORE_ALL_PRICES
-        && historian.coverage().await?.may_be_unread_at(time)
-    {
-        return Err("it has not read the blocks of that time yet".to_owned());
+    if is_old(price.as_ref(), time) {
+        unread(&historian.coverage_of_this_second().await?, time)?;
     }
     Ok(price)
+}
+
+/// Whether the newest known price at or before `time`, Unix seconds, is so old that a newer block may be unread.
+pub fn is_old(newest: Option<&Price>, time: u64) -> bool {
+    let is_recent = |price: &Price| price.time.saturating_add(LONG_AGO) >= time;
+    !newest.is_some_and(is_recent) && time >= BEFORE_ALL_PRICES
+}
+
+/// Refuses an answer about `time`, Unix seconds, while blocks of that time may be unread. Clients would take an old price, a
+/// made-up one or none for the right answer.
+///
+/// # Errors
+/// With the reason for the client.
+pub fn unread(coverage: &Coverage, time: u64) -> Result<(), String> {
+    match coverage.may_be_unread_at(time) {
+        true => Err("it has not read the blocks of that time yet".to_owned()),
+        false => Ok(()),
+    }
 }
 
 /// The element of a price at one time, if there is one. A client that asks for one currency gets a made-up element in its place.

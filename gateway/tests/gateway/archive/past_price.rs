@@ -1,11 +1,16 @@
 //! The price at a time and the hours before it, in the shape of mempool.space.
 
+use std::time::Instant;
+
 use reqwest::{Client, header};
 use satscope_proto::v1::{BlockState, HistorianState};
 use serde_json::{Value, json};
 
 use super::{detail_of, header_of, json_of, text_of, with};
-use crate::support::historian::{Historian, MARCH, block, some_prices};
+use crate::support::{
+    historian::{Historian, MARCH, block, some_prices},
+    until,
+};
 
 #[tokio::test]
 async fn the_price_at_a_time_has_the_shape_of_mempool_space() {
@@ -160,9 +165,30 @@ async fn no_price_is_made_up_of_a_time_that_is_still_to_be_read() {
     assert_eq!(json_of(&gateway, &told).await["prices"][0]["USD"], 40_000);
     let later = format!("{path}?timestamp={}", old.time + 3600);
     assert_eq!(detail_of(&gateway, &later, 503).await, not_read);
+    // The coverage of the last second is used.
     let future = format!("{path}?timestamp=4000000000");
+    until("the newest price", async || {
+        gateway.get(&future).await.status() == 200
+    })
+    .await;
     assert_eq!(
         json_of(&gateway, &future).await["prices"][0]["USD"],
         60_300.59
     );
+}
+
+#[tokio::test]
+async fn the_coverage_is_asked_once_a_second_for_all_who_ask_for_old_prices() {
+    const QUESTIONS: u64 = 60;
+    let historian = Historian::start(some_prices()).await;
+    historian.covers(|coverage| coverage.state = HistorianState::Filling.into());
+    let (gateway, _analyzer) = with(&historian).await;
+    let (began, before) = (Instant::now(), historian.asked());
+    for nth in 1..=QUESTIONS {
+        let path = format!("/api/v1/historical-price?timestamp={}", MARCH - nth);
+        detail_of(&gateway, &path, 503).await;
+    }
+    let most = QUESTIONS + began.elapsed().as_secs() + 1;
+    let asked = historian.asked() - before;
+    assert!((QUESTIONS + 1..=most).contains(&asked), "{asked} of {most}");
 }
