@@ -5,7 +5,7 @@ use satscope_proto::v1::HistorySource;
 
 use super::{
     historian::Historian,
-    past_price::{self, Currencies, Element},
+    past_price::{self, Currencies, Element, is_old, unread},
     read::MOST,
     tagged,
 };
@@ -31,8 +31,10 @@ impl Asked {
         historian: Historian,
         exchange: Exchange,
     ) -> Result<impl FnOnce() -> Answer + Send + 'static, String> {
-        let ends = historian.coverage().await?.ends();
-        let (first, last) = ends.ok_or_else(|| "it has no price yet".to_owned())?;
+        let coverage = historian.coverage().await?;
+        let (first, last) = coverage
+            .ends()
+            .ok_or_else(|| "it has no price yet".to_owned())?;
         let to = self.before.map_or(last + 1, |before| before.min(last + 1));
         let from = oldest_hour(to);
         let series = historian
@@ -40,6 +42,10 @@ impl Asked {
             .await?;
         if !series.is_complete {
             return Err("it has more prices than it was asked for".to_owned());
+        }
+        let newest = to.saturating_sub(1);
+        if is_old(series.prices.last(), newest) {
+            unread(&coverage, newest)?;
         }
         Ok(move || {
             let rows = series.prices.iter().rev();

@@ -178,6 +178,36 @@ async fn no_price_is_made_up_of_a_time_that_is_still_to_be_read() {
 }
 
 #[tokio::test]
+async fn hours_that_are_still_to_be_read_are_not_said_to_be_none() {
+    let historian = Historian::start(some_prices()).await;
+    let (gateway, _analyzer) = with(&historian).await;
+    let rows = async |before: u64| {
+        let path = format!("/api/v1/historical-price?before={before}");
+        json_of(&gateway, &path).await["prices"].clone()
+    };
+    assert_eq!(rows(MARCH).await, json!([]), "all has been read");
+    let old = block(600_000, MARCH - 90 * 86_400, 4_000_000, BlockState::Final);
+    let mut prices = some_prices();
+    prices.insert(0, old);
+    historian.knows(prices);
+    historian.covers(|coverage| {
+        coverage.wanted_blocks = 900_000;
+        coverage.since_time = Some(MARCH);
+        coverage.tip_height = coverage.last_height;
+        coverage.state = HistorianState::Filling.into();
+    });
+    for before in [MARCH - 5, MARCH - 86_400, old.time] {
+        let path = format!("/api/v1/historical-price?before={before}");
+        let expected = "the historian has no answer: it has not read the blocks of that time yet";
+        assert_eq!(detail_of(&gateway, &path, 503).await, expected, "{before}");
+    }
+    assert_eq!(rows(old.time + 60).await[0]["USD"], 40_000);
+    assert_eq!(rows(MARCH + 7200).await.as_array().unwrap().len(), 3);
+    assert_eq!(rows(4_000_000_000).await[0]["USD"], 60_301);
+    assert_eq!(rows(5).await, json!([]), "there was no price at that time");
+}
+
+#[tokio::test]
 async fn the_coverage_is_asked_once_a_second_for_all_who_ask_for_old_prices() {
     const QUESTIONS: u64 = 60;
     let historian = Historian::start(some_prices()).await;
