@@ -17,7 +17,7 @@ use satscope_proto::v1::{
 use support::{
     chain::{Served, StandIn},
     grpc::channel,
-    metrics::Scrape,
+    metrics::{Scrape, get},
     part::{Folder, reserve_address, satscope},
     wait::{in_time, until},
 };
@@ -146,6 +146,50 @@ async fn the_past_is_served_while_node_and_analyzer_are_away() {
         (&told[0]["blocks"], &told[0]["chain"]),
         (&41.into(), &CHAIN.into())
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_read_that_no_blocks_come() {
+    let folder = Folder::new("historian-no-rpc");
+    left_by_an_earlier_one(&folder, hash(0));
+    let served = historian(&folder, reserve_address()).await;
+    until("word of the blocks", async || {
+        let (status, said) = get(&format!("http://{}/readyz", served.metrics)).await;
+        assert_eq!(status, 200, "the past is served");
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let why = &said["impaired"]["blocks"];
+        (why == "the node has no RPC to read blocks from").then_some(())
+    })
+    .await;
+}
+
+#[test]
+fn status_tells_of_each_file_before_it_fails_for_a_bad_one() {
+    let folder = Folder::new("historian-status");
+    left_by_an_earlier_one(&folder, hash(0));
+    for name in ["history-a.sqlite", "recent-a.sqlite"] {
+        let path = PathBuf::from(folder.path()).join(name);
+        std::fs::write(path, "no database".repeat(500)).unwrap();
+    }
+    let status = |format: &str| {
+        let asked = ["history", "status", "--format", format, "--state-dir"];
+        let status = satscope().args(asked).arg(folder.path()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (
+            status.status.code(),
+            text(&status.stdout),
+            text(&status.stderr),
+        )
+    };
+    let (code, told, faults) = status("text");
+    assert_eq!(code, Some(1), "{faults}");
+    assert!(told.contains("41 with a price of 41 read"), "{told}");
+    for name in ["history-a.sqlite", "recent-a.sqlite"] {
+        assert!(faults.contains(name), "{faults}");
+    }
+    let (code, told, _) = status("json");
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &told[0]["blocks"]), (Some(1), &41.into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
