@@ -53,6 +53,11 @@ fn block_files() {
 }
 
 #[test]
+fn packs() {
+    run("pack");
+}
+
+#[test]
 fn what_websocket_clients_send() {
     run("websocket");
 }

@@ -17,7 +17,7 @@ use std::{hint::black_box, process::Command};
 use bitcoin::{ScriptBuf, consensus::serialize, hashes::Hash as _};
 use market::{MINUTE_MS, Market, START_MS};
 use satscope_filter::{Filter, RawTransaction};
-use satscope_ingest::path::Path;
+use satscope_ingest::path::{self, Path};
 use satscope_oracle::Window;
 use support::publisher::payment;
 
@@ -124,9 +124,9 @@ fn the_txid_of_a_transaction() {
 #[test]
 fn the_filter() {
     let filter = Filter::default();
-    assert_instructions("the_filter", 571, (500, 2500), bodies, |bodies, number| {
-        let transaction = RawTransaction::read(body(bodies, number)).unwrap();
-        black_box(filter.judge(&transaction, |_| false)).ok();
+    assert_instructions("the_filter", 714, (500, 2500), bodies, |bodies, number| {
+        let judged = path::judged(&filter, body(bodies, number)).unwrap();
+        black_box(judged).ok();
     });
 }
 
@@ -142,7 +142,7 @@ fn a_transaction_from_its_bytes_to_the_log() {
     };
     assert_instructions(
         "a_transaction_from_its_bytes_to_the_log",
-        12_148,
+        12_829,
         (2560, 10_240),
         prepared,
         |(sent, path), number| {
@@ -199,7 +199,7 @@ fn an_amount_into_the_oracles_window() {
     };
     assert_instructions(
         "an_amount_into_the_oracles_window",
-        5_873,
+        5_567,
         (500, 2500),
         prepared,
         |(values, window), number| {

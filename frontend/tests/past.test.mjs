@@ -8,7 +8,7 @@ import { readTyped, refusedAt, toldOf, unanswered } from "../js/panels/past-word
 import { messageOf, progressOf } from "../js/panels/plot-words.js";
 import { firstFrom } from "../js/plot/past.js";
 import { followedPrices, shownLine } from "../js/plot/prices.js";
-import { seriesWords } from "../js/plot/titles.js";
+import { doubtWords, seriesWords } from "../js/plot/titles.js";
 import { Inquiry } from "../js/shell/archive.js";
 import { isApart, reachOf, refusalOf, shownSeries, wantedSeries } from "../js/state/archive.js";
 import { goneSpan, showFromHistory } from "../js/state/gone.js";
@@ -174,6 +174,17 @@ test("the title says which prices are shown", () => {
   assert.match(words({ minutesFrom: 5e5 }), /^prices of blocks, then of minutes from .+ on$/);
   assert.equal(words({ minutesFrom: 5e5 }, { start: 6e5, end: 7e5 }), "prices of minutes");
   assert.equal(words({ minutesFrom: 5e5 }, { start: 1e5, end: 2e5 }), "prices of blocks");
+});
+
+test("the title says whether prices that are shown are unverified", () => {
+  const { prices } = readSeries({ from: 0, to: 9e9, prices: [row(100), row(200, 1e5, { state: "unverified" }), row(300, 1e5, { state: "unverified" }), row(400)] });
+  const words = (start, end) => doubtWords({ prices }, { start, end });
+  assert.equal(words(0, 500), "unverified in part");
+  assert.equal(words(200, 300), "unverified");
+  assert.equal(words(300, 301), "unverified");
+  assert.equal(words(301, 500), "");
+  assert.equal(words(0, 199), "");
+  assert.equal(words(500, 600), "");
 });
 
 test("a price is found by its time", () => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setLocale } from "../js/base/format.js";
+import { readSeries } from "../js/link/archive.js";
 import { estimatesTable, paymentsTable } from "../js/state/table.js";
 
 const dot = (timestamp, price, state) => ({ id: "x", timestamp, price, valueSats: 104_281, roundUsd: 100, state });
@@ -26,9 +27,16 @@ test("estimates with their intervals", () => {
   const entries = [50, 100, 150, 250].map((timestamp) => ({ timestamp, price: 97_188.5, low: 97_000, high: 97_400 }));
   const lines = estimatesTable(entries, { low: 100, high: 200 }).split("\r\n");
   assert.deepEqual(lines, [
-    "time_utc,unix_seconds,price_usd,interval_low_usd,interval_high_usd",
-    "1970-01-01T00:01:40.000Z,100,97188.50,97000.00,97400.00",
-    "1970-01-01T00:02:30.000Z,150,97188.50,97000.00,97400.00",
+    "time_utc,unix_seconds,price_usd,interval_low_usd,interval_high_usd,state",
+    "1970-01-01T00:01:40.000Z,100,97188.50,97000.00,97400.00,",
+    "1970-01-01T00:02:30.000Z,150,97188.50,97000.00,97400.00,",
     "",
   ]);
+});
+
+test("prices of the past with their states, so that an unverified one is known for that", () => {
+  const price = (time, more) => ({ time, price: 97_188.5, interval: { low: 97_000, high: 97_400 }, source: "block", ...more });
+  const { prices } = readSeries({ from: 0, to: 200, prices: [price(100, { state: "unverified" }), price(150, { state: "final" }), price(160, { state: 'odd",x' }), price(170, { source: "minute" })] });
+  const states = estimatesTable(prices, { low: 100, high: 200 }).split("\r\n").map((line) => line.split(",")[5]);
+  assert.deepEqual(states, ["state", "unverified", "final", "", "", undefined]);
 });

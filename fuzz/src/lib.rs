@@ -21,19 +21,22 @@ use satscope_bitcoin::rpc::{
 use satscope_filter::{Filter, Judged, RawTransaction, each_transaction};
 use serde_json::{Value, json};
 
+pub mod pack;
 pub mod websocket;
+pub use pack::pack;
 pub use websocket::websocket;
 
 /// A target's name and body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets; each has its folder of this name in the corpus.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("zmq_frame", zmq_frame),
     ("transaction", transaction),
     ("recording", recording),
     ("rpc_answer", rpc_answer),
     ("block_file", block_file),
+    ("pack", pack),
     ("websocket", websocket),
 ];
 

@@ -13,3 +13,5 @@ use axum::http::HeaderName;
 pub const AGE: HeaderName = HeaderName::from_static("x-satscope-age-seconds");
 /// Header with the reason why the price is stale; absent if it is not stale.
 pub const STALE: HeaderName = HeaderName::from_static("x-satscope-stale");
+/// Header with the word `unverified` if a price of the past in the answer is unverified; absent if none is.
+pub const STATE: HeaderName = HeaderName::from_static("x-satscope-state");

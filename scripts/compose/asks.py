@@ -85,6 +85,12 @@ def has_live_prices():
     require(seen >= 3, f"{seen} messages in 4 s; expected 3")
 
 
+def has_currencies(expected):
+    """The currencies beside the dollar are these."""
+    found = [rate["currency"] for rate in asked(gateway("/api/v1/exchange-rates"))["rates"]]
+    require(found == expected, f"the currencies are {found}; expected {expected}")
+
+
 def coverage():
     """What the gateway says of how far the past is known."""
     return asked(gateway("/api/v1/history/coverage"))

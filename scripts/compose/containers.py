@@ -64,6 +64,15 @@ def cannot_write(container):
     raise Failure(f"root can write in {container}")
 
 
+def cannot_write_rates(project):
+    """The folder of exchange rates is mounted read-only, for root too."""
+    try:
+        run("docker", "exec", "--user", "0", project.container("gateway"), "touch", "/run/rates/fx.csv")
+    except Failure:
+        return
+    raise Failure("root can write the exchange rates in a gateway's container")
+
+
 def is_bounded(container):
     (found,) = inspected(container)
     host = found["HostConfig"]

@@ -23,7 +23,7 @@ PORTS = {
     "GRAFANA_PORT": "3000",
 }
 # The checks test docker-compose.yml as it stands, without the settings of this machine.
-UNSET = ("NODE_LOGIN", "INGEST_USER", "HISTORIAN_MEMORY", "COMPOSE_PROFILES", "REVISION")
+UNSET = ("NODE_LOGIN", "FX_FOLDER", "INGEST_USER", "HISTORIAN_MEMORY", "COMPOSE_PROFILES", "REVISION")
 # The exit codes of a shell that a signal ends: 128 and the signal's number.
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
@@ -132,6 +132,8 @@ def check_other_nodes(checks, project):
     project.gateways, project.others = 1, []
     checks.run("SATSCOPE_ZMQ_ENDPOINT points ingest to it", project.up_on_other_node)
     checks.run("the price is that node's", within, 60, asks.has_found, 60_000)
+    checks.run("the gateway reads the folder's exchange rates, and new ones", project.exchanges_rates)
+    checks.run("the gateway cannot write the folder", containers.cannot_write_rates, project)
     checks.run("the simulator stands by meanwhile", losses.stand_by, project, "simulator")
     checks.run("SIGTERM ends each with exit code 0 there too", losses.stop_in_order, project)
     output("docker", "rm", "--force", project.other_node, may_fail=True)

@@ -3,7 +3,8 @@
 import json
 import os
 
-from checks import ROOT, output, require, run
+import asks
+from checks import ROOT, output, require, run, within
 
 
 class Project:
@@ -77,13 +78,35 @@ class Project:
         return f"{self.name}-node"
 
     def up_on_other_node(self):
+        self.write_rates("EUR,0.92\n")
         self.up({
+            "SATSCOPE_FX_FILE": "/run/rates/fx.csv",
+            "FX_FOLDER": str(self.rates),
             "SATSCOPE_ZMQ_ENDPOINT": f"tcp://{self.other_node}:28332",
             "SATSCOPE_RPC_URL": f"http://{self.other_node}:8332",
             "SATSCOPE_RPC_USER": "someone",
             "SATSCOPE_RPC_PASSWORD_FILE": "/run/node/password",
             "NODE_LOGIN": str(self.work / "login"),
         })
+
+    @property
+    def rates(self):
+        return self.work / "rates"
+
+    def write_rates(self, text):
+        """Puts a file of exchange rates in the place of the one before, as docs/operations.md says."""
+        self.rates.mkdir(exist_ok=True)
+        self.rates.chmod(0o755)
+        new = self.rates / "fx.new"
+        new.write_text(text)
+        new.chmod(0o444)
+        new.rename(self.rates / "fx.csv")
+
+    def exchanges_rates(self):
+        """The gateway has the currency of the file, and soon that of a file that takes its place."""
+        within(30, asks.has_currencies, ["EUR"])
+        self.write_rates("GBP,0.79\n")
+        within(30, asks.has_currencies, ["GBP"])
 
     def up_with_node(self):
         """Starts what deploy/compose/node.env brings, which moves no port."""

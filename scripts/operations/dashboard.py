@@ -120,6 +120,10 @@ ROWS = [
           (f"rate(satscope_gateway_upstream_losses_total{RATE})", "losses {{instance}}")]),
         (LINES, "Open files", "Each client is one.", "short", 8,
          [('process_open_fds{job=~"satscope.*"}', "{{job}} {{instance}}")]),
+        (LINES, "Currencies", "Of fx_file: with a rate of any date, and with one for a price of now; empty without the file.", "short", 8,
+         [("min by (rate) (satscope_gateway_fx_currencies)", "{{rate}}")]),
+        (LINES, "Age of the exchange rates", "Since the last change of fx_file that is in use; an undated rate holds for 7 days.", "s", 8,
+         [("max(satscope_gateway_fx_file_age_seconds)", "oldest at a gateway")]),
     ]),
     ("Historian", [
         (STAT, "History filled", "Blocks that have been read, of those that the node has to be read.", "percentunit", 4,

@@ -7,7 +7,7 @@ import yaml
 from checks import ROOT, Failure, require, run
 
 FOLDER = ROOT / "deploy/kubernetes"
-OVERLAYS = ("simulated", "production")
+OVERLAYS = ("simulated", "production", "currencies")
 WORKLOADS = ("Deployment", "StatefulSet")
 
 
@@ -22,6 +22,7 @@ def check(checks, binary):
         checks.run(f"each pod of {overlay} can ask for names, of NodeLocal's cache too", asks_for_names, objects)
         checks.run(f"the gateways of {overlay} take all clients of one ingress", stands_behind_an_ingress, objects, binary)
         checks.run(f"one historian of {overlay} writes the history, for the gateways alone", has_one_historian, objects)
+        checks.run(f"the gateways of {overlay} only read exchange rates, from a volume", reads_rates, objects, overlay)
         checks.run(f"ports and selectors of {overlay} meet", meets, objects)
         checks.run(f"the program takes the settings of {overlay}", takes_settings, objects, binary)
 
@@ -129,6 +130,19 @@ def has_one_historian(objects):
     users = [pod for pod, _, spec in pods(objects) for volume in spec.get("volumes", [])
              if volume.get("persistentVolumeClaim", {}).get("claimName") == "history"]
     require(users == ["Deployment historian"], f"{users} have the history's volume")
+
+
+def reads_rates(objects, overlay):
+    """Where `fx_file` is set, it lies in a volume that is read-only and mounted whole, so that a new ConfigMap reaches the pod."""
+    spec = next(spec for pod, _, spec in pods(objects) if pod == "Deployment gateway")
+    container, = spec["containers"]
+    file = {entry["name"]: entry["value"] for entry in container["env"]}.get("SATSCOPE_FX_FILE")
+    require((file is not None) == (overlay == "currencies"), f"fx_file is {file}")
+    if file:
+        mount, = (mount for mount in container["volumeMounts"] if mount["mountPath"] == file.rpartition("/")[0])
+        require(mount.get("readOnly") is True and "subPath" not in mount, f"the rates are mounted as {mount}")
+        volume, = (volume for volume in spec["volumes"] if volume["name"] == mount["name"])
+        require(volume["configMap"].get("optional") is True, "a gateway without rates would not start")
 
 
 def meets(objects):

@@ -49,6 +49,19 @@ has_price() {
     grep --quiet '"price":[1-9]' <&3
 }
 
+# has_rate CURRENCY: whether the gateway uses a rate of this currency from fx_file.
+has_rate() {
+    exec 3<>/dev/tcp/127.0.0.1/8000 || return 1
+    printf 'GET /api/v1/exchange-rates HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3
+    grep --quiet "\"$1\"" <&3
+}
+
+# reads_new_rates: a file that takes the place of the one before is read without a restart.
+reads_new_rates() {
+    echo GBP,0.79 >/etc/satscope/fx.new && chmod 644 /etc/satscope/fx.new && mv /etc/satscope/fx.new /etc/satscope/fx.csv &&
+        within 30 has_rate GBP
+}
+
 # is_confined UNIT: whether the kernel reports no root, no capabilities, no new privileges and a filter of system calls.
 is_confined() {
     local status
@@ -118,12 +131,17 @@ ExecStart=/usr/local/bin/satscope simulate --history 3600
 Environment=SATSCOPE_STANDIN_RPC_USER=satscope SATSCOPE_STANDIN_RPC_PASSWORD_FILE=/etc/satscope/rpc-password
 UNIT
 # The settings are those for a real node, plus `node_is_standin`, because a stand-in has its own time.
-printf 'rpc_url = "http://127.0.0.1:8332"\nrpc_user = "satscope"\nnode_is_standin = true\n' >/etc/satscope/satscope.toml
+printf 'rpc_url = "http://127.0.0.1:8332"\nrpc_user = "satscope"\nnode_is_standin = true\nfx_file = "/etc/satscope/fx.csv"\n' \
+    >/etc/satscope/satscope.toml
+echo EUR,0.92 >/etc/satscope/fx.csv
+chmod 644 /etc/satscope/fx.csv
 
 check "the steps of docs/operations.md install it" bash -e /check/install
 check "a stand-in node starts" systemctl start node
 check "the service becomes ready, and says so to systemd" within 60 is_ready satscope
 check "there is a price" within 30 has_price
+check "it reads the exchange rates in /etc/satscope" within 30 has_rate EUR
+check "and new ones that take their place" reads_new_rates
 check "the kernel confines it: no root, no capability, no privilege to gain, filtered calls" is_confined satscope
 check "its state is in /var/lib/satscope, for itself alone" keeps_its_state
 check "the past is kept in /var/lib/satscope, by threads that come last" keeps_a_history satscope /var/lib/satscope

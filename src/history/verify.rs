@@ -160,6 +160,13 @@ fn verdict_text(verdict: &Verdict) -> String {
             ),
         });
     }
+    if !verdict.unverified.is_empty() {
+        lines.push(format!(
+            "Unverified in the history: periods {}. Nothing was written, because one process alone writes the file: start the \
+             historian with this node, and it reads them from the blocks again and keeps its own rows.",
+            periods(&verdict.unverified)
+        ));
+    }
     lines.join("\n") + "\n"
 }
 
@@ -182,6 +189,16 @@ mod tests {
             ..some.clone()
         };
         assert!(verdict_text(&all).contains("no period is forged"));
+        let imported = Verdict {
+            unverified: vec![167, 168],
+            ..all.clone()
+        };
+        let text = verdict_text(&imported);
+        assert!(
+            text.contains("Unverified in the history: periods 167 to 168.")
+                && text.contains("start the historian"),
+            "{text}"
+        );
         let differing = Verdict {
             differing: vec![170, 171, 300],
             ..some.clone()

@@ -47,6 +47,11 @@ impl Historian {
         historian
     }
 
+    /// What names its folder and its node to `satscope history`.
+    pub fn node_flags(&self) -> &[String] {
+        &self.flags[..3]
+    }
+
     /// Starts it again.
     pub async fn restart(&mut self) {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();

@@ -7,6 +7,7 @@ mod eviction;
 mod history;
 mod history_files;
 mod history_pace;
+mod history_packs;
 mod link;
 mod old;
 mod payments;

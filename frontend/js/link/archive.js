@@ -5,6 +5,7 @@ import { Fetched } from "./rest.js";
 
 /** @typedef {import("../state/archive.js").Wanted} Wanted */
 /** @typedef {import("../state/moment.js").Moment} Moment */
+/** @typedef {"unverified" | "provisional" | "settled" | "final"} BlockState unverified is a price from a file that was not vouched for */
 /**
  * A price of the past.
  * @typedef {object} PastPrice
@@ -15,7 +16,7 @@ import { Fetched } from "./rest.js";
  * @property {number} confidence 0 to 1
  * @property {"block" | "minute"} source
  * @property {number | null} height of the block; `null` of a minute
- * @property {boolean} isUnverified whether it comes from a file that was not vouched for
+ * @property {BlockState | null} state whether the price of the block can change; `null` of a minute
  */
 /**
  * The prices of a span.
@@ -33,6 +34,9 @@ import { Fetched } from "./rest.js";
  */
 
 const JSON_TYPE = "application/json";
+
+/** @type {readonly BlockState[]} */
+const STATES = ["unverified", "provisional", "settled", "final"];
 
 /** The time after which a question for one price is given up, in milliseconds. */
 const PATIENCE_MS = 10_000;
@@ -54,7 +58,7 @@ export function readPastPrice(value) {
     confidence: Math.min(1, Math.max(0, number(fields.confidence) ?? 0)),
     source: fields.source === "minute" ? "minute" : "block",
     height: number(fields.height),
-    isUnverified: fields.state === "unverified",
+    state: STATES.find((state) => state === fields.state) ?? null,
   };
 }
 

@@ -86,7 +86,7 @@ export function toldOf(moment, past) {
   return {
     when: moment.kind === "block" ? `Block ${formatCount(moment.height)}: ${when}` : when,
     price: formatUsd(past.price),
-    doubt: `90 % interval ${formatUsd(past.low)} – ${formatUsd(past.high)} · ${confidence}${past.isUnverified ? " · unverified: imported from a file that nobody vouched for" : ""}`,
+    doubt: `90 % interval ${formatUsd(past.low)} – ${formatUsd(past.high)} · ${confidence}${past.state === "unverified" ? " · unverified: imported from a file that nobody vouched for" : ""}`,
     source: moment.kind === "block" ? "" : `from ${source}${before < 60 ? "" : `, ${formatAge(before)} earlier`}`,
   };
 }

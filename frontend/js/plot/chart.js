@@ -14,7 +14,7 @@ import { drawEstimates, drawHiddenPrice, drawInterval, drawPriceLabel } from "./
 import { lookOf } from "./look.js";
 import { drawAsked, drawCut, drawSeam } from "./past.js";
 import { shownLine } from "./prices.js";
-import { drawTitles } from "./titles.js";
+import { doubtWords, drawTitles } from "./titles.js";
 
 /** @typedef {import("../state/state.js").State} State */
 /** @typedef {import("./layout.js").Layout} Layout */
@@ -204,9 +204,11 @@ export class Chart {
     if (hiddenPriceUsd === null) delete dataset.hiddenPrice;
     else dataset.hiddenPrice = String(hiddenPriceUsd);
     const line = estimate ? `, and the estimate as a line at ${formatUsd(estimate.price)}` : "";
+    const series = shownSeries(state);
+    const doubt = series ? doubtWords(series, { start: series.from, end: series.to }) : "";
     const label = hasDots(view)
       ? `${formatCount(points.count)} payments by time and implied price${line}`
-      : `${formatCount(shownSeries(state)?.prices.length ?? 0)} prices of the past as a line${estimate ? `, now ${formatUsd(estimate.price)}` : ""}`;
+      : `${formatCount(series?.prices.length ?? 0)} prices of the past as a line${doubt && `, ${doubt}`}${estimate ? `, now ${formatUsd(estimate.price)}` : ""}`;
     if (this.#canvases.front.getAttribute("aria-label") !== label) this.#canvases.front.setAttribute("aria-label", label);
   }
 }

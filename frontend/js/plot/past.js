@@ -174,6 +174,6 @@ export function firstFrom(entries, moment) {
  * @returns {[string, string, string]}
  */
 export function pastWords(past) {
-  const source = !("source" in past) ? "now" : past.source === "minute" ? "minute" : `block ${past.height === null ? "" : past.height.toLocaleString()}`.trim() + (past.isUnverified ? ", unverified" : "");
+  const source = !("source" in past) ? "now" : past.source === "minute" ? "minute" : `block ${past.height === null ? "" : past.height.toLocaleString()}`.trim() + (past.state === "unverified" ? ", unverified" : "");
   return [formatUsd(past.price), `90 % interval ${formatUsd(past.low)} – ${formatUsd(past.high)}`, `${formatMoment(past.timestamp)}, ${source}`];
 }

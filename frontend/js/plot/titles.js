@@ -72,6 +72,8 @@ function wordsOf(part, counts, series, isRoomy, theme) {
   for (const state of part.states) {
     words.push({ text: `${formatCount(counts[state])} ${isRoomy ? LONG[state] : NAMES[state].toLowerCase()}`, colour: theme[state], bold: false });
   }
+  const doubt = series ? doubtWords(series, part) : "";
+  if (doubt) words.push({ text: doubt, colour: theme.text, bold: false });
   if (series) words.push({ text: seriesWords(series, part), colour: theme.muted, bold: false });
   return words;
 }
@@ -97,6 +99,22 @@ export function seriesWords({ minutesFrom, stepSeconds }, { start, end }) {
   if (minutesFrom === null || minutesFrom >= end) return `prices of blocks${each}`;
   if (minutesFrom <= start) return "prices of minutes";
   return `prices of blocks${each}, then of minutes from ${formatMoment(minutesFrom)} on`;
+}
+
+/**
+ * The words for unverified prices in a part; empty if it shows none.
+ * @param {Pick<Series, "prices">} series
+ * @param {Pick<Part, "start" | "end">} part
+ */
+export function doubtWords({ prices }, { start, end }) {
+  const shown = prices.filter(({ timestamp }) => timestamp >= start && timestamp <= end);
+  if (!shown.some(isUnverified)) return "";
+  return shown.every(isUnverified) ? "unverified" : "unverified in part";
+}
+
+/** @param {import("../link/archive.js").PastPrice} past */
+function isUnverified({ state }) {
+  return state === "unverified";
 }
 
 /**

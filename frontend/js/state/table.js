@@ -2,6 +2,7 @@
 
 /** @typedef {import("./history.js").Past} Past */
 /** @typedef {import("./scale.js").Span} Span */
+/** @typedef {import("../link/archive.js").PastPrice} PastPrice */
 /**
  * The times and prices that the plot shows.
  * @typedef {object} Shown
@@ -30,14 +31,20 @@ export function paymentsTable(points, shown) {
 }
 
 /**
- * The estimates that are seen, with their 90 % intervals, oldest first.
- * @param {readonly Past[]} entries
+ * The estimates that are seen, with their 90 % intervals, oldest first. Prices of blocks have their states, because a saved file
+ * must tell which of them are unverified.
+ * @param {readonly (Past | PastPrice)[]} entries
  * @param {Span} times Unix seconds
  */
 export function estimatesTable(entries, times) {
   const rows = entries.filter(({ timestamp }) => isIn(times, timestamp));
-  const cells = rows.map(({ timestamp, price, low, high }) => [...timeCells(timestamp), cents(price), cents(low), cents(high)]);
-  return csv(["time_utc", "unix_seconds", "price_usd", "interval_low_usd", "interval_high_usd"], cells);
+  const cells = rows.map((past) => [...timeCells(past.timestamp), cents(past.price), cents(past.low), cents(past.high), stateOf(past)]);
+  return csv(["time_utc", "unix_seconds", "price_usd", "interval_low_usd", "interval_high_usd", "state"], cells);
+}
+
+/** The state of a block's price; empty of a live estimate. @param {Past | PastPrice} past */
+function stateOf(past) {
+  return ("state" in past && past.state) || "";
 }
 
 /** @param {Span} span @param {number} value */

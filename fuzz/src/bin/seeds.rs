@@ -15,6 +15,7 @@ use flate2::{Compression, write::GzEncoder};
 use satscope_bitcoin::blk::XorKey;
 use satscope_bitcoin::frame::{Frame, SequenceEvent, StandInLabels, Topic};
 use satscope_bitcoin::recording::frame_line;
+use satscope_fuzz::pack;
 use serde_json::json;
 
 fn main() {
@@ -25,6 +26,7 @@ fn main() {
         ("recording", recordings()),
         ("rpc_answer", answers()),
         ("block_file", block_files()),
+        ("pack", packs()),
         ("websocket", conversations()),
     ] {
         let folder = corpus.join(target);
@@ -196,6 +198,70 @@ fn framed(block: &Block) -> Vec<u8> {
     let bytes = serialize(block);
     let magic = Network::Regtest.magic().to_bytes();
     [&magic[..], &(bytes.len() as u32).to_le_bytes(), &bytes].concat()
+}
+
+/// The first byte of a pack's changes without any of the target's bits.
+const CHANGED: u8 = 4;
+
+/// Packs as files, and as changes to a sound one: in the head, in periods and in rows.
+fn packs() -> Vec<Vec<u8>> {
+    let file = |bytes: &[u8]| [&[0], bytes].concat();
+    let whole = pack::gzip(&pack::sound());
+    let zeros = [&pack::sound()[..pack::rows_of(0)], &[0; 1 << 20]].concat();
+    let mut seeds = vec![
+        file(&whole),
+        file(&whole[..whole.len() / 2]),
+        file(&[&whole[..], b"x"].concat()),
+        file(&[&whole[..], &whole].concat()),
+        file(&pack::sound()[..100]),
+        file(&pack::gzip(b"SATSPOCK and more")),
+        file(&pack::gzip(&zeros)),
+    ];
+    let (first, second) = (pack::rows_of(0), pack::rows_of(1));
+    let changed = |kind: u8, changes: &[(usize, u8)]| {
+        let change =
+            |(at, value): &(usize, u8)| [&(*at as u32).to_le_bytes()[..], &[*value]].concat();
+        let changes: Vec<u8> = changes.iter().flat_map(change).collect();
+        [&[kind], &changes[..]].concat()
+    };
+    for changes in [
+        &[][..],
+        // Format, length of the name, name, kind and model.
+        &[(8, 2)],
+        &[(10, 0)],
+        &[(11, b'.')],
+        &[(18, 0)],
+        &[(51, 2)],
+        // The second period's number is the first one's, or beyond all blocks.
+        &[(second - 38, 0)],
+        &[(second - 35, 0xff)],
+        // A lock that is none, and one that is too long.
+        &[(first - 2, 1)],
+        &[(first - 1, 0xff)],
+        // Rows of the first period: payments, time, price, interval and confidence.
+        &[(first + 66, 7)],
+        &[(first + 39, 1)],
+        &[(first + 40, 0), (first + 41, 0), (first + 42, 0)],
+        &[(first + 50, 0xff)],
+        &[(first + 65, 0xff)],
+        // A row of the period that the history has itself.
+        &[(second + 66, 7)],
+    ] {
+        seeds.push(changed(CHANGED, changes));
+        seeds.push(changed(pack::TRUE_DIGESTS, changes));
+    }
+    for length in [
+        0,
+        20,
+        pack::rows_of(0) - 38,
+        second - 38,
+        second + 100,
+        second * 3 / 2,
+    ] {
+        let length = (length as u32).to_le_bytes();
+        seeds.push([&[pack::RESIZED], &length[..]].concat());
+    }
+    seeds
 }
 
 fn conversations() -> Vec<Vec<u8>> {

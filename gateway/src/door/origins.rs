@@ -6,7 +6,7 @@ use std::{str::FromStr, sync::Arc};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::answer::{AGE, STALE};
+use crate::answer::{AGE, STALE, STATE};
 
 /// The header in which a client that returns to an event stream names the last event that it has seen (HTML Living
 /// Standard, 9.2.4).
@@ -85,7 +85,14 @@ impl Origins {
         };
         let cors = CorsLayer::new().allow_methods([Method::GET, Method::HEAD]);
         let asked = [header::ACCEPT, header::IF_NONE_MATCH, LAST_EVENT_ID];
-        let told = [header::AGE, header::ETAG, header::RETRY_AFTER, AGE, STALE];
+        let told = [
+            header::AGE,
+            header::ETAG,
+            header::RETRY_AFTER,
+            AGE,
+            STALE,
+            STATE,
+        ];
         Some(
             cors.allow_origin(allowed)
                 .allow_headers(asked)

@@ -18,7 +18,7 @@ mod step;
 use std::{future::Future, sync::Arc};
 
 use axum::{
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode},
     response::Response,
 };
 use bytes::Bytes;
@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     answer::{
+        STATE,
         encoded::Encoded,
         made_once::{Answer, MadeOnce, Wanted},
         problem::Problem,
@@ -46,6 +47,8 @@ pub use past_price::historical_price;
 /// Most answers that are kept or being made. One of 5,000 prices is 0.7 MB, or 1.1 MB with other currencies, and all together
 /// are below 40 MB.
 const QUESTIONS: usize = 32;
+/// The value of [`STATE`].
+const UNVERIFIED: HeaderValue = HeaderValue::from_static("unverified");
 /// Accepts any answer of the last second.
 const OF_THIS_SECOND: Wanted = Wanted {
     epoch: 0,
@@ -143,10 +146,17 @@ fn not_there(detail: String) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, detail)
 }
 
-/// An answer with this body; its tag is the body's hash.
+/// The headers of an answer in which a price is unverified, or none is.
+pub fn state_headers(is_unverified: bool) -> HeaderMap {
+    let state = is_unverified.then_some((STATE, UNVERIFIED));
+    HeaderMap::from_iter(state)
+}
+
+/// An answer with this body. Its tag is the hash of the body and of the state, because some bodies have no word for the state.
 fn tagged(body: Bytes, headers: HeaderMap) -> Answer {
+    let state = headers.get(STATE);
     Answer {
-        tag: hash_of([&*body]),
+        tag: hash_of([&*body, state.map_or(&[], HeaderValue::as_bytes)]),
         version: 0,
         body: Encoded::fast(body),
         headers,

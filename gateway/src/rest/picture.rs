@@ -32,7 +32,9 @@ use self::{
     chart::Dot,
 };
 use super::{
-    Rest, past,
+    Rest,
+    archive::state_headers,
+    past,
     price::label,
     questions::{response, told},
 };
@@ -141,14 +143,17 @@ async fn made(rest: Rest, form: Form) -> Result<impl FnOnce() -> Answer + Send +
     })
 }
 
-/// The content of a picture drawn now. `headers` gets the age of the price, and the reason if the price is stale.
+/// The content of a picture drawn now. `headers` gets the age of the price, the reason if the price is stale, and the state
+/// if a price of the line is unverified.
 async fn seen(rest: &Rest, headers: &mut HeaderMap) -> Seen {
     let snapshot = rest.state.borrow().judged_at(Steady::now());
     let current = snapshot.current();
     let price = match &current.estimate {
         Some(estimate) => {
             label(headers, estimate);
-            Some(priced(estimate, line(rest, estimate).await))
+            let price = priced(estimate, line(rest, estimate).await);
+            headers.extend(state_headers(price.is_line_unverified()));
+            Some(price)
         }
         None => None,
     };
@@ -189,6 +194,7 @@ async fn line(rest: &Rest, estimate: &Estimate) -> Vec<Dot> {
         price: estimate.price,
         low: estimate.interval.low,
         high: estimate.interval.high,
+        is_unverified: false,
     };
     dots.retain(|dot| dot.time < now.time);
     dots.push(now);
@@ -204,6 +210,7 @@ async fn of_day(rest: &Rest, estimate: &Estimate) -> Vec<Dot> {
         price: price.price,
         low: price.low,
         high: price.high,
+        is_unverified: price.is_unverified,
     });
     dots.collect()
 }
@@ -225,6 +232,7 @@ async fn of_hours(rest: &Rest, after_ms: u64) -> Vec<Dot> {
             price: past.price,
             low: past.interval.low,
             high: past.interval.high,
+            is_unverified: false,
         })
         .collect();
     dots.sort_by(|one, other| one.time.total_cmp(&other.time));

@@ -98,6 +98,41 @@ async fn the_line_goes_back_a_day_where_there_is_a_historian() {
 }
 
 #[tokio::test]
+async fn a_line_of_unverified_prices_is_said_to_be_so_in_the_picture() {
+    let now = (START_MS + 5000) / 1000;
+    let of = |at: u64, state| block(832_608, now - at, 5_000_000, state);
+    for (blocks, is_told) in [
+        (
+            vec![of(50_000, BlockState::Unverified), of(9, BlockState::Final)],
+            true,
+        ),
+        (vec![of(50_000, BlockState::Final)], false),
+        // Too old for the line.
+        (
+            vec![
+                of(90_000, BlockState::Unverified),
+                of(50_000, BlockState::Final),
+            ],
+            false,
+        ),
+    ] {
+        let historian = Historian::start(blocks).await;
+        let analyzer = Analyzer::start(vec![window(10, &["a"])]).await;
+        let flag = historian.flag();
+        let gateway = gateway(analyzer.address, &flag.each_ref().map(String::as_str)).await;
+        price_is_there(&gateway).await;
+        for path in PICTURES {
+            let response = gateway.get(path).await;
+            let expected = if is_told { "unverified" } else { "" };
+            assert_eq!(header_of(&response, "x-satscope-state"), expected, "{path}");
+        }
+        let svg = text_of(&gateway, "/price.svg").await;
+        let words = "the line has unverified prices, from a file that nobody vouched for";
+        assert_eq!(svg.contains(words), is_told, "{svg}");
+    }
+}
+
+#[tokio::test]
 async fn a_stale_price_is_said_to_be_so_in_the_picture() {
     let opening = stale(StaleReason::NoPayments, 700_000, window(10, &["a"]));
     let analyzer = Analyzer::start(vec![opening]).await;

@@ -262,6 +262,10 @@ async fn pages_of_other_origins_read_only_where_they_are_listed() {
             let headers = answer.headers()["access-control-allow-headers"].to_str();
             let headers = headers.unwrap();
             assert!(headers.contains("last-event-id"), "{headers}");
+        } else {
+            let told = answer.headers()["access-control-expose-headers"].to_str();
+            let told = told.unwrap();
+            assert!(told.contains("x-satscope-state"), "{told}");
         }
         let answer = from_page(&listed, method, "https://evil.example").await;
         assert_eq!(allowed(&answer), None);

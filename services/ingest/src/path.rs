@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use bitcoin::{Txid, hashes::Hash as _};
 use satscope_bitcoin::frame::SequenceEvent;
-use satscope_filter::{Filter, RawError};
-use satscope_log::{EventLog, WINDOW_MS};
+use satscope_filter::{Filter, RawError, RawTransaction, Rejection};
+use satscope_log::{EventLog, Values, WINDOW_MS};
 
 use crate::{
     AT_ONCE,
@@ -17,6 +17,17 @@ use crate::{
     stamp::Gate,
     tracker::Tracker,
 };
+
+/// The filter's verdict on the bytes of a transaction. The filter is generic, and is compiled here as it is for the
+/// tracker: compiled with a test, it takes a fifth more or fewer instructions from one folder to another.
+///
+/// # Errors
+/// When the bytes are not one whole transaction.
+#[inline(never)]
+pub fn judged(filter: &Filter, body: &[u8]) -> Result<Result<Values, Rejection>, RawError> {
+    let transaction = RawTransaction::read(body)?;
+    Ok(filter.judge(&transaction, |_| false))
+}
 
 /// A tracker, and where it writes.
 pub struct Path {

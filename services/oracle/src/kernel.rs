@@ -3,6 +3,8 @@
 //! Evidence is kept in whole steps of 1/1024 nat, so that adding and taking away an amount are exact and sums do not
 //! depend on their order.
 
+mod many;
+
 use std::ops::Range;
 
 use multiversion::multiversion;
@@ -129,33 +131,54 @@ impl Kernel {
         evidence: &mut [Sum],
         change: impl Fn(&mut [Sum; TAPS], &[i32; TAPS]),
     ) {
-        let dollar = self.scale.dollar_place(value_sats) * PHASES as f64;
-        let origin = (OFF_GRID as usize / PHASES + REACH + from) as isize;
+        let (place, origin) = (self.place(value_sats), Self::origin(from));
         for rung in &self.rungs {
-            // The sum is made positive, so that its whole part is its floor. An amount of 0 lies beyond the grid's end.
-            let eighths =
-                (dollar + rung.shift + 0.5 + OFF_GRID).clamp(0.0, 3.0 * OFF_GRID) as usize;
-            let peak = &rung.peaks[eighths % PHASES];
-            let first = (eighths / PHASES) as isize - origin;
-            let whole = usize::try_from(first).ok();
-            let whole = whole.and_then(|first| evidence.get_mut(first..)?.first_chunk_mut());
-            if let Some(sums) = whole {
-                change(sums, peak);
-                continue;
+            let (first, peak) = rung.peak(place, origin);
+            match Self::under(first, evidence) {
+                Some(sums) => change(sums, peak),
+                None => Self::change_across_an_end(first, peak, evidence, &change),
             }
-            // A peak across an end of the row: only its part on the row is changed.
-            let skipped = (-first).clamp(0, TAPS as isize) as usize;
-            let start = first.clamp(0, evidence.len() as isize) as usize;
-            let count = (evidence.len() - start).min(TAPS - skipped);
-            if count == 0 {
-                continue;
-            }
-            let (on_grid, taps) = (start..start + count, skipped..skipped + count);
-            let mut sums = [Sum::default(); TAPS];
-            sums[taps.clone()].copy_from_slice(&evidence[on_grid.clone()]);
-            change(&mut sums, peak);
-            evidence[on_grid].copy_from_slice(&sums[taps]);
         }
+    }
+
+    /// The place on the grid of the price at which an amount is worth one dollar, in parts of a bin.
+    #[inline]
+    fn place(&self, value_sats: u64) -> f64 {
+        self.scale.dollar_place(value_sats) * PHASES as f64
+    }
+
+    /// The place of the price bin `from`, as [`Rung::peak`] counts bins.
+    #[inline]
+    fn origin(from: usize) -> isize {
+        (OFF_GRID as usize / PHASES + REACH + from) as isize
+    }
+
+    /// The numbers of a row under a peak, whose first number is at index `first` of the row; `None` if the peak does not lie
+    /// on the row as a whole.
+    #[inline(always)]
+    fn under<Sum: Sums>(first: isize, evidence: &mut [Sum]) -> Option<&mut [Sum; TAPS]> {
+        let first = usize::try_from(first).ok()?;
+        evidence.get_mut(first..)?.first_chunk_mut()
+    }
+
+    /// Changes the part of a row that lies under a peak across an end of it.
+    fn change_across_an_end<Sum: Sums>(
+        first: isize,
+        peak: &[i32; TAPS],
+        evidence: &mut [Sum],
+        change: impl Fn(&mut [Sum; TAPS], &[i32; TAPS]),
+    ) {
+        let skipped = (-first).clamp(0, TAPS as isize) as usize;
+        let start = first.clamp(0, evidence.len() as isize) as usize;
+        let count = (evidence.len() - start).min(TAPS - skipped);
+        if count == 0 {
+            return;
+        }
+        let (on_grid, taps) = (start..start + count, skipped..skipped + count);
+        let mut sums = [Sum::default(); TAPS];
+        sums[taps.clone()].copy_from_slice(&evidence[on_grid.clone()]);
+        change(&mut sums, peak);
+        evidence[on_grid].copy_from_slice(&sums[taps]);
     }
 
     /// The probability of each price by the median amount alone, in nats below the most typical price: the median of
@@ -238,6 +261,17 @@ impl Rung {
             strength,
             peaks,
         }
+    }
+
+    /// The peak of an amount at a place, and the index of its first number in a row that begins at `origin`.
+    #[inline(always)]
+    fn peak(&self, place: f64, origin: isize) -> (isize, &[i32; TAPS]) {
+        // The sum is made positive, so that its whole part is its floor. An amount of 0 lies beyond the grid's end.
+        let eighths = (place + self.shift + 0.5 + OFF_GRID).clamp(0.0, 3.0 * OFF_GRID) as usize;
+        (
+            (eighths / PHASES) as isize - origin,
+            &self.peaks[eighths % PHASES],
+        )
     }
 }
 

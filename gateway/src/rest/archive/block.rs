@@ -12,7 +12,7 @@ use super::{
     not_there,
     read::{Block, State},
     rows::{self, Row},
-    tagged, unanswered,
+    state_headers, tagged, unanswered,
 };
 use crate::{
     answer::{
@@ -96,8 +96,9 @@ pub async fn answer(
         }),
         Form::Csv => rows::csv(&[price]).into(),
     };
-    let answer = tagged(body, HeaderMap::new());
+    let answer = tagged(body, state_headers(price.is_unverified()));
     let mut response = revalidated(headers, &answer.tag, form.content_type(), &answer.body);
+    response.headers_mut().extend(answer.headers);
     if model.is_some() && is_for_ever(historian, block).await {
         response
             .headers_mut()

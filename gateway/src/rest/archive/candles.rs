@@ -8,7 +8,7 @@ use super::{
     historian::Historian,
     read::{self, Candle, Confidence, MOST},
     series::span,
-    tagged,
+    state_headers, tagged,
 };
 use crate::{
     answer::{json::json, made_once::Answer, problem::Problem},
@@ -156,7 +156,10 @@ impl Asked {
             }),
             Form::Csv => csv(candles).into(),
         };
-        tagged(body, HeaderMap::new())
+        tagged(
+            body,
+            state_headers(candles.iter().any(Candle::is_unverified)),
+        )
     }
 }
 

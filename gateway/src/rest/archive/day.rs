@@ -21,6 +21,8 @@ pub struct Usd {
     pub low: f64,
     /// Upper end of the 90 % interval.
     pub high: f64,
+    /// Whether it comes from a pack that was not vouched for.
+    pub is_unverified: bool,
 }
 
 impl Archive {
@@ -44,5 +46,6 @@ fn in_usd(price: &Price) -> Usd {
         price: usd,
         low,
         high,
+        is_unverified: price.is_unverified(),
     }
 }

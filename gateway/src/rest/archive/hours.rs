@@ -6,8 +6,8 @@ use satscope_proto::v1::HistorySource;
 use super::{
     historian::Historian,
     past_price::{self, Currencies, Element, is_old, unread},
-    read::MOST,
-    tagged,
+    read::{MOST, Price},
+    state_headers, tagged,
 };
 use crate::{answer::made_once::Answer, rest::exchange_rates::Exchange};
 
@@ -54,7 +54,9 @@ impl Asked {
             });
             let body = past_price::body(&rows.collect::<Vec<_>>(), &exchange);
             let older = (first < from).then(|| self.older(from)).flatten();
-            tagged(body, older.into_iter().collect())
+            let mut headers = state_headers(series.prices.iter().any(Price::is_unverified));
+            headers.extend(older);
+            tagged(body, headers)
         })
     }
 

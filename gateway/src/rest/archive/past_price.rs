@@ -14,7 +14,7 @@ use super::{
     hours,
     read::{Coverage, Price},
     rows::Particulars,
-    tagged, unanswered,
+    state_headers, tagged, unanswered,
 };
 use crate::{
     answer::{etag::revalidated, json::json, problem::Problem},
@@ -211,13 +211,14 @@ pub async fn historical_price(
     let exchange = rest.exchange();
     let currencies = asked.currencies;
     let known = currencies.filter(|currencies| !currencies.is_unknown(&exchange.rates));
-    let body = match (known, when) {
-        (None, _) => Bytes::from_static(b"null"),
+    let (body, is_unverified) = match (known, when) {
+        (None, _) => (Bytes::from_static(b"null"), false),
         (Some(currencies), When::At(time)) => {
             let price = at(&rest.archive.historian, time).await;
             let price = price.map_err(|reason| unanswered(&reason))?;
+            let is_unverified = price.as_ref().is_some_and(Price::is_unverified);
             let elements = elements(price, currencies, &exchange.rates, is_verbose);
-            body(&elements, &exchange)
+            (body(&elements, &exchange), is_unverified)
         }
         (Some(currencies), When::Hourly(before)) => {
             let currencies = match currencies {
@@ -232,13 +233,10 @@ pub async fn historical_price(
             return hourly(rest, asked, content_type, &headers).await;
         }
     };
-    let answer = tagged(body, HeaderMap::new());
-    Ok(revalidated(
-        &headers,
-        &answer.tag,
-        content_type,
-        &answer.body,
-    ))
+    let answer = tagged(body, state_headers(is_unverified));
+    let mut response = revalidated(&headers, &answer.tag, content_type, &answer.body);
+    response.headers_mut().extend(answer.headers);
+    Ok(response)
 }
 
 async fn hourly(

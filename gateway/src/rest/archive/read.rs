@@ -112,6 +112,13 @@ pub struct Price {
     pub origin: Origin,
 }
 
+impl Price {
+    /// Whether it comes from a pack that was not vouched for.
+    pub fn is_unverified(&self) -> bool {
+        matches!(self.origin, Origin::Block(block) if block.state == State::Unverified)
+    }
+}
+
 /// Reads one price.
 ///
 /// # Errors
@@ -210,6 +217,13 @@ pub struct Candle {
     pub time: u64,
     /// `None` if the cell has no price.
     pub prices: Option<Prices>,
+}
+
+impl Candle {
+    /// Whether one of its blocks comes from a pack that was not vouched for.
+    pub fn is_unverified(&self) -> bool {
+        (self.prices).is_some_and(|prices| prices.state == State::Unverified)
+    }
 }
 
 /// Reads the candles that begin at or after `from` and before `to`, Unix seconds. Each begins `step` seconds after the

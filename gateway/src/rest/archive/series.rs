@@ -11,8 +11,9 @@ use serde::Serialize;
 use super::{
     Archive, Question,
     historian::Historian,
-    read::{MOST, Series},
+    read::{MOST, Price, Series},
     rows::{self, Row},
+    state_headers,
     step::step,
     tagged,
 };
@@ -246,8 +247,9 @@ impl Told {
             }),
             Form::Csv => rows::csv(&self.series.prices).into(),
         };
-        let step = (STEP, HeaderValue::from(self.step));
-        tagged(body, HeaderMap::from_iter([step]))
+        let mut headers = state_headers(self.series.prices.iter().any(Price::is_unverified));
+        headers.insert(STEP, HeaderValue::from(self.step));
+        tagged(body, headers)
     }
 }
 

@@ -25,7 +25,10 @@ const LABELS: f32 = 318.0;
 const VALUES: f32 = 355.0;
 const NOTICE: f32 = 404.0;
 const TOP: f32 = 402.0;
-const TOP_BELOW_NOTICE: f32 = 440.0;
+/// From the baseline of a notice to that of the next.
+const NOTICE_HEIGHT: f32 = 42.0;
+/// From the baseline of the last notice to the chart.
+const NOTICE_TO_CHART: f32 = 36.0;
 const BOTTOM: f32 = 554.0;
 /// Left edges of the three columns of facts.
 const COLUMNS: [f32; 3] = [LEFT, 620.0, 910.0];
@@ -34,6 +37,9 @@ const LONGEST_NAME: usize = 12;
 
 /// The line below `no price yet`.
 const NONE_YET: &str = "read from bitcoin's own transactions, once enough have been seen";
+
+/// The words for a line with unverified prices.
+const UNVERIFIED: &str = "the line has unverified prices, from a file that nobody vouched for";
 
 const BRAND: Type = Type::strong(27.0);
 const SMALL: Type = Type::plain(17.0);
@@ -74,6 +80,14 @@ pub struct Price {
     pub line: Vec<Dot>,
 }
 
+/// A doubt about the picture, written above the line.
+struct Notice {
+    /// The word on the coloured ground.
+    chip: &'static str,
+    /// The sentence beside it.
+    sentence: String,
+}
+
 impl Price {
     fn level(&self) -> Level {
         Level::of(self.confidence)
@@ -81,6 +95,24 @@ impl Price {
 
     fn interval(&self) -> String {
         format!("{} – {}", dollars(self.low), dollars(self.high))
+    }
+
+    /// Whether a price of the line is unverified.
+    pub fn is_line_unverified(&self) -> bool {
+        self.line.iter().any(|dot| dot.is_unverified)
+    }
+
+    /// The doubts about the price and its line.
+    fn notices(&self) -> Vec<Notice> {
+        let stale = self.stale.map(|reason| Notice {
+            chip: "STALE",
+            sentence: format!("not of this moment: {}", reason.in_words()),
+        });
+        let unverified = self.is_line_unverified().then(|| Notice {
+            chip: "UNVERIFIED",
+            sentence: UNVERIFIED.to_owned(),
+        });
+        [stale, unverified].into_iter().flatten().collect()
     }
 
     /// The colour of the confidence; grey if the price is not of this moment.
@@ -125,11 +157,13 @@ fn words(seen: &Seen) -> String {
     let Some(price) = &seen.price else {
         return format!("{simulated}1 BTC{chain}: no price yet, {moment}");
     };
-    let stale = price.stale.map_or(String::new(), |reason| {
-        format!(", not of this moment: {}", reason.in_words())
-    });
+    let notices = price.notices();
+    let doubts: String = (notices
+        .iter()
+        .map(|notice| format!(", {}", notice.sentence)))
+    .collect();
     format!(
-        "{simulated}1 BTC{chain} = {}, 90 % interval {}, confidence {} {:.2}, {} old{stale}, {moment}",
+        "{simulated}1 BTC{chain} = {}, 90 % interval {}, confidence {} {:.2}, {} old{doubts}, {moment}",
         dollars(price.usd),
         price.interval(),
         price.level().word(),
@@ -229,26 +263,20 @@ fn draw_facts(drawing: &mut Drawing, price: &Price) {
     }
 }
 
-/// Draws the line of the last hours, and above it the reason if the price is stale.
+/// Draws the line of the last hours, and above it the doubts about the price and the line.
 fn draw_line(drawing: &mut Drawing, price: &Price) {
-    if let Some(reason) = price.stale {
-        let end = draw_chip(
-            drawing,
-            "STALE",
-            at(LEFT, NOTICE - SMALL.size / 2.0),
-            WARNING,
-        );
-        let reason = format!("not of this moment: {}", reason.in_words());
-        SMALL.write(drawing, &reason, at(end + 14.0, NOTICE), WARNING);
+    let (mut base, mut top) = (NOTICE, TOP);
+    for Notice { chip, sentence } in price.notices() {
+        let end = draw_chip(drawing, chip, at(LEFT, base - SMALL.size / 2.0), WARNING) + 14.0;
+        let kind = SMALL.fitting(&sentence, RIGHT - end);
+        kind.write(drawing, &sentence, at(end, base), WARNING);
+        top = base + NOTICE_TO_CHART;
+        base += NOTICE_HEIGHT;
     }
     let area = Area {
         left: LEFT,
         right: RIGHT,
-        top: if price.stale.is_some() {
-            TOP_BELOW_NOTICE
-        } else {
-            TOP
-        },
+        top,
         bottom: BOTTOM,
     };
     chart::draw(drawing, &price.line, area, price.colour());

@@ -31,6 +31,8 @@ pub struct Dot {
     pub low: f64,
     /// Upper end of the 90 % interval.
     pub high: f64,
+    /// Whether it comes from a pack that was not vouched for.
+    pub is_unverified: bool,
 }
 
 /// The edges of the chart, pixels.
@@ -207,6 +209,7 @@ mod tests {
             price,
             low: price - 10.0,
             high: price * 1000.0,
+            is_unverified: false,
         }
     }
 

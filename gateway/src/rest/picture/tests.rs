@@ -5,7 +5,7 @@ use super::{
     chart::Dot,
     drawing::{Colour, Drawing, Ink, Step},
     glyphs::is_known,
-    look::{HIGH, MUTED},
+    look::{HIGH, MUTED, WARNING},
     *,
 };
 use crate::state::freshness::Stale;
@@ -22,6 +22,7 @@ fn price() -> Price {
             price,
             low: price - 130.0,
             high: price + 130.0,
+            is_unverified: false,
         }
     };
     Price {
@@ -44,6 +45,15 @@ fn seen(price: Option<Price>) -> Seen {
     }
 }
 
+/// The line with its older half from a pack that was not vouched for.
+fn unverified(mut line: Vec<Dot>) -> Vec<Dot> {
+    let half = line.len() / 2;
+    for dot in &mut line[..half] {
+        dot.is_unverified = true;
+    }
+    line
+}
+
 /// What can be seen, with a name for each.
 fn all() -> Vec<(&'static str, Seen)> {
     let low = Price {
@@ -59,6 +69,14 @@ fn all() -> Vec<(&'static str, Seen)> {
     };
     let mut short = price();
     short.line.drain(..260);
+    let unverified = Price {
+        line: unverified(price().line),
+        ..price()
+    };
+    let doubtful = Price {
+        stale: Some(Stale::NoEstimate),
+        ..unverified.clone()
+    };
     let rich = Price {
         usd: 12_345_678.0,
         low: 12_345_000.0,
@@ -76,6 +94,8 @@ fn all() -> Vec<(&'static str, Seen)> {
         ("low", seen(Some(low))),
         ("stale", seen(Some(stale))),
         ("short", seen(Some(short))),
+        ("unverified", seen(Some(unverified))),
+        ("doubtful", seen(Some(doubtful))),
         ("rich", seen(Some(rich))),
         ("elsewhere", elsewhere),
         ("none", seen(None)),
@@ -132,6 +152,31 @@ fn a_stale_price_is_grey_and_says_why() {
         assert_eq!(green(&drawing), 1);
         assert!(green(&fresh) > 4);
         assert!(drawing.words.contains(reason.in_words()));
+    }
+}
+
+#[test]
+fn a_line_of_unverified_prices_is_said_to_be_so_beside_each_reason() {
+    let words = "the line has unverified prices, from a file that nobody vouched for";
+    let warnings = |drawing: &Drawing| {
+        let colours = colours(drawing);
+        colours.iter().filter(|colour| **colour == WARNING).count()
+    };
+    assert_eq!(warnings(&drawn(&seen(Some(price())))), 0);
+    for (stale, expected) in [None]
+        .into_iter()
+        .chain(Stale::ALL.map(Some))
+        .map(|stale| (stale, if stale.is_some() { 4 } else { 2 }))
+    {
+        let doubtful = Price {
+            stale,
+            line: unverified(price().line),
+            ..price()
+        };
+        let drawing = drawn(&seen(Some(doubtful)));
+        assert!(drawing.words.contains(words), "{}", drawing.words);
+        // A chip and a sentence for each.
+        assert_eq!(warnings(&drawing), expected, "{stale:?}");
     }
 }
 

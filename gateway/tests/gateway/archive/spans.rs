@@ -5,7 +5,10 @@ use satscope_proto::v1::BlockState;
 use serde_json::{Value, json};
 
 use super::{detail_of, header_of, json_of, text_of, with};
-use crate::support::historian::{Historian, MARCH, block, minute, some_prices};
+use crate::support::{
+    historian::{Historian, MARCH, block, minute, some_prices},
+    until,
+};
 
 #[tokio::test]
 async fn a_span_of_time_is_given_oldest_first_with_all_that_is_known() {
@@ -124,6 +127,60 @@ async fn a_block_that_nothing_vouches_for_says_so_in_each_form() {
     assert_eq!(told["prices"][0]["state"], "unverified");
     let known = gateway.get("/api/v1/history?height=832608&model=1").await;
     assert_eq!(header_of(&known, "cache-control"), "no-cache");
+}
+
+#[tokio::test]
+async fn a_header_tells_of_unverified_prices_where_the_body_has_no_word_for_them() {
+    let of = |state| {
+        let blocks = [BlockState::Final, state, BlockState::Final].into_iter();
+        let nths = blocks.zip(0_u32..);
+        let blocks = nths.map(|(state, nth)| {
+            let time = MARCH + u64::from(nth) * 3600;
+            block(832_608 + nth, time, 6_000_000, state)
+        });
+        blocks.collect::<Vec<_>>()
+    };
+    let historian = Historian::start(of(BlockState::Unverified)).await;
+    let (gateway, _analyzer) = with(&historian).await;
+    let (time, end) = (MARCH + 3600, MARCH + 7201);
+    let paths = [
+        format!("/api/v1/historical-price?timestamp={time}"),
+        format!("/api/v1/historical-price?timestamp={time}&currency=USD&fields=all"),
+        "/api/v1/historical-price".to_owned(),
+        format!("/api/v1/history?from={MARCH}&to={end}"),
+        format!("/api/v1/history?from={MARCH}&to={end}&format=csv"),
+        "/api/v1/history?height=832609&model=1".to_owned(),
+        format!("/api/v1/candles?step=1h&from={MARCH}&to={end}"),
+        format!("/api/v1/candles?step=1d&from={MARCH}&to={end}&format=csv"),
+    ];
+    let mut tags = Vec::new();
+    for path in &paths {
+        let told = gateway.get(path).await;
+        assert_eq!(header_of(&told, "x-satscope-state"), "unverified", "{path}");
+        tags.push(header_of(&told, "etag").to_owned());
+    }
+    let of_others = [
+        format!("/api/v1/historical-price?timestamp={MARCH}"),
+        format!("/api/v1/history?from={MARCH}&to={time}"),
+        "/api/v1/history?height=832610".to_owned(),
+        "/api/v1/history/coverage".to_owned(),
+    ];
+    for path in &of_others {
+        let told = gateway.get(path).await;
+        assert_eq!(told.status(), 200, "{path}");
+        assert_eq!(header_of(&told, "x-satscope-state"), "", "{path}");
+    }
+    // Once the pack's hash was expected, a client that has the same body is told so.
+    historian.knows(of(BlockState::Final));
+    for (path, tag) in paths.iter().zip(&tags) {
+        until("an answer that was vouched for", async || {
+            let again = Client::new().get(gateway.url(path));
+            let again = again.header(header::IF_NONE_MATCH, tag);
+            let told = again.send().await.unwrap();
+            told.status() == 200 && header_of(&told, "x-satscope-state").is_empty()
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -332,6 +332,7 @@ impl HistoryService for Player {
 fn candle(time: u64, step: u64, prices: &[PastPrice]) -> Candle {
     let within = |price: &&PastPrice| (time..time + step).contains(&price.time);
     let inside: Vec<&PastPrice> = prices.iter().filter(within).collect();
+    let is_unverified = |price: &&PastPrice| price.state() == BlockState::Unverified;
     let cents = inside.iter().map(|price| price.price_cents);
     let span = inside.first().zip(inside.last()).map(|(first, last)| Span {
         open_cents: first.price_cents,
@@ -345,6 +346,7 @@ fn candle(time: u64, step: u64, prices: &[PastPrice]) -> Candle {
         blocks: u32::try_from(inside.len()).unwrap(),
         confidence_thousandths: span.map_or(0, |_| 970),
         state: match span {
+            Some(_) if inside.iter().any(is_unverified) => BlockState::Unverified.into(),
             Some(_) => BlockState::Settled.into(),
             None => BlockState::Unspecified.into(),
         },

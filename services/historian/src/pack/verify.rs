@@ -20,7 +20,7 @@ use crate::{
     fill::{Missing, ReadPeriod, Reread},
     filler::Means,
     node::{Node, NodeError},
-    store::{BlockRow, Identity, PeriodState, Readers, SealedPeriod, digest},
+    store::{BlockRow, Identity, PeriodState, Readers, SealedPeriod, StoredPeriod, Trust, digest},
 };
 pub use difference::Difference;
 
@@ -67,6 +67,18 @@ pub struct Verdict {
     pub missing: Vec<(u32, Missing)>,
     /// Periods that another model made.
     pub other_model: usize,
+    /// Periods that are unverified in the history; none if the rows are those of a pack.
+    pub unverified: Vec<u32>,
+}
+
+/// The numbers of the periods that rows are of.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// Those that can be verified, lowest first.
+    claimed: Vec<u32>,
+    unverified: Vec<u32>,
+    /// Number of final periods of another model.
+    other_model: usize,
 }
 
 /// A period as it is claimed to be.
@@ -144,8 +156,12 @@ impl<N: Node> Verifier<N> {
         wanted: Periods,
         mut tell: impl FnMut(&Finding),
     ) -> Result<Verdict, PackError> {
-        let (all, other_model) = self.numbers()?;
-        let (readable, unreadable): (Vec<u32>, Vec<u32>) = all
+        let Numbers {
+            claimed,
+            unverified,
+            other_model,
+        } = self.numbers()?;
+        let (readable, unreadable): (Vec<u32>, Vec<u32>) = claimed
             .iter()
             .partition(|period| self.reread.missing(**period).is_none());
         let chosen = choose(&readable, wanted);
@@ -154,8 +170,9 @@ impl<N: Node> Verifier<N> {
             Periods::Some(count) => chosen.len() < count,
         };
         let mut verdict = Verdict {
-            claimed: all.len(),
+            claimed: claimed.len(),
             other_model,
+            unverified,
             ..Verdict::default()
         };
         if is_short {
@@ -179,13 +196,15 @@ impl<N: Node> Verifier<N> {
         Ok(verdict)
     }
 
-    /// The periods that are claimed, lowest first, and the number of final ones of another model. A pack is read whole, so that
-    /// damage anywhere in it is an error.
-    fn numbers(&self) -> Result<(Vec<u32>, usize), PackError> {
+    /// The periods that are claimed. A pack is read whole, so that damage anywhere in it is an error.
+    fn numbers(&self) -> Result<Numbers, PackError> {
         match &self.claims {
             Claims::Pack(path) => {
                 let numbers = PackReader::open(path)?.map(|sealed| Ok(sealed?.row.period));
-                Ok((numbers.collect::<Result<_, PackError>>()?, 0))
+                Ok(Numbers {
+                    claimed: numbers.collect::<Result<_, PackError>>()?,
+                    ..Numbers::default()
+                })
             }
             Claims::History(readers) => {
                 let stored = readers.periods()?;
@@ -193,8 +212,13 @@ impl<N: Node> Verifier<N> {
                 let last = stored.iter().filter(|stored| is_final(stored.row.state));
                 let (own, other): (Vec<_>, Vec<_>) =
                     last.partition(|stored| stored.row.model == self.reread.model());
-                let numbers = own.iter().map(|stored| stored.row.period);
-                Ok((numbers.collect(), other.len()))
+                let is_unverified = |stored: &&&StoredPeriod| stored.trust == Trust::Unverified;
+                let unverified = own.iter().filter(is_unverified);
+                Ok(Numbers {
+                    claimed: own.iter().map(|stored| stored.row.period).collect(),
+                    unverified: unverified.map(|stored| stored.row.period).collect(),
+                    other_model: other.len(),
+                })
             }
         }
     }

@@ -38,9 +38,8 @@ impl Corridor {
         let middle = middle.min(PRICE_BINS - 1);
         let bins = middle.saturating_sub(REACH)..(middle + REACH + 1).min(PRICE_BINS);
         let mut evidence = vec![0; bins.len()];
-        for &value_sats in block.values_sats() {
-            kernel.add(value_sats, bins.start, &mut evidence);
-        }
+        let places = kernel.places(block.values_sats());
+        kernel.add_all(&places, bins.start, &mut evidence);
         Self {
             first: bins.start,
             evidence: evidence.into(),

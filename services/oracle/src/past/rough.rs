@@ -62,9 +62,7 @@ fn next(weights: &Row, before: Option<usize>) -> usize {
 /// The evidence of a block for all prices, in nats.
 fn said(kernel: &Kernel, block: &BlockPayments, background: &Background) -> Vec<f64> {
     let mut evidence = kernel::no_evidence();
-    for &value_sats in block.values_sats() {
-        kernel.add(value_sats, 0, &mut evidence);
-    }
+    kernel.add_all(&kernel.places(block.values_sats()), 0, &mut evidence);
     let mut nats = vec![0.0; PRICE_BINS];
     kernel::hold_against(
         &mut nats,

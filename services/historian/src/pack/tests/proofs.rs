@@ -100,6 +100,24 @@ async fn a_true_history_is_the_same_to_the_byte_and_so_is_its_pack() {
 }
 
 #[tokio::test]
+async fn unverified_periods_are_named_and_stay_as_they_are() {
+    let node = FakeNode::new(TIP);
+    let kept = Kept::filled(&node, &[0, 1, 2]).await;
+    let (file, _) = kept.pack(&node).await;
+    let Kept { folder, writer, .. } = Kept::filled(&node, &[1]).await;
+    drop(writer);
+    take(&file, folder.path(), None, None).await.unwrap();
+    let readers = Store::read(&path_in(folder.path())).unwrap();
+    let before = trusts(&readers);
+    let (verdict, _) = verify(&node, Claims::History(readers.clone()), Periods::All).await;
+    assert_eq!((verdict.read, &verdict.differing[..]), (3, &[][..]));
+    assert_eq!(verdict.unverified, [0, 2]);
+    assert_eq!(trusts(&readers), before);
+    let (verdict, _) = verify(&node, Claims::Pack(file), Periods::All).await;
+    assert!(verdict.unverified.is_empty(), "of a pack nothing is kept");
+}
+
+#[tokio::test]
 async fn a_forged_row_of_a_pack_is_found_with_its_height_and_both_values() {
     let node = FakeNode::new(TIP);
     let kept = Kept::filled(&node, &[0, 1, 2]).await;
