@@ -70,7 +70,7 @@ impl Rest {
     }
 
     /// All routes of `/api/v1` but the event stream, and the health, the pictures and the page. Addresses in the shape of other
-    /// servers pass over parameters that they do not know, because those servers' clients add some of their own.
+    /// servers, and pictures, pass over parameters that they do not know, because clients add some of their own.
     pub fn routes(&self) -> Router {
         Router::new()
             .route("/api/v1/price", only(&[], get(price::price)))
@@ -95,8 +95,8 @@ impl Rest {
                 only(&["step", "from", "to", "format"], get(archive::candles)),
             )
             .route("/api/v1/evidence", only(&[], get(evidence::amounts)))
-            .route("/price.svg", only(&[], get(picture::svg)))
-            .route("/price.png", only(&[], get(picture::png)))
+            .route("/price.svg", get(picture::svg))
+            .route("/price.png", get(picture::png))
             .route("/health", get(health::health))
             .route(description::OPENAPI, get(description::openapi))
             .route(description::MESSAGES, get(description::messages))

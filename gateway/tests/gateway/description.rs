@@ -222,12 +222,14 @@ async fn every_route_is_described() {
     }
 }
 
-/// Addresses that pass over unknown parameters: those in the shape of other servers, those of operators, and files.
-const PASSING_OVER: [&str; 11] = [
+/// Addresses that pass over unknown parameters: those in the shape of other servers, pictures, those of operators, and files.
+const PASSING_OVER: [&str; 13] = [
     "/api/v1/prices",
     "/api/rates",
     "/api/v1/exchange-rates",
     "/api/v1/historical-price",
+    "/price.svg",
+    "/price.png",
     "/api/v1/stream",
     "/ws/mempool",
     "/api/v1/openapi.yaml",

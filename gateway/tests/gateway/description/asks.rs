@@ -51,7 +51,7 @@ pub const NOT_YET: [Ask; 12] = [
 ];
 
 /// When there is one.
-pub const THEN: [Ask; 40] = [
+pub const THEN: [Ask; 38] = [
     ask("/api/v1/price", 200, JSON),
     Ask {
         headers: &[("accept", "text/plain")],
@@ -129,8 +129,6 @@ pub const THEN: [Ask; 40] = [
     ask("/api/v1/stream", 200, "text/event-stream"),
     misspelt("/api/v1/price"),
     misspelt("/api/v1/evidence"),
-    misspelt("/price.svg"),
-    misspelt("/price.png"),
 ];
 
 /// A misspelt parameter.
