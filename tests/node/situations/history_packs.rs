@@ -82,8 +82,7 @@ async fn a_pack_is_proved_by_a_node_and_continued_on_a_pruned_one() {
     let own = said(&first, &["verify", "--periods=all"], 0);
     assert!(own.contains("the same to the byte"), "{own}");
 
-    // The next period of the first historian comes from the same blocks before and after pruning, so that only the pack's is
-    // other on a node that has pruned.
+    // A node that has pruned the blocks of the period proves nothing of it.
     node.order("pruneblockchain", json!([BLOCKS - 300])).await;
     let unproved = said(&first, &["verify", &pack, "--periods=all"], 3);
     assert!(unproved.contains("0 of 1"), "{unproved}");
