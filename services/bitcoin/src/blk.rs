@@ -32,8 +32,8 @@ pub enum BlkError {
         /// The system's reason.
         error: io::Error,
     },
-    /// A folder, pipe, socket or device has the name of a block file.
-    #[error("{}: not a regular file; expected one of Core's block files", .0.display())]
+    /// A folder, pipe, socket or device has the name of a block file, or of the key's.
+    #[error("{}: not a regular file; expected one that Core writes", .0.display())]
     NotRegular(PathBuf),
     /// The key has another length.
     #[error("{}: {length} bytes; expected the 8 bytes of Core's XOR key", path.display())]

@@ -198,8 +198,11 @@ pub(crate) fn read_chosen(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     content(file, limit)?.ok_or_else(|| refused(FileFault::TooLong { limit }))
 }
 
-/// The open file; `None` if it is no regular file. A pipe is opened without waiting for its other end.
-fn open(path: &Path) -> io::Result<Option<(File, Metadata)>> {
+/// The open file, with any owner; `None` if it is no regular file. A pipe is opened without waiting for its other end.
+///
+/// # Errors
+/// When the operating system fails.
+pub(crate) fn open(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = OpenOptions::new()
         .read(true)

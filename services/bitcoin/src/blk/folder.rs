@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::BlkError;
+use crate::guard;
 
 /// A block file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,10 +73,12 @@ pub fn blk_files(folder: &Path) -> Result<Vec<BlkFile>, BlkError> {
 /// The block file of a number in a folder, opened for reading only.
 ///
 /// # Errors
-/// When it cannot be opened.
+/// When it cannot be opened, or is no regular file.
 pub fn open(folder: &Path, number: u32) -> Result<File, BlkError> {
     let path = folder.join(format!("blk{number:05}.dat"));
-    File::open(&path).map_err(BlkError::io(path))
+    let opened = guard::open(&path).map_err(BlkError::io(&path))?;
+    let (file, _) = opened.ok_or(BlkError::NotRegular(path))?;
+    Ok(file)
 }
 
 /// Tells the system that bytes of a file will be read soon, so that a disk fetches them meanwhile. Without that they are read all the
@@ -150,6 +153,8 @@ mod tests {
             error.contains("blk00000.dat: not a regular file"),
             "{error}"
         );
+        let error = open(folder.path(), 0).unwrap_err().to_string();
+        assert!(error.contains("not a regular file"), "{error}");
         let error = blk_files(Path::new("/nowhere/blocks")).unwrap_err();
         assert!(error.is_missing(), "{error}");
     }

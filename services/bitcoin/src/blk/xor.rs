@@ -1,8 +1,9 @@
 //! The key with which Core masks its block files since version 28.
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{io::Read as _, path::Path};
 
 use super::BlkError;
+use crate::guard;
 
 /// Bytes of a key. Source: Core, `src/util/obfuscation.h`.
 const KEY_BYTES: usize = 8;
@@ -22,17 +23,20 @@ impl XorKey {
     /// The key of a folder; zeros if it has no `xor.dat`, as before Core 28.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not eight bytes long.
+    /// When the file cannot be read, is no regular file, or is not eight bytes long.
     pub fn of_folder(folder: &Path) -> Result<XorKey, BlkError> {
         let path = folder.join(FILE);
         let mut bytes = Vec::with_capacity(KEY_BYTES + 1);
-        let file = match File::open(&path) {
+        let opened = match guard::open(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(XorKey::default());
             }
             opened => opened.map_err(BlkError::io(&path))?,
         };
-        let length = file.metadata().map_err(BlkError::io(&path))?.len();
+        let Some((file, metadata)) = opened else {
+            return Err(BlkError::NotRegular(path));
+        };
+        let length = metadata.len();
         let mut file = file.take(KEY_BYTES as u64 + 1);
         file.read_to_end(&mut bytes).map_err(BlkError::io(&path))?;
         let key = <[u8; KEY_BYTES]>::try_from(&bytes[..]);
@@ -97,5 +101,19 @@ mod tests {
             let expected = format!("xor.dat: {length} bytes; expected the 8 bytes");
             assert!(error.contains(&expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_pipe_in_the_keys_place_is_an_error_and_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let (send, read) = std::sync::mpsc::channel();
+        std::thread::spawn(move || send.send(XorKey::of_folder(folder.path())));
+        let read = read.recv_timeout(std::time::Duration::from_secs(20));
+        let error = read.unwrap().unwrap_err();
+        let expected = "xor.dat: not a regular file";
+        assert!(error.to_string().contains(expected), "{error}");
     }
 }
