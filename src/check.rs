@@ -1,6 +1,7 @@
 //! `satscope check`: whether `satscope run` would find all that it needs with the same settings, on one screen or in JSON.
 //! Nothing is changed.
 
+mod blocks;
 mod ports;
 mod screen;
 
@@ -35,7 +36,10 @@ pub enum Format {
 pub fn run(process: &ProcessSettings, parts: &Parts, format: Format) -> anyhow::Result<ExitCode> {
     let runtime = process::runtime()?;
     let findings = runtime.block_on(async {
-        let (mut findings, ports) = tokio::join!(check(&parts.ingest), ports::free(process, parts));
+        let (checked, ports) = tokio::join!(check(&parts.ingest), ports::free(process, parts));
+        let block_files = blocks::files(parts, &checked).await;
+        let mut findings = checked.findings;
+        findings.extend(block_files);
         findings.extend(process::check_token(process));
         findings.extend(parts.gateway.fx_file.as_deref().map(exchange_rates));
         findings.push(ports);

@@ -5,6 +5,7 @@
 //! do not have, or not as it should be, is asked of the node. Nothing here writes to the node's folder.
 
 mod beside;
+mod check;
 mod folder;
 mod index;
 mod keeper;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{cpu::Cpu, node::Moment, sqlite};
 pub use beside::WithDisk;
+pub use check::{BlockFiles, check};
 use folder::{BlockFolder, DiskError};
 pub use index::APPLICATION;
 use index::{BlockIndex, IndexError};

@@ -1,6 +1,6 @@
 //! The start of the filler: the choice of its node, and its share of the machine.
 
-use std::{fs, path::PathBuf, sync::Arc, thread};
+use std::{fs, sync::Arc, thread};
 
 use anyhow::Context as _;
 use satscope_bitcoin::{
@@ -21,7 +21,7 @@ use crate::{
     fill_metrics,
     node::CoreNode,
     progress::Progress,
-    settings::{Around, BlocksDir, HistorianSettings},
+    settings::{Around, HistorianSettings},
 };
 
 /// The memory that one worker takes, in bytes: the payments of a period, and the estimator's work on them.
@@ -57,8 +57,13 @@ pub async fn start(
         rpc.url()
     );
     let Means { node, cpu, .. } = means_of(rpc, workers)?;
-    let folder = blocks_folder(settings, around, &choice.files);
-    let disk = folder.map(|path| Disk::new(path, archive.folder().to_owned(), cpu.clone()));
+    let found = match &choice.files {
+        Files::Used(node) => Some(node.blocks_dir.as_path()),
+        _ => None,
+    };
+    let folder = settings.blocks_folder(&around.node, found);
+    let disk =
+        folder.map(|path| Disk::new(path.to_owned(), archive.folder().to_owned(), cpu.clone()));
     if let Some(disk) = disk.clone() {
         let passes = disk.keep(context.tasks.stop());
         context.tasks.spawn("block files", passes).await;
@@ -106,18 +111,6 @@ fn means_of(rpc: Rpc, workers: usize) -> anyhow::Result<Means<CoreNode>> {
         estimator: Arc::new(Oracle),
         workers,
     })
-}
-
-/// The folder of the node's block files: as it is set, else as the node's files say; `None` if the files are not to be read. A
-/// stand-in has no such files.
-fn blocks_folder(settings: &HistorianSettings, around: &Around, files: &Files) -> Option<PathBuf> {
-    match (&settings.blocks_dir, files) {
-        (Some(BlocksDir::Folder(folder)), _) if !around.node.node_is_standin => {
-            Some(folder.clone())
-        }
-        (None, Files::Used(node)) if !around.node.node_is_standin => Some(node.blocks_dir.clone()),
-        _ => None,
-    }
 }
 
 /// The node that is asked, with its RPC and its files.

@@ -34,6 +34,7 @@ use satscope_kit::{Context, grpc, net, upstream::Upstream};
 use satscope_proto::v1::history_service_server::{HistoryServiceServer, SERVICE_NAME};
 use tonic::service::Routes;
 
+pub use disk::{BlockFiles, check as check_block_files};
 pub use filler::{Means, means};
 pub use satscope_oracle::past::MODEL;
 pub use settings::{Around, BlocksDir, HistorianSettings};

@@ -1,6 +1,9 @@
 //! The settings of the historian.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use satscope_kit::config::{NodeSettings, socket_address, whole};
@@ -38,6 +41,23 @@ pub struct HistorianSettings {
         value_parser = blocks_dir
     )]
     pub blocks_dir: Option<BlocksDir>,
+}
+
+impl HistorianSettings {
+    /// The folder of the node's block files: as it is set, else `found`, as the node's files say; `None` if the files are not to be
+    /// read. A stand-in has no such files.
+    pub fn blocks_folder<'a>(
+        &'a self,
+        node: &NodeSettings,
+        found: Option<&'a Path>,
+    ) -> Option<&'a Path> {
+        match &self.blocks_dir {
+            _ if node.node_is_standin => None,
+            Some(BlocksDir::Folder(folder)) => Some(folder),
+            Some(BlocksDir::None) => None,
+            None => found,
+        }
+    }
 }
 
 /// The setting of the node's block files.

@@ -10,6 +10,8 @@ mod finding;
 mod room;
 mod topics;
 
+use std::path::PathBuf;
+
 use satscope_bitcoin::{discovery::ZmqPublisher, rpc::Rpc};
 
 use crate::{
@@ -17,14 +19,26 @@ use crate::{
     node::{self, Choice, Files},
 };
 use answers::{BLOCKS, CHAIN, MEMPOOL, METHODS, RPC};
-use ask::Answers;
+use ask::{Answers, Failure};
 use files::LOGIN;
 pub use finding::{Finding, State};
 use topics::TOPICS;
 
-/// The findings with these settings, in the order in which they are to be mended. Takes at most about 25 s.
-pub async fn check(settings: &IngestSettings) -> Vec<Finding> {
+/// The findings, and the node that they are about.
+#[derive(Debug)]
+pub struct Checked {
+    /// In the order in which they are to be mended.
+    pub findings: Vec<Finding>,
+    /// The node's chain, as the node or else its files name it; `None` if neither does.
+    pub chain: Option<String>,
+    /// The folder of the node's block files, as its files say; `None` if they are not found, or not used.
+    pub blocks_dir: Option<PathBuf>,
+}
+
+/// The findings with these settings. Takes at most about 25 s.
+pub async fn check(settings: &IngestSettings) -> Checked {
     let choice = node::choose(settings);
+    let mut chain = None;
     let mut findings = match &choice {
         Err(error) => {
             let see = files::culprit(error);
@@ -33,12 +47,24 @@ pub async fn check(settings: &IngestSettings) -> Vec<Finding> {
             findings
         }
         Ok(chosen) => match &chosen.rpc {
-            Some(rpc) => asked(settings, &choice, chosen, rpc).await,
+            Some(rpc) => {
+                let answered = Answers::of(rpc).await;
+                chain = answered.as_ref().ok().and_then(Answers::chain_name);
+                asked(settings, &choice, chosen, rpc, &answered).await
+            }
             None => without_rpc(settings, &choice, chosen).await,
         },
     };
     findings.push(room::journal(settings));
-    findings
+    let files = match choice.as_ref().map(|choice| &choice.files) {
+        Ok(Files::Used(node)) => Some(node),
+        _ => None,
+    };
+    Checked {
+        findings,
+        chain: chain.or_else(|| Some(files?.chain.name().to_owned())),
+        blocks_dir: files.map(|node| node.blocks_dir.clone()),
+    }
 }
 
 /// The findings about a node with RPC.
@@ -47,15 +73,15 @@ async fn asked(
     choice: &anyhow::Result<Choice>,
     chosen: &Choice,
     rpc: &Rpc,
+    answered: &Result<Answers, Failure>,
 ) -> Vec<Finding> {
-    let answered = Answers::of(rpc).await;
     let endpoints = settings.endpoints(rpc.host());
     let failure = answered.as_ref().err();
     let mut findings = vec![
         files::files(choice),
         files::login(settings, choice, failure),
     ];
-    match &answered {
+    match answered {
         Err(failure) => {
             let see = match failure.is_of_login() {
                 true => LOGIN,

@@ -36,6 +36,16 @@ impl DiskError {
     }
 }
 
+/// How the files of a folder are read, as files of a chain.
+///
+/// # Errors
+/// When the chain is unknown, or the key cannot be read.
+pub fn format_of(path: &Path, chain: &str) -> Result<BlkFormat, DiskError> {
+    let magic = Magic::of_chain(chain).ok_or_else(|| DiskError::Chain(chain.to_owned()))?;
+    let key = XorKey::of_folder(path)?;
+    Ok(BlkFormat { magic, key })
+}
+
 /// The folder, opened.
 #[derive(Debug)]
 pub struct BlockFolder {
@@ -55,17 +65,17 @@ impl BlockFolder {
     /// # Errors
     /// When the chain is unknown, or the key or the index cannot be read.
     pub fn open(path: &Path, chain: &str, state_dir: &Path) -> Result<BlockFolder, DiskError> {
-        let unknown = || DiskError::Chain(chain.to_owned());
-        let magic = Magic::of_chain(chain).ok_or_else(unknown)?;
-        let network = Network::from_core_arg(chain).map_err(|_| unknown())?;
-        let key = XorKey::of_folder(path)?;
-        let identity = format!("{chain}, key {:02x?}, {}", key.bytes(), path.display());
+        let network = Network::from_core_arg(chain);
+        let network = network.map_err(|_| DiskError::Chain(chain.to_owned()))?;
+        let format = format_of(path, chain)?;
+        let key = format.key.bytes();
+        let identity = format!("{chain}, key {key:02x?}, {}", path.display());
         std::fs::create_dir_all(state_dir).map_err(IndexError::Folder)?;
         let index = BlockIndex::open(&state_dir.join(BlockIndex::file_name(chain)), &identity)?;
         Ok(BlockFolder {
             path: path.to_owned(),
             chain: chain.to_owned(),
-            format: BlkFormat { magic, key },
+            format,
             index,
             first: beginning(genesis_block(network).block_hash()),
             best: Mutex::default(),

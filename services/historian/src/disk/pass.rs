@@ -1,8 +1,13 @@
 //! A pass over the files: those that are new or have changed are scanned, and those that are gone leave the index.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-use satscope_bitcoin::blk::{BlkError, BlkFile, FileState, Scanned, blk_files, open, scan};
+use satscope_bitcoin::blk::{
+    BlkError, BlkFile, BlkFormat, FileState, Scanned, blk_files, open, scan,
+};
 use satscope_kit::clock::unix_ms;
 use tokio_util::sync::CancellationToken;
 
@@ -43,9 +48,11 @@ pub fn pass(folder: &BlockFolder, stop: &CancellationToken) -> Result<Passed, Di
         if stop.is_cancelled() {
             return Ok(passed);
         }
-        match scan_file(folder, file) {
+        match scan_file(folder.path(), folder.format(), file) {
             Ok(scanned) => {
-                refuse_foreign(folder, file, &scanned, is_ours)?;
+                if !is_ours {
+                    refuse_foreign(folder.format(), file, &scanned)?;
+                }
                 let state = as_scanned(file.state);
                 folder
                     .index()
@@ -84,28 +91,33 @@ fn forget_gone(
     Ok(gone.len())
 }
 
-fn scan_file(folder: &BlockFolder, file: &BlkFile) -> Result<Scanned, BlkError> {
-    let opened = open(folder.path(), file.number)?;
-    scan(&opened, file.state.length, folder.format()).map_err(|error| BlkError::Io {
+/// The blocks of a file in a folder.
+///
+/// # Errors
+/// When it cannot be opened or read.
+pub fn scan_file(folder: &Path, format: BlkFormat, file: &BlkFile) -> Result<Scanned, BlkError> {
+    let opened = open(folder, file.number)?;
+    scan(&opened, file.state.length, format).map_err(|error| BlkError::Io {
         path: file.path.clone(),
         error,
     })
 }
 
-/// Refuses the folder if the first file that is looked at has only bytes of another chain. A later one like that is damaged.
-fn refuse_foreign(
-    folder: &BlockFolder,
+/// Refuses the first file that is looked at if it has only bytes of another chain. A later one like that is damaged.
+///
+/// # Errors
+/// [`BlkError::Foreign`] for such a file.
+pub fn refuse_foreign(
+    format: BlkFormat,
     file: &BlkFile,
     scanned: &Scanned,
-    is_ours: bool,
-) -> Result<(), DiskError> {
+) -> Result<(), BlkError> {
     match scanned.foreign {
-        Some(found) if scanned.blocks.is_empty() && !is_ours => Err(BlkError::Foreign {
+        Some(found) if scanned.blocks.is_empty() => Err(BlkError::Foreign {
             path: file.path.clone(),
             found,
-            expected: folder.format().magic,
-        }
-        .into()),
+            expected: format.magic,
+        }),
         _ => Ok(()),
     }
 }

@@ -209,7 +209,13 @@ async fn blocks_of_a_file_that_is_overwritten_or_pruned_are_asked_of_the_node() 
 async fn a_folder_that_cannot_be_used_says_why_and_the_node_is_asked() {
     let blocks = chain(5);
     let scene = Scene::new(Files::new([0; 8]), blocks.clone());
-    let words = |scene: &Scene| scene.pass().unwrap_err().to_string();
+    let words = |scene: &Scene| {
+        let words = scene.pass().unwrap_err().to_string();
+        // `satscope check` says the same beforehand.
+        let checked = check(scene.files.path(), Some("regtest"));
+        assert_eq!(checked.unwrap_err(), words);
+        words
+    };
     assert!(
         words(&scene).contains("no file blk*.dat"),
         "{}",
@@ -238,6 +244,12 @@ async fn a_folder_that_cannot_be_used_says_why_and_the_node_is_asked() {
     scene.files.write(0, &blocks.iter().collect::<Vec<_>>());
     scene.pass().unwrap();
     assert_eq!(scene.asked().await, [0; 0]);
+    let well = BlockFiles {
+        files: 1,
+        unread: None,
+    };
+    let checked = check(scene.files.path(), Some("regtest"));
+    assert_eq!(checked, Ok(well));
 }
 
 #[tokio::test]

@@ -138,6 +138,11 @@ impl Answers {
         })
     }
 
+    /// The name of the node's chain; `None` if the node did not tell it.
+    pub fn chain_name(&self) -> Option<String> {
+        self.chain.as_ref().ok().map(|info| info.chain.clone())
+    }
+
     /// The methods that ingest calls, each with its failure if it has one.
     pub fn methods(&self) -> Vec<(&'static str, Option<&Failure>)> {
         let mut methods = vec![
