@@ -11,11 +11,12 @@ use super::place::FileSettings;
 /// `satscope history export`.
 #[derive(Args, Debug)]
 pub struct ExportSettings {
-    /// From when on: 2024-03-01, 2024-03-01T12:00:00Z or Unix seconds [default: the oldest price]
+    /// From when on: 2024-03-01, 2024-03-01T12:00:00Z or Unix seconds; an hour or day that it cuts is written whole [default: the
+    /// oldest price]
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<u64>,
 
-    /// Before when, likewise [default: after the newest price]
+    /// The first second that is left out, likewise; an hour or day that it cuts is written whole [default: after the newest price]
     #[arg(long, value_name = "TIME", value_parser = time)]
     to: Option<u64>,
 

@@ -50,6 +50,17 @@ pub struct Extent {
     pub to: Option<u64>,
 }
 
+impl Extent {
+    /// The first second and the one after the last, of a history whose oldest and newest price have these times. The extent is empty
+    /// if it has one end alone, and no price lies on that side.
+    fn seconds(self, known: Option<(u64, u64)>) -> (u64, u64) {
+        let after = known.map_or(0, |(_, last)| last.saturating_add(1));
+        let to = self.to.unwrap_or(after.max(self.from.unwrap_or(0)));
+        let first = known.map_or(to, |(first, _)| first.min(to));
+        (self.from.unwrap_or(first), to)
+    }
+}
+
 /// Why an export is not made, or not finished.
 #[derive(Debug, Error)]
 pub enum ExportError {
@@ -81,22 +92,19 @@ pub fn export(
     if form == Form::Beancount && step != Step::Day {
         return Err(ExportError::OnlyDays);
     }
+    if let (Some(from), Some(to)) = (extent.from, extent.to)
+        && from >= to
+    {
+        return Err(ExportError::Reversed);
+    }
     let coverage = readers.coverage()?;
-    let (first, last) = match (coverage.first, coverage.last) {
-        (Some(first), Some(last)) => (first.time, last.time),
-        _ => (0, 0),
-    };
-    let (from, to) = match extent {
-        Extent {
-            from: Some(from),
-            to: Some(to),
-        } if from >= to => return Err(ExportError::Reversed),
-        Extent { from, to } => (from.unwrap_or(first), to.unwrap_or(last + 1)),
-    };
+    let known = coverage.first.zip(coverage.last);
+    let known = known.map(|(first, last)| (first.time, last.time));
+    let (from, to) = extent.seconds(known);
     let mut export = Export {
         readers,
         form,
-        last,
+        last: known.map_or(0, |(_, last)| last),
         out,
         is_first: true,
     };
@@ -110,7 +118,7 @@ pub fn export(
 struct Export<'a, W> {
     readers: &'a Readers,
     form: Form,
-    /// Time of the newest price, Unix seconds.
+    /// Time of the newest price, Unix seconds; 0 if there is none.
     last: u64,
     out: &'a mut W,
     is_first: bool,
@@ -153,7 +161,10 @@ impl<W: Write> Export<'_, W> {
     }
 
     fn candles(&mut self, from: u64, to: u64, step: u64) -> Result<(), ExportError> {
-        let (from, to) = (from - from % step, to.div_ceil(step) * step);
+        let begin = from - from % step;
+        let end = to.div_ceil(step).saturating_mul(step);
+        // An extent without a second has no cell.
+        let (from, to) = (begin, if from < to { end } else { begin });
         self.begin(CANDLES, from, to, step, "candles")?;
         let mut at = from;
         while at < to {

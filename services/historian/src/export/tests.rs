@@ -141,6 +141,48 @@ fn many_blocks_are_written_page_by_page_and_none_twice() {
     assert_eq!(hours.lines().count(), 1 + 16_000_usize.div_ceil(6));
 }
 
+/// From, to and the number of rows of an export in JSON.
+fn range(readers: &Readers, from: Option<u64>, to: Option<u64>, step: Step) -> (u64, u64, usize) {
+    let text = text(readers, Extent { from, to }, step, Form::Json);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rows = json.get("prices").or(json.get("candles")).unwrap();
+    let second = |name: &str| json[name].as_u64().unwrap();
+    (second("from"), second("to"), rows.as_array().unwrap().len())
+}
+
+#[test]
+fn an_end_beyond_all_prices_gives_an_empty_range_and_never_a_reversed_one() {
+    let (_folder, readers) = history(60);
+    let (before, after) = (MARCH - 40 * DAY - 5, MARCH + 400 * DAY + 5);
+    let day = |time: u64| time - time % DAY;
+    for (step, of) in [(Step::Block, None), (Step::Day, Some(day))] {
+        let at = |time: u64| of.map_or(time, |of| of(time));
+        let late = range(&readers, Some(after), None, step);
+        assert_eq!(late, (at(after), at(after), 0));
+        let early = range(&readers, None, Some(before), step);
+        assert_eq!(early, (at(before), at(before), 0));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let identity = Identity {
+        chain: "main".to_owned(),
+        genesis: BlockHash::hash(&[1]),
+        simulated: false,
+    };
+    let file = folder.path().join(Store::file_name("main", false));
+    let (_writer, empty) = Store::open(&file, &identity).unwrap();
+    for step in [Step::Block, Step::Hour, Step::Day] {
+        assert_eq!(range(&empty, None, None, step), (0, 0, 0));
+        assert_eq!(range(&empty, None, Some(MARCH), step), (MARCH, MARCH, 0));
+    }
+}
+
+#[test]
+fn an_hour_that_an_end_cuts_is_written_whole() {
+    let (_folder, readers) = history(60);
+    let cut = range(&readers, Some(MARCH + 1), Some(MARCH + 3601), Step::Hour);
+    assert_eq!(cut, (MARCH, MARCH + 7200, 2));
+}
+
 #[test]
 fn what_cannot_be_written_says_what_can() {
     let (_folder, readers) = history(60);
