@@ -204,8 +204,8 @@ impl<W: Write> Export<'_, W> {
     }
 
     fn directive(&mut self, time: u64, cents: u64, state: BlockState) -> Result<(), ExportError> {
-        if state == BlockState::Unverified {
-            writeln!(self.out, "; unverified")?;
+        if matches!(state, BlockState::Unverified | BlockState::Provisional) {
+            writeln!(self.out, "; {}", state.name())?;
         }
         let price = dollars(cents);
         match self.form {

@@ -115,7 +115,7 @@ fn an_hour_has_its_close_at_its_end_and_a_day_on_its_date() {
     let days = text(&readers, Extent::default(), Step::Day, Form::Beancount);
     assert_eq!(
         days,
-        "2026-03-01 price BTC 97189.42 USD\n2026-03-02 price BTC 97190.86 USD\n"
+        "2026-03-01 price BTC 97189.42 USD\n; provisional\n2026-03-02 price BTC 97190.86 USD\n"
     );
     let all: serde_json::Value =
         serde_json::from_str(&text(&readers, Extent::default(), Step::Day, Form::Json)).unwrap();
@@ -139,6 +139,24 @@ fn many_blocks_are_written_page_by_page_and_none_twice() {
     assert_eq!(heights, expected);
     let hours = text(&readers, between(0, 9_999_999_999), Step::Hour, Form::Csv);
     assert_eq!(hours.lines().count(), 1 + 16_000_usize.div_ceil(6));
+}
+
+#[test]
+fn a_ledger_marks_provisional_prices() {
+    let (_folder, readers) = history(60);
+    // The blocks from 42 on have fewer than 18 on top; block 41 has no price.
+    let around = between(MARCH + 40 * 600, MARCH + 43 * 600);
+    assert_eq!(
+        text(&readers, around, Step::Block, Form::Ledger),
+        "P 2026/03/01 06:40:00 BTC $97188.40\n\
+         ; provisional\nP 2026/03/01 07:00:00 BTC $97188.42\n"
+    );
+    let hours = between(MARCH + 6 * 3600, MARCH + 8 * 3600);
+    assert_eq!(
+        text(&readers, hours, Step::Hour, Form::Ledger),
+        "P 2026/03/01 07:00:00 BTC $97188.40\n\
+         ; provisional\nP 2026/03/01 08:00:00 BTC $97188.46\n"
+    );
 }
 
 /// From, to and the number of rows of an export in JSON.
