@@ -1,8 +1,8 @@
 //! The history's file that a command is about, and the node that it asks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use satscope_historian::{
     Means, means,
@@ -43,11 +43,28 @@ impl FileSettings {
     pub fn readers(&self, is_standin: bool) -> anyhow::Result<Readers> {
         match self.find(is_standin)? {
             Some(readers) => Ok(readers),
-            None => bail!(
-                "no history in {}: set state_dir to the historian's folder",
-                folder(&self.state)?.display()
-            ),
+            None => Err(self.none()?),
         }
+    }
+
+    /// The error that there is none; it names the chains that have one.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    fn none(&self) -> anyhow::Result<anyhow::Error> {
+        let folder = folder(&self.state)?;
+        let (of_nodes, of_standins) = (Store::files(&folder, false)?, Store::files(&folder, true)?);
+        let names = of_nodes.iter().filter_map(|file| chain_of(file));
+        let standins = of_standins.iter().filter_map(|file| chain_of(file));
+        let standins = standins.map(|chain| format!("{chain} (of a stand-in)"));
+        let names: Vec<String> = names.map(str::to_owned).chain(standins).collect();
+        let folder = folder.display();
+        Ok(match (&self.chain, alternatives(&names)) {
+            (Some(chain), Some(names)) => {
+                anyhow!("no history of chain {chain:?} in {folder}: expected --chain {names}")
+            }
+            _ => anyhow!("no history in {folder}: set state_dir to the historian's folder"),
+        })
     }
 
     /// The same; `None` if there is none.
@@ -77,13 +94,28 @@ impl FileSettings {
         }
     }
 
-    fn files(&self, folder: &std::path::Path, is_standin: bool) -> anyhow::Result<Vec<PathBuf>> {
+    fn files(&self, folder: &Path, is_standin: bool) -> anyhow::Result<Vec<PathBuf>> {
         let wanted = self.chain.as_ref();
         let wanted = wanted.map(|chain| folder.join(Store::file_name(chain, is_standin)));
         let mut files = Store::files(folder, is_standin)?;
         files.retain(|file| wanted.as_ref().is_none_or(|wanted| wanted == file));
         Ok(files)
     }
+}
+
+/// The chain in the name of a history's file.
+fn chain_of(file: &Path) -> Option<&str> {
+    let name = file.file_stem()?.to_str()?.strip_prefix("history-")?;
+    Some(name.strip_suffix("-simulated").unwrap_or(name))
+}
+
+/// Names as a choice, such as `main, signet or test`; `None` if there is no name.
+fn alternatives(names: &[String]) -> Option<String> {
+    let (last, others) = names.split_last()?;
+    Some(match others {
+        [] => last.clone(),
+        _ => format!("{} or {last}", others.join(", ")),
+    })
 }
 
 /// The means to read from the node.
@@ -114,8 +146,47 @@ pub fn periods(numbers: &[u32]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use bitcoin::{BlockHash, hashes::Hash as _};
+    use satscope_historian::store::Identity;
+
     use super::*;
+
+    fn refusal(folder: &Path, chain: Option<&str>) -> String {
+        let settings = FileSettings {
+            state: StateSettings {
+                state_dir: Some(folder.to_owned()),
+            },
+            chain: chain.map(str::to_owned),
+        };
+        settings.readers(false).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_chain_without_a_history_is_answered_with_those_that_have_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let none = refusal(folder.path(), Some("test"));
+        assert!(none.contains("set state_dir"), "{none}");
+        for (chain, simulated) in [("main", false), ("signet", false), ("regtest", true)] {
+            let identity = Identity {
+                chain: chain.to_owned(),
+                genesis: BlockHash::hash(&[1]),
+                simulated,
+            };
+            let file = folder.path().join(Store::file_name(chain, simulated));
+            Store::open(&file, &identity).unwrap();
+        }
+        for chain in ["test", ""] {
+            let words = refusal(folder.path(), Some(chain));
+            let expected = format!("no history of chain {chain:?} in ");
+            assert!(words.starts_with(&expected), "{words}");
+            let expected = "expected --chain main, signet or regtest (of a stand-in)";
+            assert!(words.ends_with(expected), "{words}");
+        }
+        let several = refusal(folder.path(), None);
+        assert!(several.contains("name one by --chain"), "{several}");
+    }
 
     #[test]
     fn periods_that_follow_one_another_are_told_as_one_run() {
