@@ -48,7 +48,7 @@ mod tests {
         for content in [
             // With a header, in any capitals.
             "currency,units_per_dollar,date\nEUR,0.92,\nGBP,0.79,2024-03-01\nEUR,0.91,2024-02-01\n",
-            "Currency,Rate\nEUR,0.92\nGBP,0.79,2024-03-01\nEUR,0.91,2024-02-01",
+            "Currency,Rate\nEUR,0.92\nGBP,0.79,2024-03-01\nEUR,0.91,2024-02-01\n",
             // As spreadsheets write it.
             "\u{feff}\"EUR\",\"0.92\",\"\"\r\n\"GBP\",0.79,2024-03-01\r\n\r\nEUR,0.91,2024-02-01\r\n",
             "\n EUR , 9.2e-1 \nUSD,1\nGBP,+0.79,2024-03-01\nUSD,1.0,2024-03-01\nEUR,0.91,2024-02-01\n\n",
@@ -214,6 +214,60 @@ mod tests {
             assert!(refusal(&whole[..end]).starts_with("line 1: "), "{end}");
         }
         assert!(refusal(&format!("{whole},")).contains("trailing characters"));
+    }
+
+    #[test]
+    fn a_first_line_of_names_says_units_per_dollar_and_nothing_else() {
+        for name in [
+            "units_per_dollar",
+            "Units per USD",
+            "per-dollar",
+            "PER_USD",
+            "units",
+            "rate",
+            "Value",
+        ] {
+            for first in [
+                format!("Currency,{name}"),
+                format!("currency, {name} ,DATE"),
+            ] {
+                let content = format!("{first}\nEUR,0.92\n");
+                assert_eq!(rates(&content), rates("EUR,0.92\n"), "{first}");
+            }
+        }
+        for first in [
+            "currency,usd_per_unit",
+            "currency,dollars_per_euro,date",
+            "currency,price_usd",
+            "currency,usd",
+            "currency,",
+            "currency,rate,day",
+            "currency,date,rate",
+            "currency,rate,date,source",
+            "date,currency,rate",
+            "currency",
+        ] {
+            let refusal = refusal(&format!("\n{first}\nEUR,0.92\n"));
+            assert!(refusal.starts_with("line 2: "), "{first}: {refusal}");
+        }
+        let refusal = refusal("currency,usd_per_unit,date\nEUR,1.08,\n");
+        assert_eq!(
+            refusal,
+            "line 1: expected the names currency, units_per_dollar and perhaps date, because a rate is units of the currency for one \
+             dollar; got \"currency,usd_per_unit,date\""
+        );
+    }
+
+    #[test]
+    fn a_last_line_of_csv_without_an_end_is_half_written() {
+        let whole = "EUR,0.92\r\nJPY,150.25\r\n";
+        assert_eq!(rates(&whole[..whole.len() - 1]), rates(whole));
+        for end in "EUR,0.92\r\nJPY,1".len()..=whole.trim_end().len() {
+            assert_eq!(
+                refusal(&whole[..end]),
+                "the last line has no end: the file may be half written; expected an end of line there too"
+            );
+        }
     }
 
     #[test]
