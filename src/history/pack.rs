@@ -15,7 +15,7 @@ use crate::{output, process};
 /// `satscope history pack`.
 #[derive(Args, Debug)]
 pub struct PackSettings {
-    /// The file to write; one of that name is replaced
+    /// The file to write; a pack of that name is replaced
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]

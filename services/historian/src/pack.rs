@@ -9,6 +9,7 @@ mod error;
 mod format;
 mod import;
 mod make;
+mod target;
 #[cfg(test)]
 mod tests;
 mod verify;

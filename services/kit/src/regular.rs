@@ -1,7 +1,7 @@
 //! Reads regular files that an operator names. A pipe, a device or a folder at such a path is refused, and never waited for.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, Read as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
@@ -27,19 +27,28 @@ pub enum ReadError {
     },
 }
 
-/// The content of the file at `path`, of at most `limit` bytes. The checks look at the opened file, so that no other can take its
-/// place between check and reading. A pipe is opened without waiting for its other end (open(2), `O_NONBLOCK`).
+/// The file at `path`, opened for reading. The check looks at the opened file, so that no other can take its place between check
+/// and reading. A pipe is opened without waiting for its other end (open(2), `O_NONBLOCK`).
 ///
 /// # Errors
-/// All of [`ReadError`].
-pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+/// When it cannot be opened, or is not a regular file.
+pub fn open(path: &Path) -> Result<File, ReadError> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let mut options = OpenOptions::new();
     let options = options.read(true).custom_flags(flags.bits().cast_signed());
     let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(ReadError::NotRegular);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(ReadError::NotRegular),
     }
+}
+
+/// The content of the file at `path`, of at most `limit` bytes. The checks look at the opened file.
+///
+/// # Errors
+/// All of [`ReadError`].
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let file = open(path)?;
     let mut content = Vec::new();
     file.take(limit.saturating_add(1))
         .read_to_end(&mut content)?;

@@ -18,6 +18,20 @@ pub enum PackError {
         /// The system's error.
         reason: io::Error,
     },
+    /// The file is a folder, pipe, socket or device.
+    #[error("{}: it is not a regular file; name the file of a pack", .0.display())]
+    NotRegular(PathBuf),
+    /// A pack was to be written in the place of a file that is no pack, or of one of Satscope's own files.
+    #[error(
+        "{}: {what}, and nothing but a pack is replaced by a pack; name a file that is not there, or move this one away",
+        path.display()
+    )]
+    Taken {
+        /// The file.
+        path: PathBuf,
+        /// What the file is.
+        what: String,
+    },
     /// The file was not made by `history pack`.
     #[error("the file is no pack of Satscope ({0}); expected one made by `satscope history pack`")]
     NotAPack(&'static str),

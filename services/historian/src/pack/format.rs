@@ -13,6 +13,7 @@ use std::{
 
 use bitcoin::{BlockHash, hashes::Hash as _};
 use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
+use satscope_kit::regular::{self, ReadError};
 use satscope_oracle::past::{Lock, PERIOD_BLOCKS};
 
 use super::error::PackError;
@@ -110,12 +111,15 @@ pub struct PackReader<R> {
 }
 
 impl PackReader<BufReader<File>> {
-    /// Opens a pack and reads its head.
+    /// Opens a pack and reads its head. A pipe is not waited for.
     ///
     /// # Errors
-    /// When the file cannot be read, is no pack, or has a newer format.
+    /// When the file cannot be read, is no regular file or no pack, or has a newer format.
     pub fn open(path: &Path) -> Result<Self, PackError> {
-        let file = File::open(path).map_err(PackError::file(path))?;
+        let file = regular::open(path).map_err(|error| match error {
+            ReadError::Io(reason) => PackError::file(path)(reason),
+            ReadError::NotRegular | ReadError::TooLong { .. } => PackError::NotRegular(path.into()),
+        })?;
         PackReader::new(BufReader::with_capacity(1 << 16, file))
     }
 }

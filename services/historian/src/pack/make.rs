@@ -1,7 +1,6 @@
 //! Makes a pack of all final periods of a history.
 
 use std::{
-    fs,
     io::{BufWriter, Write as _},
     path::Path,
 };
@@ -11,6 +10,7 @@ use bitcoin::BlockHash;
 use super::{
     error::PackError,
     format::{Head, PackWriter},
+    target::{Target, folder_of},
 };
 use crate::{
     node::{Node, NodeError},
@@ -48,18 +48,21 @@ pub struct LeftOut {
     pub other_model: usize,
 }
 
-/// Writes all final periods of this model into a file, which takes the place of one of that name once it is whole.
+/// Writes all final periods of this model into a file, which takes the place of a pack of that name once it is whole.
 ///
 /// The hashes of the blocks come from the node, which has them even if it is pruned. Each period must then have its digest.
 ///
 /// # Errors
-/// When the history has no final period, contradicts the node or its own digests, or a file cannot be read or written.
+/// When the history has no final period, contradicts the node or its own digests, a file of that name is no pack, or a file cannot
+/// be read or written.
 pub async fn make<N: Node>(
     readers: &Readers,
     node: &N,
     model: u32,
     file: &Path,
 ) -> Result<Packed, PackError> {
+    let target = Target::new(file, folder_of(readers.path()))?;
+    target.tidy()?;
     let (chosen, left_out) = choose(readers.periods()?, model);
     let (Some(first), Some(last)) = (chosen.first(), chosen.last()) else {
         return Err(PackError::NothingFinal(model));
@@ -78,11 +81,7 @@ pub async fn make<N: Node>(
         bytes: 0,
         left_out,
     };
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let beside = temporary(folder).map_err(PackError::file(file))?;
+    let beside = target.beside()?;
     let out = BufWriter::new(beside);
     let mut writer = PackWriter::new(out, &head).map_err(PackError::file(file))?;
     let mut over_all = OverAll::default();
@@ -97,8 +96,7 @@ pub async fn make<N: Node>(
     let beside = out.into_inner().map_err(|error| error.into_error());
     let beside = beside.map_err(PackError::file(file))?;
     beside.as_file().sync_all().map_err(PackError::file(file))?;
-    let written = beside.persist(file).map_err(|error| error.error);
-    let written = written.map_err(PackError::file(file))?;
+    let written = target.put(beside)?;
     packed.bytes = written.metadata().map_err(PackError::file(file))?.len();
     packed.periods = over_all.periods();
     packed.hash = over_all.hash();
@@ -120,18 +118,6 @@ fn choose(stored: Vec<StoredPeriod>, model: u32) -> (Vec<StoredPeriod>, LeftOut)
         other_model: others.len(),
     };
     (chosen, left_out)
-}
-
-/// A temporary file that other users may read as they may read any file of this user.
-fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".satscope-pack-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 /// A final period of the history with the hashes of its blocks, which must give its digest.

@@ -3,6 +3,7 @@
 
 mod bad;
 mod imports;
+mod places;
 mod proofs;
 
 use std::{
