@@ -90,7 +90,8 @@ impl Store {
         Ok(Store::read(path)?.identity().clone())
     }
 
-    /// The history files in a folder, of nodes or of stand-ins, in the order of their names.
+    /// The history files in a folder, of nodes or of stand-ins, in the order of their names. A file that is still empty holds no
+    /// history, and is left out.
     ///
     /// # Errors
     /// When the folder cannot be read. A missing folder has no files.
@@ -111,8 +112,9 @@ impl Store {
                     None => (!simulated).then_some(name),
                 }
             });
-            if chain.is_some() {
-                found.push(entry.path());
+            let path = entry.path();
+            if chain.is_some() && !schema::is_empty(&path) {
+                found.push(path);
             }
         }
         found.sort();

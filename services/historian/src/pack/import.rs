@@ -3,19 +3,23 @@
 //! The pack is read twice: once to judge it, and once to write it, in one transaction. A pack that is refused changes nothing, and
 //! makes no file.
 
-use std::{fs::File, io::BufReader, path::Path};
+use std::{fs::File, io::BufReader, path::Path, time::Duration};
 
 use bitcoin::Network;
+use tokio::time::timeout;
 
 use super::{
     error::PackError,
     format::{Head, PackReader},
 };
 use crate::{
-    node::Node,
-    store::{BlockRow, Identity, Imported, SealedPeriod, Store, Trust},
+    node::{Node, NodeError},
+    store::{BlockRow, Identity, Imported, SealedPeriod, Store, Trust, Writer},
     text::hex,
 };
+
+/// Time in which a node must answer the first two questions. An import goes on without a node that does not.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A pack that was taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub enum Headers {
     Same,
     /// The node's best block is below the pack's last one; the hashes up to this height are the node's.
     UpTo(u32),
+    /// The node's best block, of this height, is below the pack's first one, so that none could be compared.
+    Above(u32),
     /// They were not compared, for this reason.
     Unknown(String),
 }
@@ -78,12 +84,13 @@ pub async fn import<N: Node>(
     };
     let identity = &head.identity;
     let path = folder.join(Store::file_name(&identity.chain, identity.simulated));
-    let (mut writer, _readers) = Store::open(&path, identity)?;
     let again = Again {
         pack: PackReader::open(file)?,
         expected: found,
     };
-    let imported = writer.import(again, trust)?;
+    let (writer, readers) = Store::open(&path, identity)?;
+    drop(readers);
+    let imported = put(writer, again, trust)?;
     Ok(Taken {
         periods: pack.over_all().periods(),
         hash: found,
@@ -92,6 +99,22 @@ pub async fn import<N: Node>(
         imported,
         headers,
     })
+}
+
+/// Writes the periods. If that fails, a history that the writer made is removed again.
+///
+/// # Errors
+/// As [`Writer::import`].
+pub(super) fn put(
+    mut writer: Writer,
+    periods: impl Iterator<Item = Result<SealedPeriod, PackError>>,
+    trust: Trust,
+) -> Result<Imported, PackError> {
+    let imported = writer.import(periods, trust);
+    if imported.is_err() {
+        writer.give_up();
+    }
+    imported
 }
 
 /// Checks that a pack is of a chain that the folder may have a history of, and of this program's model.
@@ -141,11 +164,16 @@ async fn compare<N: Node>(
         Ok(node) => reachable(node, head).await?,
         Err(reason) => (None, Headers::Unknown(reason)),
     };
+    let mut are_compared = false;
     for sealed in pack.by_ref() {
         let sealed = sealed?;
         if let Some((node, tip)) = &asked {
             match compare_period(node, *tip, &sealed.rows).await? {
-                Headers::Same => {}
+                Headers::Same => are_compared = true,
+                Headers::Above(tip) if are_compared => {
+                    headers = Headers::UpTo(tip);
+                    asked = None;
+                }
                 less => {
                     headers = less;
                     asked = None;
@@ -161,10 +189,14 @@ async fn reachable<N: Node>(
     node: N,
     head: &Head,
 ) -> Result<(Option<(N, u32)>, Headers), PackError> {
-    let (moment, genesis) = match (node.moment().await, node.genesis().await) {
-        (Ok(moment), Ok(genesis)) => (moment, genesis),
-        (Err(error), _) | (_, Err(error)) => {
-            return Ok((None, Headers::Unknown(error.to_string())));
+    let questions = async { Ok::<_, NodeError>((node.moment().await?, node.genesis().await?)) };
+    let unknown = |why: String| Ok((None, Headers::Unknown(why)));
+    let (moment, genesis) = match timeout(PATIENCE, questions).await {
+        Ok(Ok(answers)) => answers,
+        Ok(Err(error)) => return unknown(error.to_string()),
+        Err(_) => {
+            let seconds = PATIENCE.as_secs();
+            return unknown(format!("it did not answer within {seconds} s"));
         }
     };
     let wanted = Identity {
@@ -192,7 +224,7 @@ async fn compare_period<N: Node>(
     };
     let end = last.height.min(tip).saturating_add(1);
     if first.height >= end {
-        return Ok(Headers::UpTo(tip));
+        return Ok(Headers::Above(tip));
     }
     let headers = match node.headers(first.height..end).await {
         Ok(headers) => headers,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad;
+mod began;
 mod imports;
 mod places;
 mod proofs;

@@ -26,12 +26,15 @@ pub struct Imported {
     pub same: u32,
     /// Periods of which the file has rows that are trusted more, of another model or of an open period.
     pub kept: u32,
+    /// Periods of the pack whose rows in the file are unverified.
+    pub unverified: u32,
 }
 
 /// What becomes of one period of a pack.
 enum Fate {
     Written,
-    Same,
+    /// The file has the same rows, with this trust.
+    Same(Trust),
     Kept,
 }
 
@@ -54,8 +57,14 @@ impl Writer {
             let sealed = sealed?;
             check_sealed(genesis, &sealed)?;
             match take(&transaction, &sealed, trust).map_err(told)? {
-                Fate::Written => imported.written += 1,
-                Fate::Same => imported.same += 1,
+                Fate::Written => {
+                    imported.written += 1;
+                    imported.unverified += u32::from(trust == Trust::Unverified);
+                }
+                Fate::Same(has) => {
+                    imported.same += 1;
+                    imported.unverified += u32::from(has == Trust::Unverified);
+                }
                 Fate::Kept => imported.kept += 1,
             }
         }
@@ -107,7 +116,7 @@ fn take(
         return Err(Refused::ByRule(StoreError::Rows(what)));
     }
     match least_to_replace(&has) {
-        _ if is_same && has.trust >= trust => Ok(Fate::Same),
+        _ if is_same && has.trust >= trust => Ok(Fate::Same(has.trust)),
         Some(least) if trust >= least => write(transaction, sealed, trust),
         _ => Ok(Fate::Kept),
     }

@@ -88,11 +88,23 @@ impl Drop for Held<'_> {
     }
 }
 
+/// A reading connection.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub(super) fn connection(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags);
+    let connection = connection.and_then(|connection| {
+        connection.busy_timeout(PATIENCE)?;
+        Ok(connection)
+    });
+    connection.map_err(|error| StoreError::of(path, error))
+}
+
 fn open(path: &Path) -> Result<Connection, StoreError> {
     let of = |error| StoreError::of(path, error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(of)?;
-    connection.busy_timeout(PATIENCE).map_err(of)?;
+    let connection = connection(path)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection
         .pragma_update(None, "cache_size", -PAGES_KIB)

@@ -3,13 +3,14 @@
 //! The tables hold a price and its small differences to others, because small integers take fewer bytes. The views give
 //! prices plainly; `docs/history.md` describes both.
 
-use std::path::Path;
+use std::{fs, io, path::Path};
 
 use bitcoin::{BlockHash, hashes::Hash as _};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use super::{
     error::{StoreError, impossible},
+    pool,
     rows::Identity,
 };
 
@@ -81,6 +82,18 @@ fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
             reason: format!("a database whose application_id is {application}"),
         }),
     }
+}
+
+/// Whether there is no history in a file yet: it is not there, or is an empty database, as a process leaves it that is killed while it
+/// makes a history. A file that cannot be read is not empty.
+pub fn is_empty(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(is) if is.len() > 0 => {}
+        Ok(is) => return is.is_file(),
+        Err(error) => return error.kind() == io::ErrorKind::NotFound,
+    }
+    let connection = pool::connection(path);
+    connection.is_ok_and(|connection| matches!(version(&connection, path), Ok(0)))
 }
 
 /// Checks that a file is of this history, or is empty and may become so.

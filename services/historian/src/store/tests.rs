@@ -2,6 +2,7 @@
 
 mod answers;
 mod candles;
+mod empty;
 mod faults;
 mod made;
 mod measures;

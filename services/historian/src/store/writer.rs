@@ -1,7 +1,8 @@
 //! The one writer of the history's file.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -39,6 +40,9 @@ pub struct Writer {
     identity: Identity,
     /// Number of minutes in the file, shared with the readers.
     minutes: Arc<AtomicU64>,
+    /// Whether this writer made the history.
+    is_new: bool,
+    is_removed: bool,
     _lock: File,
 }
 
@@ -49,33 +53,23 @@ impl Writer {
         minutes: Arc<AtomicU64>,
     ) -> Result<Writer, StoreError> {
         let lock = lock(path)?;
-        let of = |error| StoreError::of(path, error);
-        let mut connection = Connection::open(path).map_err(of)?;
-        connection.busy_timeout(PATIENCE).map_err(of)?;
-        // Checked before anything is written, so that another history's file stays as it is.
-        schema::check(&connection, path, identity)?;
-        let mode: String = connection
-            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-            .map_err(of)?;
-        if mode != "wal" {
-            return Err(StoreError::Open {
-                path: path.to_owned(),
-                reason: format!("its journal mode stays {mode}, and should be wal"),
-            });
+        let is_new = schema::is_empty(path);
+        let opened = connect(path, identity);
+        if is_new && opened.is_err() {
+            remove(path);
         }
-        connection
-            .pragma_update(None, "synchronous", "NORMAL")
-            .and_then(|()| connection.pragma_update(None, "journal_size_limit", WAL_BYTES))
-            .map_err(of)?;
-        schema::bring_up(&mut connection, path, identity)?;
+        let connection = opened?;
         let counted =
             connection.query_row("SELECT count(*) FROM minutes", [], |row| number(row, 0));
-        minutes.store(counted.map_err(of)?, Ordering::Relaxed);
+        let counted = counted.map_err(|error| StoreError::of(path, error))?;
+        minutes.store(counted, Ordering::Relaxed);
         Ok(Writer {
             connection,
             path: path.to_owned(),
             identity: identity.clone(),
             minutes,
+            is_new,
+            is_removed: false,
             _lock: lock,
         })
     }
@@ -232,6 +226,14 @@ impl Writer {
         Ok((transaction, path))
     }
 
+    /// Ends the writing, and removes the file if this writer made it. To be called when the first write has failed.
+    pub(crate) fn give_up(mut self) {
+        if self.is_new {
+            remove(&self.path);
+            self.is_removed = true;
+        }
+    }
+
     /// Limits the file to this many pages in tests, as a full disk does.
     #[cfg(test)]
     pub(crate) fn limit_pages(&self, pages: u32) {
@@ -246,8 +248,52 @@ impl Writer {
 /// it.
 impl Drop for Writer {
     fn drop(&mut self) {
+        if self.is_removed {
+            return;
+        }
         if let Err(error) = self.checkpoint() {
             warn!("the history is whole, but a part of it stays in the file beside: {error}");
+        }
+    }
+}
+
+/// A connection that writes, to a file with all its tables.
+fn connect(path: &Path, identity: &Identity) -> Result<Connection, StoreError> {
+    let of = |error| StoreError::of(path, error);
+    let mut connection = Connection::open(path).map_err(of)?;
+    connection.busy_timeout(PATIENCE).map_err(of)?;
+    // Checked before anything is written, so that another history's file stays as it is.
+    schema::check(&connection, path, identity)?;
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(of)?;
+    if mode != "wal" {
+        return Err(StoreError::Open {
+            path: path.to_owned(),
+            reason: format!("its journal mode stays {mode}, and should be wal"),
+        });
+    }
+    connection
+        .pragma_update(None, "synchronous", "NORMAL")
+        .and_then(|()| connection.pragma_update(None, "journal_size_limit", WAL_BYTES))
+        .map_err(of)?;
+    schema::bring_up(&mut connection, path, identity)?;
+    Ok(connection)
+}
+
+/// Removes a history that is still empty, with the files of SQLite beside it. A reader that has it open keeps what it reads.
+fn remove(path: &Path) {
+    for end in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        match fs::remove_file(&name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                warn!(
+                    "{}: it cannot be removed: {error}",
+                    Path::new(&name).display()
+                );
+            }
+            _ => {}
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Chain {
     pub first_known: u32,
     /// Whether it answers with an error.
     pub is_away: bool,
+    /// Whether it takes questions and answers none.
+    pub is_silent: bool,
     pub downloading: Option<f64>,
     /// How often blocks were asked for, by height.
     pub asked: Vec<u32>,
@@ -114,6 +116,9 @@ impl FakeNode {
 
 impl Node for FakeNode {
     async fn moment(&self) -> Result<Moment, NodeError> {
+        if self.chain().is_silent {
+            std::future::pending::<()>().await;
+        }
         let chain = self.answering()?;
         let tip = chain.blocks.last().unwrap().0;
         Ok(Moment {

@@ -35,7 +35,12 @@ async fn imported_from(node: &FakeNode, trust: Trust) -> tempfile::TempDir {
         Imported {
             written: 2,
             same: 0,
-            kept: 0
+            kept: 0,
+            unverified: if trust == Trust::Unverified {
+                imported.written
+            } else {
+                0
+            },
         }
     );
     drop(writer);

@@ -105,7 +105,8 @@ async fn the_expected_hash_makes_rows_final_also_later() {
         Imported {
             written: 2,
             same: 0,
-            kept: 0
+            kept: 0,
+            unverified: 0
         }
     );
     let readers = Store::read(&path_in(folder.path())).unwrap();
@@ -122,7 +123,8 @@ async fn the_expected_hash_makes_rows_final_also_later() {
         Imported {
             written: 0,
             same: 2,
-            kept: 0
+            kept: 0,
+            unverified: 0
         }
     );
     assert!(
@@ -166,7 +168,8 @@ async fn own_final_rows_are_never_overwritten_and_a_pack_that_contradicts_them_i
         Imported {
             written: 2,
             same: 1,
-            kept: 0
+            kept: 0,
+            unverified: 2
         }
     );
     let expected = [
@@ -214,7 +217,8 @@ async fn own_open_rows_give_way_to_a_pack_with_the_expected_hash_alone() {
         Imported {
             written: 0,
             same: 0,
-            kept: 1
+            kept: 1,
+            unverified: 0
         }
     );
     assert_eq!(readers.period(0).unwrap().unwrap().blocks, 1016);

@@ -130,7 +130,7 @@ fn files_are_named_by_chain_and_kind_and_found_again() {
         "history-regtest-simulated.sqlite",
         "recent-main.sqlite",
     ] {
-        std::fs::write(folder.path().join(name), "").unwrap();
+        std::fs::write(folder.path().join(name), "not empty").unwrap();
     }
     let names = |simulated| -> Vec<String> {
         let files = Store::files(folder.path(), simulated).unwrap().into_iter();
