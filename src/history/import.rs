@@ -79,17 +79,85 @@ fn told(taken: &Taken) -> String {
         Headers::UpTo(height) => {
             format!("the hashes of the blocks were compared up to {height}, the node's best block: they are the same")
         }
+        Headers::Above(height) => {
+            format!("no hash of a block could be compared: the node's best block, {height}, is below the pack's first one")
+        }
         Headers::Unknown(why) => {
             format!("the hashes of the blocks were not compared with a node's chain: {why}")
         }
     });
     let hash = hex(&taken.hash);
-    lines.push(match taken.trust {
-        Trust::Unverified => format!(
-            "hash: {hash}\nNothing vouches for these rows: they answer as `unverified`. Once somebody whom you trust has told you this \
-             hash, import the file again with --expect {hash}"
+    lines.push(match (taken.trust, imported.unverified) {
+        (Trust::Unverified, 0) => format!(
+            "hash: {hash}\nNone of these rows answers as `unverified`: the history's own stay as they are"
         ),
-        Trust::Vouched | Trust::Own => format!("hash: {hash}, as expected"),
+        (Trust::Unverified, unverified) => format!(
+            "hash: {hash}\nNothing vouches for the rows of {unverified} periods: they answer as `unverified`. Once somebody whom you \
+             trust has told you this hash, import the file again with --expect {hash}"
+        ),
+        (Trust::Vouched | Trust::Own, _) => format!("hash: {hash}, as expected"),
     });
     lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::{BlockHash, hashes::Hash as _};
+    use satscope_historian::{
+        pack::Head,
+        store::{Identity, Imported},
+    };
+
+    use super::*;
+
+    fn taken(imported: Imported, headers: Headers) -> String {
+        let identity = Identity {
+            chain: "main".to_owned(),
+            genesis: BlockHash::all_zeros(),
+            simulated: false,
+        };
+        told(&Taken {
+            head: Head { identity, model: 1 },
+            periods: 3,
+            hash: [7; 32],
+            trust: Trust::Unverified,
+            imported,
+            headers,
+        })
+    }
+
+    #[test]
+    fn rows_that_were_there_are_not_called_unverified() {
+        let same = Imported {
+            same: 3,
+            ..Imported::default()
+        };
+        let text = taken(same, Headers::Same);
+        assert!(!text.contains("Nothing vouches"), "{text}");
+        assert!(
+            text.contains("None of these rows answers as `unverified`"),
+            "{text}"
+        );
+        let some = Imported {
+            written: 1,
+            same: 2,
+            unverified: 1,
+            ..Imported::default()
+        };
+        let text = taken(some, Headers::Same);
+        assert!(
+            text.contains("Nothing vouches for the rows of 1 periods"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn hashes_that_were_not_compared_are_not_called_the_same() {
+        let text = taken(Imported::default(), Headers::Above(9));
+        assert!(
+            text.contains("no hash of a block could be compared"),
+            "{text}"
+        );
+        assert!(!text.contains("the same"), "{text}");
+    }
 }
