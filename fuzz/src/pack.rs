@@ -84,9 +84,10 @@ fn take(file: &[u8]) {
     let before = kept.files();
     let node = Err::<CoreNode, _>("there is none".to_owned());
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let taken = runtime
-        .unwrap()
-        .block_on(import(&pack, &kept.state(), None, node, MODEL));
+    let taken =
+        runtime
+            .unwrap()
+            .block_on(import(&pack, &kept.state(), None, node, MODEL, u64::MAX));
     match taken {
         Ok(taken) => kept.has(&taken),
         Err(refused) => {

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter};
 
 use clap::{Args, ValueEnum};
 use satscope_historian::export::{self, Extent};
-use satscope_kit::moment::moment;
+use satscope_kit::{clock::unix_ms, moment::moment};
 
 use super::place::FileSettings;
 
@@ -81,5 +81,6 @@ pub fn run(settings: &ExportSettings) -> anyhow::Result<()> {
         Form::Beancount => export::Form::Beancount,
     };
     let mut out = BufWriter::new(io::stdout().lock());
-    Ok(export::export(&readers, extent, step, form, &mut out)?)
+    let now = unix_ms() / 1000;
+    Ok(export::export(&readers, extent, step, form, now, &mut out)?)
 }

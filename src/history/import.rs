@@ -10,7 +10,10 @@ use satscope_historian::{
     store::{StoreError, Trust},
     text::{self, hex},
 };
-use satscope_kit::config::{NodeSettings, StateSettings};
+use satscope_kit::{
+    clock::unix_ms,
+    config::{NodeSettings, StateSettings},
+};
 
 use super::place;
 use crate::{output, process};
@@ -43,7 +46,8 @@ pub fn run(settings: &ImportSettings) -> anyhow::Result<()> {
         Err(error) => Err(format!("{error:#}")),
     };
     let runtime = process::runtime()?;
-    let imported = import(&settings.file, &folder, settings.expect, node, MODEL);
+    let now = unix_ms() / 1000;
+    let imported = import(&settings.file, &folder, settings.expect, node, MODEL, now);
     let taken = runtime.block_on(imported);
     runtime.shutdown_background();
     match taken {

@@ -78,7 +78,8 @@ pub enum ExportError {
     Output(#[from] io::Error),
 }
 
-/// Writes the prices of blocks, oldest first.
+/// Writes the prices of blocks, oldest first. `now` is the time of the system's clock, Unix seconds: in a ledger, no hour and no day
+/// is over before it is, whatever times the history has.
 ///
 /// # Errors
 /// When the extent is reversed, the form does not have the step, or reading or writing fails.
@@ -87,6 +88,7 @@ pub fn export(
     extent: Extent,
     step: Step,
     form: Form,
+    now: u64,
     out: &mut impl Write,
 ) -> Result<(), ExportError> {
     if form == Form::Beancount && step != Step::Day {
@@ -104,7 +106,7 @@ pub fn export(
     let mut export = Export {
         readers,
         form,
-        last: known.map_or(0, |(_, last)| last),
+        over: known.map_or(0, |(_, last)| last.min(now)),
         out,
         is_first: true,
     };
@@ -118,8 +120,8 @@ pub fn export(
 struct Export<'a, W> {
     readers: &'a Readers,
     form: Form,
-    /// Time of the newest price, Unix seconds; 0 if there is none.
-    last: u64,
+    /// Time of the newest price, or now if that is earlier, Unix seconds; 0 if there is none. What ends later is not over.
+    over: u64,
     out: &'a mut W,
     is_first: bool,
 }
@@ -185,7 +187,7 @@ impl<W: Write> Export<'_, W> {
         match (self.form, candle.blocks) {
             (Form::Csv, _) => write!(self.out, "{}\r\n", row.csv())?,
             (Form::Json, _) => self.element(&row)?,
-            (Form::Ledger | Form::Beancount, Some(blocks)) if candle.time + step <= self.last => {
+            (Form::Ledger | Form::Beancount, Some(blocks)) if candle.time + step <= self.over => {
                 self.close(candle.time, step, &blocks)?;
             }
             // A cell without a price, or one that is not over and would have another close tomorrow.

@@ -12,6 +12,7 @@ mod make;
 mod target;
 #[cfg(test)]
 mod tests;
+mod times;
 mod verify;
 
 pub use crate::fill::Missing;

@@ -54,7 +54,7 @@ fn history(blocks: u32) -> (tempfile::TempDir, Readers) {
 
 fn text(readers: &Readers, extent: Extent, step: Step, form: Form) -> String {
     let mut out = Vec::new();
-    export(readers, extent, step, form, &mut out).unwrap();
+    export(readers, extent, step, form, u64::MAX, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -205,7 +205,7 @@ fn an_hour_that_an_end_cuts_is_written_whole() {
 fn what_cannot_be_written_says_what_can() {
     let (_folder, readers) = history(60);
     let refused = |extent, step, form| {
-        export(&readers, extent, step, form, &mut Vec::new())
+        export(&readers, extent, step, form, u64::MAX, &mut Vec::new())
             .unwrap_err()
             .to_string()
     };
@@ -215,4 +215,18 @@ fn what_cannot_be_written_says_what_can() {
         "--format beancount has one price of a day: expected --step day"
     );
     assert!(refused(between(9, 9), Step::Day, Form::Csv).contains("later time"));
+}
+
+#[test]
+fn no_day_is_over_before_the_clock_says_so() {
+    let (_folder, readers) = history(300);
+    let days = |now: u64| {
+        let mut out = Vec::new();
+        let all = Extent::default();
+        export(&readers, all, Step::Day, Form::Beancount, now, &mut out).unwrap();
+        String::from_utf8(out).unwrap().lines().count()
+    };
+    assert_eq!(days(MARCH + 2 * DAY), 2);
+    assert_eq!(days(MARCH + 2 * DAY - 1), 1);
+    assert_eq!(days(MARCH), 0);
 }

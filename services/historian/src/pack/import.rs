@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{
     error::PackError,
     format::{Head, PackReader},
+    times,
 };
 use crate::{
     node::{Node, NodeError},
@@ -53,7 +54,7 @@ pub enum Headers {
 
 /// Takes the pack in `file` into the history of its chain in `folder`. Its rows are trusted if the hash over all periods is
 /// `expected`. Without an expected hash they are marked as unverified. `node` is asked for the hashes of the blocks, unless it
-/// gives a reason why it cannot be asked.
+/// gives a reason why it cannot be asked. `now` is the time of the system's clock, Unix seconds.
 ///
 /// # Errors
 /// When the pack is of no use, is of another chain or model, contradicts the history or the node, or another process writes the
@@ -64,11 +65,12 @@ pub async fn import<N: Node>(
     expected: Option<[u8; 32]>,
     node: Result<N, String>,
     model: u32,
+    now: u64,
 ) -> Result<Taken, PackError> {
     let mut pack = PackReader::open(file)?;
     let head = pack.head().clone();
     check_head(&head, folder, model)?;
-    let headers = compare(&mut pack, &head, node).await?;
+    let headers = compare(&mut pack, &head, node, now).await?;
     let found = pack.over_all().hash();
     if let Some(expected) = expected
         && found != expected
@@ -154,11 +156,12 @@ fn check_head(head: &Head, folder: &Path, model: u32) -> Result<(), PackError> {
     }
 }
 
-/// Reads the whole pack, and compares the hashes of its blocks with the node's.
+/// Reads the whole pack, checks the times of its blocks, and compares their hashes with the node's.
 async fn compare<N: Node>(
     pack: &mut PackReader<BufReader<File>>,
     head: &Head,
     node: Result<N, String>,
+    now: u64,
 ) -> Result<Headers, PackError> {
     let (mut asked, mut headers) = match node {
         Ok(node) => reachable(node, head).await?,
@@ -167,6 +170,7 @@ async fn compare<N: Node>(
     let mut are_compared = false;
     for sealed in pack.by_ref() {
         let sealed = sealed?;
+        times::check(&head.identity, &sealed, now)?;
         if let Some((node, tip)) = &asked {
             match compare_period(node, *tip, &sealed.rows).await? {
                 Headers::Same => are_compared = true,
@@ -239,6 +243,7 @@ async fn compare_period<N: Node>(
             node: header.hash,
         });
     }
+    times::compare(rows, &headers)?;
     match last.height <= tip {
         true => Ok(Headers::Same),
         false => Ok(Headers::UpTo(tip)),

@@ -6,6 +6,7 @@ mod began;
 mod imports;
 mod places;
 mod proofs;
+mod times;
 
 use std::{
     path::{Path, PathBuf},
@@ -30,6 +31,8 @@ use crate::{
     store::{BlockRow, Identity, Readers, SealedPeriod, Store, Tip, Trust, Writer, digest},
 };
 
+/// The clock of the tests: years after the last block of the tests' chains, Unix seconds.
+const NOW: u64 = 1_800_000_000;
 /// The model that the tests read with.
 const MODEL: u32 = 1;
 /// Blocks of a chain with three final periods: 18 follow the last one.
@@ -119,7 +122,7 @@ async fn take(
     node: Option<&FakeNode>,
 ) -> Result<Taken, PackError> {
     let node = node.cloned().ok_or_else(|| "there is none".to_owned());
-    import(file, folder, expected, node, MODEL).await
+    import(file, folder, expected, node, MODEL, NOW).await
 }
 
 /// The periods of a pack.

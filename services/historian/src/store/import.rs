@@ -16,6 +16,11 @@ use super::{
     statements::{Refused, put_sealed},
     writer::Writer,
 };
+use crate::dates::utc;
+
+/// Seconds by which the times of an open period may still change: the newest blocks have the latest header time so far, which may be
+/// two hours ahead of the network.
+const OPEN_SLACK: u64 = 86_400;
 
 /// The outcome of an import, in periods.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,11 +58,13 @@ impl Writer {
         let (transaction, path) = self.begin()?;
         let told = |refused: Refused| refused.told(path);
         let mut imported = Imported::default();
+        let mut written = Vec::new();
         for sealed in periods {
             let sealed = sealed?;
             check_sealed(genesis, &sealed)?;
             match take(&transaction, &sealed, trust).map_err(told)? {
                 Fate::Written => {
+                    written.push(sealed.row.period);
                     imported.written += 1;
                     imported.unverified += u32::from(trust == Trust::Unverified);
                 }
@@ -67,6 +74,10 @@ impl Writer {
                 }
                 Fate::Kept => imported.kept += 1,
             }
+        }
+        // Only once all are written, because a pack may replace the very rows that its periods do not go on from.
+        for period in written {
+            check_neighbours(&transaction, period, trust).map_err(told)?;
         }
         settle_disputes(&transaction).map_err(told)?;
         transaction
@@ -136,34 +147,77 @@ fn write(
     sealed: &SealedPeriod,
     trust: Trust,
 ) -> Result<Fate, Refused> {
-    check_neighbours(transaction, sealed)?;
     put_sealed(transaction, sealed, trust)?;
     Ok(Fate::Written)
 }
 
-/// Fails if a period's times lie before those of the period below it, or after those of the period above it, if these are certain.
-fn check_neighbours(transaction: &Transaction<'_>, sealed: &SealedPeriod) -> Result<(), Refused> {
-    let (Some(first), Some(last)) = (sealed.rows.first(), sealed.rows.last()) else {
-        return Ok(());
+/// Fails if a period's times lie before those of the nearest rows below it, or after those of the nearest rows above it. Rows that are
+/// trusted less than the period do not count.
+fn check_neighbours(
+    transaction: &Transaction<'_>,
+    number: u32,
+    trust: Trust,
+) -> Result<(), Refused> {
+    let at = |(order, side): (&str, &str)| -> rusqlite::Result<Option<Edge>> {
+        let mut nearest = transaction.prepare_cached(&format!(
+            "SELECT period, state FROM periods WHERE period {side} ?1 AND blocks > 0 AND trust <= ?2 ORDER BY period {order} LIMIT 1"
+        ))?;
+        let nearest = nearest.query_row((number, trust.number()), |row| {
+            Ok((row.get::<_, u32>(0)?, row.get(1)?))
+        });
+        match nearest.optional()? {
+            Some((period, is_final)) => edge(transaction, period, order, is_final),
+            None => Ok(None),
+        }
     };
-    let mut statement = transaction.prepare_cached(
-        "SELECT time FROM blocks JOIN periods ON period = height / 2016 WHERE height = ?1 AND state = 1 AND trust <> 2",
-    )?;
-    let mut time = |height: Option<u32>| -> rusqlite::Result<Option<i64>> {
-        let found = statement.query_row([height], |row| row.get(0));
-        found.optional()
-    };
-    let below = time(first.height.checked_sub(1))?;
-    let above = time(last.height.checked_add(1))?;
-    let is_after = below.is_none_or(|below| below.unsigned_abs() <= first.time);
-    let is_before = above.is_none_or(|above| last.time <= above.unsigned_abs());
-    match is_after && is_before {
-        true => Ok(()),
-        false => Err(Refused::ByRule(StoreError::Rows(format!(
-            "the times of period {} do not lie between those of its neighbours in the history",
-            sealed.row.period
-        )))),
+    let (below, above) = (at(("DESC", "<"))?, at(("ASC", ">"))?);
+    let first = edge(transaction, number, "ASC", true)?;
+    let last = edge(transaction, number, "DESC", true)?;
+    for (lower, upper) in [(below, first), (last, above)] {
+        let (Some(lower), Some(upper)) = (lower, upper) else {
+            continue;
+        };
+        if lower.time > upper.time.saturating_add(lower.slack + upper.slack) {
+            let what = format!(
+                "the times of period {number} do not fit the history: block {} has the time {}, and block {} the earlier {};                  expected times that never decrease with the height",
+                lower.height,
+                utc(lower.time),
+                upper.height,
+                utc(upper.time)
+            );
+            return Err(Refused::ByRule(StoreError::Rows(what)));
+        }
     }
+    Ok(())
+}
+
+/// A period's lowest or highest block.
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    height: u32,
+    time: u64,
+    /// Seconds by which the time may still change.
+    slack: u64,
+}
+
+/// The first block of a period in this order of heights; `None` if it has none.
+fn edge(
+    transaction: &Transaction<'_>,
+    period: u32,
+    order: &str,
+    is_final: bool,
+) -> rusqlite::Result<Option<Edge>> {
+    let mut statement = transaction.prepare_cached(&format!(
+        "SELECT height, time FROM blocks WHERE height BETWEEN ?1 AND ?1 + 2015 ORDER BY height {order} LIMIT 1"
+    ))?;
+    let found = statement.query_row([i64::from(period) * 2016], |row| {
+        Ok(Edge {
+            height: row.get(0)?,
+            time: row.get::<_, i64>(1)?.unsigned_abs(),
+            slack: if is_final { 0 } else { OPEN_SLACK },
+        })
+    });
+    found.optional()
 }
 
 /// Marks the final periods whose lock and a neighbour's disagree.

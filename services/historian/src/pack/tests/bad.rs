@@ -348,7 +348,7 @@ proptest! {
 }
 
 /// Makes a period of blocks without prices.
-fn sound(head: &Head) -> impl Fn(u32) -> SealedPeriod {
+pub fn sound(head: &Head) -> impl Fn(u32) -> SealedPeriod {
     let head = head.clone();
     move |number| {
         let row = crate::store::PeriodRow {

@@ -141,7 +141,7 @@ async fn the_expected_hash_makes_rows_final_also_later() {
 
 impl Kept {
     /// Packs this history, ends its writer, and keeps the folder for the process.
-    async fn pack_elsewhere(self, node: &FakeNode) -> (PathBuf, Packed) {
+    pub async fn pack_elsewhere(self, node: &FakeNode) -> (PathBuf, Packed) {
         let packed = self.pack(node).await;
         drop((self.writer, self.readers));
         let _kept = self.folder.keep();
