@@ -62,7 +62,6 @@ pub async fn make<N: Node>(
     file: &Path,
 ) -> Result<Packed, PackError> {
     let target = Target::new(file, folder_of(readers.path()))?;
-    target.tidy()?;
     let (chosen, left_out) = choose(readers.periods()?, model);
     let (Some(first), Some(last)) = (chosen.first(), chosen.last()) else {
         return Err(PackError::NothingFinal(model));
@@ -82,6 +81,7 @@ pub async fn make<N: Node>(
         left_out,
     };
     let beside = target.beside()?;
+    target.tidy(&beside)?;
     let out = BufWriter::new(beside);
     let mut writer = PackWriter::new(out, &head).map_err(PackError::file(file))?;
     let mut over_all = OverAll::default();

@@ -3,13 +3,13 @@
 use std::{
     ffi::OsStr,
     fs, io,
+    os::unix::fs::MetadataExt as _,
     path::Path,
     time::{Duration, SystemTime},
 };
 
 use satscope_kit::regular;
 use tempfile::NamedTempFile;
-use tracing::warn;
 
 use super::{error::PackError, format::PackReader};
 
@@ -95,9 +95,9 @@ impl<'a> Target<'a> {
         }
         let beside = builder.tempfile_in(self.folder());
         let beside = beside.map_err(PackError::file(self.file))?;
-        // A file system without locks keeps nobody from making a pack; an unlocked file is then removed once it is old.
-        if let Err(error) = beside.as_file().try_lock() {
-            warn!("{}: it cannot be locked: {error}", beside.path().display());
+        match beside.as_file().try_lock() {
+            // A file system without locks keeps no pack from being made. The file is then taken for one that was left once it is old.
+            Ok(()) | Err(_) => {}
         }
         Ok(beside)
     }
@@ -112,20 +112,24 @@ impl<'a> Target<'a> {
         written.map_err(PackError::file(self.file))
     }
 
-    /// Removes the files beside the place that processes left which were killed while they made a pack.
+    /// Removes the files beside the place that processes of this user left, which were killed while they made a pack. `beside` is the
+    /// file of this process.
     ///
     /// # Errors
-    /// When the folder cannot be read.
-    pub(super) fn tidy(&self) -> Result<(), PackError> {
+    /// When the folder cannot be read, or such a file cannot be removed.
+    pub(super) fn tidy(&self, beside: &NamedTempFile) -> Result<(), PackError> {
         let file = PackError::file;
+        let own = beside.as_file().metadata().map_err(file(beside.path()))?;
         for entry in fs::read_dir(self.folder()).map_err(file(self.folder()))? {
             let entry = entry.map_err(file(self.folder()))?;
             let path = entry.path();
-            if is_unfinished(&entry.file_name())
-                && is_left(&path)
-                && let Err(error) = fs::remove_file(&path)
-            {
-                warn!("{}: it cannot be removed: {error}", path.display());
+            if !is_unfinished(&entry.file_name()) || !is_left(&path, own.uid()) {
+                continue;
+            }
+            match fs::remove_file(&path) {
+                // Another pack that is made beside this one has removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(file(&path))?,
             }
         }
         Ok(())
@@ -148,13 +152,17 @@ fn is_unfinished(name: &OsStr) -> bool {
     })
 }
 
-/// Whether a file is old, and no process holds a lock on it. A file of another user, which cannot be opened, is not ours to judge.
-fn is_left(path: &Path) -> bool {
+/// Whether a file is old and of this user, and no process holds a lock on it. One that cannot be opened is not of this user.
+fn is_left(path: &Path, user: u32) -> bool {
     let Ok(file) = regular::open(path) else {
         return false;
     };
-    let modified = file.metadata().and_then(|is| is.modified());
-    let age = modified.map(|modified| SystemTime::now().duration_since(modified));
+    let Ok(is) = file.metadata() else {
+        return false;
+    };
+    let age = is
+        .modified()
+        .map(|modified| SystemTime::now().duration_since(modified));
     let is_old = matches!(age, Ok(Ok(age)) if age >= LEFT_AFTER);
-    is_old && file.try_lock().is_ok()
+    is_old && is.uid() == user && file.try_lock().is_ok()
 }

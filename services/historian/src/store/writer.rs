@@ -233,15 +233,6 @@ impl Writer {
             self.is_removed = true;
         }
     }
-
-    /// Limits the file to this many pages in tests, as a full disk does.
-    #[cfg(test)]
-    pub(crate) fn limit_pages(&self, pages: u32) {
-        let limited =
-            self.connection
-                .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
-        assert_eq!(limited, Ok(()));
-    }
 }
 
 /// An orderly end moves all writes into the main file, even if readers outlive the writer, because readers cannot do
@@ -289,7 +280,7 @@ fn remove(path: &Path) {
         match fs::remove_file(&name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 warn!(
-                    "{}: it cannot be removed: {error}",
+                    "{}: the empty history cannot be removed: {error}",
                     Path::new(&name).display()
                 );
             }
@@ -311,5 +302,16 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
         Err(TryLockError::Error(error)) => Err(StoreError::of_system(path, &error)),
+    }
+}
+
+#[cfg(test)]
+impl Writer {
+    /// Limits the file to this many pages in tests, as a full disk does.
+    pub(crate) fn limit_pages(&self, pages: u32) {
+        let limited =
+            self.connection
+                .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+        assert_eq!(limited, Ok(()));
     }
 }
