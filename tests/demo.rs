@@ -73,12 +73,12 @@ async fn the_demo_shows_a_simulated_price_in_a_browser_and_keeps_it_up_to_date()
     println!("a price on the page {took:.1?} after the start");
     assert!(took < PRICE_WITHIN, "{took:?}");
 
-    let hidden = number(
-        &browser,
-        "document.getElementById('chart').dataset.hiddenPrice",
-    )
+    // The price is shown before the plot is loaded.
+    let hidden = until("a hidden price in the plot", async || {
+        let drawn = "document.getElementById('chart').dataset.hiddenPrice";
+        number(&browser, drawn).await
+    })
     .await;
-    let hidden = hidden.expect("the hidden price is drawn");
     let error = price / hidden - 1.0;
     println!(
         "{price:.0} for a hidden {hidden:.0}: {:+.2} %",
