@@ -89,11 +89,14 @@ fn told(taken: &Taken) -> String {
         Headers::Unknown(why) => {
             format!("the hashes of the blocks were not compared with a node's chain: {why}")
         }
+        Headers::Until(height, why) => {
+            format!("the hashes of the blocks up to {height} are those of the node's chain, and no others were compared: {why}")
+        }
     });
     let hash = hex(&taken.hash);
     lines.push(match (taken.trust, imported.unverified) {
         (Trust::Unverified, 0) => format!(
-            "hash: {hash}\nNone of these rows answers as `unverified`: the history's own stay as they are"
+            "hash: {hash}\nNone of these rows answers as `unverified`: the history has rows of each period that are trusted more, and they stay"
         ),
         (Trust::Unverified, unverified) => format!(
             "hash: {hash}\nNothing vouches for the rows of {unverified} periods: they answer as `unverified`. Once somebody whom you \
@@ -163,5 +166,8 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("the same"), "{text}");
+        let text = taken(Imported::default(), Headers::Until(9, "gone".to_owned()));
+        assert!(text.contains("up to 9 are"), "{text}");
+        assert!(text.contains("no others were compared: gone"), "{text}");
     }
 }

@@ -162,8 +162,8 @@ fn verdict_text(verdict: &Verdict) -> String {
     }
     if !verdict.unverified.is_empty() {
         lines.push(format!(
-            "Unverified in the history: periods {}. Nothing was written, because one process alone writes the file: start the \
-             historian with this node, and it reads them from the blocks again and keeps its own rows.",
+            "Unverified in the history: periods {}. Nothing was written, because one process alone writes the file. A historian \
+             with this node reads those again whose blocks the node still has, and keeps its own rows.",
             periods(&verdict.unverified)
         ));
     }

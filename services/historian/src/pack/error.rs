@@ -21,7 +21,10 @@ pub enum PackError {
     /// The file is a folder, pipe, socket or device.
     #[error("{}: it is not a regular file; name the file of a pack", .0.display())]
     NotRegular(PathBuf),
-    /// A pack was to be written in the place of a file that is no pack, or of one of Satscope's own files.
+    /// A pack was to be written under a name of Satscope's own files in the history's folder.
+    #[error("{}: this name is of Satscope's own files; choose another name or folder", .0.display())]
+    OwnName(PathBuf),
+    /// A pack was to be written in the place of a file that is no pack.
     #[error(
         "{}: {what}, and nothing but a pack is replaced by a pack; name a file that is not there, or move this one away",
         path.display()

@@ -50,6 +50,8 @@ pub enum Headers {
     Above(u32),
     /// They were not compared, for this reason.
     Unknown(String),
+    /// The hashes up to this height are the node's; then it gave no more, for this reason.
+    Until(u32, String),
 }
 
 /// Takes the pack in `file` into the history of its chain in `folder`. Its rows are trusted if the hash over all periods is
@@ -167,19 +169,19 @@ async fn compare<N: Node>(
         Ok(node) => reachable(node, head).await?,
         Err(reason) => (None, Headers::Unknown(reason)),
     };
-    let mut are_compared = false;
+    let mut compared = None;
     for sealed in pack.by_ref() {
         let sealed = sealed?;
         times::check(&head.identity, &sealed, now)?;
         if let Some((node, tip)) = &asked {
             match compare_period(node, *tip, &sealed.rows).await? {
-                Headers::Same => are_compared = true,
-                Headers::Above(tip) if are_compared => {
-                    headers = Headers::UpTo(tip);
-                    asked = None;
-                }
+                Headers::Same => compared = sealed.rows.last().map(|row| row.height),
                 less => {
-                    headers = less;
+                    headers = match (less, compared) {
+                        (Headers::Above(tip), Some(_)) => Headers::UpTo(tip),
+                        (Headers::Unknown(why), Some(height)) => Headers::Until(height, why),
+                        (less, _) => less,
+                    };
                     asked = None;
                 }
             }

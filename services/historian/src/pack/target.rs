@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -17,7 +17,7 @@ use super::{error::PackError, format::PackReader};
 const PREFIX: &str = ".satscope-pack-";
 /// Random letters in the name of a pack that is not whole yet.
 const RANDOM: usize = 6;
-/// Age from which a pack that is not whole, and that no process holds a lock on, was left by a process that was killed.
+/// Age from which an unfinished pack that no process locks counts as left behind.
 const LEFT_AFTER: Duration = Duration::from_mins(1);
 
 /// A place for a pack.
@@ -45,7 +45,7 @@ impl<'a> Target<'a> {
             what,
         };
         if self.is_own_name() {
-            return Err(taken("it is a name of Satscope's own files".to_owned()));
+            return Err(PackError::OwnName(self.file.to_owned()));
         }
         match fs::symlink_metadata(self.file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -88,15 +88,12 @@ impl<'a> Target<'a> {
     pub(super) fn beside(&self) -> Result<NamedTempFile, PackError> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(PREFIX).rand_bytes(RANDOM);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            builder.permissions(fs::Permissions::from_mode(0o666));
-        }
+        builder.permissions(fs::Permissions::from_mode(0o666));
         let beside = builder.tempfile_in(self.folder());
         let beside = beside.map_err(PackError::file(self.file))?;
         match beside.as_file().try_lock() {
-            // A file system without locks keeps no pack from being made. The file is then taken for one that was left once it is old.
+            // A pack is made on a file system without locks too. What a killed process leaves there stays, because `is_left` asks
+            // for a lock.
             Ok(()) | Err(_) => {}
         }
         Ok(beside)
@@ -112,8 +109,7 @@ impl<'a> Target<'a> {
         written.map_err(PackError::file(self.file))
     }
 
-    /// Removes the files beside the place that processes of this user left, which were killed while they made a pack. `beside` is the
-    /// file of this process.
+    /// Removes unfinished packs that killed processes of this user left in the folder. `beside` is the file of this process.
     ///
     /// # Errors
     /// When the folder cannot be read, or such a file cannot be removed.

@@ -14,12 +14,12 @@ use crate::{
 const MOST_AHEAD: u64 = 7200;
 /// Header time of Bitcoin's first block, Unix seconds.
 const FIRST: u64 = 1_231_006_505;
-/// Least and most seconds from block to block, over all blocks from the first. The target is 600 s; block 840,000 has the time
+/// Least and most seconds from block to block, on average since the first. The target is 600 s; block 840,000 has the time
 /// 1,713,571,767, which is 574 s a block.
 const APART: (u64, u64) = (500, 600);
 /// Most seconds that a block may be later than the most of [`APART`] allows. In 2009, few miners made 2,016 blocks in up to a month.
 const LATE: u64 = 300 * 86_400;
-/// Least seconds that a period takes: two weeks by the protocol's aim, and some days where the difficulty rose most.
+/// Fewest seconds that a period may take: a day. The protocol's aim is two weeks, and the fastest period took some days.
 const LEAST_SPAN: u64 = 86_400;
 
 /// Checks a period's times: none may be later than `now`, Unix seconds, and two hours, and those of Bitcoin's main chain must be
@@ -54,23 +54,25 @@ pub(super) fn check(identity: &Identity, sealed: &SealedPeriod, now: u64) -> Res
         let latest = FIRST + APART.1 * height + LATE;
         if !(earliest..=latest).contains(&row.time) {
             return wrong(format!(
-                "block {height} has the time {}; expected one from {} to {}, because Bitcoin's blocks are ten minutes apart or less",
+                "block {height} has the time {}; expected one from {} to {}, because Bitcoin's blocks have come every {} to {} s on average",
                 utc(row.time),
                 utc(earliest),
-                utc(latest)
+                utc(latest),
+                APART.0,
+                APART.1
             ));
         }
     }
     match last.time - first.time >= LEAST_SPAN {
         true => Ok(()),
         false => wrong(format!(
-            "its {PERIOD_BLOCKS} blocks are of less than a day; expected about two weeks"
+            "its {PERIOD_BLOCKS} blocks span less than a day; expected about two weeks"
         )),
     }
 }
 
-/// Compares the times of blocks with those that the node's headers give. The first and last blocks have no other headers around
-/// them here, and are not compared.
+/// Compares the times of blocks with those that the node's headers give. The first two times [`AROUND`] and the last [`AROUND`]
+/// blocks are not compared, because `headers` does not have all the header times that theirs rest on.
 ///
 /// # Errors
 /// When a time is another.
@@ -87,8 +89,10 @@ pub(super) fn compare(rows: &[BlockRow], headers: &[Header]) -> Result<(), PackE
         Some((row, time)) => Err(PackError::Period {
             period: PeriodRow::of_height(row.height),
             what: format!(
-                "block {} has the time {}, and the node's headers give {time}",
-                row.height, row.time
+                "block {} has the time {}, and the node's headers give {}",
+                row.height,
+                utc(row.time),
+                utc(time)
             ),
         }),
     }

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::dates::utc;
 
-/// Seconds by which the times of an open period may still change: the newest blocks have the latest header time so far, which may be
-/// two hours ahead of the network.
+/// Slack for the times of an open period, in seconds: a day is ample, because the time of a newest block is at most two hours ahead
+/// of the network.
 const OPEN_SLACK: u64 = 86_400;
 
 /// The outcome of an import, in periods.
@@ -75,7 +75,7 @@ impl Writer {
                 Fate::Kept => imported.kept += 1,
             }
         }
-        // Only once all are written, because a pack may replace the very rows that its periods do not go on from.
+        // Only once all are written, because a period may contradict rows that a later period of the same pack replaces.
         for period in written {
             check_neighbours(&transaction, period, trust).map_err(told)?;
         }
@@ -151,8 +151,8 @@ fn write(
     Ok(Fate::Written)
 }
 
-/// Fails if a period's times lie before those of the nearest rows below it, or after those of the nearest rows above it. Rows that are
-/// trusted less than the period do not count.
+/// Fails if a period's times lie before those of the nearest rows below it, or after those of the nearest rows above it. Rows that
+/// are trusted less than the period do not count.
 fn check_neighbours(
     transaction: &Transaction<'_>,
     number: u32,
@@ -179,7 +179,7 @@ fn check_neighbours(
         };
         if lower.time > upper.time.saturating_add(lower.slack + upper.slack) {
             let what = format!(
-                "the times of period {number} do not fit the history: block {} has the time {}, and block {} the earlier {};                  expected times that never decrease with the height",
+                "the times of period {number} do not fit the history: block {} has the time {}, and block {} the earlier {}; expected times that never decrease with the height",
                 lower.height,
                 utc(lower.time),
                 upper.height,

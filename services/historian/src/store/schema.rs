@@ -84,8 +84,8 @@ fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
     }
 }
 
-/// Whether there is no history in a file yet: it is not there, or is an empty database, as a process leaves it that is killed while it
-/// makes a history. A file that cannot be read is not empty.
+/// Whether there is no history in a file yet: it is not there, or is an empty database, as a process that was killed while making a
+/// history leaves it. A file that cannot be read is not empty.
 pub fn is_empty(path: &Path) -> bool {
     match fs::metadata(path) {
         Ok(is) if is.len() > 0 => {}

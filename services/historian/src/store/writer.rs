@@ -226,7 +226,8 @@ impl Writer {
         Ok((transaction, path))
     }
 
-    /// Ends the writing, and removes the file if this writer made it. To be called when the first write has failed.
+    /// Ends the writing, and removes the file if it held no history before this writer. To be called only when the first write has
+    /// failed.
     pub(crate) fn give_up(mut self) {
         if self.is_new {
             remove(&self.path);

@@ -29,6 +29,8 @@ pub struct Chain {
     pub is_away: bool,
     /// Whether it takes questions and answers none.
     pub is_silent: bool,
+    /// The lowest block whose header it does not give, with an error; `None` if it gives all.
+    pub headers_end: Option<u32>,
     pub downloading: Option<f64>,
     /// How often blocks were asked for, by height.
     pub asked: Vec<u32>,
@@ -149,6 +151,9 @@ impl Node for FakeNode {
         let chain = self.answering()?;
         if heights.start < chain.first_known {
             return Err(NodeError::Gone(heights.start));
+        }
+        if chain.headers_end.is_some_and(|end| heights.end > end) {
+            return Err(NodeError::Fault(RpcError::Slow("getblockheader")));
         }
         let found = chain
             .blocks

@@ -308,6 +308,9 @@ async fn the_hashes_of_blocks_are_compared_as_far_as_the_node_has_headers() {
     other.grow(TIP - 2100, 9);
     let refused = into(&other).await.unwrap_err().to_string();
     assert!(refused.contains("block 2101 has the hash"), "{refused}");
+    node.chain().headers_end = Some(2016);
+    let until = into(&node).await.unwrap();
+    assert!(matches!(until, Headers::Until(2015, _)), "{until:?}");
     node.chain().is_away = true;
     assert!(matches!(into(&node).await.unwrap(), Headers::Unknown(_)));
 }
