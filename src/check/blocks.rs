@@ -12,10 +12,10 @@ use crate::parts::Parts;
 const BLOCK_FILES: &str = "block_files";
 /// The longest look at the folder; a disk that sleeps wakes up in that time.
 const LIMIT: Duration = Duration::from_secs(10);
-const ADVICE: &str = "set blocks_dir to the folder of the node's block files and give this user access to it, or set it to none; until \
-                      then their blocks are asked of the node";
+const ADVICE: &str = "set blocks_dir to the folder of the node's block files and let this user read it, or set blocks_dir to none; until \
+                      then blocks are asked of the node";
 
-/// The finding about the folder that `blocks_dir` names, or else the node's files; `None` if no block files are to be read.
+/// The finding about the folder that `blocks_dir` names, or else the one in which the node's files were found; `None` if no block files are to be read.
 pub async fn files(parts: &Parts, checked: &Checked) -> Option<Finding> {
     let node = &parts.ingest.node;
     let found = checked.blocks_dir.as_deref();

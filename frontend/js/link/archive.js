@@ -16,7 +16,7 @@ import { Fetched } from "./rest.js";
  * @property {number} confidence 0 to 1
  * @property {"block" | "minute"} source
  * @property {number | null} height of the block; `null` of a minute
- * @property {BlockState | null} state whether the price of the block can change; `null` of a minute
+ * @property {BlockState | null} state of the block's price; `null` of a minute, and if it is not known
  */
 /**
  * The prices of a span.

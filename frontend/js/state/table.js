@@ -42,7 +42,7 @@ export function estimatesTable(entries, times) {
   return csv(["time_utc", "unix_seconds", "price_usd", "interval_low_usd", "interval_high_usd", "state"], cells);
 }
 
-/** The state of a block's price; empty of a live estimate. @param {Past | PastPrice} past */
+/** The state of a block's price; empty of a minute or a live estimate. @param {Past | PastPrice} past */
 function stateOf(past) {
   return ("state" in past && past.state) || "";
 }

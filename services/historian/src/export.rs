@@ -51,8 +51,8 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// The first second and the one after the last, of a history whose oldest and newest price have these times. The extent is empty
-    /// if it has one end alone, and no price lies on that side.
+    /// The extent's first second, and the second after its last one. An end that is missing is that of the `known` prices, whose
+    /// oldest and newest have these times. The extent is empty if it has one end alone, and no price lies on that side.
     fn seconds(self, known: Option<(u64, u64)>) -> (u64, u64) {
         let after = known.map_or(0, |(_, last)| last.saturating_add(1));
         let to = self.to.unwrap_or(after.max(self.from.unwrap_or(0)));
@@ -78,8 +78,8 @@ pub enum ExportError {
     Output(#[from] io::Error),
 }
 
-/// Writes the prices of blocks, oldest first. `now` is the time of the system's clock, Unix seconds: in a ledger, no hour and no day
-/// is over before it is, whatever times the history has.
+/// Writes the prices of blocks, oldest first. `now` is the time of the system's clock, Unix seconds: an hour or
+/// day that ends later is left out of a ledger, whatever times the history has.
 ///
 /// # Errors
 /// When the extent is reversed, the form does not have the step, or reading or writing fails.

@@ -23,7 +23,7 @@ named_metrics! {
     Gauge RECENT_BYTES = "satscope_historian_recent_bytes",
         "Bytes of the payment amounts that are kept of blocks that are not final.";
     Counter RECENT_FAULTS = "satscope_historian_recent_faults_total",
-        "Times that the file of recent payment amounts was begun anew, or one block dropped from it, because of damage.";
+        "Times that the file of recent payment amounts was begun anew, or that one damaged block was dropped from it.";
     Gauge UNREADABLE_PERIODS = "satscope_historian_unreadable_periods",
         "Periods of which the node has pruned a block, so that they cannot be read.";
     Gauge DISPUTED_PERIODS = "satscope_historian_disputed_periods",

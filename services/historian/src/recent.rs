@@ -48,7 +48,7 @@ pub struct Recent {
     complaint: Option<String>,
 }
 
-/// Why the file cannot be used.
+/// Why the file, or one block in it, cannot be used.
 #[derive(Debug, Error)]
 enum Fault {
     #[error(transparent)]
@@ -107,7 +107,7 @@ impl Recent {
         }
     }
 
-    /// Deletes the payments of a block that are no payments. Those of all other blocks stay, because a node that prunes may have
+    /// Deletes a block's payments that cannot be decoded. Those of all other blocks stay, because a node that prunes may have
     /// forgotten them.
     fn drop_block(&mut self, height: u32, fault: &Fault) {
         RECENT_FAULTS.get().increment(1);

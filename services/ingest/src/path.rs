@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The filter's verdict on the bytes of a transaction. The filter is generic, and is compiled here as it is for the
-/// tracker: compiled with a test, it takes a fifth more or fewer instructions from one folder to another.
+/// tracker. If a test compiles it, its count of instructions differs by a fifth with the folder of the build.
 ///
 /// # Errors
 /// When the bytes are not one whole transaction.

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Whether a person may have paid a round sum: nobody pays over a hundred others at once, or with data.
+/// Whether a person may have paid a round sum; services make most transactions with data or to over a hundred others.
 fn may_pay(transaction: &Transaction) -> bool {
     let mut outputs = transaction.output.iter();
     transaction.output.len() <= 100 && !outputs.any(|output| output.script_pubkey.is_op_return())

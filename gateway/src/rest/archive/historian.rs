@@ -150,8 +150,9 @@ impl Historian {
         Ok(coverage)
     }
 
-    /// The coverage that the historian reported less than [`KEPT`] ago; if there is none, the one that it reports now. A flood
-    /// of questions about single prices so costs the historian one search of its file in a second, and not one for each.
+    /// The coverage that the historian reported less than [`KEPT`] ago; if there is none, the one that it reports now. So a
+    /// flood of questions about single prices adds about one search for the coverage in a second. Those that come while none is
+    /// kept each ask.
     ///
     /// # Errors
     /// As [`Self::price_at`].

@@ -14,12 +14,12 @@ use super::{
 pub struct BlockFiles {
     /// The number of files.
     pub files: usize,
-    /// The newest file that cannot be opened, and why; `None` if all can be.
+    /// The newest file that cannot be opened or read, and why; `None` if there is none.
     pub unread: Option<String>,
 }
 
-/// Looks at the folder as the historian's first pass does. Each file is opened, and the newest ones are scanned up to the first that
-/// has a block of the chain. `chain` is the node's; if it is `None`, no file is scanned.
+/// Looks at the folder as the historian's first pass does. Each file is opened, and the newest ones are scanned, up to the first
+/// that has a block of the chain. `chain` is the node's; if it is `None`, no file is scanned.
 ///
 /// # Errors
 /// With the reason for which the historian would read none of the files.
@@ -49,7 +49,7 @@ fn look(folder: &Path, chain: Option<&str>) -> Result<BlockFiles, DiskError> {
             Ok(is_of_chain) => is_ours = is_of_chain,
             Err(error) if error.is_missing() => {}
             Err(error @ BlkError::Foreign { .. }) => return Err(error.into()),
-            // Core gives all its files the same permissions.
+            // Core gives all its files the same permissions, so no other can be read either.
             Err(error) if error.is_denied() && !is_ours => return Err(error.into()),
             Err(error) => {
                 unread.get_or_insert(error.to_string());

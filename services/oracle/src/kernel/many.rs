@@ -6,9 +6,9 @@ use multiversion::multiversion;
 
 use crate::kernel::{Kernel, OFF_GRID, PHASES, Rung, TAPS};
 
-/// The number of parts into which the places near a row are cut, to add one peak of each part in turn. Peaks of places
-/// that follow each other overlap, and a processor that reads half of what it has just written waits for it. Four was the
-/// fastest of 2, 4, 8 and 16.
+/// Places are cut into this many runs, and one peak of each run is added in turn, because the peaks of places that follow
+/// each other overlap: a processor waits before it reads what it has half written a moment ago. Four was the fastest of 2,
+/// 4, 8 and 16.
 const PARTS: usize = 4;
 /// More than the rounding of a place, in parts of a bin.
 const ROUNDING: f64 = PHASES as f64;
