@@ -196,7 +196,7 @@ mod tests {
         let text = verdict_text(&imported);
         assert!(
             text.contains("Unverified in the history: periods 167 to 168.")
-                && text.contains("start the historian"),
+                && text.contains("A historian with this node reads those again"),
             "{text}"
         );
         let differing = Verdict {
