@@ -17,6 +17,8 @@ use super::{
     wait::{PATIENCE, PAUSE, in_time, until},
 };
 
+/// Looks at the size of a page before the frame around it is measured.
+const LOOKS: u32 = 10;
 /// Where Debian puts WebKitGTK's own small browser.
 const MINI_BROWSER: &str = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
 
@@ -125,17 +127,26 @@ impl Browser {
         self.client.set_window_size(width, height).await.unwrap();
     }
 
-    /// Makes the window so large that the page has this much of it, pixels.
+    /// Makes the window so large that the page has this much of it, pixels. The frame around the page is measured again until that is
+    /// so, because a window and its page get a new size one after the other, and a frame measured between the two is wrong.
     pub async fn view_of(&self, width: u32, height: u32) {
-        self.resize(width, height).await;
-        let frame = self
-            .value("[outerWidth - innerWidth, outerHeight - innerHeight]")
-            .await;
-        let [around, above] = [0, 1].map(|at| frame[at].as_u64().unwrap_or(0) as u32);
-        self.resize(width + around, height + above).await;
-        self.until(&format!(
-            "innerWidth === {width} && innerHeight === {height}"
-        ))
+        let wanted = format!("innerWidth === {width} && innerHeight === {height}");
+        let (mut wide, mut high) = (width, height);
+        until(&wanted, async || {
+            self.resize(wide, high).await;
+            for _ in 0..LOOKS {
+                if self.value(&wanted).await == true {
+                    return Some(());
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            let frame = self
+                .value("[outerWidth - innerWidth, outerHeight - innerHeight]")
+                .await;
+            let [around, above] = [0, 1].map(|at| frame[at].as_u64().unwrap_or(0) as u32);
+            (wide, high) = (width + around, height + above);
+            None
+        })
         .await;
     }
 
