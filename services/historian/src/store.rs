@@ -96,28 +96,35 @@ impl Store {
     /// # Errors
     /// When the folder cannot be read. A missing folder has no files.
     pub fn files(folder: &Path, simulated: bool) -> Result<Vec<PathBuf>, StoreError> {
-        let listed = match fs::read_dir(folder) {
-            Ok(listed) => listed,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(StoreError::of_system(folder, &error)),
+        let is_history = |name: &str| {
+            let name = name.strip_prefix("history-");
+            let chain = name.and_then(|name| name.strip_suffix(".sqlite"));
+            chain.is_some_and(|chain| chain.ends_with("-simulated") == simulated)
         };
-        let mut found = Vec::new();
-        for entry in listed {
-            let entry = entry.map_err(|error| StoreError::of_system(folder, &error))?;
-            let name = entry.file_name();
-            let chain = name.to_str().and_then(|name| {
-                let name = name.strip_prefix("history-")?.strip_suffix(".sqlite")?;
-                match name.strip_suffix("-simulated") {
-                    Some(chain) => simulated.then_some(chain),
-                    None => (!simulated).then_some(name),
-                }
-            });
-            let path = entry.path();
-            if chain.is_some() && !schema::is_empty(&path) {
-                found.push(path);
-            }
-        }
-        found.sort();
-        Ok(found)
+        let named = named_files(folder)?.into_iter();
+        let histories = named.filter(|(name, path)| is_history(name) && !schema::is_empty(path));
+        Ok(histories.map(|(_, path)| path).collect())
     }
+}
+
+/// Name and path of each file in a folder, in the order of their names. Names that are no Unicode are left out.
+///
+/// # Errors
+/// When the folder cannot be read. A missing folder has no files.
+pub(crate) fn named_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let of = |error| StoreError::of_system(folder, &error);
+    let listed = match fs::read_dir(folder) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(of(error)),
+    };
+    let mut found = Vec::new();
+    for entry in listed {
+        let entry = entry.map_err(of)?;
+        if let Ok(name) = entry.file_name().into_string() {
+            found.push((name, entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found)
 }

@@ -1,13 +1,16 @@
 //! The files that the historian keeps beside the histories: payments of recent blocks, and indexes of the node's block files.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{disk, recent, sqlite, store::StoreError};
+use crate::{
+    disk, recent, sqlite,
+    store::{StoreError, named_files},
+};
 
 /// A file beside the histories, which the historian makes anew if it is lost.
 #[derive(Debug)]
@@ -32,22 +35,9 @@ fn expected(name: &str) -> Option<(&'static str, u32)> {
 /// # Errors
 /// When the folder cannot be read. A missing folder has no files.
 pub fn of_folder(folder: &Path) -> Result<Vec<Result<Beside, String>>, StoreError> {
-    let of = |error| StoreError::of_system(folder, &error);
-    let listed = match fs::read_dir(folder) {
-        Ok(listed) => listed,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(of(error)),
-    };
-    let mut found = Vec::new();
-    for entry in listed {
-        let entry = entry.map_err(of)?;
-        let name = entry.file_name();
-        if let Some(expected) = name.to_str().and_then(expected) {
-            found.push((entry.path(), expected));
-        }
-    }
-    found.sort();
-    let told = found.into_iter().map(|(file, (content, application))| {
+    let named = named_files(folder)?.into_iter();
+    let found = named.filter_map(|(name, file)| Some((file, expected(&name)?)));
+    let told = found.map(|(file, (content, application))| {
         let named = file.display().to_string();
         let bytes = look(&file, application).map_err(|why| format!("{named}: {why}"))?;
         Ok(Beside {
