@@ -1,11 +1,13 @@
 //! A node's RPC that answers each call as a test says.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
 };
 
 use serde_json::{Value, json};
+
+use crate::support::rpc_node::asked;
 
 /// How a scripted node answers one call: `None` says nothing for as long as the connection stands.
 pub type Script = fn(method: &str, zmq: &str) -> Option<(u16, Value)>;
@@ -26,25 +28,10 @@ pub fn scripted(script: Script, zmq: &str) -> SocketAddr {
 
 fn answer(mut stream: TcpStream, script: Script, zmq: &str) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().ok()?;
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let call: Value = serde_json::from_slice(&body).ok()?;
+    let call = asked(&mut reader)?;
     let Some((status, result)) = script(call["method"].as_str()?, zmq) else {
         // Until the other side has had enough.
-        reader.read_to_end(&mut body).ok()?;
+        reader.read_to_end(&mut Vec::new()).ok()?;
         return None;
     };
     let body = match status {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use reqwest::{Client, header};
-use satscope_proto::v1::{BlockState, HistorianState};
+use satscope_proto::v1::{BlockState, HistorianState, PastPrice};
 use serde_json::{Value, json};
 
 use super::{detail_of, header_of, json_of, text_of, with};
@@ -130,6 +130,21 @@ async fn without_a_time_it_is_an_hour_a_row_newest_first_and_older_ones_are_name
     assert_eq!(rows[0]["USD"], 60_999);
 }
 
+/// Gives the historian an old price, which is returned; all blocks between it and the newest ones are still to be read.
+fn has_a_gap(historian: &Historian) -> PastPrice {
+    let old = block(600_000, MARCH - 90 * 86_400, 4_000_000, BlockState::Final);
+    let mut prices = some_prices();
+    prices.insert(0, old);
+    historian.knows(prices);
+    historian.covers(|coverage| {
+        coverage.wanted_blocks = 900_000;
+        coverage.since_time = Some(MARCH);
+        coverage.tip_height = coverage.last_height;
+        coverage.state = HistorianState::Filling.into();
+    });
+    old
+}
+
 #[tokio::test]
 async fn no_price_is_made_up_of_a_time_that_is_still_to_be_read() {
     let historian = Historian::start(some_prices()).await;
@@ -148,17 +163,7 @@ async fn no_price_is_made_up_of_a_time_that_is_still_to_be_read() {
         "there was no price at that time"
     );
 
-    // An old price is there, and all between it and the newest blocks is missing.
-    let old = block(600_000, MARCH - 90 * 86_400, 4_000_000, BlockState::Final);
-    let mut prices = some_prices();
-    prices.insert(0, old);
-    historian.knows(prices);
-    historian.covers(|coverage| {
-        coverage.wanted_blocks = 900_000;
-        coverage.since_time = Some(MARCH);
-        coverage.tip_height = coverage.last_height;
-        coverage.state = HistorianState::Filling.into();
-    });
+    let old = has_a_gap(&historian);
     let between = format!("{path}?timestamp={}", MARCH - 86_400);
     assert_eq!(detail_of(&gateway, &between, 503).await, not_read);
     let told = format!("{path}?timestamp={}", old.time + 1200);
@@ -186,16 +191,7 @@ async fn hours_that_are_still_to_be_read_are_not_said_to_be_none() {
         json_of(&gateway, &path).await["prices"].clone()
     };
     assert_eq!(rows(MARCH).await, json!([]), "all has been read");
-    let old = block(600_000, MARCH - 90 * 86_400, 4_000_000, BlockState::Final);
-    let mut prices = some_prices();
-    prices.insert(0, old);
-    historian.knows(prices);
-    historian.covers(|coverage| {
-        coverage.wanted_blocks = 900_000;
-        coverage.since_time = Some(MARCH);
-        coverage.tip_height = coverage.last_height;
-        coverage.state = HistorianState::Filling.into();
-    });
+    let old = has_a_gap(&historian);
     for before in [MARCH - 5, MARCH - 86_400, old.time] {
         let path = format!("/api/v1/historical-price?before={before}");
         let expected = "the historian has no answer: it has not read the blocks of that time yet";
