@@ -235,7 +235,7 @@ fn packs() -> Vec<Vec<u8>> {
         // The second period's number is the first one's, or beyond all blocks.
         &[(second - 38, 0)],
         &[(second - 35, 0xff)],
-        // A lock that is none, and one that is too long.
+        // Bytes that are no lock, and a lock that is too long.
         &[(first - 2, 1)],
         &[(first - 1, 0xff)],
         // Rows of the first period: payments, time, price, interval and confidence.

@@ -150,9 +150,9 @@ impl Historian {
         Ok(coverage)
     }
 
-    /// The coverage that the historian reported less than [`KEPT`] ago; if there is none, the one that it reports now. So a
-    /// flood of questions about single prices adds about one search for the coverage in a second. Those that come while none is
-    /// kept each ask.
+    /// The coverage that the historian reported less than [`KEPT`] ago, or else the one that it reports now. So a flood of
+    /// questions about single prices makes the historian search for its coverage about once a second. Each question that comes
+    /// while no coverage is kept asks for it.
     ///
     /// # Errors
     /// As [`Self::price_at`].

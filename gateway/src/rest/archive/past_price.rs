@@ -251,7 +251,7 @@ async fn hourly(
     archive.answer(question, make, content_type, headers).await
 }
 
-/// The newest price at or before this time; `None` if there is none.
+/// The newest price at or before this time; `None` if all prices are later.
 ///
 /// # Errors
 /// If the historian gives no usable answer, or has [`unread`] blocks of that time.

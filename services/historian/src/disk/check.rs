@@ -14,7 +14,7 @@ use super::{
 pub struct BlockFiles {
     /// The number of files.
     pub files: usize,
-    /// The newest file that cannot be opened or read, and why; `None` if there is none.
+    /// The newest file that cannot be opened or read, and why; `None` if all can.
     pub unread: Option<String>,
 }
 
